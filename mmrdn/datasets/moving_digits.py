@@ -1,0 +1,249 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Moving digits: a small video data set in the ILSVRC2015 VID layout.
+
+Handwritten digits (scikit-learn ``load_digits``) move over photographs
+(scikit-learn ``load_sample_images``). Training and validation share neither
+digits (the last quarter of each class, in scikit-learn's order, is kept for
+validation: largely other writers) nor places of the photographs.
+"""
+import json
+import os
+import shutil
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from dataclasses import asdict
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Tuple, Union
+
+import cv2
+import numpy as np
+from rich.progress import Progress
+
+from .moving_digits_config import MovingDigitsConfig
+from .moving_digits_scene import DigitScene
+
+CLASSES = ('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven',
+           'eight', 'nine')
+WORDNET_IDS = tuple(f'n{digit:08d}' for digit in range(10))
+SPLITS = ('train', 'val')
+VERSION = 1  # raised whenever the same settings give other files
+STAMP = 'moving_digits.json'
+VAL_SHARE = 0.25  # of the digits of each class
+PHOTO_COLUMNS = dict(train=(0., 0.6), val=(0.62, 1.))  # share of the width
+
+
+def load_split_digits(split: str) -> Dict[str, np.ndarray]:
+    """The handwritten digits of one split.
+
+    Args:
+        split (str): 'train' or 'val'.
+
+    Returns:
+        dict: ``samples`` (n,) indices into ``load_digits()``, ``labels`` (n,)
+        and ``cells`` (n, 8, 8) ink from 0 to 16.
+    """
+    from sklearn.datasets import load_digits
+    data = load_digits()
+    chosen = []
+    for label in range(10):
+        samples = np.flatnonzero(data.target == label)
+        first_val = len(samples) - int(VAL_SHARE * len(samples))
+        chosen.append(samples[:first_val] if split ==
+                      'train' else samples[first_val:])
+    samples = np.sort(np.concatenate(chosen))
+    return dict(
+        samples=samples,
+        labels=data.target[samples],
+        cells=data.images[samples])
+
+
+def load_split_photos(split: str) -> List[np.ndarray]:
+    """The parts of the photographs that one split may show, BGR uint8."""
+    from sklearn.datasets import load_sample_images
+    low, high = PHOTO_COLUMNS[split]
+    photos = []
+    for photo in load_sample_images().images:
+        width = photo.shape[1]
+        part = photo[:, int(low * width):int(high * width), ::-1]
+        photos.append(np.ascontiguousarray(part))
+    return photos
+
+
+def make_scene(config: MovingDigitsConfig, split: str, index: int,
+               digits: Dict[str, np.ndarray],
+               photos: Sequence[np.ndarray]) -> DigitScene:
+    """The video number ``index`` of a split; it depends on no other video.
+
+    Args:
+        config (MovingDigitsConfig): The settings.
+        split (str): 'train' or 'val'.
+        index (int): Number of the video, from 0.
+        digits (dict): From :func:`load_split_digits`.
+        photos (Sequence[np.ndarray]): From :func:`load_split_photos`.
+
+    Returns:
+        DigitScene: The video, ready to be drawn.
+    """
+    rng = np.random.default_rng([config.seed, SPLITS.index(split), index])
+    num_frames = getattr(config, f'{split}_frames')
+    return DigitScene(config, rng, num_frames, digits, photos)
+
+
+def video_name(split: str, index: int) -> str:
+    """Folder of a video below ``Data/VID/<split>``, as in ILSVRC2015."""
+    if split == 'train':
+        return f'ILSVRC2015_VID_train_0000/ILSVRC2015_train_{index:08d}'
+    return f'ILSVRC2015_val_{index:08d}'
+
+
+def _annotation(folder: str, frame: str, size: Tuple[int, int],
+                objects: Sequence[Dict]) -> bytes:
+    """The XML of one frame of (width, height) pixels, as ILSVRC VID has it."""
+    root = ElementTree.Element('annotation')
+
+    def add(parent, tag, text=None):
+        node = ElementTree.SubElement(parent, tag)
+        node.text = None if text is None else str(text)
+        return node
+
+    add(root, 'folder', folder)
+    add(root, 'filename', frame)
+    add(add(root, 'source'), 'database', 'moving digits')
+    node = add(root, 'size')
+    add(node, 'width', size[0])
+    add(node, 'height', size[1])
+    for item in objects:
+        node = add(root, 'object')
+        add(node, 'trackid', item['track'])
+        add(node, 'name', WORDNET_IDS[item['label']])
+        box = add(node, 'bndbox')
+        x1, y1, x2, y2 = item['bbox']
+        for tag, value in (('xmax', x2), ('xmin', x1), ('ymax', y2), ('ymin',
+                                                                      y1)):
+            add(box, tag, value)
+        add(node, 'occluded', int(item['occluded']))
+        add(node, 'generated', 0)
+    ElementTree.indent(root, '\t')
+    return ElementTree.tostring(root) + b'\n'
+
+
+def _write_video(root: Path, config: MovingDigitsConfig, split: str,
+                 index: int, scene: DigitScene) -> None:
+    name = video_name(split, index)
+    images = root / 'Data' / 'VID' / split / name
+    annotations = root / 'Annotations' / 'VID' / split / name
+    images.mkdir(parents=True)
+    annotations.mkdir(parents=True)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, config.jpeg_quality]
+    for t in range(scene.num_frames):
+        image, objects = scene.render(t)
+        frame = f'{t:06d}'
+        _, jpeg = cv2.imencode('.jpg', image, quality)
+        (images / f'{frame}.JPEG').write_bytes(jpeg.tobytes())
+        (annotations / f'{frame}.xml').write_bytes(
+            _annotation(name, frame, scene.frame, objects))
+
+
+def _write_lists(root: Path, config: MovingDigitsConfig,
+                 labels: Sequence[Sequence[int]]) -> None:
+    """ImageSets/VID: a list of training videos a class, one of val frames."""
+    folder = root / 'ImageSets' / 'VID'
+    folder.mkdir(parents=True)
+    for label in range(10):
+        lines = [
+            f'{video_name("train", index)} 1\n'
+            for index, present in enumerate(labels) if label in present
+        ]
+        (folder / f'train_{label + 1}.txt').write_text(''.join(lines))
+    frames = [
+        f'{video_name("val", index)}/{t:06d}'
+        for index in range(config.num_val_videos)
+        for t in range(config.val_frames)
+    ]
+    (folder / 'val.txt').write_text(''.join(
+        f'{frame} {number}\n' for number, frame in enumerate(frames, 1)))
+
+
+def _stamp(config: MovingDigitsConfig) -> Dict:
+    # Through JSON, so that tuples compare equal to what a file holds.
+    return json.loads(json.dumps(dict(version=VERSION, **asdict(config))))
+
+
+def _is_ready(out_dir: Path, config: MovingDigitsConfig) -> bool:
+    """Whether ``out_dir`` already holds just this data set."""
+    if not out_dir.exists():
+        return False
+    if not out_dir.is_dir():
+        raise FileExistsError(f'{out_dir} exists and is not a folder')
+    if not any(out_dir.iterdir()):
+        return False
+    try:
+        stamp = json.loads((out_dir / STAMP).read_text())
+    except (OSError, ValueError):
+        raise FileExistsError(f'{out_dir} is not empty and holds no readable '
+                              f'{STAMP}; choose another folder') from None
+    wanted = _stamp(config)
+    found = stamp.get('settings') if isinstance(stamp, dict) else None
+    if found == wanted:
+        return True
+    names = sorted(k for k in wanted if (found or {}).get(k) != wanted[k])
+    raise FileExistsError(f'{out_dir} holds moving digits of other settings '
+                          f'({", ".join(names) or "unknown keys"}); remove it '
+                          'or choose another folder')
+
+
+def make_moving_digits(out_dir: Union[str, os.PathLike],
+                       config: Optional[MovingDigitsConfig] = None,
+                       progress: bool = True) -> bool:
+    """Write the data set, in the layout of ILSVRC2015 VID.
+
+    The files are written into a temporary folder beside ``out_dir``, which
+    is renamed at the end. The same settings give the same bytes (with the
+    same versions of numpy, opencv and scikit-learn).
+
+    Args:
+        out_dir (str | os.PathLike): Folder to make.
+        config (MovingDigitsConfig, optional): The settings.
+        progress (bool): Whether to show a progress bar.
+
+    Returns:
+        bool: True if the data set was made, False if ``out_dir`` holds it
+        already.
+
+    Raises:
+        FileExistsError: ``out_dir`` holds something else.
+    """
+    config = config or MovingDigitsConfig()
+    out_dir = Path(os.path.abspath(out_dir))
+    if _is_ready(out_dir, config):
+        return False
+    out_dir.parent.mkdir(parents=True, exist_ok=True)
+    root = Path(
+        tempfile.mkdtemp(prefix=f'.{out_dir.name}.', dir=out_dir.parent))
+    try:
+        _write_all(root, config, progress)
+        root.chmod(0o755)  # mkdtemp makes it private
+        if out_dir.exists():
+            out_dir.rmdir()
+        root.rename(out_dir)
+    except BaseException:
+        shutil.rmtree(root, ignore_errors=True)
+        raise
+    return True
+
+
+def _write_all(root: Path, config: MovingDigitsConfig, progress: bool) -> None:
+    train_labels = []
+    with Progress(disable=not progress) as bar:
+        for split in SPLITS:
+            digits, photos = load_split_digits(split), load_split_photos(split)
+            count = getattr(config, f'num_{split}_videos')
+            for index in bar.track(
+                    range(count), description=f'moving digits, {split}'):
+                scene = make_scene(config, split, index, digits, photos)
+                _write_video(root, config, split, index, scene)
+                if split == 'train':
+                    train_labels.append({t.label for t in scene.tracks})
+    _write_lists(root, config, train_labels)
+    stamp = dict(settings=_stamp(config), classes=CLASSES, ids=WORDNET_IDS)
+    (root / STAMP).write_text(json.dumps(stamp, indent=2) + '\n')

@@ -1,0 +1,375 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""One video of moving digits: what moves where, and how a frame looks.
+
+Shapes: H, W height and width of a frame in pixels, t time in frames.
+Nothing here depends on the class of a digit but its ink: colour, size, pace,
+path and degradations are drawn without looking at the label.
+"""
+from dataclasses import dataclass, field
+from typing import Dict, List, Sequence, Tuple
+
+import cv2
+import numpy as np
+
+from .moving_digits_config import MovingDigitsConfig
+
+GLYPH_ZOOM = 8  # pixels of a glyph for one cell of an 8 x 8 digit
+LUMA = np.array([0.114, 0.587, 0.299], np.float32)  # weights of B, G, R
+
+
+def make_glyph(cells: np.ndarray) -> np.ndarray:
+    """Turn an 8 x 8 digit into a smooth, large opacity mask.
+
+    Args:
+        cells (np.ndarray): (8, 8), ink from 0 to 16.
+
+    Returns:
+        np.ndarray: (h, w) float32 opacity from 0 to 1, with a blank margin.
+    """
+    ink = np.pad(cells.astype(np.float32) / 16, 1)
+    large = cv2.resize(
+        ink,
+        None,
+        fx=GLYPH_ZOOM,
+        fy=GLYPH_ZOOM,
+        interpolation=cv2.INTER_CUBIC)
+    large = cv2.GaussianBlur(large, (0, 0), GLYPH_ZOOM * 0.3)
+    return np.clip((large - 0.3) / 0.3, 0, 1)
+
+
+def ink_box(opacity: np.ndarray) -> Tuple[int, int, int, int]:
+    """Tight box of the pixels that are at least half covered with ink.
+
+    Args:
+        opacity (np.ndarray): (H, W), from 0 to 1.
+
+    Returns:
+        tuple[int, int, int, int]: Inclusive x1, y1, x2, y2; all -1 when no
+        pixel is covered.
+    """
+    ink = opacity >= 0.5
+    columns, rows = np.flatnonzero(ink.any(0)), np.flatnonzero(ink.any(1))
+    if not len(columns):
+        return -1, -1, -1, -1
+    return (int(columns[0]), int(rows[0]), int(columns[-1]), int(rows[-1]))
+
+
+@dataclass
+class _Track:
+    """One digit of a video and everything drawn for it."""
+    label: int
+    sample: int  # index into load_digits()
+    glyph: np.ndarray  # (h, w) opacity
+    size: float  # height of the ink, pixels
+    start: np.ndarray  # (2,) x, y at t = 0, pixels
+    velocity: np.ndarray  # (2,) pixels a frame
+    margin: float  # how far from the border it turns, pixels, < 0 outside
+    tilt: float  # degrees
+    size_wave: Tuple[float, float, float]  # log amplitude, frequency, phase
+    colour: np.ndarray = field(default_factory=lambda: np.zeros(3))  # BGR
+    episodes: List[Dict] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        x1, y1, x2, y2 = ink_box(self.glyph)
+        self.ink_height = y2 - y1 + 1
+        self.ink_centre = np.array([(x1 + x2) / 2, (y1 + y2) / 2])
+
+    def position(self, t: float, frame: Tuple[int, int]) -> np.ndarray:
+        """Centre (2,) at time t in a frame of (width, height) pixels."""
+        low = np.full(2, self.margin)
+        span = np.maximum(np.array(frame) - 1 - 2 * low, 1e-6)
+        phase = np.mod(self.start + self.velocity * t - low, 2 * span)
+        return low + np.minimum(phase, 2 * span - phase)
+
+    def scale(self, t: float) -> float:
+        """Pixels of the frame for one pixel of the glyph at time t."""
+        amplitude, frequency, phase = self.size_wave
+        change = amplitude * np.sin(frequency * t + phase)
+        return float(self.size / self.ink_height * np.exp(change))
+
+    def draw(self, centre: np.ndarray, scale: float,
+             frame: Tuple[int, int]) -> np.ndarray:
+        """Opacity (H, W) of the digit with its ink centred at a point."""
+        angle = np.deg2rad(self.tilt)
+        turn = scale * np.array([[np.cos(angle), -np.sin(angle)],
+                                 [np.sin(angle), np.cos(angle)]])
+        shift = centre - turn @ self.ink_centre
+        return cv2.warpAffine(self.glyph,
+                              np.column_stack([turn, shift]), frame)
+
+    def episode(self, t: int) -> Dict:
+        """The degradations at frame t, strengths by name; maybe none."""
+        for episode in self.episodes:
+            if episode['first'] <= t <= episode['last']:
+                return episode
+        return {}
+
+
+class DigitScene:
+    """One video of moving digits.
+
+    Args:
+        config (MovingDigitsConfig): The settings.
+        rng (np.random.Generator): All that is random comes from here, in the
+            constructor: ``render`` may be called in any order.
+        num_frames (int): Length of the video.
+        digits (dict): ``samples`` (n,) indices into load_digits(), ``labels``
+            (n,) and ``cells`` (n, 8, 8): the digits to choose from.
+        photos (Sequence[np.ndarray]): BGR photographs to choose from, at
+            least about 240 pixels wide and high.
+    """
+
+    def __init__(self, config: MovingDigitsConfig, rng: np.random.Generator,
+                 num_frames: int, digits: Dict[str, np.ndarray],
+                 photos: Sequence[np.ndarray]) -> None:
+        self.config = config
+        self.frame = (config.width, config.height)
+        self.num_frames = num_frames
+        self._rng = rng
+        self._photo = photos[rng.integers(len(photos))].astype(np.float32)
+        self._sample_background()
+        self.tracks: List[_Track] = []
+        for _ in range(rng.integers(*config.num_digits, endpoint=True)):
+            self.tracks.append(self._sample_track(digits))
+        for track in self.tracks:
+            track.colour = self._sample_colour(track)
+            track.episodes = self._sample_episodes()
+        self.decoy = self._sample_decoy()
+        self._noise_seeds = rng.integers(2**63, size=num_frames)
+
+    # What is drawn by lot.
+
+    def _sample_background(self) -> None:
+        rng, size = self._rng, np.array(self.frame)
+        height, width = self._photo.shape[:2]
+        angle = rng.uniform(0, 2 * np.pi)
+        drift = np.array([np.cos(angle), np.sin(angle)])
+        drift *= rng.uniform(0, self.config.camera_speed)
+        travel = np.abs(drift) * self.num_frames
+        room = np.array([width, height]) - 2
+        most = float(np.min(room / (size + travel)))
+        zoom = rng.uniform(min(0.7, most), min(1.3, most))
+        free = np.maximum(room - zoom * (size + travel), 0)
+        first = rng.uniform(0, 1, 2) * free
+        first += np.where(drift < 0, zoom * travel, 0)
+        if rng.random() < 0.5:
+            self._photo = np.ascontiguousarray(self._photo[:, ::-1])
+        self._view = (zoom, first, drift * zoom)
+        mean = self._photo.mean()
+        self._photo = mean + self.config.background_contrast * (
+            self._photo - mean)
+
+    def _sample_track(self, digits: Dict[str, np.ndarray]) -> _Track:
+        config, rng = self.config, self._rng
+        label = int(rng.integers(10))
+        chosen = int(rng.choice(np.flatnonzero(digits['labels'] == label)))
+        pace = int(rng.integers(3))
+        low, high = (config.slow_speed, config.medium_speed,
+                     config.fast_speed)[pace]
+        speed, size = rng.uniform(low, high), rng.uniform(*config.size)
+        angle = rng.uniform(0, 2 * np.pi)
+        leaves = pace == 2 and rng.random() < config.leave_prob
+        margin = -0.7 * size if leaves else 0.55 * size
+        start = rng.uniform(0.55 * size, np.array(self.frame) - 0.55 * size)
+        for _ in range(20):  # apart from the others at first, if there's room
+            gaps = [
+                np.abs(start - t.start).max() - (size + t.size) / 2
+                for t in self.tracks
+            ]
+            if min(gaps, default=0) >= 0:
+                break
+            start = rng.uniform(0.55 * size,
+                                np.array(self.frame) - 0.55 * size)
+        wave = (config.size_change * (0.04, 0.4, 1.)[pace] * rng.random(),
+                rng.uniform(0.15, 0.5), rng.uniform(0, 2 * np.pi))
+        return _Track(
+            label=label,
+            sample=int(digits['samples'][chosen]),
+            glyph=make_glyph(digits['cells'][chosen]),
+            size=size,
+            start=start,
+            velocity=speed * np.array([np.cos(angle), np.sin(angle)]),
+            margin=margin,
+            tilt=rng.uniform(-config.max_tilt, config.max_tilt),
+            size_wave=wave)
+
+    def _sample_colour(self, track: _Track) -> np.ndarray:
+        """A colour (3,) BGR that stands out from what the digit passes."""
+        luma = []
+        for t in (0, self.num_frames // 2, self.num_frames - 1):
+            x, y = track.position(t, self.frame)
+            half = track.size / 2
+            patch = self.background(t)[max(int(y - half), 0):int(y + half) + 1,
+                                       max(int(x - half), 0):int(x + half) + 1]
+            if patch.size:
+                luma.append(float(patch.reshape(-1, 3).mean(0) @ LUMA))
+        luma = np.array(luma if luma else [128.])
+        tries = self._rng.uniform(0, 255, (64, 3))  # BGR
+        contrast = np.abs((tries @ LUMA)[:, None] - luma).min(1)  # (64,)
+        good = np.flatnonzero(contrast >= self.config.min_contrast)
+        return tries[good[0] if len(good) else contrast.argmax()]
+
+    def _sample_episodes(self) -> List[Dict]:
+        config, rng = self.config, self._rng
+        episodes: List[Dict] = []
+        if not config.degradations:
+            return episodes
+        t = -int(rng.integers(config.degraded_frames[1] +
+                              config.clean_frames[1]))
+        while t < self.num_frames:
+            length = int(rng.integers(*config.degraded_frames, endpoint=True))
+            episode: Dict = dict(first=t, last=t + length - 1)
+            names = [str(n) for n in rng.permutation(config.degradations)]
+            # A faded digit with anything more would be lost altogether.
+            single = 'low_contrast' in names[:2]
+            single |= rng.random() >= config.second_prob
+            for name in names[:1] if single else names[:2]:
+                episode[name] = rng.uniform(*getattr(config, name))
+            episode['angle'] = rng.uniform(0, 2 * np.pi)
+            episode['patch'] = self._sample_patch()
+            episodes.append(episode)
+            t += length + int(rng.integers(*config.clean_frames,
+                                           endpoint=True))
+        return episodes
+
+    def _sample_patch(self) -> np.ndarray:
+        """What an occluder looks like: (64, 64, 3) BGR, flat or textured."""
+        rng = self._rng
+        if rng.random() < 0.5:
+            return np.broadcast_to(rng.uniform(0, 255, 3),
+                                   (64, 64, 3)).astype(np.float32)
+        height, width = self._photo.shape[:2]
+        y, x = rng.integers(height - 64), rng.integers(width - 64)
+        return self._photo[y:y + 64, x:x + 64].copy()
+
+    def _sample_decoy(self) -> Dict:
+        """A patch that passes where it likes; maybe none."""
+        config, rng = self.config, self._rng
+        if 'occlusion' not in config.degradations or \
+                rng.random() >= config.decoy_prob:
+            return {}
+        angle, speed = rng.uniform(0, 2 * np.pi), rng.uniform(0, 3)
+        return dict(
+            start=rng.uniform(0, np.array(self.frame)),
+            velocity=speed * np.array([np.cos(angle), np.sin(angle)]),
+            side=rng.uniform(*config.size) * rng.uniform(*config.occlusion),
+            patch=self._sample_patch())
+
+    # How a frame looks.
+
+    def background(self, t: float) -> np.ndarray:
+        """The photograph alone, (H, W, 3) float32 BGR, at time t."""
+        zoom, first, drift = self._view
+        x, y = first + drift * t
+        view = np.array([[zoom, 0, x], [0, zoom, y]])
+        return cv2.warpAffine(
+            self._photo,
+            view,
+            self.frame,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REFLECT)
+
+    def _soften(self, track: _Track, t: int, episode: Dict) -> np.ndarray:
+        """Opacity (H, W) of a digit after blur, defocus and fading."""
+        size = track.scale(t) * track.ink_height
+        angle = episode.get('angle', 0.)
+        shake = episode.get('motion_blur', 0.) * size * np.array(
+            [np.cos(angle), np.sin(angle)])
+        reach = np.linalg.norm(shake) + self.config.exposure * np.linalg.norm(
+            track.velocity)
+        count = 2 * int(np.round(reach / 5)) + 1  # 2.5 pixels apart
+        total = np.zeros(self.frame[::-1], np.float32)
+        for part in (np.arange(count) + 0.5) / count - 0.5:
+            moment = t + part * self.config.exposure
+            centre = track.position(moment, self.frame) + part * shake
+            total += track.draw(centre, track.scale(t), self.frame)
+        total /= count
+        if 'defocus' in episode:
+            sigma = episode['defocus'] * size
+            total = cv2.GaussianBlur(
+                total, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+        return total * np.float32(episode.get('low_contrast', 1.))
+
+    def _paste(self, image: np.ndarray, shown: List[np.ndarray],
+               patch: np.ndarray, centre: np.ndarray, side: float) -> None:
+        """Put an opaque square over the image and over what is shown."""
+        x1, y1 = (int(round(c - side / 2)) for c in centre)
+        side = max(int(round(side)), 1)
+        tile = cv2.resize(patch, (side, side), interpolation=cv2.INTER_AREA)
+        left, top = max(x1, 0), max(y1, 0)
+        right = min(x1 + side, self.frame[0])
+        bottom = min(y1 + side, self.frame[1])
+        if left >= right or top >= bottom:
+            return
+        image[top:bottom, left:right] = tile[top - y1:bottom - y1,
+                                             left - x1:right - x1]
+        for opacity in shown:
+            opacity[top:bottom, left:right] = 0
+
+    def render(self, t: int) -> Tuple[np.ndarray, List[Dict]]:
+        """Draw frame t.
+
+        Args:
+            t (int): Frame, from 0.
+
+        Returns:
+            tuple[np.ndarray, list[dict]]: The frame (H, W, 3) uint8 BGR, and
+            for each annotated digit ``track`` (index), ``label``, ``bbox``
+            (inclusive pixels x1, y1, x2, y2 of the sharp ink in the frame),
+            ``occluded`` and ``degraded`` (names of the degradations).
+        """
+        image = self.background(t)
+        clean, shown = [], []  # (H, W) each: sharp ink, ink not hidden
+        for track in self.tracks:
+            sharp = track.draw(
+                track.position(t, self.frame), track.scale(t), self.frame)
+            soft = self._soften(track, t, track.episode(t))[..., None]
+            image += soft * (track.colour.astype(np.float32) - image)
+            for opacity in shown:
+                opacity *= 1 - soft[..., 0]
+            clean.append(sharp)
+            shown.append(sharp.copy())
+        for track in self.tracks:
+            episode = track.episode(t)
+            if 'occlusion' in episode:
+                size = track.scale(t) * track.ink_height
+                length = episode['last'] - episode['first'] + 1
+                passed = (t - episode['first'] + 0.5) / length - 0.5
+                way = np.array(
+                    [np.cos(episode['angle']),
+                     np.sin(episode['angle'])])
+                centre = track.position(t, self.frame)
+                self._paste(image, shown, episode['patch'],
+                            centre + way * passed * 0.5 * size,
+                            episode['occlusion'] * size)
+        if self.decoy:
+            self._paste(image, shown, self.decoy['patch'],
+                        self.decoy['start'] + self.decoy['velocity'] * t,
+                        self.decoy['side'])
+        if self.config.noise_std > 0:
+            noise = np.random.default_rng(self._noise_seeds[t])
+            image += self.config.noise_std * noise.standard_normal(
+                image.shape, np.float32)
+        image = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+        return image, self._annotate(t, clean, shown)
+
+    def _annotate(self, t: int, clean: List[np.ndarray],
+                  shown: List[np.ndarray]) -> List[Dict]:
+        objects = []
+        for index, track in enumerate(self.tracks):
+            inside = float(clean[index].sum())
+            whole = float(track.glyph.sum()) * track.scale(t)**2
+            box = ink_box(clean[index])
+            if inside < self.config.min_visible * whole or \
+                    box[2] - box[0] < 2 or box[3] - box[1] < 2:
+                continue
+            episode = track.episode(t)
+            objects.append(
+                dict(
+                    track=index,
+                    label=track.label,
+                    bbox=box,
+                    occluded=bool(shown[index].sum() < 0.7 * inside),
+                    degraded=tuple(
+                        n for n in self.config.degradations if n in episode)))
+        return objects
