@@ -93,9 +93,17 @@ class _Track:
         angle = np.deg2rad(self.tilt)
         turn = scale * np.array([[np.cos(angle), -np.sin(angle)],
                                  [np.sin(angle), np.cos(angle)]])
-        shift = centre - turn @ self.ink_centre
-        return cv2.warpAffine(self.glyph,
-                              np.column_stack([turn, shift]), frame)
+        # Only the part of the frame that the glyph can reach is drawn.
+        reach = scale * np.hypot(*self.glyph.shape) * 0.6
+        left, top = np.clip(np.floor(centre - reach), 0, frame).astype(int)
+        right, bottom = np.clip(np.ceil(centre + reach), 0, frame).astype(int)
+        opacity = np.zeros(frame[::-1], np.float32)  # (H, W)
+        if left < right and top < bottom:
+            shift = centre - turn @ self.ink_centre - (left, top)
+            opacity[top:bottom, left:right] = cv2.warpAffine(
+                self.glyph, np.column_stack([turn, shift]),
+                (int(right - left), int(bottom - top)))
+        return opacity
 
     def episode(self, t: int) -> Dict:
         """The degradations at frame t, strengths by name; maybe none."""
@@ -126,7 +134,7 @@ class DigitScene:
         self.frame = (config.width, config.height)
         self.num_frames = num_frames
         self._rng = rng
-        self._photo = photos[rng.integers(len(photos))].astype(np.float32)
+        self._photo = photos[rng.integers(len(photos))]
         self._sample_background()
         self.tracks: List[_Track] = []
         for _ in range(rng.integers(*config.num_digits, endpoint=True)):
@@ -155,9 +163,7 @@ class DigitScene:
         if rng.random() < 0.5:
             self._photo = np.ascontiguousarray(self._photo[:, ::-1])
         self._view = (zoom, first, drift * zoom)
-        mean = self._photo.mean()
-        self._photo = mean + self.config.background_contrast * (
-            self._photo - mean)
+        self._grey = np.float32(self._photo[::4, ::4].mean())
 
     def _sample_track(self, digits: Dict[str, np.ndarray]) -> _Track:
         config, rng = self.config, self._rng
@@ -240,7 +246,7 @@ class DigitScene:
                                    (64, 64, 3)).astype(np.float32)
         height, width = self._photo.shape[:2]
         y, x = rng.integers(height - 64), rng.integers(width - 64)
-        return self._photo[y:y + 64, x:x + 64].copy()
+        return self._tone(self._photo[y:y + 64, x:x + 64])
 
     def _sample_decoy(self) -> Dict:
         """A patch that passes where it likes; maybe none."""
@@ -262,12 +268,19 @@ class DigitScene:
         zoom, first, drift = self._view
         x, y = first + drift * t
         view = np.array([[zoom, 0, x], [0, zoom, y]])
-        return cv2.warpAffine(
-            self._photo,
-            view,
-            self.frame,
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REFLECT)
+        return self._tone(
+            cv2.warpAffine(
+                self._photo,
+                view,
+                self.frame,
+                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                borderMode=cv2.BORDER_REFLECT))
+
+    def _tone(self, photo: np.ndarray) -> np.ndarray:
+        """A part of the photograph with its contrast lowered, float32."""
+        contrast = np.float32(self.config.background_contrast)
+        return self._grey + contrast * (
+            photo.astype(np.float32) - self._grey)
 
     def _soften(self, track: _Track, t: int, episode: Dict) -> np.ndarray:
         """Opacity (H, W) of a digit after blur, defocus and fading."""
