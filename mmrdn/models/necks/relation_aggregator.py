@@ -1,0 +1,143 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Relation distillation: paper section 3.3, Eq. 3-7.
+
+Legend: N reference proposals, M proposals of the supportive pool, A advanced
+supports, C channels.
+
+Deviations from the paper, off by default: ``advanced_transform=True`` puts one
+fc + ReLU behind Eq. 6, as public re-implementations do.
+"""
+from typing import Optional, Tuple, Union
+
+import torch.nn as nn
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmrdn.registry import MODELS
+
+
+@MODELS.register_module()
+class RelationAggregator(BaseModule):
+    """Basic and advanced stage of RDN.
+
+    Args:
+        in_channels (int): C.
+        num_heads (int): Relation features of each module (the paper's M).
+        num_basic (int): N_b, relation modules of the basic stage. With 0 and
+            ``advanced=False`` features pass unchanged (Table 5, N_b = 0).
+        advanced (bool): Whether there is an advanced stage.
+        advanced_transform (bool): fc + ReLU behind Eq. 6.
+        relation (dict, optional): Config of the relation module; by default
+            an :class:`ObjectRelationModule`. ``embed_dims`` and ``num_heads``
+            are filled in.
+        pixel_offset (float): Of the default relation module, in pixels.
+        init_cfg (dict, optional): Initialization config.
+    """
+
+    def __init__(self,
+                 in_channels: int = 1024,
+                 num_heads: int = 16,
+                 num_basic: int = 2,
+                 advanced: bool = True,
+                 advanced_transform: bool = False,
+                 relation: Optional[dict] = None,
+                 pixel_offset: float = 0.0,
+                 init_cfg: Optional[dict] = None) -> None:
+        if num_basic < 0:
+            raise ValueError(f'num_basic must be 0 or more, got {num_basic}')
+        if advanced_transform and not advanced:
+            raise ValueError('advanced_transform=True needs advanced=True')
+        super().__init__(init_cfg)
+        if relation is None:
+            relation = dict(
+                type='mmrdn.ObjectRelationModule', pixel_offset=pixel_offset)
+        relation = dict(relation, embed_dims=in_channels, num_heads=num_heads)
+        self.in_channels = in_channels
+        self.num_basic = num_basic
+        self.advanced = advanced
+        self.basic = nn.ModuleList(
+            MODELS.build(relation) for _ in range(num_basic))
+        self.basic_transforms = nn.ModuleList(
+            nn.Linear(in_channels, in_channels) for _ in range(num_basic - 1))
+        self.relu = nn.ReLU()
+        if advanced:
+            self.support_relation = MODELS.build(relation)
+            if advanced_transform:
+                self.support_transform = nn.Sequential(
+                    nn.Linear(in_channels, in_channels), nn.ReLU())
+            else:
+                self.support_transform = nn.Identity()
+            self.reference_relation = MODELS.build(relation)
+
+    def forward(
+            self,
+            feats: Tensor,
+            boxes: Tensor,
+            support_feats: Tensor,
+            support_boxes: Tensor,
+            advanced_inds: Optional[Tensor] = None,
+            return_weights: bool = False
+    ) -> Union[Tensor, Tuple[Tensor, Tensor]]:
+        """Distill the relations of the pool into the reference proposals.
+
+        Args:
+            feats (Tensor): (N, C) features of the reference proposals, R^r.
+            boxes (Tensor): (N, 4) their boxes, xyxy in pixels.
+            support_feats (Tensor): (M, C) features of the pool, R^s.
+            support_boxes (Tensor): (M, 4) their boxes.
+            advanced_inds (Tensor, optional): (A,) indices into the pool of the
+                advanced supports, R^sa; the whole pool if not given.
+            return_weights (bool): Whether to return omega-bar too.
+
+        Returns:
+            Tensor or tuple[Tensor, Tensor]: (N, C), R^r2 (R^r1 without the
+            advanced stage), and (N, M), the relation weights of the last
+            module of the basic stage averaged over heads (section 3.4).
+        """
+        feats, weights = self.basic_stage(feats, boxes, support_feats,
+                                          support_boxes, return_weights)
+        if self.advanced:
+            feats = self.advanced_stage(feats, boxes, support_feats,
+                                        support_boxes, advanced_inds)
+        return (feats, weights) if return_weights else feats
+
+    def basic_stage(
+            self, feats: Tensor, boxes: Tensor, support_feats: Tensor,
+            support_boxes: Tensor,
+            return_weights: bool) -> Tuple[Tensor, Optional[Tensor]]:
+        """Eq. 3-4: R^r1 (N, C), and omega-bar (N, M) if asked for."""
+        if return_weights and not self.num_basic:
+            raise ValueError('return_weights needs num_basic >= 1: relation '
+                             'weights are those of the last basic module')
+        weights = None
+        for k, relation in enumerate(self.basic):
+            if k > 0:  # h of Eq. 4
+                feats = self.relu(self.basic_transforms[k - 1](feats))
+            if return_weights and k == self.num_basic - 1:
+                feats, weights = relation(
+                    feats,
+                    boxes,
+                    support_feats,
+                    support_boxes,
+                    return_weights=True)
+            else:
+                feats = relation(feats, boxes, support_feats, support_boxes)
+        return feats, weights
+
+    def advanced_stage(self,
+                       feats: Tensor,
+                       boxes: Tensor,
+                       support_feats: Tensor,
+                       support_boxes: Tensor,
+                       advanced_inds: Optional[Tensor] = None) -> Tensor:
+        """Eq. 5-7: R^r2 (N, C) from R^r1 (N, C)."""
+        advanced_feats, advanced_boxes = support_feats, support_boxes
+        if advanced_inds is not None:
+            advanced_feats = support_feats[advanced_inds]  # (A, C)
+            advanced_boxes = support_boxes[advanced_inds]  # (A, 4)
+        advanced_feats = self.support_relation(
+            advanced_feats, advanced_boxes, support_feats,
+            support_boxes)  # Eq. 6: (A, C)
+        advanced_feats = self.support_transform(advanced_feats)
+        return self.reference_relation(feats, boxes, advanced_feats,
+                                       advanced_boxes)  # Eq. 7: (N, C)

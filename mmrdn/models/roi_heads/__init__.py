@@ -1,0 +1,5 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from .bbox_heads import RDNBBoxHead
+from .rdn_roi_head import RDNRoIHead
+
+__all__ = ['RDNBBoxHead', 'RDNRoIHead']

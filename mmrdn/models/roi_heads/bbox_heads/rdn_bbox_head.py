@@ -1,0 +1,76 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Box head of RDN: paper section 4, "Region Feature Extraction" and
+"Relation Distillation Networks".
+
+Deviations from the paper: none by default (one fc before the relation, then
+two parallel predictors).
+"""
+from typing import Optional, Tuple
+
+from mmdet.models import ConvFCBBoxHead
+from torch import Tensor
+
+from mmrdn.registry import MODELS
+
+
+@MODELS.register_module()
+class RDNBBoxHead(ConvFCBBoxHead):
+    """A box head that is cut in two, so that relation fits in between.
+
+    :meth:`embed` turns RoI features into vectors (shared convs and fcs), then
+    relation augments them, then :meth:`forward` predicts from the vectors.
+
+    Args:
+        num_shared_fcs (int): fc + ReLU layers before the relation, 1 or more.
+        **kwargs: Of mmdet's ``ConvFCBBoxHead``; ``num_cls_fcs`` and
+            ``num_reg_fcs`` come after the relation.
+    """
+
+    def __init__(self, num_shared_fcs: int = 1, **kwargs) -> None:
+        if num_shared_fcs < 1:
+            raise ValueError('num_shared_fcs must be 1 or more, got '
+                             f'{num_shared_fcs}: relation works on vectors')
+        for name in ('num_cls_convs', 'num_reg_convs'):
+            if kwargs.get(name, 0):
+                raise ValueError(f'{name} must be 0, got {kwargs[name]}: '
+                                 'relation works on vectors')
+        # mmdet allows fcs of a branch behind shared fcs, and sizes them right.
+        super().__init__(num_shared_fcs=num_shared_fcs, **kwargs)
+
+    def embed(self, roi_feats: Tensor) -> Tensor:
+        """Turn RoI features into vectors.
+
+        Args:
+            roi_feats (Tensor): (n, in_channels, h, w).
+
+        Returns:
+            Tensor: (n, fc_out_channels).
+        """
+        for conv in self.shared_convs:
+            roi_feats = conv(roi_feats)
+        if self.with_avg_pool:
+            roi_feats = self.avg_pool(roi_feats)
+        feats = roi_feats.flatten(1)
+        for fc in self.shared_fcs:
+            feats = self.relu(fc(feats))
+        return feats  # (n, fc_out_channels)
+
+    def forward(self,
+                feats: Tensor) -> Tuple[Optional[Tensor], Optional[Tensor]]:
+        """Predict from (augmented) vectors.
+
+        Args:
+            feats (Tensor): (n, fc_out_channels).
+
+        Returns:
+            tuple: Class logits (n, num_classes + 1) and box deltas
+            (n, 4 * num_classes), either None where the head has none.
+        """
+        cls_feats = reg_feats = feats
+        for fc in self.cls_fcs:
+            cls_feats = self.relu(fc(cls_feats))
+        for fc in self.reg_fcs:
+            reg_feats = self.relu(fc(reg_feats))
+        cls_score = self.fc_cls(cls_feats) if self.with_cls else None
+        bbox_pred = self.fc_reg(reg_feats) if self.with_reg else None
+        return cls_score, bbox_pred

@@ -1,0 +1,109 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""RoI head of RDN: paper sections 3.3 and 4."""
+from typing import List, Optional, Sequence, Tuple
+
+import torch
+from mmdet.models import StandardRoIHead
+from mmdet.structures import SampleList
+from mmdet.structures.bbox import bbox2roi
+from mmdet.utils import InstanceList
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmrdn.registry import MODELS
+from ..task_modules import RelationMemory
+
+
+@MODELS.register_module()
+class RDNRoIHead(StandardRoIHead):
+    """mmdet's RoI head with relation between RoI features and predictors.
+
+    Needs an :class:`RDNBBoxHead`. Without memories it is a plain Faster R-CNN
+    head on single frames.
+    """
+
+    # Pools of the samples in :meth:`loss`, one each; none: no relation.
+    _memories: Optional[Sequence[RelationMemory]] = None
+
+    def extract(self, x: Tuple[Tensor],
+                boxes_list: Sequence[Tensor]) -> List[Tensor]:
+        """RoI features of the given boxes, before any relation.
+
+        Args:
+            x (tuple[Tensor]): Feature maps of B frames, each (B, c, h, w).
+            boxes_list (Sequence[Tensor]): B tensors (n_b, 4), xyxy in pixels.
+
+        Returns:
+            list[Tensor]: B tensors (n_b, C).
+        """
+        feats = self._embed(x, bbox2roi(boxes_list))
+        return list(feats.split([len(boxes) for boxes in boxes_list]))
+
+    def _embed(self, x: Tuple[Tensor], rois: Tensor) -> Tensor:
+        """(n, C) features of rois (n, 5)."""
+        roi_feats = self.bbox_roi_extractor(
+            x[:self.bbox_roi_extractor.num_inputs], rois)  # (n, c, h, w)
+        if self.with_shared_head:
+            roi_feats = self.shared_head(roi_feats)
+        return self.bbox_head.embed(roi_feats)
+
+    def _bbox_forward(self, x: Tuple[Tensor], rois: Tensor) -> dict:
+        """mmdet's hook: features, relation with each sample's pool, heads."""
+        feats = self._embed(x, rois)
+        if self._memories is not None:
+            feats = torch.cat([
+                memory.aggregate(feats[rois[:, 0] == i], rois[rois[:, 0] == i,
+                                                              1:])
+                for i, memory in enumerate(self._memories)
+            ])  # (n, C): rois are ordered by sample
+        cls_score, bbox_pred = self.bbox_head(feats)
+        return dict(
+            cls_score=cls_score, bbox_pred=bbox_pred, bbox_feats=feats)
+
+    def loss(
+            self,
+            x: Tuple[Tensor],
+            rpn_results_list: InstanceList,
+            batch_data_samples: SampleList,
+            memories: Optional[Sequence[RelationMemory]] = None) -> dict:
+        """Losses over the sampled proposals of the reference frames.
+
+        Args:
+            x (tuple[Tensor]): Feature maps of B reference frames.
+            rpn_results_list (list[InstanceData]): Their proposals.
+            batch_data_samples (list[TrackDataSample]): Their ground truth.
+            memories (Sequence[RelationMemory], optional): Their pools.
+
+        Returns:
+            dict[str, Tensor]: Loss components.
+        """
+        self._memories = memories
+        try:
+            return super().loss(x, rpn_results_list, batch_data_samples)
+        finally:
+            self._memories = None
+
+    def detect(self,
+               feats: Tensor,
+               boxes: Tensor,
+               img_meta: dict,
+               rescale: bool = True) -> InstanceData:
+        """Classify, regress and suppress the proposals of one frame.
+
+        Args:
+            feats (Tensor): (N, C) features, augmented or not.
+            boxes (Tensor): (N, 4) proposals, xyxy in pixels of the input.
+            img_meta (dict): ``img_shape`` and, to rescale, ``scale_factor``.
+            rescale (bool): Whether boxes are those of the original frame.
+
+        Returns:
+            InstanceData: ``bboxes`` (n, 4), ``scores`` and ``labels`` (n,).
+        """
+        cls_score, bbox_pred = self.bbox_head(feats)
+        return self.bbox_head.predict_by_feat(
+            rois=(bbox2roi([boxes]), ),
+            cls_scores=(cls_score, ),
+            bbox_preds=(bbox_pred, ),
+            batch_img_metas=[img_meta],
+            rcnn_test_cfg=self.test_cfg,
+            rescale=rescale)[0]

@@ -1,0 +1,100 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""The supportive pool of a sliding window: paper section 3.3, Algorithm 1."""
+from collections import deque
+from typing import Deque, List, NamedTuple, Tuple, Union
+
+import torch
+from torch import Tensor
+
+from ..necks import RelationAggregator
+from .selective_support_sampler import SelectiveSupportSampler
+
+
+class SupportFrame(NamedTuple):
+    """What the pool keeps of one frame: at most K proposals."""
+    feats: Tensor  # (k, C)
+    boxes: Tensor  # (k, 4), xyxy in pixels
+    scores: Tensor  # (k,), objectness
+
+
+class RelationMemory:
+    """The one typed buffer of support frames.
+
+    Args:
+        aggregator (RelationAggregator): What relates reference proposals to
+            the pool. Not owned: its parameters are the detector's.
+        sampler (SelectiveSupportSampler): Chooses the supports.
+        max_frames (int): Frames kept; 2T + 1 in Algorithm 1.
+    """
+
+    def __init__(self, aggregator: RelationAggregator,
+                 sampler: SelectiveSupportSampler, max_frames: int) -> None:
+        if max_frames < 1:
+            raise ValueError(f'max_frames must be 1 or more, got {max_frames}')
+        self.aggregator = aggregator
+        self.sampler = sampler
+        self.max_frames = max_frames
+        self._frames: Deque[SupportFrame] = deque(maxlen=max_frames)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def reset(self) -> None:
+        """Forget all frames: a new video begins."""
+        self._frames.clear()
+
+    def append(self, feats: Tensor, boxes: Tensor, scores: Tensor) -> None:
+        """Take one frame's proposals; past ``max_frames`` the oldest go.
+
+        Args:
+            feats (Tensor): (P, C) RoI features.
+            boxes (Tensor): (P, 4) boxes, xyxy in pixels.
+            scores (Tensor): (P,) objectness; the top K of them stay.
+        """
+        if not len(feats) == len(boxes) == len(scores):
+            raise ValueError(
+                'feats, boxes and scores must be of one length, got '
+                f'{len(feats)}, {len(boxes)} and {len(scores)}')
+        inds = self.sampler.select_support(scores)
+        self._frames.append(
+            SupportFrame(feats[inds], boxes[inds], scores[inds]))
+
+    def drop_oldest(self) -> None:
+        """Forget the oldest frame (the window shrinks at a video's end)."""
+        self._frames.popleft()
+
+    def pool(self) -> Tuple[Tensor, Tensor, Tensor, List[int]]:
+        """The supportive pool R^s, oldest frame first.
+
+        Returns:
+            tuple: Features (M, C), boxes (M, 4), objectness (M,) and the
+            number of proposals of each frame.
+        """
+        if not self._frames:
+            raise ValueError('the memory holds no frame: append one first')
+        feats, boxes, scores = (torch.cat(part) for part in zip(*self._frames))
+        return feats, boxes, scores, [len(f.feats) for f in self._frames]
+
+    def aggregate(
+            self,
+            feats: Tensor,
+            boxes: Tensor,
+            return_weights: bool = False
+    ) -> Union[Tensor, Tuple[Tensor, Tensor]]:
+        """``RelationAggregator.forward`` over the pool that the memory holds.
+
+        Args:
+            feats (Tensor): (N, C) features of the reference proposals.
+            boxes (Tensor): (N, 4) their boxes, xyxy in pixels.
+            return_weights (bool): Whether to return omega-bar too.
+
+        Returns:
+            Tensor or tuple[Tensor, Tensor]: (N, C), and (N, M) with columns in
+            the order of :meth:`pool`.
+        """
+        support_feats, support_boxes, scores, num_per_frame = self.pool()
+        advanced_inds = None
+        if self.aggregator.advanced:
+            advanced_inds = self.sampler.select_advanced(scores, num_per_frame)
+        return self.aggregator(feats, boxes, support_feats, support_boxes,
+                               advanced_inds, return_weights)

@@ -1,0 +1,338 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Relation Distillation Networks for Video Object Detection, ICCV 2019.
+
+Paper sections 3 and 4, Algorithm 1. A frame passes backbone and RPN once; its
+proposals wait until the frames ahead have come; then its pool is complete.
+
+Legend: B samples, S support frames, P proposals, C channels.
+
+Deviations from the paper: none by default. In training the pool is the
+reference frame and the support frames drawn from [-T, T], none repeated: the
+pool of Algorithm 1 with frames left out (the "temporal dropout" of FGFA).
+"""
+from typing import Dict, List, Optional, Sequence, Tuple, Union
+
+import torch
+from mmengine.structures import InstanceData
+from mmtrack.models import BaseVideoDetector
+from mmtrack.structures import TrackDataSample
+from mmtrack.utils import OptConfigType, OptSampleList, SampleList
+from torch import Tensor
+
+from mmrdn.registry import MODELS, TASK_UTILS
+from mmrdn.structures import FrameProposals, support_samples
+from ..task_modules import RelationMemory, SlidingWindow
+
+
+@MODELS.register_module()
+class RDN(BaseVideoDetector):
+    """A two-stage detector whose proposals relate to those of other frames.
+
+    Args:
+        detector (dict): A two-stage detector of mmdet with an ``RDNRoIHead``.
+        neck (dict, optional): A ``RelationAggregator``. Without one this is
+            the single-frame detector (Table 3, first row).
+        support_sampler (dict, optional): A ``SelectiveSupportSampler``, which
+            is also the default.
+        temporal_range (int): T, frames looked at on either side. 0 relates
+            the proposals of a frame among themselves (Table 3, second row).
+        rpn_in_indices (Sequence[int], optional): Feature maps that RPN sees;
+            all by default. ``(0, )`` of a backbone with ``out_indices=(2, 3)``
+            puts RPN on conv4 as in section 4.
+        roi_in_indices (Sequence[int], optional): Feature maps that the RoI
+            head sees; all by default.
+        frozen_modules (str or Sequence[str], optional): Parts of this module
+            to freeze, such as ``'detector'``.
+        data_preprocessor (dict, optional): A ``TrackDataPreprocessor``.
+        init_cfg (dict, optional): Initialization config.
+    """
+
+    def __init__(self,
+                 detector: dict,
+                 neck: OptConfigType = None,
+                 support_sampler: OptConfigType = None,
+                 temporal_range: int = 18,
+                 rpn_in_indices: Optional[Sequence[int]] = None,
+                 roi_in_indices: Optional[Sequence[int]] = None,
+                 frozen_modules: Union[str, Sequence[str], None] = None,
+                 data_preprocessor: OptConfigType = None,
+                 init_cfg: OptConfigType = None) -> None:
+        super().__init__(data_preprocessor, init_cfg)
+        if temporal_range < 0:
+            raise ValueError('temporal_range must be 0 or more frames, got '
+                             f'{temporal_range}')
+        self.detector = MODELS.build(detector)
+        if not hasattr(getattr(self.detector, 'roi_head', None), 'detect'):
+            raise ValueError("detector must have roi_head=dict(type='mmrdn."
+                             "RDNRoIHead', ...), got a "
+                             f'{type(self.detector).__name__} without one')
+        self.neck = MODELS.build(neck) if neck is not None else None
+        self.support_sampler = TASK_UTILS.build(
+            support_sampler or dict(type='mmrdn.SelectiveSupportSampler'))
+        self.temporal_range = temporal_range
+        self.rpn_in_indices = rpn_in_indices
+        self.roi_in_indices = roi_in_indices
+        self.window: Optional[SlidingWindow] = None
+        if self.neck is not None:
+            self.window = SlidingWindow(
+                self._new_memory(2 * temporal_range + 1), temporal_range)
+        self._video: Tuple = (None, -1)  # id of the video, last frame's number
+        if frozen_modules is not None:
+            self.freeze_module(
+                frozen_modules if isinstance(frozen_modules, str) else list(
+                    frozen_modules))
+
+    def _new_memory(self, max_frames: int) -> RelationMemory:
+        return RelationMemory(self.neck, self.support_sampler, max_frames)
+
+    # ---------------------------------------------------------------- parts
+
+    def _feature_maps(
+            self, imgs: Tensor) -> Tuple[Tuple[Tensor, ...], Tuple[Tensor]]:
+        """Feature maps (B, c, h, w) for RPN and for the RoI head."""
+        x = self.detector.extract_feat(imgs)
+
+        def pick(inds):
+            return tuple(x) if inds is None else tuple(x[i] for i in inds)
+
+        return pick(self.rpn_in_indices), pick(self.roi_in_indices)
+
+    def _frames(self, x: Tuple[Tensor], proposals: Sequence[InstanceData],
+                data_samples: SampleList) -> List[FrameProposals]:
+        """Extract the RoI features of the proposals of B frames."""
+        boxes = [p.bboxes.detach() for p in proposals]
+        feats = self.detector.roi_head.extract(x, boxes)
+        return [
+            FrameProposals(f, b, p.scores.detach(), sample)
+            for f, b, p, sample in zip(feats, boxes, proposals, data_samples)
+        ]
+
+    # ------------------------------------------------------------- training
+
+    def loss(self, inputs: Dict[str, Tensor], data_samples: SampleList,
+             **kwargs) -> dict:
+        """Losses of B reference frames, each with its own pool.
+
+        Args:
+            inputs (dict[str, Tensor]): ``img`` (B, 1, 3, H, W), the reference
+                frames, and ``ref_img`` (B, S, 3, H, W), their support frames
+                (left out where there are none).
+            data_samples (list[TrackDataSample]): B samples with ground truth.
+
+        Returns:
+            dict[str, Tensor]: Loss components of RPN and RoI head.
+        """
+        imgs, supports, owners = self._training_frames(inputs, data_samples)
+        batch = len(data_samples)
+        rpn_x, roi_x = self._feature_maps(imgs)
+        losses, proposals = self._rpn_loss(
+            tuple(level[:batch] for level in rpn_x), data_samples)
+        if supports:
+            proposals += self.detector.rpn_head.predict(
+                tuple(level[batch:] for level in rpn_x),
+                supports,
+                rescale=False)
+        memories = None
+        if self.neck is not None:
+            memories = self._training_pools(roi_x, proposals,
+                                            data_samples + supports,
+                                            list(range(batch)) + owners)
+        losses.update(
+            self.detector.roi_head.loss(
+                tuple(level[:batch] for level in roi_x),
+                proposals[:batch],
+                data_samples,
+                memories=memories))
+        return losses
+
+    def _training_frames(
+            self, inputs: Dict[str, Tensor], data_samples: SampleList
+    ) -> Tuple[Tensor, SampleList, List[int]]:
+        """Reference frames, then the supports that repeat none of their pool.
+
+        A still image of DET comes with copies of itself as supports, a short
+        video with repeats: the pool holds each frame once.
+
+        Returns:
+            tuple: Images (B + S', 3, H, W), S' data samples of supports, and
+            for each the index of the sample that it belongs to.
+        """
+        img = inputs['img']
+        if img.ndim != 5 or img.shape[1] != 1:
+            raise ValueError("inputs['img'] must be (B, 1, 3, H, W), got "
+                             f'{tuple(img.shape)}')
+        imgs, supports, owners = [img[:, 0]], [], []
+        if self.neck is not None and 'ref_img' in inputs:
+            ref_img = inputs['ref_img']
+            for i, data_sample in enumerate(data_samples):
+                seen = {data_sample.metainfo.get('img_id')}
+                samples = support_samples(data_sample, ref_img.shape[1])
+                for j, sample in enumerate(samples):
+                    img_id = sample.metainfo.get('img_id', f'support {j}')
+                    if img_id not in seen:
+                        seen.add(img_id)
+                        imgs.append(ref_img[i, j:j + 1])
+                        supports.append(sample)
+                        owners.append(i)
+        return torch.cat(imgs), supports, owners
+
+    def _rpn_loss(
+            self, x: Tuple[Tensor],
+            data_samples: SampleList) -> Tuple[dict, List[InstanceData]]:
+        """RPN losses and proposals of the reference frames."""
+        rpn_samples = []
+        for sample in data_samples:
+            rpn_sample = TrackDataSample(metainfo=sample.metainfo)
+            rpn_sample.gt_instances = InstanceData(
+                bboxes=sample.gt_instances.bboxes,
+                labels=torch.zeros_like(sample.gt_instances.labels))
+            if 'ignored_instances' in sample:
+                rpn_sample.ignored_instances = sample.ignored_instances
+            rpn_samples.append(rpn_sample)
+        losses, proposals = self.detector.rpn_head.loss_and_predict(
+            x,
+            rpn_samples,
+            proposal_cfg=self.detector.train_cfg.get(
+                'rpn_proposal', self.detector.test_cfg.rpn))
+        return losses, list(proposals)
+
+    def _training_pools(self, x: Tuple[Tensor],
+                        proposals: Sequence[InstanceData],
+                        data_samples: SampleList,
+                        owners: Sequence[int]) -> List[RelationMemory]:
+        """The pool of each sample: top K proposals of each of its frames."""
+        chosen = [
+            p[self.support_sampler.select_support(p.scores)] for p in proposals
+        ]
+        memories = [
+            self._new_memory(owners.count(i)) for i in range(max(owners) + 1)
+        ]
+        frames = self._frames(x, chosen, data_samples)
+        for owner, frame in zip(owners, frames):
+            memories[owner].append(frame.feats, frame.boxes, frame.scores)
+        return memories
+
+    # -------------------------------------------------------------- testing
+
+    def predict(self,
+                inputs: Dict[str, Tensor],
+                data_samples: SampleList,
+                rescale: bool = True,
+                **kwargs) -> SampleList:
+        """Take the next frames of a video, give the results that are ready.
+
+        Results come in frame order, T frames late; those of the last T frames
+        come with the video's last frame, known by ``frame_id`` and
+        ``video_length``. An image without them is a video of one frame. The
+        state is reset when the video changes.
+
+        Args:
+            inputs (dict[str, Tensor]): ``img`` (B, 1, 3, H, W): B frames in
+                order.
+            data_samples (list[TrackDataSample]): Their meta information.
+            rescale (bool): Whether boxes are those of the original frame.
+
+        Returns:
+            list[TrackDataSample]: The frames that are ready, 0 or more, with
+            ``pred_det_instances``.
+        """
+        rpn_x, roi_x = self._feature_maps(inputs['img'].flatten(0, 1))
+        proposals = self.detector.rpn_head.predict(
+            rpn_x, data_samples, rescale=False)
+        results = []
+        for frame in self._frames(roi_x, proposals, data_samples):
+            results += self._advance(frame, rescale)
+        return results
+
+    def _advance(self, frame: FrameProposals, rescale: bool) -> SampleList:
+        """Move the window on by one frame."""
+        if self.window is None:
+            return [self._detect(frame, rescale)]
+        meta = frame.data_sample.metainfo
+        video_id, frame_id = meta.get('video_id'), meta.get('frame_id', -1)
+        results = []
+        if (video_id != self._video[0] or frame_id <= self._video[1]):
+            results += self.flush(rescale)
+        self._video = (video_id, frame_id)
+        ready = self.window.push(frame)
+        if ready is not None:
+            results.append(self._detect(ready, rescale))
+        if frame_id < 0 or frame_id == meta.get('video_length', 0) - 1:
+            results += self.flush(rescale)
+        return results
+
+    def flush(self, rescale: bool = True) -> SampleList:
+        """End the video: the results of the frames that still wait.
+
+        Args:
+            rescale (bool): Whether boxes are those of the original frame.
+
+        Returns:
+            list[TrackDataSample]: At most T frames, in order.
+        """
+        self._video = (None, -1)
+        if self.window is None:
+            return []
+        return [self._detect(frame, rescale) for frame in self.window.flush()]
+
+    def _detect(self, frame: FrameProposals, rescale: bool) -> TrackDataSample:
+        """Detections of a frame whose pool the window's memory holds."""
+        feats = frame.feats
+        if self.window is not None:
+            feats = self.window.memory.aggregate(feats, frame.boxes)
+        data_sample = frame.data_sample
+        data_sample.pred_det_instances = self.detector.roi_head.detect(
+            feats, frame.boxes, data_sample.metainfo, rescale)
+        return data_sample
+
+    def train(self, mode: bool = True) -> 'RDN':
+        """Switch mode; a video that was cut short is forgotten."""
+        self._video = (None, -1)
+        if self.window is not None:
+            self.window.reset()
+        return super().train(mode)
+
+    # --------------------------------------------------------------- tensor
+
+    def _forward(self,
+                 inputs: Dict[str, Tensor],
+                 data_samples: OptSampleList = None,
+                 **kwargs) -> Tuple[Tensor, Tensor]:
+        """Raw predictions for the proposals of B reference frames.
+
+        Args:
+            inputs (dict[str, Tensor]): As in :meth:`loss`.
+            data_samples (list[TrackDataSample], optional): Meta information.
+
+        Returns:
+            tuple[Tensor, Tensor]: Class logits (B * P, num_classes + 1) and
+            box deltas (B * P, 4 * num_classes).
+        """
+        if data_samples is None:
+            shape = tuple(inputs['img'].shape[-2:])
+            refs = inputs['ref_img'].shape[1] if 'ref_img' in inputs else 0
+            data_samples = [
+                TrackDataSample(
+                    metainfo=dict(
+                        img_shape=shape,
+                        ref_img_shape=shape if refs == 1 else [shape] * refs))
+                for _ in inputs['img']
+            ]
+        imgs, supports, owners = self._training_frames(inputs, data_samples)
+        batch = len(data_samples)
+        rpn_x, roi_x = self._feature_maps(imgs)
+        samples = data_samples + supports
+        proposals = self.detector.rpn_head.predict(
+            rpn_x, samples, rescale=False)
+        frames = self._frames(
+            tuple(level[:batch] for level in roi_x), proposals[:batch],
+            data_samples)
+        feats = [frame.feats for frame in frames]
+        if self.neck is not None:
+            memories = self._training_pools(roi_x, proposals, samples,
+                                            list(range(batch)) + owners)
+            feats = [
+                memory.aggregate(frame.feats, frame.boxes)
+                for memory, frame in zip(memories, frames)
+            ]
+        return self.detector.roi_head.bbox_head(torch.cat(feats))

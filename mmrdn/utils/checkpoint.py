@@ -1,0 +1,162 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Checkpoints are read weights-only, with a few known classes let in by name.
+
+A published checkpoint holds tensors and plain values. A training checkpoint
+holds MMEngine's message hub besides: ``HistoryBuffer`` objects and numpy
+arrays. Anything else would have to be unpickled, which runs code of whoever
+wrote the file, and is refused unless the user says otherwise.
+"""
+import os
+import os.path as osp
+import pickle
+from typing import Callable, List, Optional, Union
+
+import numpy as np
+import torch
+from mmengine.dist import barrier, get_dist_info
+from mmengine.logging import HistoryBuffer
+from mmengine.runner import checkpoint as mmengine_checkpoint
+
+OPT_IN = '--trust-checkpoint (in Python: trust_checkpoint=True)'
+
+_NUMPY_DTYPES = ('bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 '
+                 'float16 float32 float64 complex64 complex128').split()
+
+
+def _named(function: Callable, name: str) -> Callable:
+    """Let ``function`` answer to the pickled global ``name``."""
+
+    def alias(*args):
+        return function(*args)
+
+    alias.__module__, alias.__qualname__ = name.rsplit('.', 1)
+    alias.__name__ = alias.__qualname__
+    return alias
+
+
+def _history_buffer_method(owner: type, name: str) -> Callable:
+    """The one use of ``getattr`` in a training checkpoint."""
+    if owner is not HistoryBuffer or name.startswith('_'):
+        raise pickle.UnpicklingError(f'getattr of {owner!r}, {name!r}')
+    return getattr(HistoryBuffer, name)
+
+
+def known_globals() -> List[Callable]:
+    """What a training checkpoint of MMEngine may hold besides tensors."""
+    core = np._core if hasattr(np, '_core') else np.core
+    allowed = [HistoryBuffer, np.ndarray, np.dtype]
+    allowed += [type(np.dtype(name)) for name in _NUMPY_DTYPES]
+    allowed.append(_named(_history_buffer_method, 'builtins.getattr'))
+    for prefix in ('numpy._core', 'numpy.core'):  # numpy 2 and numpy 1
+        for function in ('_reconstruct', 'scalar'):
+            allowed.append(
+                _named(
+                    getattr(core.multiarray, function),
+                    f'{prefix}.multiarray.{function}'))
+    return allowed
+
+
+def load_checkpoint_file(filename: Union[str, os.PathLike],
+                         map_location: Optional[Union[str, Callable]] = None,
+                         trust_checkpoint: bool = False) -> dict:
+    """Read a checkpoint file without running anything that it holds.
+
+    Args:
+        filename (str): A local file.
+        map_location (str or callable, optional): As in ``torch.load``.
+        trust_checkpoint (bool): Unpickle whatever the file holds.
+
+    Returns:
+        dict: The checkpoint.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is truncated or no checkpoint, or if it holds
+            objects that would have to be unpickled.
+    """
+    filename = osp.expanduser(str(filename))
+    if not osp.isfile(filename):
+        raise FileNotFoundError(f'checkpoint {filename} does not exist')
+    if osp.getsize(filename) == 0:
+        raise ValueError(f'checkpoint {filename} is empty')
+    try:
+        if trust_checkpoint:
+            checkpoint = torch.load(
+                filename, map_location=map_location, weights_only=False)
+        else:
+            with torch.serialization.safe_globals(known_globals()):
+                checkpoint = torch.load(
+                    filename, map_location=map_location, weights_only=True)
+    except pickle.UnpicklingError as error:
+        if _is_pickle(filename):
+            raise ValueError(
+                f'checkpoint {filename} holds {_what_was_refused(error)}, '
+                'which only unpickling could read, and that runs code of '
+                'whoever wrote the file; if you trust it, say '
+                f'{OPT_IN}') from error
+        raise ValueError(f'{filename} is not a checkpoint: expected a file '
+                         'written by torch.save') from error
+    except (RuntimeError, EOFError, OSError) as error:
+        raise ValueError(
+            f'checkpoint {filename} is truncated or damaged '
+            f'({str(error).splitlines()[0] if str(error) else "no data"})'
+        ) from error
+    if not isinstance(checkpoint, dict):
+        raise ValueError(f'checkpoint {filename} holds a '
+                         f'{type(checkpoint).__name__}, expected a dict')
+    return checkpoint
+
+
+def _is_pickle(filename: str) -> bool:
+    """Whether ``torch.save`` or ``pickle`` could have written the file."""
+    with open(filename, 'rb') as file:
+        head = file.read(4)
+    return head.startswith(b'PK') or head.startswith(b'\x80')
+
+
+def _what_was_refused(error: Exception) -> str:
+    """Name the refused object out of torch's message."""
+    for word in str(error).split():
+        name = word.strip('`,.:;')
+        if '.' in name and name.replace('.', '').replace('_', '').isalnum() \
+                and not name.startswith('torch.'):
+            return f'an object of {name}'
+    return 'objects that are neither tensors nor plain values'
+
+
+def install_safe_loading(trust_checkpoint: bool = False) -> None:
+    """Make every checkpoint that MMEngine loads go through this module.
+
+    Args:
+        trust_checkpoint (bool): Unpickle whatever a file holds, from now on.
+    """
+
+    def load_from_local(filename, map_location=None, **kwargs):
+        return load_checkpoint_file(filename, map_location, trust_checkpoint)
+
+    def load_from_http(filename,
+                       map_location=None,
+                       model_dir=None,
+                       progress=False):
+        rank, world_size = get_dist_info()
+        cache = model_dir or osp.join(torch.hub.get_dir(), 'checkpoints')
+        target = osp.join(cache, osp.basename(filename.split('?')[0]))
+        if rank == 0 and not osp.exists(target):
+            os.makedirs(cache, exist_ok=True)
+            named_hash = torch.hub.HASH_REGEX.search(osp.basename(target))
+            torch.hub.download_url_to_file(
+                filename,
+                target,
+                hash_prefix=named_hash.group(1) if named_hash else None,
+                progress=progress)
+        if world_size > 1:
+            barrier()
+        return load_checkpoint_file(target, map_location, trust_checkpoint)
+
+    loader = mmengine_checkpoint.CheckpointLoader
+    loader.register_scheme('', load_from_local, force=True)
+    loader.register_scheme(('http://', 'https://'), load_from_http, force=True)
+    # The other schemes (torchvision://, open-mmlab://) call these by name.
+    mmengine_checkpoint.load_from_http = load_from_http
+    if hasattr(mmengine_checkpoint, '_safe_torch_load'):
+        mmengine_checkpoint._safe_torch_load = load_from_local
