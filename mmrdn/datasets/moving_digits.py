@@ -19,12 +19,12 @@ import cv2
 import numpy as np
 from rich.progress import Progress
 
+from .imagenet_vid_classes import MOVING_DIGITS, get_class_names
 from .moving_digits_config import MovingDigitsConfig
 from .moving_digits_scene import DigitScene
 
-CLASSES = ('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven',
-           'eight', 'nine')
-WORDNET_IDS = tuple(f'n{digit:08d}' for digit in range(10))
+CLASSES = get_class_names('moving_digits')
+WORDNET_IDS = tuple(MOVING_DIGITS.values())
 SPLITS = ('train', 'val')
 VERSION = 1  # raised whenever the same settings give other files
 STAMP = 'moving_digits.json'

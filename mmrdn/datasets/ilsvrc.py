@@ -1,0 +1,222 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Reading the folder layout of ILSVRC and writing COCO JSON files."""
+import json
+import os
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Sequence, Union
+from xml.etree import ElementTree
+
+from rich.progress import Progress
+
+PathLike = Union[str, os.PathLike]
+ROOT_NAMES = ('.', 'ILSVRC2015', 'ILSVRC2017', 'ILSVRC')
+
+
+def find_root(root: PathLike, task: str) -> Path:
+    """Find the folder that holds ``Annotations/<task>``.
+
+    Args:
+        root (str | os.PathLike): That folder, or the one that holds it under
+            one of the names ``ILSVRC2015``, ``ILSVRC2017``, ``ILSVRC``.
+        task (str): 'VID' or 'DET'.
+
+    Returns:
+        Path: The folder.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    for name in ROOT_NAMES:
+        folder = Path(root) / name
+        if (folder / 'Annotations' / task).is_dir():
+            return folder
+    raise FileNotFoundError(
+        f'no Annotations/{task} in {root} nor in its folders '
+        f'{", ".join(ROOT_NAMES[1:])}')
+
+
+def read_list(path: PathLike) -> List[str]:
+    """First field of every line of an ImageSets list, blank lines left out.
+
+    Raises:
+        ValueError: The file is not text.
+    """
+    try:
+        lines = Path(path).read_text(encoding='utf-8').splitlines()
+    except UnicodeDecodeError:
+        raise ValueError(f'{path}: not a text file') from None
+    return [line.split()[0] for line in lines if line.strip()]
+
+
+def _text(node: ElementTree.Element, tag: str, path: PathLike) -> str:
+    child = node.find(tag)
+    if child is None or child.text is None or not child.text.strip():
+        raise ValueError(f'{path}: <{node.tag}> has no <{tag}>')
+    return child.text.strip()
+
+
+def _integer(node: ElementTree.Element, tag: str, path: PathLike) -> int:
+    text = _text(node, tag, path)
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f'{path}: <{tag}> of <{node.tag}> must be an '
+                         f'integer, got {text!r}') from None
+
+
+def _parse(path: PathLike) -> ElementTree.Element:
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path}: no such annotation file') from None
+    if b'<!DOCTYPE' in content or b'<!ENTITY' in content:
+        raise ValueError(f'{path}: an annotation may not declare a document '
+                         'type or entities')
+    try:
+        root = ElementTree.fromstring(content)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise ValueError(f'{path}: broken XML, {error}') from None
+    if root.tag != 'annotation':
+        raise ValueError(f'{path}: expected <annotation>, got <{root.tag}>')
+    return root
+
+
+def _box_problem(box: Sequence[int], width: int, height: int) -> str:
+    x1, y1, x2, y2 = box
+    if x2 < x1:
+        return f'xmax {x2} is less than xmin {x1}'
+    if y2 < y1:
+        return f'ymax {y2} is less than ymin {y1}'
+    if x2 < 0 or y2 < 0 or x1 >= width or y1 >= height:
+        return (f'box ({x1}, {y1}, {x2}, {y2}) lies outside of the image of '
+                f'{width} x {height} pixels')
+    return ''
+
+
+def read_annotation(path: PathLike, skip_bad_boxes: bool = False) -> Dict:
+    """Read one annotation file of ILSVRC VID or DET.
+
+    A box that reaches over the border of the image is cut there (its last
+    pixel may be ``width``: some of ILSVRC's boxes count from 1).
+
+    Args:
+        path (str | os.PathLike): The XML file.
+        skip_bad_boxes (bool): Leave impossible boxes out instead of failing.
+
+    Returns:
+        dict: ``width``, ``height`` in pixels, ``notes`` (one line for each
+        box that was cut or left out), and ``objects``, each with ``name``
+        (WordNet id), ``box`` (xmin, ymin, xmax, ymax), ``track`` (str, ''
+        in DET), ``occluded`` and ``generated`` (bool).
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is broken; the message names file and field.
+    """
+    root = _parse(path)
+    size = root.find('size')
+    if size is None:
+        raise ValueError(f'{path}: <annotation> has no <size>')
+    width, height = _integer(size, 'width', path), _integer(
+        size, 'height', path)
+    if width < 1 or height < 1:
+        raise ValueError(f'{path}: size must be at least 1 x 1 pixels, got '
+                         f'{width} x {height}')
+    objects, notes = [], []
+    for node in root.findall('object'):
+        bounds = node.find('bndbox')
+        if bounds is None:
+            raise ValueError(f'{path}: <object> has no <bndbox>')
+        box = [
+            _integer(bounds, tag, path)
+            for tag in ('xmin', 'ymin', 'xmax', 'ymax')
+        ]
+        problem = _box_problem(box, width, height)
+        if problem and not skip_bad_boxes:
+            raise ValueError(f'{path}: {problem}')
+        if problem:
+            notes.append(f'{path}: left out, {problem}')
+            continue
+        inside = [
+            max(box[0], 0),
+            max(box[1], 0),
+            min(box[2], width),
+            min(box[3], height)
+        ]
+        if inside != box:
+            notes.append(f'{path}: box {tuple(box)} cut at the border')
+        objects.append(
+            dict(
+                name=_text(node, 'name', path),
+                box=inside,
+                track=(node.findtext('trackid') or '').strip(),
+                occluded=(node.findtext('occluded') or '').strip() == '1',
+                generated=(node.findtext('generated') or '').strip() == '1'))
+    return dict(width=width, height=height, objects=objects, notes=notes)
+
+
+def run_jobs(function: Callable, jobs: Sequence, workers: int,
+             title: str, progress: bool) -> Iterator:
+    """Yield ``function(job)`` for each job, in order, with a progress bar.
+
+    Args:
+        function (Callable): Picklable if ``workers`` is more than 1.
+        jobs (Sequence): Its arguments.
+        workers (int): Number of processes; 1 stays in this one.
+        title (str): What the progress bar says.
+        progress (bool): Whether to show one.
+
+    Yields:
+        Any: The results.
+    """
+    if workers < 1:
+        raise ValueError(f'workers must be at least 1, got {workers}')
+    pool = ProcessPoolExecutor(workers) if workers > 1 else None
+    with Progress(disable=not progress) as bar, pool or nullcontext():
+        results = pool.map(
+            function, jobs, chunksize=16) if pool else map(function, jobs)
+        try:
+            yield from bar.track(results, len(jobs), description=title)
+        except BaseException:
+            if pool:
+                pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def make_categories(classes: Dict[str, str]) -> List[Dict]:
+    """COCO categories, ids from 1, of WordNet ids by class name."""
+    return [
+        dict(id=number, name=name, encode_name=encode_name)
+        for number, (name, encode_name) in enumerate(classes.items(), 1)
+    ]
+
+
+def check_output(path: PathLike, overwrite: bool) -> None:
+    """Refuse to write over a file.
+
+    Raises:
+        FileExistsError: The file exists and ``overwrite`` is False.
+    """
+    if Path(path).exists() and not overwrite:
+        raise FileExistsError(f'{path} exists; pass --overwrite '
+                              '(overwrite=True) to replace it')
+
+
+def write_json(data: Dict, path: PathLike) -> None:
+    """Write a JSON file through a temporary one, so that it is whole."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(
+        prefix=f'.{path.name}.', dir=path.parent)
+    try:
+        with os.fdopen(handle, 'w') as file:
+            json.dump(data, file, separators=(',', ':'))
+            file.write('\n')
+        os.chmod(temporary, 0o644)  # mkstemp makes it private
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
