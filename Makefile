@@ -1,0 +1,61 @@
+# make setup   create $(VENV) with all that is needed (idempotent)
+# make demo    train and compare RDN and a single-frame detector on the CPU
+# make test    lint and tests
+# make lint    flake8, isort, yapf, codespell
+# make docs    HTML of docs/ in docs/_build
+# make clean   remove what builds and tests leave; `distclean` also $(VENV)
+#
+# PYTHON= chooses the interpreter that $(VENV) is created with, VENV= another
+# environment; one that exists is used as it is, its torch>=2.4 kept.
+PYTHON ?= python3
+VENV ?= .venv
+
+RUN := $(VENV)/bin/python
+SOURCES := $(wildcard mmrdn configs tools tests docs setup.py)
+
+.PHONY: help setup demo test lint docs clean distclean check-python
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^# \{0,1\}//p;/^PYTHON/q' Makefile
+
+check-python:
+	@command -v "$(PYTHON)" >/dev/null || { \
+	  echo "error: no interpreter '$(PYTHON)': say make PYTHON=/path/to/python3"; \
+	  exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	  echo "error: mmrdn needs Python >= 3.10, '$(PYTHON)' is" \
+	    "$$("$(PYTHON)" --version 2>&1): say make PYTHON=/path/to/python3"; \
+	  exit 1; }
+	@test -x "$(RUN)" || "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "error: '$(PYTHON)' has no venv module (Debian: python3-venv)"; \
+	  exit 1; }
+
+setup: check-python
+	@"$(PYTHON)" tools/misc/setup_env.py --venv "$(VENV)"
+
+demo: setup
+	@$(RUN) tools/demo.py --work-dir work_dirs/demo
+
+test: lint
+	@$(RUN) -m pytest tests
+
+lint: setup
+	@$(RUN) -m flake8 $(SOURCES)
+	@$(RUN) -m isort --check-only --diff --quiet $(SOURCES)
+	@$(RUN) -m yapf --diff --recursive $(SOURCES)
+	@$(RUN) -m codespell_lib $(SOURCES) $(wildcard *.md *.yml *.cfg Makefile)
+	@echo 'lint: clean'
+
+docs: setup
+	@$(RUN) -m pip install -q -r requirements/docs.txt \
+	  -c requirements/constraints.txt
+	@$(RUN) -m sphinx -q -W --keep-going docs docs/_build
+	@echo 'docs: docs/_build/index.html'
+
+clean:
+	rm -rf build dist *.egg-info docs/_build .pytest_cache .hypothesis
+	find mmrdn configs tools tests -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf .venv

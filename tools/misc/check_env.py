@@ -1,0 +1,102 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Check that the running interpreter's environment is complete.
+
+    .venv/bin/python tools/misc/check_env.py [quick|ops|all]
+
+`quick` imports nothing heavy; `ops` runs one of mmcv's compiled ops; `all`
+imports every part, prints the versions and looks at `pip check`. Exits
+non-zero and names what is wrong in one line.
+"""
+import contextlib
+import importlib.metadata
+import importlib.util
+import io
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+CONSTRAINTS = Path(__file__).parents[2] / 'requirements' / 'constraints.txt'
+PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmcv', 'onedl-mmdetection',
+            'onedl-mim', 'mmtrack', 'mmcls', 'opencv-python-headless', 'av',
+            'pycocotools', 'pytest', 'hypothesis', 'flake8', 'isort', 'yapf',
+            'codespell', 'build', 'mmrdn')
+MODULES = ('torch', 'mmcv', 'mmengine', 'mmdet', 'mim', 'mmtrack', 'mmcls',
+           'cv2', 'av', 'scipy', 'sklearn', 'matplotlib', 'rich', 'mmrdn')
+# Installed with --no-deps, as the versions that they pin no longer install.
+OLD_PINS = r'(mmtrack|mmcls) '
+
+
+def check_quick():
+    """Every package is installed and mmcv has its compiled ops."""
+    for name in PACKAGES:
+        try:
+            importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            sys.exit(f'error: {name} is not installed')
+    for name in MODULES:
+        if importlib.util.find_spec(name) is None:
+            sys.exit(f'error: {name} is installed, but has no module {name}')
+    mmcv = Path(importlib.util.find_spec('mmcv').origin).parent
+    if not list(mmcv.glob('_ext.*')):
+        sys.exit('error: mmcv was built without its compiled ops')
+
+
+def check_ops():
+    """NMS of mmcv works on the CPU."""
+    try:
+        import torch
+        from mmcv.ops import nms
+    except ImportError as error:
+        sys.exit(f'error: mmcv.ops cannot be imported: {error}')
+    boxes = torch.tensor([[0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30.]])
+    kept = nms(boxes, torch.tensor([0.9, 0.8, 0.7]), 0.5)[1].tolist()
+    if kept != [0, 2]:
+        sys.exit(f'error: mmcv.ops.nms kept boxes {kept}, expected [0, 2]')
+
+
+def check_imports():
+    """Every module but mmtrack and mmcls, which need mmrdn's shims."""
+    warnings.simplefilter('ignore')
+    versions = []
+    for name in MODULES:
+        if name in ('mmtrack', 'mmcls'):
+            continue
+        try:
+            # mim and mmdet print hints about optional packages
+            with contextlib.redirect_stdout(io.StringIO()):
+                module = importlib.import_module(name)
+        except ImportError as error:
+            sys.exit(f'error: {name} cannot be imported: {error}')
+        versions.append(f'{name} {getattr(module, "__version__", "")}'.strip())
+    print(', '.join(versions))
+
+
+def check_pip():
+    """`pip check` complains of nothing but the old pins."""
+    done = subprocess.run([sys.executable, '-m', 'pip', 'check'],
+                          capture_output=True,
+                          text=True)
+    lines = done.stdout.splitlines() if done.returncode else []
+    pinned = set(re.findall(r'(?m)^([\w.-]+)==', CONSTRAINTS.read_text()))
+    for line in lines:
+        note = ' (expected)' if re.match(OLD_PINS, line) else ''
+        print(f'pip check: {line}{note}')
+    for line in lines:
+        # Packages that the environment had before are not ours to judge.
+        if line.split()[0] in pinned and not re.match(OLD_PINS, line):
+            sys.exit(f'error: pip check: {line}')
+
+
+CHECKS = dict(
+    quick=[check_quick],
+    ops=[check_ops],
+    all=[check_quick, check_ops, check_imports, check_pip])
+
+if __name__ == '__main__':
+    mode = sys.argv[1] if len(sys.argv) == 2 else 'all'
+    if mode not in CHECKS:
+        sys.exit(f'error: expected one of {list(CHECKS)}, got {mode!r}')
+    for check in CHECKS[mode]:
+        check()

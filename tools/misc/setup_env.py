@@ -1,0 +1,312 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Set up one virtual environment with all that mmrdn needs.
+
+Run by `make setup`. Standard library only, Python >= 3.10.
+
+    python3 tools/misc/setup_env.py [--venv .venv]
+
+Each step leaves a stamp in the environment, so that a failed or interrupted
+set-up goes on where it stopped and a complete one installs nothing.
+
+Which torch: one `torch>=2.4` that the chosen environment already has is kept.
+That is the environment given by `--venv`, if it exists, or else the one of
+the interpreter that runs this script: a new environment then sees the
+packages of that one. Otherwise the torch of requirements/constraints.txt
+is installed.
+"""
+import argparse
+import fcntl
+import hashlib
+import importlib.metadata
+import os
+import re
+import shutil
+import site
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PYTHON = '.'.join(map(str, sys.version_info[:2]))
+ROOT = Path(__file__).resolve().parents[2]
+REQUIREMENTS = ROOT / 'requirements'
+MIN_TORCH = (2, 4)
+HEARTBEAT = 30  # seconds between two signs of life of a running step
+CHECK = ROOT / 'tools' / 'misc' / 'check_env.py'
+# What the set-up depends on: a change of one of these repeats it.
+INPUTS = sorted(REQUIREMENTS.glob('*.txt')) + [
+    ROOT / 'setup.py', ROOT / 'pyproject.toml', CHECK,
+    Path(__file__).resolve()
+]
+PRINT_TORCH = 'import importlib.metadata as m; print(m.version("torch"))'
+PRINT_SITE = 'import sysconfig; print(sysconfig.get_path("purelib"))'
+FIND_HEADER = ('import os, sysconfig; '
+               'os.stat(sysconfig.get_path("include") + "/Python.h")')
+
+
+class StepError(Exception):
+    """A step that failed; the message says why, in one line."""
+
+
+class Environment:
+    """A virtual environment and what is run in it."""
+
+    def __init__(self, path):
+        self.path = Path(path).absolute()
+        self.python = self.path / 'bin' / 'python'
+        self.state = self.path / 'mmrdn-setup'
+        self.log = None  # file that the running step writes to
+
+    def run(self, command, patience=''):
+        """Run a command, its output to the log, with a sign of life.
+
+        Raises:
+            StepError: the command failed.
+        """
+        start = beat = time.monotonic()
+        with open(self.log, 'ab') as log:
+            log.write(f'$ {" ".join(map(str, command))}\n'.encode())
+            log.flush()
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=clean_environ(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT)
+            while process.poll() is None:
+                time.sleep(0.1)
+                if time.monotonic() - beat >= HEARTBEAT:
+                    beat = time.monotonic()
+                    say(f'      {patience or "still running"}: '
+                        f'{duration(beat - start)}{compiled(self.log)}')
+        if process.returncode:
+            raise StepError(f'exit code {process.returncode} of '
+                            f'`{" ".join(map(str, command))[:90]}`')
+
+    def pip(self, *args, patience=''):
+        """Run pip with our constraints."""
+        command = [self.python, '-m', 'pip', *args]
+        if args[0] == 'install':
+            command += ['-c', self.constraints()]
+        self.run(command, patience)
+
+    def output(self, *args):
+        """What the environment's interpreter prints; None if it fails."""
+        if not self.python.exists():
+            return None
+        done = subprocess.run([self.python, *args],
+                              cwd=self.path,
+                              env=clean_environ(),
+                              stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL,
+                              text=True)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    def constraints(self):
+        """Our constraints, with the torch that the environment has."""
+        torch = self.output('-c', PRINT_TORCH)
+        text = (REQUIREMENTS / 'constraints.txt').read_text()
+        if torch and version_tuple(torch) >= MIN_TORCH:
+            text = re.sub(r'(?m)^torch==.*$', f'torch=={torch}', text)
+        path = self.state / 'constraints.txt'
+        path.write_text(text)
+        return path
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def duration(seconds):
+    return f'{int(seconds) // 60}:{int(seconds) % 60:02d} min'
+
+
+def compiled(log):
+    """', k of n files compiled' if ninja wrote so into the log."""
+    progress = re.findall(rb'(?m)^\s*\[(\d+)/(\d+)\]', log.read_bytes())
+    if not progress:
+        return ''
+    done, total = progress[-1]
+    return f', {done.decode()} of {total.decode()} files compiled'
+
+
+def version_tuple(version):
+    return tuple(int(n) for n in re.findall(r'\d+', version)[:2])
+
+
+def clean_environ():
+    """The environment variables, less those that lead pip astray."""
+    drop = ('PYTHONPATH', 'PYTHONHOME', 'PIP_USER', 'PIP_TARGET', 'PIP_PREFIX',
+            'PIP_CONSTRAINT', 'PIP_REQUIREMENT')
+    environ = {k: v for k, v in os.environ.items() if k not in drop}
+    return environ | dict(PYTHONNOUSERSITE='1', PIP_NO_INPUT='1')
+
+
+# The steps, in order. Each takes the Environment; its docstring is its name.
+
+
+def create(env):
+    """create the virtual environment"""
+    if env.output('-m', 'pip', '--version') is not None:
+        return
+    env.run([sys.executable, '-m', 'venv', env.path])
+    (env.state / 'python').write_text(PYTHON)
+    try:
+        torch = importlib.metadata.distribution('torch')
+    except importlib.metadata.PackageNotFoundError:
+        return
+    if version_tuple(torch.version) >= MIN_TORCH:
+        say(f'      keeps torch {torch.version} of {sys.prefix}')
+        # Unlike --system-site-packages, this also works where the running
+        # interpreter is itself one of a virtual environment.
+        folders = [str(torch.locate_file('')), *site.getsitepackages()]
+        target = Path(env.output('-c', PRINT_SITE)) / 'mmrdn_parent.pth'
+        target.write_text('\n'.join(dict.fromkeys(folders)) + '\n')
+
+
+def build_tools(env):
+    """install torch and the build tools"""
+    torch = env.output('-c', PRINT_TORCH)
+    if torch and version_tuple(torch) < MIN_TORCH:
+        raise StepError(f'the environment has torch {torch}, expected >=2.4: '
+                        'upgrade or uninstall it')
+    env.pip('install', '-r', REQUIREMENTS / 'build.txt')
+
+
+def dependencies(env):
+    """install the dependencies"""
+    env.pip('install', '-r', REQUIREMENTS / 'runtime.txt', '-r',
+            REQUIREMENTS / 'tests.txt')
+
+
+def mmcv(env):
+    """build mmcv"""
+    if env.output(CHECK, 'ops') is not None:
+        return
+    say('      mmcv comes as source; compiling it takes ten minutes or so on '
+        'two cores\n      (seconds, where pip has it in its cache)')
+    # Under build isolation pip would build without torch, and so without the
+    # compiled ops. -v makes ninja's counter appear in the log.
+    args = ('install', '-v', '--no-build-isolation', '--no-deps')
+    env.pip('install', 'onedl-mmengine')  # `import mmcv` needs it
+    try:
+        env.pip(*args, 'onedl-mmcv', patience='compiling mmcv')
+    except StepError as error:
+        if not any(map(shutil.which, (os.getenv('CXX', 'c++'), 'g++'))):
+            raise StepError('no C++ compiler found (Debian: g++)') from None
+        if env.output('-c', FIND_HEADER) is None:
+            raise StepError(
+                'no Python.h found (Debian: python3-dev)') from None
+        raise error
+    if env.output(CHECK, 'ops') is None:
+        # pip's cache does not know which torch a wheel was compiled against.
+        say('      the mmcv that pip had does not fit this torch: compiling')
+        env.pip(
+            *args,
+            '--force-reinstall',
+            '--no-cache-dir',
+            'onedl-mmcv',
+            patience='compiling mmcv')
+    try:
+        env.run([env.python, CHECK, 'ops'])
+    except StepError:
+        raise StepError('mmcv was built, but its compiled ops do not work '
+                        '(`from mmcv.ops import nms`)') from None
+
+
+def openmmlab(env):
+    """install mmengine, mmdet, mim and mmtrack"""
+    env.pip('install', '--no-build-isolation', '-r',
+            REQUIREMENTS / 'mminstall.txt')
+    env.pip('install', '--no-build-isolation', '--no-deps', '-r',
+            REQUIREMENTS / 'mminstall_nodeps.txt')
+
+
+def opencv(env):
+    """put the headless opencv in front"""
+    # opencv-python and opencv-python-headless write the same folder cv2, the
+    # last one installed wins. A bare machine has no libGL, which the former
+    # needs, but imaug and mmcv ask for it by name.
+    env.pip('install', '--force-reinstall', '--no-deps',
+            'opencv-python-headless')
+
+
+def package(env):
+    """install mmrdn (editable)"""
+    env.pip('install', '--no-deps', '--no-build-isolation', '-e', ROOT)
+
+
+def check(env):
+    """check the whole"""
+    env.run([env.python, CHECK, 'all'])
+    for line in env.log.read_text().splitlines()[1:]:
+        say(f'      {line}')
+
+
+STEPS = (create, build_tools, dependencies, mmcv, openmmlab, opencv, package,
+         check)
+
+
+def digest():
+    """A short hash of all inputs."""
+    text = b'\0'.join(path.read_bytes() for path in INPUTS)
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def set_up(env):
+    """Do the steps that are not done yet; the number of those done now."""
+    key, done_now = digest(), 0
+    for number, step in enumerate(STEPS, 1):
+        stamp = env.state / f'{number}-{step.__name__}.done'
+        if stamp.exists() and stamp.read_text() == key:
+            continue
+        env.log = env.state / f'{number}-{step.__name__}.log'
+        env.log.write_bytes(b'')
+        title = f'step {number}/{len(STEPS)} {step.__doc__!r}'
+        say(f'[setup] {title}')
+        start = time.monotonic()
+        try:
+            step(env)
+        except StepError as error:
+            tail = env.log.read_text(errors='replace').splitlines()[-12:]
+            say('\n'.join(f'      | {x[:160]}' for x in tail))
+            sys.exit(f'error: {title} failed: {error}; log: {env.log}; after '
+                     'mending the cause, run `make setup` again: it goes on '
+                     'with this step')
+        stamp.write_text(key)
+        say(f'      done in {duration(time.monotonic() - start)}')
+        done_now += 1
+    return done_now
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--venv', default=str(ROOT / '.venv'))
+    args = parser.parse_args()
+    if sys.version_info < (3, 10):
+        sys.exit('error: mmrdn needs Python >= 3.10, this is '
+                 f'{sys.version.split()[0]}: say `make PYTHON=...`')
+    env = Environment(args.venv)
+    env.state.mkdir(parents=True, exist_ok=True)
+    with open(env.state / 'lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two `make` at once take turns
+        made_with = env.state / 'python'
+        if made_with.exists() and made_with.read_text() != PYTHON:
+            sys.exit(f'error: {env.path} was made with Python '
+                     f'{made_with.read_text()}, PYTHON is {PYTHON}: remove '
+                     'it (`make distclean`) or choose another VENV=')
+        stamps = list(env.state.glob('*.done'))
+        if len(stamps) == len(STEPS) and env.output(CHECK, 'quick') is None:
+            say(f'[setup] {env.path} is not as it was left: repeating')
+            for stamp in stamps:
+                stamp.unlink()
+        if not set_up(env):
+            say(f'[setup] {env.path} is complete, nothing to install')
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit('interrupted; `make setup` goes on with the step it was at')
