@@ -120,8 +120,8 @@ def read_annotation(path: PathLike, skip_bad_boxes: bool = False) -> Dict:
     size = root.find('size')
     if size is None:
         raise ValueError(f'{path}: <annotation> has no <size>')
-    width, height = _integer(size, 'width', path), _integer(
-        size, 'height', path)
+    width, height = _integer(size, 'width',
+                             path), _integer(size, 'height', path)
     if width < 1 or height < 1:
         raise ValueError(f'{path}: size must be at least 1 x 1 pixels, got '
                          f'{width} x {height}')
@@ -158,8 +158,8 @@ def read_annotation(path: PathLike, skip_bad_boxes: bool = False) -> Dict:
     return dict(width=width, height=height, objects=objects, notes=notes)
 
 
-def run_jobs(function: Callable, jobs: Sequence, workers: int,
-             title: str, progress: bool) -> Iterator:
+def run_jobs(function: Callable, jobs: Sequence, workers: int, title: str,
+             progress: bool) -> Iterator:
     """Yield ``function(job)`` for each job, in order, with a progress bar.
 
     Args:

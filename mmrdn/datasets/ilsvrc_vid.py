@@ -66,8 +66,8 @@ def list_videos(root: Path, split: str) -> List[Tuple[str, List[str]]]:
                       for path in annotations.rglob('*.xml'))
     if not frames:
         raise ValueError(f'{annotations}: no videos of the split {split!r}')
-    return [(f'{split}/{video}',
-             sorted(frames[video]) or _list_frames(root, f'{split}/{video}'))
+    return [(f'{split}/{video}', sorted(frames[video])
+             or _list_frames(root, f'{split}/{video}'))
             for video in sorted(frames)]
 
 

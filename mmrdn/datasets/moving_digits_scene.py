@@ -28,11 +28,7 @@ def make_glyph(cells: np.ndarray) -> np.ndarray:
     """
     ink = np.pad(cells.astype(np.float32) / 16, 1)
     large = cv2.resize(
-        ink,
-        None,
-        fx=GLYPH_ZOOM,
-        fy=GLYPH_ZOOM,
-        interpolation=cv2.INTER_CUBIC)
+        ink, None, fx=GLYPH_ZOOM, fy=GLYPH_ZOOM, interpolation=cv2.INTER_CUBIC)
     large = cv2.GaussianBlur(large, (0, 0), GLYPH_ZOOM * 0.3)
     return np.clip((large - 0.3) / 0.3, 0, 1)
 
@@ -194,7 +190,8 @@ class DigitScene:
             glyph=make_glyph(digits['cells'][chosen]),
             size=size,
             start=start,
-            velocity=speed * np.array([np.cos(angle), np.sin(angle)]),
+            velocity=speed *
+            np.array([np.cos(angle), np.sin(angle)]),
             margin=margin,
             tilt=rng.uniform(-config.max_tilt, config.max_tilt),
             size_wave=wave)
@@ -220,8 +217,8 @@ class DigitScene:
         episodes: List[Dict] = []
         if not config.degradations:
             return episodes
-        t = -int(rng.integers(config.degraded_frames[1] +
-                              config.clean_frames[1]))
+        t = -int(
+            rng.integers(config.degraded_frames[1] + config.clean_frames[1]))
         while t < self.num_frames:
             length = int(rng.integers(*config.degraded_frames, endpoint=True))
             episode: Dict = dict(first=t, last=t + length - 1)
@@ -234,8 +231,8 @@ class DigitScene:
             episode['angle'] = rng.uniform(0, 2 * np.pi)
             episode['patch'] = self._sample_patch()
             episodes.append(episode)
-            t += length + int(rng.integers(*config.clean_frames,
-                                           endpoint=True))
+            t += length + int(
+                rng.integers(*config.clean_frames, endpoint=True))
         return episodes
 
     def _sample_patch(self) -> np.ndarray:
@@ -257,7 +254,8 @@ class DigitScene:
         angle, speed = rng.uniform(0, 2 * np.pi), rng.uniform(0, 3)
         return dict(
             start=rng.uniform(0, np.array(self.frame)),
-            velocity=speed * np.array([np.cos(angle), np.sin(angle)]),
+            velocity=speed *
+            np.array([np.cos(angle), np.sin(angle)]),
             side=rng.uniform(*config.size) * rng.uniform(*config.occlusion),
             patch=self._sample_patch())
 
@@ -279,8 +277,7 @@ class DigitScene:
     def _tone(self, photo: np.ndarray) -> np.ndarray:
         """A part of the photograph with its contrast lowered, float32."""
         contrast = np.float32(self.config.background_contrast)
-        return self._grey + contrast * (
-            photo.astype(np.float32) - self._grey)
+        return self._grey + contrast * (photo.astype(np.float32) - self._grey)
 
     def _soften(self, track: _Track, t: int, episode: Dict) -> np.ndarray:
         """Opacity (H, W) of a digit after blur, defocus and fading."""
@@ -383,6 +380,6 @@ class DigitScene:
                     label=track.label,
                     bbox=box,
                     occluded=bool(shown[index].sum() < 0.7 * inside),
-                    degraded=tuple(
-                        n for n in self.config.degradations if n in episode)))
+                    degraded=tuple(n for n in self.config.degradations
+                                   if n in episode)))
         return objects

@@ -68,10 +68,9 @@ def main() -> int:
             for note in notes[:10]:
                 print(f'warning: {note}', file=sys.stderr)
             if len(notes) > 10:
-                print(
-                    f'warning: and {len(notes) - 10} more', file=sys.stderr)
-            print(f'{file}: ' +
-                  ', '.join(f'{v} {k}' for k, v in summary.items()))
+                print(f'warning: and {len(notes) - 10} more', file=sys.stderr)
+            print(f'{file}: ' + ', '.join(f'{v} {k}'
+                                          for k, v in summary.items()))
     except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1

@@ -1,0 +1,11 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from mmrdn.registry import DATASETS
+from .imagenet_vid_classes import get_class_names
+from .video_det_dataset import VideoDetDataset
+
+
+@DATASETS.register_module()
+class MovingDigitsDataset(VideoDetDataset):
+    """Moving digits, see :mod:`mmrdn.datasets.moving_digits`."""
+
+    METAINFO = dict(classes=get_class_names('moving_digits'))

@@ -1,0 +1,4 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from .loading import LoadFrame
+
+__all__ = ['LoadFrame']

@@ -1,0 +1,94 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import io
+from typing import Optional
+
+import mmcv
+import numpy as np
+from mmcv.transforms import LoadImageFromFile
+from mmengine import fileio
+from PIL import Image
+
+from mmrdn.registry import TRANSFORMS
+
+# How a whole file begins and, at the latest a few bytes before its end, ends.
+_MARKS = ((b'\xff\xd8', b'\xff\xd9'), (b'\x89PNG', b'IEND'))
+
+
+@TRANSFORMS.register_module()
+class LoadFrame(LoadImageFromFile):
+    """Load an image, and say in one line what is wrong with a bad one.
+
+    mmcv's :class:`LoadImageFromFile` returns the upper part of a truncated
+    JPEG file over grey without complaint and does not name an empty file.
+
+    Args:
+        **kwargs: See :class:`mmcv.transforms.LoadImageFromFile`.
+    """
+
+    def transform(self, results: dict) -> Optional[dict]:
+        """Load the image.
+
+        Args:
+            results (dict): With ``img_path``.
+
+        Returns:
+            dict | None: ``results`` with ``img`` (H, W, 3), ``img_shape`` and
+            ``ori_shape``; None for a bad image if ``ignore_empty``.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It is empty, truncated or no image.
+        """
+        path = results['img_path']
+        try:
+            image = self._load(path)
+        except (OSError, ValueError):
+            if self.ignore_empty:
+                return None
+            raise
+        if self.to_float32:
+            image = image.astype(np.float32)
+        results['img'] = image
+        results['img_shape'] = image.shape[:2]
+        results['ori_shape'] = image.shape[:2]
+        return results
+
+    def _load(self, path: str) -> np.ndarray:
+        try:
+            if self.file_client_args is not None:
+                client = fileio.FileClient.infer_client(
+                    self.file_client_args, path)
+                content = client.get(path)
+            else:
+                content = fileio.get(path, backend_args=self.backend_args)
+        except FileNotFoundError:
+            raise FileNotFoundError(f'{path}: no such image') from None
+        if not content:
+            raise ValueError(f'{path}: the image file is empty')
+        if _looks_truncated(content):
+            raise ValueError(f'{path}: the image file is truncated')
+        try:
+            image = mmcv.imfrombytes(
+                content, flag=self.color_type, backend=self.imdecode_backend)
+        except Exception as error:  # each backend has its own
+            reason = ' '.join(str(error).split())
+            raise ValueError(f'{path}: the image cannot be decoded, '
+                             f'{reason}') from None
+        if image is None:
+            raise ValueError(f'{path}: the image cannot be decoded')
+        return image
+
+
+def _looks_truncated(content: bytes) -> bool:
+    """Whether the end of a JPEG or PNG file is missing.
+
+    Only a file that lacks its end mark is decoded (by Pillow, which insists
+    on all of the pixels): some writers leave the mark out.
+    """
+    for first, last in _MARKS:
+        if content.startswith(first) and last not in content[-64:]:
+            try:
+                Image.open(io.BytesIO(content)).load()
+            except (OSError, SyntaxError):
+                return True
+    return False

@@ -1,0 +1,132 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import copy
+from typing import Dict, List, Tuple
+
+from mmtrack.datasets import BaseVideoDataset
+
+from mmrdn.registry import DATASETS
+from .coco_vid_file import CocoVidFile
+
+
+@DATASETS.register_module()
+class VideoDetDataset(BaseVideoDataset):
+    """Videos (or stills) with boxes, from a COCO-VID (or COCO) JSON file.
+
+    A data set of one's own needs ``metainfo=dict(classes=...)``, ``ann_file``
+    and ``data_prefix=dict(img_path=...)``, nothing more.
+
+    It differs from mmtrack's :class:`BaseVideoDataset` in this:
+
+    - label i is ``metainfo['classes'][i]``, in whatever order the file lists
+      its categories (mmtrack labels in the order of the file);
+    - in training, images with ``"is_vid_train_frame": false`` serve as
+      support frames only; in testing every frame is used;
+    - random support frames always number ``num_ref_imgs`` (mmtrack returns
+      fewer at the ends of a video, and then samples cannot be stacked): chosen
+      frames are repeated, or the key frame itself where there is no other;
+    - what is wrong with the file is said in one line, and nothing is printed.
+
+    Args:
+        *args: See :class:`mmtrack.datasets.BaseVideoDataset`. For stills set
+            ``load_as_video=False``.
+        **kwargs: Likewise.
+
+    Raises:
+        FileNotFoundError: ``ann_file`` does not exist.
+        ValueError: ``ann_file`` is broken, lacks a class, or has no image to
+            offer; the message names the file and the field.
+    """
+
+    def load_data_list(self) -> Tuple[List[dict], List[int]]:
+        """Read ``ann_file``.
+
+        Returns:
+            tuple[list[dict], list[int]]: All images, the frames of a video
+            together and in order, and the indices of those to be used as key
+            images.
+        """
+        classes = self.metainfo.get('classes')
+        if not classes:
+            raise ValueError(f'{type(self).__name__}: metainfo must give '
+                             'classes, e.g. dict(classes=("car", "dog"))')
+        if isinstance(classes, str):
+            raise ValueError(f'{type(self).__name__}: classes of metainfo '
+                             f'must be a tuple of names, got {classes!r}')
+        file = CocoVidFile(self.ann_file, self.load_as_video)
+        self.cat_ids = file.category_ids(classes)
+        self.cat2label = {cat_id: i for i, cat_id in enumerate(self.cat_ids)}
+        self.cat_img_map = {
+            cat_id: file.images_of_category[cat_id]
+            for cat_id in self.cat_ids
+        }
+        data_list, valid_data_indices = [], []
+        for frames in file.groups:
+            for image in frames:
+                if self._is_key_image(image):
+                    valid_data_indices.append(len(data_list))
+                info = dict(image, img_id=image['id'])
+                if self.load_as_video:
+                    info['video_length'] = len(frames)
+                data_list.append(
+                    self.parse_data_info(
+                        dict(
+                            raw_img_info=info,
+                            raw_ann_info=file.annotations_of_image[
+                                image['id']])))
+        return data_list, valid_data_indices
+
+    def _is_key_image(self, image: Dict) -> bool:
+        interval = (self.key_img_sampler or {}).get('interval', 1)
+        if self.load_as_video and image['frame_id'] % interval:
+            return False
+        return self.test_mode or image.get('is_vid_train_frame', True)
+
+    def filter_data(self) -> List[int]:
+        """Leave out what ``filter_cfg`` says, as mmtrack does.
+
+        Returns:
+            list[int]: Indices into ``data_list``.
+
+        Raises:
+            ValueError: No image is left.
+        """
+        indices = super().filter_data()
+        if not indices:
+            kind = 'testing' if self.test_mode else \
+                'training (flagged "is_vid_train_frame", if flagged at all, ' \
+                'with a box of one of the classes)'
+            raise ValueError(f'{self.ann_file}: no image of its '
+                             f'{len(self.data_list)} is left for {kind}')
+        return indices
+
+    def ref_img_sampling(self,
+                         idx: int,
+                         data_info: dict,
+                         frame_range: list,
+                         stride: int = 1,
+                         num_ref_imgs: int = 1,
+                         filter_key_img: bool = True,
+                         method: str = 'uniform') -> List[dict]:
+        """Sample support frames; see mmtrack's method for the arguments.
+
+        Returns:
+            list[dict]: The key image, then the support images in the order of
+            their frames; exactly ``num_ref_imgs`` of them unless ``method``
+            is one of mmtrack's ``'test_*'``, which choose by themselves.
+        """
+        key, *support = super().ref_img_sampling(
+            idx,
+            data_info,
+            frame_range,
+            stride=stride,
+            num_ref_imgs=num_ref_imgs,
+            filter_key_img=filter_key_img,
+            method=method)
+        if method.startswith('test'):
+            return [key, *support]
+        chosen = support or [key]
+        for i in range(num_ref_imgs - len(support)):
+            support.append(copy.deepcopy(chosen[i % len(chosen)]))
+        return [
+            key, *sorted(support, key=lambda info: info.get('frame_id', 0))
+        ]
