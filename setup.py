@@ -90,6 +90,9 @@ def read_readme():
 
 
 if __name__ == '__main__':
+    # An egg-info left in the checkout would pass for the installed package
+    # wherever the checkout is on sys.path (`python -m mim` run there).
+    atexit.register(shutil.rmtree, ROOT / 'mmrdn.egg-info', ignore_errors=True)
     setup(
         name='mmrdn',
         version=read_version(),
