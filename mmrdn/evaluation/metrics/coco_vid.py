@@ -252,7 +252,8 @@ def write_predictions(path: str, head: dict, results: List[dict]) -> None:
             (n,) and ``labels`` (n,) per frame. Annotations have ``bbox``
             xywh with w = x2 - x1, and all digits.
     """
-    options = dict(allow_nan=False, default=lambda value: value.item())
+    encode = json.JSONEncoder(
+        allow_nan=False, default=lambda value: value.item()).encode
     category_ids = [category['id'] for category in head['categories']]
     video_ids = {
         image['id']: image.get('video_id')
@@ -261,7 +262,7 @@ def write_predictions(path: str, head: dict, results: List[dict]) -> None:
     temporary = f'{path}.{os.getpid()}.tmp'
     try:
         with open(temporary, 'w', encoding='utf-8') as f:
-            f.write(json.dumps(head, **options)[:-1] + ', "annotations": [')
+            f.write(encode(head)[:-1] + ', "annotations": [')
             ann_id = 0
             for result in results:
                 # Python floats keep all digits of float32 and float64.
@@ -280,7 +281,7 @@ def write_predictions(path: str, head: dict, results: List[dict]) -> None:
                         score=score,
                         iscrowd=0)
                     f.write(',\n' if ann_id else '\n')
-                    f.write(json.dumps(ann, **options))
+                    f.write(encode(ann))
                     ann_id += 1
             f.write('\n]}\n')
         os.replace(temporary, path)

@@ -293,6 +293,8 @@ def unique_frames(results: List[dict]) -> List[dict]:
     frames = dict()
     for result in results:
         first = frames.setdefault(result['img_id'], result)
+        if first is result:
+            continue
         for field in ('bboxes', 'scores', 'labels'):
             if (first[field].shape != result[field].shape
                     or not np.allclose(first[field], result[field])):
