@@ -26,7 +26,7 @@ from .moving_digits_scene import DigitScene
 CLASSES = get_class_names('moving_digits')
 WORDNET_IDS = tuple(MOVING_DIGITS.values())
 SPLITS = ('train', 'val')
-VERSION = 1  # raised whenever the same settings give other files
+VERSION = 2  # raised whenever the same settings give other files
 STAMP = 'moving_digits.json'
 VAL_SHARE = 0.25  # of the digits of each class
 PHOTO_COLUMNS = dict(train=(0., 0.6), val=(0.62, 1.))  # share of the width
@@ -84,9 +84,14 @@ def make_scene(config: MovingDigitsConfig, split: str, index: int,
     Returns:
         DigitScene: The video, ready to be drawn.
     """
-    rng = np.random.default_rng([config.seed, SPLITS.index(split), index])
+    stream = [config.seed, SPLITS.index(split)]
+    # Ten videos share a shuffled deck that holds each class equally often.
+    deck = np.repeat(np.arange(10), config.num_digits[1])
+    np.random.default_rng([*stream, index // 10, 1]).shuffle(deck)
+    labels = deck[index % 10::10]
+    rng = np.random.default_rng([*stream, index, 0])
     num_frames = getattr(config, f'{split}_frames')
-    return DigitScene(config, rng, num_frames, digits, photos)
+    return DigitScene(config, rng, num_frames, labels, digits, photos)
 
 
 def video_name(split: str, index: int) -> str:

@@ -20,8 +20,8 @@ class MovingDigitsConfig:
     width: int = 160  # pixels
     num_train_videos: int = 800
     train_frames: int = 5  # frames a training video
-    num_val_videos: int = 40
-    val_frames: int = 24  # frames a validation video
+    num_val_videos: int = 48
+    val_frames: int = 20  # frames a validation video
     num_digits: Tuple[int, int] = (1, 3)  # digits a video, both included
     size: Tuple[float, float] = (28., 52.)  # height of the ink, pixels
     max_tilt: float = 12.  # degrees, either way
@@ -30,7 +30,7 @@ class MovingDigitsConfig:
     medium_speed: Tuple[float, float] = (0.5, 1.3)  # pixels a frame
     fast_speed: Tuple[float, float] = (2., 6.)  # pixels a frame
     size_change: float = 0.25  # log amplitude at the fast pace
-    leave_prob: float = 0.2  # chance that a fast digit leaves and comes back
+    leave_prob: float = 0.5  # chance that a fast digit leaves and comes back
     min_visible: float = 0.3  # share of the ink in the frame to be annotated
     camera_speed: float = 0.8  # drift of the photograph, pixels a frame
     # What every frame suffers.

@@ -5,108 +5,15 @@ Shapes: H, W height and width of a frame in pixels, t time in frames.
 Nothing here depends on the class of a digit but its ink: colour, size, pace,
 path and degradations are drawn without looking at the label.
 """
-from dataclasses import dataclass, field
 from typing import Dict, List, Sequence, Tuple
 
 import cv2
 import numpy as np
 
 from .moving_digits_config import MovingDigitsConfig
+from .moving_digits_track import DigitTrack, ink_box, make_glyph
 
-GLYPH_ZOOM = 8  # pixels of a glyph for one cell of an 8 x 8 digit
 LUMA = np.array([0.114, 0.587, 0.299], np.float32)  # weights of B, G, R
-
-
-def make_glyph(cells: np.ndarray) -> np.ndarray:
-    """Turn an 8 x 8 digit into a smooth, large opacity mask.
-
-    Args:
-        cells (np.ndarray): (8, 8), ink from 0 to 16.
-
-    Returns:
-        np.ndarray: (h, w) float32 opacity from 0 to 1, with a blank margin.
-    """
-    ink = np.pad(cells.astype(np.float32) / 16, 1)
-    large = cv2.resize(
-        ink, None, fx=GLYPH_ZOOM, fy=GLYPH_ZOOM, interpolation=cv2.INTER_CUBIC)
-    large = cv2.GaussianBlur(large, (0, 0), GLYPH_ZOOM * 0.3)
-    return np.clip((large - 0.3) / 0.3, 0, 1)
-
-
-def ink_box(opacity: np.ndarray) -> Tuple[int, int, int, int]:
-    """Tight box of the pixels that are at least half covered with ink.
-
-    Args:
-        opacity (np.ndarray): (H, W), from 0 to 1.
-
-    Returns:
-        tuple[int, int, int, int]: Inclusive x1, y1, x2, y2; all -1 when no
-        pixel is covered.
-    """
-    ink = opacity >= 0.5
-    columns, rows = np.flatnonzero(ink.any(0)), np.flatnonzero(ink.any(1))
-    if not len(columns):
-        return -1, -1, -1, -1
-    return (int(columns[0]), int(rows[0]), int(columns[-1]), int(rows[-1]))
-
-
-@dataclass
-class _Track:
-    """One digit of a video and everything drawn for it."""
-    label: int
-    sample: int  # index into load_digits()
-    glyph: np.ndarray  # (h, w) opacity
-    size: float  # height of the ink, pixels
-    start: np.ndarray  # (2,) x, y at t = 0, pixels
-    velocity: np.ndarray  # (2,) pixels a frame
-    margin: float  # how far from the border it turns, pixels, < 0 outside
-    tilt: float  # degrees
-    size_wave: Tuple[float, float, float]  # log amplitude, frequency, phase
-    colour: np.ndarray = field(default_factory=lambda: np.zeros(3))  # BGR
-    episodes: List[Dict] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        x1, y1, x2, y2 = ink_box(self.glyph)
-        self.ink_height = y2 - y1 + 1
-        self.ink_centre = np.array([(x1 + x2) / 2, (y1 + y2) / 2])
-
-    def position(self, t: float, frame: Tuple[int, int]) -> np.ndarray:
-        """Centre (2,) at time t in a frame of (width, height) pixels."""
-        low = np.full(2, self.margin)
-        span = np.maximum(np.array(frame) - 1 - 2 * low, 1e-6)
-        phase = np.mod(self.start + self.velocity * t - low, 2 * span)
-        return low + np.minimum(phase, 2 * span - phase)
-
-    def scale(self, t: float) -> float:
-        """Pixels of the frame for one pixel of the glyph at time t."""
-        amplitude, frequency, phase = self.size_wave
-        change = amplitude * np.sin(frequency * t + phase)
-        return float(self.size / self.ink_height * np.exp(change))
-
-    def draw(self, centre: np.ndarray, scale: float,
-             frame: Tuple[int, int]) -> np.ndarray:
-        """Opacity (H, W) of the digit with its ink centred at a point."""
-        angle = np.deg2rad(self.tilt)
-        turn = scale * np.array([[np.cos(angle), -np.sin(angle)],
-                                 [np.sin(angle), np.cos(angle)]])
-        # Only the part of the frame that the glyph can reach is drawn.
-        reach = scale * np.hypot(*self.glyph.shape) * 0.6
-        left, top = np.clip(np.floor(centre - reach), 0, frame).astype(int)
-        right, bottom = np.clip(np.ceil(centre + reach), 0, frame).astype(int)
-        opacity = np.zeros(frame[::-1], np.float32)  # (H, W)
-        if left < right and top < bottom:
-            shift = centre - turn @ self.ink_centre - (left, top)
-            opacity[top:bottom, left:right] = cv2.warpAffine(
-                self.glyph, np.column_stack([turn, shift]),
-                (int(right - left), int(bottom - top)))
-        return opacity
-
-    def episode(self, t: int) -> Dict:
-        """The degradations at frame t, strengths by name; maybe none."""
-        for episode in self.episodes:
-            if episode['first'] <= t <= episode['last']:
-                return episode
-        return {}
 
 
 class DigitScene:
@@ -117,6 +24,8 @@ class DigitScene:
         rng (np.random.Generator): All that is random comes from here, in the
             constructor: ``render`` may be called in any order.
         num_frames (int): Length of the video.
+        labels (Sequence[int]): Classes of the digits, as many as there may be;
+            the first few are used.
         digits (dict): ``samples`` (n,) indices into load_digits(), ``labels``
             (n,) and ``cells`` (n, 8, 8): the digits to choose from.
         photos (Sequence[np.ndarray]): BGR photographs to choose from, at
@@ -124,7 +33,8 @@ class DigitScene:
     """
 
     def __init__(self, config: MovingDigitsConfig, rng: np.random.Generator,
-                 num_frames: int, digits: Dict[str, np.ndarray],
+                 num_frames: int, labels: Sequence[int],
+                 digits: Dict[str, np.ndarray],
                  photos: Sequence[np.ndarray]) -> None:
         self.config = config
         self.frame = (config.width, config.height)
@@ -132,9 +42,10 @@ class DigitScene:
         self._rng = rng
         self._photo = photos[rng.integers(len(photos))]
         self._sample_background()
-        self.tracks: List[_Track] = []
-        for _ in range(rng.integers(*config.num_digits, endpoint=True)):
-            self.tracks.append(self._sample_track(digits))
+        self.tracks: List[DigitTrack] = []
+        count = rng.integers(*config.num_digits, endpoint=True)
+        for label in labels[:count]:
+            self.tracks.append(self._sample_track(int(label), digits))
         for track in self.tracks:
             track.colour = self._sample_colour(track)
             track.episodes = self._sample_episodes()
@@ -161,9 +72,9 @@ class DigitScene:
         self._view = (zoom, first, drift * zoom)
         self._grey = np.float32(self._photo[::4, ::4].mean())
 
-    def _sample_track(self, digits: Dict[str, np.ndarray]) -> _Track:
+    def _sample_track(self, label: int,
+                      digits: Dict[str, np.ndarray]) -> DigitTrack:
         config, rng = self.config, self._rng
-        label = int(rng.integers(10))
         chosen = int(rng.choice(np.flatnonzero(digits['labels'] == label)))
         pace = int(rng.integers(3))
         low, high = (config.slow_speed, config.medium_speed,
@@ -171,7 +82,7 @@ class DigitScene:
         speed, size = rng.uniform(low, high), rng.uniform(*config.size)
         angle = rng.uniform(0, 2 * np.pi)
         leaves = pace == 2 and rng.random() < config.leave_prob
-        margin = -0.7 * size if leaves else 0.55 * size
+        margin = -0.45 * size if leaves else 0.55 * size
         start = rng.uniform(0.55 * size, np.array(self.frame) - 0.55 * size)
         for _ in range(20):  # apart from the others at first, if there's room
             gaps = [
@@ -182,21 +93,24 @@ class DigitScene:
                 break
             start = rng.uniform(0.55 * size,
                                 np.array(self.frame) - 0.55 * size)
+        velocity = speed * np.array([np.cos(angle), np.sin(angle)])
+        if leaves:  # by the nearest way
+            velocity = np.copysign(velocity, start - np.array(self.frame) / 2)
+            start = start + velocity * rng.uniform(0, 20)  # maybe outside
         wave = (config.size_change * (0.04, 0.4, 1.)[pace] * rng.random(),
                 rng.uniform(0.15, 0.5), rng.uniform(0, 2 * np.pi))
-        return _Track(
+        return DigitTrack(
             label=label,
             sample=int(digits['samples'][chosen]),
             glyph=make_glyph(digits['cells'][chosen]),
             size=size,
             start=start,
-            velocity=speed *
-            np.array([np.cos(angle), np.sin(angle)]),
+            velocity=velocity,
             margin=margin,
             tilt=rng.uniform(-config.max_tilt, config.max_tilt),
             size_wave=wave)
 
-    def _sample_colour(self, track: _Track) -> np.ndarray:
+    def _sample_colour(self, track: DigitTrack) -> np.ndarray:
         """A colour (3,) BGR that stands out from what the digit passes."""
         luma = []
         for t in (0, self.num_frames // 2, self.num_frames - 1):
@@ -252,10 +166,10 @@ class DigitScene:
                 rng.random() >= config.decoy_prob:
             return {}
         angle, speed = rng.uniform(0, 2 * np.pi), rng.uniform(0, 3)
+        velocity = speed * np.array([np.cos(angle), np.sin(angle)])
         return dict(
             start=rng.uniform(0, np.array(self.frame)),
-            velocity=speed *
-            np.array([np.cos(angle), np.sin(angle)]),
+            velocity=velocity,
             side=rng.uniform(*config.size) * rng.uniform(*config.occlusion),
             patch=self._sample_patch())
 
@@ -279,7 +193,7 @@ class DigitScene:
         contrast = np.float32(self.config.background_contrast)
         return self._grey + contrast * (photo.astype(np.float32) - self._grey)
 
-    def _soften(self, track: _Track, t: int, episode: Dict) -> np.ndarray:
+    def _soften(self, track: DigitTrack, t: int, episode: Dict) -> np.ndarray:
         """Opacity (H, W) of a digit after blur, defocus and fading."""
         size = track.scale(t) * track.ink_height
         angle = episode.get('angle', 0.)
