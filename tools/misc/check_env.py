@@ -22,8 +22,9 @@ PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmcv', 'onedl-mmdetection',
             'onedl-mim', 'mmtrack', 'mmcls', 'opencv-python-headless', 'av',
             'pycocotools', 'pytest', 'hypothesis', 'flake8', 'isort', 'yapf',
             'codespell', 'build', 'mmrdn')
-MODULES = ('torch', 'mmcv', 'mmengine', 'mmdet', 'mim', 'mmtrack', 'mmcls',
-           'cv2', 'av', 'scipy', 'sklearn', 'matplotlib', 'rich', 'mmrdn')
+# mmrdn before mmtrack and mmcls: these need its shims to be imported.
+MODULES = ('torch', 'mmcv', 'mmengine', 'mmdet', 'mim', 'mmrdn', 'mmtrack',
+           'mmcls', 'cv2', 'av', 'scipy', 'sklearn', 'matplotlib', 'rich')
 # Installed with --no-deps, as the versions that they pin no longer install.
 OLD_PINS = r'(mmtrack|mmcls) '
 
@@ -57,12 +58,10 @@ def check_ops():
 
 
 def check_imports():
-    """Every module but mmtrack and mmcls, which need mmrdn's shims."""
+    """Every module can be imported; print their versions."""
     warnings.simplefilter('ignore')
     versions = []
     for name in MODULES:
-        if name in ('mmtrack', 'mmcls'):
-            continue
         try:
             # mim and mmdet print hints about optional packages
             with contextlib.redirect_stdout(io.StringIO()):
