@@ -23,9 +23,11 @@ check-python:
 	@command -v "$(PYTHON)" >/dev/null || { \
 	  echo "error: no interpreter '$(PYTHON)': say make PYTHON=/path/to/python3"; \
 	  exit 1; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	  2>/dev/null || { \
 	  echo "error: mmrdn needs Python >= 3.10, '$(PYTHON)' is" \
-	    "$$("$(PYTHON)" --version 2>&1): say make PYTHON=/path/to/python3"; \
+	    "'$$("$(PYTHON)" --version 2>&1 | head -n 1)':" \
+	    "say make PYTHON=/path/to/python3"; \
 	  exit 1; }
 	@test -x "$(RUN)" || "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "error: '$(PYTHON)' has no venv module (Debian: python3-venv)"; \

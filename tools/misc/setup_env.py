@@ -221,6 +221,8 @@ def openmmlab(env):
             REQUIREMENTS / 'mminstall.txt')
     env.pip('install', '--no-build-isolation', '--no-deps', '-r',
             REQUIREMENTS / 'mminstall_nodeps.txt')
+    if not (env.path / 'bin' / 'mim').exists():  # only the parent has it
+        env.pip('install', '--ignore-installed', '--no-deps', 'onedl-mim')
 
 
 def opencv(env):
