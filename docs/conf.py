@@ -1,0 +1,10 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Settings of `make docs`."""
+project = 'mmrdn'
+author = 'mmrdn contributors'
+extensions = ['myst_parser']
+myst_heading_anchors = 3
+exclude_patterns = ['_build']
+# Links to files outside docs/ work on the repository's pages only.
+suppress_warnings = ['myst.xref_missing']
+html_theme = 'alabaster'
