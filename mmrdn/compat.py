@@ -18,6 +18,7 @@ file of another package, and does nothing where the versions agree already:
 """
 import contextlib
 import importlib
+import io
 import warnings
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as distribution_version
@@ -57,6 +58,15 @@ def _attribute(module, name: str, value):
             delattr(module, name)
         else:
             setattr(module, name, before)
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Keep what other packages say about themselves off the terminal."""
+    with warnings.catch_warnings(), \
+            contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter('ignore')
+        yield
 
 
 def _import_mmtrack() -> None:
@@ -116,7 +126,8 @@ def apply() -> None:
             command that installs it.
     """
     try:
-        _import_mmtrack()
+        with _quiet():
+            _import_mmtrack()
     except ModuleNotFoundError as error:
         if error.name and error.name.split('.')[0] in (
                 'torch', 'mmcv', 'mmengine', 'mmdet', 'mmtrack', 'mmcls'):

@@ -40,9 +40,14 @@ class RDNRoIHead(StandardRoIHead):
         return list(feats.split([len(boxes) for boxes in boxes_list]))
 
     def _embed(self, x: Tuple[Tensor], rois: Tensor) -> Tensor:
-        """(n, C) features of rois (n, 5)."""
-        roi_feats = self.bbox_roi_extractor(
-            x[:self.bbox_roi_extractor.num_inputs], rois)  # (n, c, h, w)
+        """(n, C) features of rois (n, 5).
+
+        The RoI layer runs in fp32 under autocast too: boxes would lose half a
+        pixel in fp16, and mmcv's layer knows no bf16.
+        """
+        x = [level.float() for level in x[:self.bbox_roi_extractor.num_inputs]]
+        with torch.autocast(rois.device.type, enabled=False):
+            roi_feats = self.bbox_roi_extractor(x, rois)  # (n, c, h, w)
         if self.with_shared_head:
             roi_feats = self.shared_head(roi_feats)
         return self.bbox_head.embed(roi_feats)

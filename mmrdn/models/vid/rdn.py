@@ -128,10 +128,8 @@ class RDN(BaseVideoDetector):
         losses, proposals = self._rpn_loss(
             tuple(level[:batch] for level in rpn_x), data_samples)
         if supports:
-            proposals += self.detector.rpn_head.predict(
-                tuple(level[batch:] for level in rpn_x),
-                supports,
-                rescale=False)
+            proposals += self._proposals(
+                tuple(level[batch:] for level in rpn_x), supports)
         memories = None
         if self.neck is not None:
             memories = self._training_pools(roi_x, proposals,
@@ -189,12 +187,26 @@ class RDN(BaseVideoDetector):
             if 'ignored_instances' in sample:
                 rpn_sample.ignored_instances = sample.ignored_instances
             rpn_samples.append(rpn_sample)
-        losses, proposals = self.detector.rpn_head.loss_and_predict(
-            x,
-            rpn_samples,
-            proposal_cfg=self.detector.train_cfg.get(
-                'rpn_proposal', self.detector.test_cfg.rpn))
+        x = tuple(level.float() for level in x)
+        with torch.autocast(x[0].device.type, enabled=False):
+            losses, proposals = self.detector.rpn_head.loss_and_predict(
+                x,
+                rpn_samples,
+                proposal_cfg=self.detector.train_cfg.get(
+                    'rpn_proposal', self.detector.test_cfg.rpn))
         return losses, list(proposals)
+
+    def _proposals(self, x: Tuple[Tensor],
+                   data_samples: SampleList) -> List[InstanceData]:
+        """Proposals of frames without losses.
+
+        RPN runs in fp32 under autocast too: box coordinates need it, and
+        mmcv's NMS knows no bf16.
+        """
+        x = tuple(level.float() for level in x)
+        with torch.autocast(x[0].device.type, enabled=False):
+            return list(
+                self.detector.rpn_head.predict(x, data_samples, rescale=False))
 
     def _training_pools(self, x: Tuple[Tensor],
                         proposals: Sequence[InstanceData],
@@ -237,8 +249,7 @@ class RDN(BaseVideoDetector):
             ``pred_det_instances``.
         """
         rpn_x, roi_x = self._feature_maps(inputs['img'].flatten(0, 1))
-        proposals = self.detector.rpn_head.predict(
-            rpn_x, data_samples, rescale=False)
+        proposals = self._proposals(rpn_x, data_samples)
         results = []
         for frame in self._frames(roi_x, proposals, data_samples):
             results += self._advance(frame, rescale)
@@ -322,8 +333,7 @@ class RDN(BaseVideoDetector):
         batch = len(data_samples)
         rpn_x, roi_x = self._feature_maps(imgs)
         samples = data_samples + supports
-        proposals = self.detector.rpn_head.predict(
-            rpn_x, samples, rescale=False)
+        proposals = self._proposals(rpn_x, samples)
         frames = self._frames(
             tuple(level[:batch] for level in roi_x), proposals[:batch],
             data_samples)

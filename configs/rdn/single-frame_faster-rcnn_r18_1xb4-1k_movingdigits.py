@@ -1,0 +1,6 @@
+# Table 3, row 1, on moving digits: Faster R-CNN on single frames.
+_base_ = [
+    '../_base_/models/faster-rcnn_r18-s8_movingdigits.py',
+    '../_base_/datasets/moving_digits.py',
+    '../_base_/schedules/movingdigits_1k.py', '../_base_/default_runtime.py'
+]

@@ -1,0 +1,6 @@
+# ResNet-50: single frames.
+_base_ = './single-frame_faster-rcnn_r101-dc5_4xb1-120k_imagenetvid.py'
+model = dict(
+    detector=dict(
+        backbone=dict(
+            depth=50, init_cfg=dict(checkpoint='torchvision://resnet50'))))

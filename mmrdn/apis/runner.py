@@ -1,0 +1,160 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""From a config file to an MMEngine runner: what train and test share."""
+import fcntl
+import glob
+import os
+import os.path as osp
+import re
+import warnings
+from typing import IO, List, Optional
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from mmrdn.engine import CheckpointGuardHook
+from mmrdn.utils.checkpoint import install_safe_loading
+from mmrdn.utils.setup_env import register_all_modules
+
+# What MMEngine's runner, or a command of ours, reads at the top of a config.
+_KNOWN_KEYS = {
+    'auto_scale_lr', 'custom_hooks', 'custom_imports', 'data_preprocessor',
+    'default_hooks', 'default_scope', 'env_cfg', 'experiment_name', 'launcher',
+    'load_from', 'log_level', 'log_processor', 'model', 'optim_wrapper',
+    'param_scheduler', 'randomness', 'resume', 'runner_type', 'test_cfg',
+    'test_dataloader', 'test_evaluator', 'train_cfg', 'train_dataloader',
+    'val_cfg', 'val_dataloader', 'val_evaluator', 'visualizer', 'work_dir'
+}
+
+
+def load_config(filename: str,
+                options: Optional[dict] = None,
+                work_dir: Optional[str] = None,
+                launcher: str = 'none') -> Config:
+    """Read a config and what the command line changes in it.
+
+    Args:
+        filename (str): Path of the config.
+        options (dict, optional): Values of ``--cfg-options``.
+        work_dir (str, optional): Where logs and checkpoints go; the config's
+            own or ``work_dirs/<name of the config>`` if not given.
+        launcher (str): ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+
+    Returns:
+        Config: The merged config.
+
+    Raises:
+        FileNotFoundError: There is no such config.
+        ValueError: It cannot be read.
+    """
+    if not osp.isfile(filename):
+        raise FileNotFoundError(f'config {filename} does not exist')
+    try:
+        cfg = Config.fromfile(filename)
+    except SyntaxError as error:
+        raise ValueError(f'config {filename}: line {error.lineno}: '
+                         f'{error.msg}') from error
+    if 'model' not in cfg:
+        raise ValueError(f'config {filename} has no "model"')
+    if options:
+        cfg.merge_from_dict(options)
+    for key in unread_keys(cfg):
+        warnings.warn(f'config {filename}: nothing reads "{key}" at its top')
+    cfg.launcher = launcher
+    if launcher != 'none' and not torch.cuda.is_available():
+        cfg.setdefault('env_cfg', {}).setdefault('dist_cfg', {})
+        cfg.env_cfg.dist_cfg.backend = 'gloo'
+    stem = osp.splitext(osp.basename(filename))[0]
+    cfg.work_dir = work_dir or cfg.get('work_dir') or osp.join(
+        'work_dirs', stem)
+    return cfg
+
+
+def unread_keys(cfg: Config) -> List[str]:
+    """Top-level names that neither a runner nor the config itself reads."""
+    text = re.sub(r'#.*', '', cfg.text)
+    unread = []
+    for key in cfg:
+        if key in _KNOWN_KEYS:
+            continue
+        name = re.escape(key)
+        assigned = len(re.findall(rf'^{name}\s*=', text, re.M))
+        if len(re.findall(rf'\b{name}\b', text)) <= assigned:
+            unread.append(key)
+    return unread
+
+
+def enable_amp(cfg: Config) -> None:
+    """Train in mixed precision: fp16 on an accelerator, bf16 on the CPU.
+
+    Raises:
+        ValueError: The config has an optimizer wrapper of another kind.
+    """
+    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if kind in ('AmpOptimWrapper', 'CPUAmpOptimWrapper'):
+        return
+    if kind != 'OptimWrapper':
+        raise ValueError('--amp needs optim_wrapper.type="OptimWrapper", got '
+                         f'"{kind}"')
+    if torch.cuda.is_available():
+        cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
+    else:
+        cfg.optim_wrapper.type = 'mmrdn.CPUAmpOptimWrapper'
+
+
+def claim_work_dir(work_dir: str, resume: bool) -> Optional[IO]:
+    """Keep a training from overwriting another one's results.
+
+    Args:
+        work_dir (str): The folder.
+        resume (bool): Whether to go on with what is there.
+
+    Returns:
+        IO or None: A lock; keep it as long as the training runs. None in all
+        processes but the first.
+
+    Raises:
+        ValueError: The folder is in use, or holds checkpoints and
+            ``resume`` is off.
+    """
+    if int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0))) > 0:
+        return None
+    if osp.exists(work_dir) and not osp.isdir(work_dir):
+        raise ValueError(f'work_dir {work_dir} is a file, expected a folder')
+    os.makedirs(work_dir, exist_ok=True)
+    lock = open(osp.join(work_dir, '.lock'), 'w')
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise ValueError(f'work_dir {work_dir} is in use by another '
+                         'training; choose another --work-dir') from error
+    if not resume and glob.glob(osp.join(work_dir, '*.pth')):
+        raise ValueError(
+            f'work_dir {work_dir} holds checkpoints already; go on with '
+            '--resume, choose another --work-dir or remove them')
+    return lock
+
+
+def build_runner(cfg: Config,
+                 trust_checkpoint: bool = False,
+                 partial_checkpoint: bool = False) -> Runner:
+    """Build the runner of a config.
+
+    Args:
+        cfg (Config): From :func:`load_config`.
+        trust_checkpoint (bool): Unpickle whatever a checkpoint holds.
+        partial_checkpoint (bool): Whether a checkpoint may fill a part of the
+            model.
+
+    Returns:
+        Runner: MMEngine's runner, or what ``cfg.runner_type`` names.
+    """
+    register_all_modules(init_default_scope=False)
+    install_safe_loading(trust_checkpoint)
+    if 'runner_type' in cfg:
+        runner = RUNNERS.build(cfg)
+    else:
+        runner = Runner.from_cfg(cfg)
+    runner.register_hook(CheckpointGuardHook(partial_checkpoint))
+    return runner

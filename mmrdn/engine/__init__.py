@@ -1,0 +1,5 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from .hooks import CheckpointGuardHook
+from .optim_wrappers import CPUAmpOptimWrapper
+
+__all__ = ['CPUAmpOptimWrapper', 'CheckpointGuardHook']

@@ -1,0 +1,82 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from typing import List
+
+import torch.nn as nn
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from mmrdn.registry import HOOKS
+
+
+@HOOKS.register_module()
+class CheckpointGuardHook(Hook):
+    """Refuse a checkpoint of another model instead of testing random weights.
+
+    MMEngine only logs what does not fit. Starting a training from a part of
+    another model is legitimate as long as something fits; testing and
+    resuming need every parameter.
+
+    Args:
+        partial (bool): Whether a checkpoint may fill a part of the model.
+    """
+
+    def __init__(self, partial: bool = False) -> None:
+        self.partial = partial
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Compare the checkpoint with the model before it is loaded.
+
+        Raises:
+            ValueError: The checkpoint does not fit; names the first entry.
+        """
+        model = runner.model
+        if is_model_wrapper(model):
+            model = model.module
+        check_state_dict(model, checkpoint, partial=self.partial)
+
+
+def check_state_dict(model: nn.Module,
+                     checkpoint: dict,
+                     partial: bool = False) -> None:
+    """Raise ValueError unless the checkpoint fits the model.
+
+    Args:
+        model (nn.Module): The model to fill.
+        checkpoint (dict): A checkpoint; its ``state_dict``, or the dict
+            itself, holds the parameters.
+        partial (bool): Whether a part of the model is enough.
+    """
+    given = checkpoint.get('state_dict', checkpoint)
+    given = {
+        key[len('module.'):] if key.startswith('module.') else key: value
+        for key, value in given.items()
+    }
+    wanted = model.state_dict()
+    fitting, other_shape = [], []
+    for key, value in wanted.items():
+        if key in given:
+            same = getattr(given[key], 'shape', None) == value.shape
+            (fitting if same else other_shape).append(key)
+    missing = [key for key in wanted if key not in given]
+    if not fitting:
+        raise ValueError(
+            f'the checkpoint is of another model: none of its {len(given)} '
+            f'entries fits {type(model).__name__}{_first("expected", missing)}'
+        )
+    if other_shape and not partial:
+        key = other_shape[0]
+        raise ValueError(
+            'the checkpoint is of another model: '
+            f'{key} is {tuple(given[key].shape)}, expected '
+            f'{tuple(wanted[key].shape)} (shapes of {len(other_shape)} '
+            'entries differ)')
+    if missing and not partial:
+        raise ValueError(
+            'the checkpoint is of another model: it lacks '
+            f'{len(missing)} of {len(wanted)} entries'
+            f'{_first("the first is", missing)}')
+
+
+def _first(words: str, keys: List[str]) -> str:
+    return f', {words} {keys[0]}' if keys else ''

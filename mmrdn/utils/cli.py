@@ -1,0 +1,41 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import functools
+import os
+import sys
+from typing import Callable
+
+# What bad input raises, in our code and in the libraries below.
+_USER_ERRORS = (ValueError, OSError, TypeError, KeyError, ImportError)
+
+
+def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
+    """Let a command end with one line instead of a stack trace.
+
+    ``MMRDN_TRACEBACK=1`` in the environment shows the trace.
+
+    Args:
+        main (callable): The command; what it raises for bad input ends the
+            process with status 1.
+    """
+
+    @functools.wraps(main)
+    def wrapper() -> None:
+        try:
+            main()
+        except _USER_ERRORS as error:
+            if os.environ.get('MMRDN_TRACEBACK') == '1':
+                raise
+            print(f'error: {describe(error)}', file=sys.stderr)
+            sys.exit(1)
+
+    return wrapper
+
+
+def describe(error: BaseException) -> str:
+    """The message of an error in one line."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, KeyError):
+        text = str(error.args[0]) if error.args else 'missing key'
+        if not any(c.isspace() for c in text):
+            text = f'missing key "{text}"'
+    return ' '.join(text.split())

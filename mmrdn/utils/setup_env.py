@@ -1,0 +1,19 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from mmengine.registry import DefaultScope
+from mmtrack.utils import register_all_modules as register_all_mmtrack_modules
+
+
+def register_all_modules(init_default_scope: bool = True) -> None:
+    """Register the components of mmrdn, mmtrack and mmdet.
+
+    Args:
+        init_default_scope (bool): Whether to make ``mmrdn`` the default scope;
+            MMEngine's runner does so itself.
+    """
+    import mmrdn.datasets  # noqa: F401
+    import mmrdn.engine  # noqa: F401
+    import mmrdn.evaluation  # noqa: F401
+    import mmrdn.models  # noqa: F401
+    register_all_mmtrack_modules(init_default_scope=False)
+    if init_default_scope:
+        DefaultScope.get_instance('mmrdn', scope_name='mmrdn')

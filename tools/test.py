@@ -1,0 +1,57 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Test a detector and print its metrics."""
+import argparse
+import os
+
+from mmengine.config import DictAction
+
+from mmrdn.apis import build_runner, load_config
+from mmrdn.utils.cli import one_line_errors
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        'checkpoint', nargs='?', help='checkpoint (mim gives it here)')
+    parser.add_argument(
+        '--checkpoint', dest='checkpoint_option', help='checkpoint')
+    parser.add_argument('--work-dir', help='folder of logs and metrics')
+    parser.add_argument(
+        '--trust-checkpoint',
+        action='store_true',
+        help='unpickle the checkpoint (runs code of whoever wrote it)')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='change the config: key=value ..., such as '
+        'model.temporal_range=9 model.support_sampler.num_support=50')
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+@one_line_errors
+def main() -> None:
+    """Run the test."""
+    args = parse_args()
+    checkpoint = args.checkpoint_option or args.checkpoint
+    if checkpoint is None:
+        raise ValueError('no checkpoint given: test.py CONFIG CHECKPOINT')
+    cfg = load_config(args.config, args.cfg_options, args.work_dir,
+                      args.launcher)
+    cfg.load_from = checkpoint
+    cfg.resume = False
+    build_runner(cfg, args.trust_checkpoint).test()
+
+
+if __name__ == '__main__':
+    main()
