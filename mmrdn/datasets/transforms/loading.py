@@ -18,8 +18,9 @@ _MARKS = ((b'\xff\xd8', b'\xff\xd9'), (b'\x89PNG', b'IEND'))
 class LoadFrame(LoadImageFromFile):
     """Load an image, and say in one line what is wrong with a bad one.
 
-    mmcv's :class:`LoadImageFromFile` returns the upper part of a truncated
-    JPEG file over grey without complaint and does not name an empty file.
+    mmcv's :class:`LoadImageFromFile` raises an AssertionError, or for an empty
+    file OpenCV's own error, which names no file; and whether a truncated file
+    is an error at all is up to the decoder.
 
     Args:
         **kwargs: See :class:`mmcv.transforms.LoadImageFromFile`.
