@@ -129,8 +129,9 @@ def apply() -> None:
         with _quiet():
             _import_mmtrack()
     except ModuleNotFoundError as error:
-        if error.name and error.name.split('.')[0] in (
-                'torch', 'mmcv', 'mmengine', 'mmdet', 'mmtrack', 'mmcls'):
+        if error.name and error.name.split('.')[0] in ('torch', 'mmcv',
+                                                       'mmengine', 'mmdet',
+                                                       'mmtrack', 'mmcls'):
             raise ImportError(
                 f'mmrdn needs the module "{error.name}", which is not '
                 'installed; `make setup` installs everything') from error

@@ -52,18 +52,22 @@ def relation(module, feats, boxes, support_feats, support_boxes):
     p = _numbers(module)
     heads, dim = module.num_heads, module.embed_dims // module.num_heads
     feats, support_feats = np.asarray(feats), np.asarray(support_feats)
-    q = [_linear(p['query_proj.weight'], p['query_proj.bias'], f)
-         for f in feats]
-    k = [_linear(p['key_proj.weight'], p['key_proj.bias'], f)
-         for f in support_feats]
+    q = [
+        _linear(p['query_proj.weight'], p['query_proj.bias'], f) for f in feats
+    ]
+    k = [
+        _linear(p['key_proj.weight'], p['key_proj.bias'], f)
+        for f in support_feats
+    ]
     v = [  # without bias: it is added once, below
         _linear(p['value_proj.weight'], np.zeros(len(p['value_proj.bias'])), f)
         for f in support_feats
     ]
     out, mean = [], []
     for i, feat in enumerate(feats):
-        augmented = [feat[c] + p['value_proj.bias'][c]
-                     for c in range(len(feat))]
+        augmented = [
+            feat[c] + p['value_proj.bias'][c] for c in range(len(feat))
+        ]
         weights_of_heads = []
         encodings = [
             geometry_encoding(boxes[i], s, module.geometry_dims,
@@ -73,9 +77,8 @@ def relation(module, feats, boxes, support_feats, support_boxes):
         for m in range(heads):
             logits = []
             for j in range(len(support_feats)):
-                geometry = sum(
-                    a * b for a, b in zip(p['geometry_proj.weight'][m],
-                                          encodings[j]))
+                geometry = sum(a * b for a, b in zip(
+                    p['geometry_proj.weight'][m], encodings[j]))
                 geometry = max(geometry + p['geometry_proj.bias'][m], 1e-6)
                 appearance = sum(q[i][m * dim + d] * k[j][m * dim + d]
                                  for d in range(dim)) / math.sqrt(dim)
@@ -85,8 +88,8 @@ def relation(module, feats, boxes, support_feats, support_boxes):
             weights = [e / sum(exps) for e in exps]
             weights_of_heads.append(weights)
             for d in range(dim):
-                augmented[m * dim + d] += sum(
-                    w * v[j][m * dim + d] for j, w in enumerate(weights))
+                augmented[m * dim + d] += sum(w * v[j][m * dim + d]
+                                              for j, w in enumerate(weights))
         out.append(augmented)
         mean.append([sum(col) / heads for col in zip(*weights_of_heads)])
     return np.array(out), np.array(mean)
@@ -98,9 +101,9 @@ def aggregate(aggregator, feats, boxes, pool_feats, pool_boxes, advanced):
     for k, module in enumerate(aggregator.basic):
         if k > 0:
             h = _numbers(aggregator.basic_transforms[k - 1])
-            x = np.array([[max(a, 0.)
-                           for a in _linear(h['weight'], h['bias'], f)]
-                          for f in x])
+            x = np.array(
+                [[max(a, 0.) for a in _linear(h['weight'], h['bias'], f)]
+                 for f in x])
         x, omega = relation(module, x, boxes, pool_feats, pool_boxes)
     if aggregator.advanced:
         a_feats = np.array([pool_feats[i] for i in advanced])
@@ -110,8 +113,8 @@ def aggregate(aggregator, feats, boxes, pool_feats, pool_boxes, advanced):
         transform = _numbers(aggregator.support_transform)
         if transform:
             a_feats = np.array([[
-                max(a, 0.) for a in _linear(transform['0.weight'],
-                                            transform['0.bias'], f)
+                max(a, 0.)
+                for a in _linear(transform['0.weight'], transform['0.bias'], f)
             ] for f in a_feats])
         x, _ = relation(aggregator.reference_relation, x, boxes, a_feats,
                         a_boxes)

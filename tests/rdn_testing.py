@@ -26,14 +26,15 @@ def _assigner(pos, neg):
         ignore_iof_thr=-1)
 
 
-def model_config(neck=dict(
-    type='mmrdn.RelationAggregator', in_channels=24, num_heads=4),
-                 temporal_range=2,
-                 support_sampler=dict(
-                     type='mmrdn.SelectiveSupportSampler',
-                     num_support=4,
-                     advanced_ratio=0.5),
-                 **kwargs):
+def model_config(
+        neck=dict(
+            type='mmrdn.RelationAggregator', in_channels=24, num_heads=4),
+        temporal_range=2,
+        support_sampler=dict(
+            type='mmrdn.SelectiveSupportSampler',
+            num_support=4,
+            advanced_ratio=0.5),
+        **kwargs):
     """Config of an RDN with 3 classes, stride 8, 16 proposals, K = 4."""
     detector = dict(
         _scope_='mmdet',

@@ -9,6 +9,7 @@ import warnings
 from typing import IO, List, Optional
 
 import torch
+import torch.distributed as dist
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
@@ -20,7 +21,8 @@ from mmrdn.utils.setup_env import register_all_modules
 # What MMEngine's runner, or a command of ours, reads at the top of a config.
 _KNOWN_KEYS = {
     'auto_scale_lr', 'custom_hooks', 'custom_imports', 'data_preprocessor',
-    'default_hooks', 'default_scope', 'env_cfg', 'experiment_name', 'launcher',
+    'default_hooks', 'default_scope', 'env_cfg', 'experiment_name',
+    'find_unused_parameters', 'launcher', 'model_wrapper_cfg', 'sync_bn',
     'load_from', 'log_level', 'log_processor', 'model', 'optim_wrapper',
     'param_scheduler', 'randomness', 'resume', 'runner_type', 'test_cfg',
     'test_dataloader', 'test_evaluator', 'train_cfg', 'train_dataloader',
@@ -62,9 +64,6 @@ def load_config(filename: str,
     for key in unread_keys(cfg):
         warnings.warn(f'config {filename}: nothing reads "{key}" at its top')
     cfg.launcher = launcher
-    if launcher != 'none' and not torch.cuda.is_available():
-        cfg.setdefault('env_cfg', {}).setdefault('dist_cfg', {})
-        cfg.env_cfg.dist_cfg.backend = 'gloo'
     stem = osp.splitext(osp.basename(filename))[0]
     cfg.work_dir = work_dir or cfg.get('work_dir') or osp.join(
         'work_dirs', stem)
@@ -83,6 +82,20 @@ def unread_keys(cfg: Config) -> List[str]:
         if len(re.findall(rf'\b{name}\b', text)) <= assigned:
             unread.append(key)
     return unread
+
+
+def _distribute_over_cpus(cfg: Config) -> None:
+    """Join the processes of ``torchrun`` where there is no GPU.
+
+    MMEngine would choose a CUDA device first.
+    """
+    if not dist.is_initialized():
+        dist.init_process_group('gloo')
+    cfg.model_wrapper_cfg = dict(
+        type='MMDistributedDataParallel',
+        device_ids=None,
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.get('find_unused_parameters', False))
 
 
 def enable_amp(cfg: Config) -> None:
@@ -152,6 +165,8 @@ def build_runner(cfg: Config,
     """
     register_all_modules(init_default_scope=False)
     install_safe_loading(trust_checkpoint)
+    if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
+        _distribute_over_cpus(cfg)
     if 'runner_type' in cfg:
         runner = RUNNERS.build(cfg)
     else:

@@ -38,4 +38,6 @@ def describe(error: BaseException) -> str:
         text = str(error.args[0]) if error.args else 'missing key'
         if not any(c.isspace() for c in text):
             text = f'missing key "{text}"'
+    if 'Original Traceback' in text:  # of a data loader's worker process
+        text = text.strip().splitlines()[-1].split(': ', 1)[-1]
     return ' '.join(text.split())

@@ -7,8 +7,9 @@ import pytest
 import torch
 from mmengine.structures import InstanceData
 from mmtrack.structures import TrackDataSample
-from rdn_testing import (model_config, sample, training_batch,
-                         tiny_model as build)
+from rdn_testing import model_config, sample
+from rdn_testing import tiny_model as build
+from rdn_testing import training_batch
 
 from mmrdn.registry import MODELS
 
@@ -40,8 +41,8 @@ def pool_from_scratch(model, frames, t):
         proposals.append((feats.double(), rpn.bboxes.double(), rpn.scores))
     sampler = model.support_sampler
     chosen = []
-    for feats, boxes, scores in proposals[max(0, t - span):
-                                          min(last, t + span) + 1]:
+    for feats, boxes, scores in proposals[max(0, t -
+                                              span):min(last, t + span) + 1]:
         inds = naive_relation.top_inds(scores.tolist(), sampler.num_support)
         chosen.append((feats[inds], boxes[inds], scores[inds]))
     pool, pool_boxes, scores = (torch.cat(part) for part in zip(*chosen))
@@ -112,8 +113,10 @@ def test_state_is_reset_between_videos():
 def test_a_video_cut_short_is_flushed_by_the_next():
     model = build(temporal_range=2)
     results = run(model, video(9, 1)[:4] + video(3, 2))
-    assert [(r.video_id, r.frame_id) for r in results
-            ] == [(1, 0), (1, 1), (1, 2), (1, 3), (2, 0), (2, 1), (2, 2)]
+    assert [(r.video_id, r.frame_id) for r in results] == [(1, 0), (1, 1),
+                                                           (1, 2), (1, 3),
+                                                           (2, 0), (2, 1),
+                                                           (2, 2)]
     expected = run(model, video(4, 1))  # same frames, known to be four
     # The pictures are the same, so are the results.
     for a, b in zip(results, expected):
@@ -147,7 +150,9 @@ def test_stills_are_videos_of_one_frame():
     inputs, _ = video(1)[0]
     still = TrackDataSample(
         metainfo=dict(
-            img_id=1, img_shape=(64, 80), ori_shape=(64, 80),
+            img_id=1,
+            img_shape=(64, 80),
+            ori_shape=(64, 80),
             scale_factor=(1., 1.)))
     assert len(run(model, [(inputs, [still])] * 2)) == 2
 

@@ -20,16 +20,15 @@ def make(seed=0, n=4, m=6, **kwargs):
         corner = torch.rand(count, 2, generator=generator) * 100
         size = torch.rand(count, 2, generator=generator) * 80
         boxes = torch.cat([corner, corner + size], 1).double()
-        feats = torch.randn(
-            count, 8, generator=generator, dtype=torch.double)
+        feats = torch.randn(count, 8, generator=generator, dtype=torch.double)
         return feats, boxes
 
     return aggregator, *tensors(n), *tensors(m)
 
 
 @pytest.mark.parametrize('num_basic', [0, 1, 2, 3])
-@pytest.mark.parametrize('advanced, transform', [(False, False),
-                                                 (True, False), (True, True)])
+@pytest.mark.parametrize('advanced, transform', [(False, False), (True, False),
+                                                 (True, True)])
 def test_equals_naive_loops(num_basic, advanced, transform):
     aggregator, feats, boxes, pool, pool_boxes = make(
         num_basic=num_basic, advanced=advanced, advanced_transform=transform)
@@ -39,8 +38,8 @@ def test_equals_naive_loops(num_basic, advanced, transform):
                                                pool_boxes, inds)
     np.testing.assert_allclose(out.detach(), expected, rtol=1e-8, atol=1e-10)
     if num_basic:
-        _, weights = aggregator(
-            feats, boxes, pool, pool_boxes, torch.tensor(inds), True)
+        _, weights = aggregator(feats, boxes, pool, pool_boxes,
+                                torch.tensor(inds), True)
         np.testing.assert_allclose(
             weights.detach(), omega, rtol=1e-8, atol=1e-12)
 
@@ -70,7 +69,8 @@ def test_parameter_names_stay():
     ] + ['basic_transforms.0', 'basic_transforms.1', 'support_transform.0']
     assert set(names) == {
         f'{layer}.{kind}'
-        for layer in layers for kind in ('weight', 'bias')
+        for layer in layers
+        for kind in ('weight', 'bias')
     }
 
 
@@ -118,15 +118,17 @@ def test_select_advanced_by_hand():
     frames = [3, 4]
     pool = SelectiveSupportSampler(advanced_ratio=0.45)
     assert pool.select_advanced(scores, frames).tolist() == [6, 0, 2]
-    frame = SelectiveSupportSampler(
-        advanced_ratio=0.5, advanced_scope='frame')
+    frame = SelectiveSupportSampler(advanced_ratio=0.5, advanced_scope='frame')
     assert frame.select_advanced(scores, frames).tolist() == [0, 6, 3]
 
 
-@pytest.mark.parametrize('ratio, total, expected', [
-    (0.2, 75, 15), (0.2, 37 * 75, 555), (0.29, 100, 29), (0.2, 4, 1),
-    (0.2, 9, 1), (1.0, 7, 7), (0.1, 0, 0), (0.7, 10, 7), (0.57, 100, 57)
-])
+@pytest.mark.parametrize('ratio, total, expected', [(0.2, 75, 15),
+                                                    (0.2, 37 * 75, 555),
+                                                    (0.29, 100, 29),
+                                                    (0.2, 4, 1), (0.2, 9, 1),
+                                                    (1.0, 7, 7), (0.1, 0, 0),
+                                                    (0.7, 10, 7),
+                                                    (0.57, 100, 57)])
 def test_share_is_rounded_down_but_at_least_one(ratio, total, expected):
     sampler = SelectiveSupportSampler(advanced_ratio=ratio)
     assert len(sampler.select_advanced(torch.rand(total), [total])) == expected
@@ -168,7 +170,8 @@ def test_memory_equals_forward_over_its_pool(scope):
         part = slice(start, start + num)
         memory.append(all_feats[part], all_boxes[part], scores[part])
         kept.append([
-            start + i for i in naive_relation.top_inds(scores[part].tolist(), 3)
+            start + i
+            for i in naive_relation.top_inds(scores[part].tolist(), 3)
         ])
         start += num
     assert len(memory) == 3
@@ -181,8 +184,8 @@ def test_memory_equals_forward_over_its_pool(scope):
         for frame in kept[-3:]:
             advanced += [
                 at + i for i in naive_relation.top_inds(
-                    pool_scores[at:at + len(frame)],
-                    max(1, int(0.4 * len(frame))))
+                    pool_scores[at:at +
+                                len(frame)], max(1, int(0.4 * len(frame))))
             ]
             at += len(frame)
     expected, omega = naive_relation.aggregate(aggregator, feats, boxes,

@@ -15,7 +15,7 @@ train_pipeline = [
         type='TransformBroadcaster',
         share_random_params=True,
         transforms=[
-            dict(type='LoadImageFromFile'),
+            dict(type='LoadFrame'),
             dict(type='LoadTrackAnnotations', with_instance_id=True),
             dict(type='mmdet.Resize', scale=scale, keep_ratio=True),
             dict(type='RandomFlip', prob=0.5)
@@ -23,7 +23,7 @@ train_pipeline = [
     dict(type='PackTrackInputs')
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadFrame'),
     dict(type='mmdet.Resize', scale=scale, keep_ratio=True),
     dict(type='PackTrackInputs', pack_single_img=True)
 ]
@@ -50,7 +50,7 @@ train_dataloader = dict(
             dict(
                 type=dataset_type,
                 data_root=data_root,
-                ann_file='annotations/imagenet_det_30plus1cls.json',
+                ann_file='annotations/imagenet_det_30classes.json',
                 data_prefix=dict(img_path='Data/DET'),
                 filter_cfg=dict(filter_empty_gt=True, min_size=32),
                 pipeline=train_pipeline,

@@ -8,14 +8,14 @@ train_pipeline = [
         type='TransformBroadcaster',
         share_random_params=True,
         transforms=[
-            dict(type='LoadImageFromFile'),
+            dict(type='LoadFrame'),
             dict(type='LoadTrackAnnotations', with_instance_id=True),
             dict(type='mmdet.Resize', scale=(160, 128), keep_ratio=True)
         ]),
     dict(type='PackTrackInputs')
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadFrame'),
     dict(type='mmdet.Resize', scale=(160, 128), keep_ratio=True),
     dict(type='PackTrackInputs', pack_single_img=True)
 ]
@@ -28,7 +28,7 @@ train_dataloader = dict(
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
-        ann_file='annotations/imagenet_vid_train.json',
+        ann_file='annotations/moving_digits_train.json',
         data_prefix=dict(img_path='Data/VID'),
         filter_cfg=dict(filter_empty_gt=True, min_size=32),
         pipeline=train_pipeline,
@@ -46,7 +46,7 @@ val_dataloader = dict(
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
-        ann_file='annotations/imagenet_vid_val.json',
+        ann_file='annotations/moving_digits_val.json',
         data_prefix=dict(img_path='Data/VID'),
         pipeline=test_pipeline,
         ref_img_sampler=None,
@@ -54,5 +54,6 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 val_evaluator = dict(
-    type='VIDMetric', ann_file=data_root + 'annotations/imagenet_vid_val.json')
+    type='VIDMetric',
+    ann_file=data_root + 'annotations/moving_digits_val.json')
 test_evaluator = val_evaluator

@@ -74,8 +74,8 @@ model = dict(
                     type='CrossEntropyLoss',
                     use_sigmoid=False,
                     loss_weight=1.0),
-                loss_bbox=dict(
-                    type='SmoothL1Loss', beta=1.0, loss_weight=1.0))),
+                loss_bbox=dict(type='SmoothL1Loss', beta=1.0,
+                               loss_weight=1.0))),
         # -------------------------- rarely changed ---------------------------
         train_cfg=dict(
             rpn=dict(

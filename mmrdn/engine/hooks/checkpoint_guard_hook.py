@@ -72,10 +72,9 @@ def check_state_dict(model: nn.Module,
             f'{tuple(wanted[key].shape)} (shapes of {len(other_shape)} '
             'entries differ)')
     if missing and not partial:
-        raise ValueError(
-            'the checkpoint is of another model: it lacks '
-            f'{len(missing)} of {len(wanted)} entries'
-            f'{_first("the first is", missing)}')
+        raise ValueError('the checkpoint is of another model: it lacks '
+                         f'{len(missing)} of {len(wanted)} entries'
+                         f'{_first("the first is", missing)}')
 
 
 def _first(words: str, keys: List[str]) -> str:

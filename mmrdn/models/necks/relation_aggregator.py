@@ -101,10 +101,9 @@ class RelationAggregator(BaseModule):
                                         support_boxes, advanced_inds)
         return (feats, weights) if return_weights else feats
 
-    def basic_stage(
-            self, feats: Tensor, boxes: Tensor, support_feats: Tensor,
-            support_boxes: Tensor,
-            return_weights: bool) -> Tuple[Tensor, Optional[Tensor]]:
+    def basic_stage(self, feats: Tensor, boxes: Tensor, support_feats: Tensor,
+                    support_boxes: Tensor,
+                    return_weights: bool) -> Tuple[Tensor, Optional[Tensor]]:
         """Eq. 3-4: R^r1 (N, C), and omega-bar (N, M) if asked for."""
         if return_weights and not self.num_basic:
             raise ValueError('return_weights needs num_basic >= 1: relation '
@@ -135,9 +134,9 @@ class RelationAggregator(BaseModule):
         if advanced_inds is not None:
             advanced_feats = support_feats[advanced_inds]  # (A, C)
             advanced_boxes = support_boxes[advanced_inds]  # (A, 4)
-        advanced_feats = self.support_relation(
-            advanced_feats, advanced_boxes, support_feats,
-            support_boxes)  # Eq. 6: (A, C)
+        advanced_feats = self.support_relation(advanced_feats, advanced_boxes,
+                                               support_feats,
+                                               support_boxes)  # Eq. 6: (A, C)
         advanced_feats = self.support_transform(advanced_feats)
         return self.reference_relation(feats, boxes, advanced_feats,
                                        advanced_boxes)  # Eq. 7: (N, C)

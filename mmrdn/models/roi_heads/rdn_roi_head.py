@@ -62,15 +62,13 @@ class RDNRoIHead(StandardRoIHead):
                 for i, memory in enumerate(self._memories)
             ])  # (n, C): rois are ordered by sample
         cls_score, bbox_pred = self.bbox_head(feats)
-        return dict(
-            cls_score=cls_score, bbox_pred=bbox_pred, bbox_feats=feats)
+        return dict(cls_score=cls_score, bbox_pred=bbox_pred, bbox_feats=feats)
 
-    def loss(
-            self,
-            x: Tuple[Tensor],
-            rpn_results_list: InstanceList,
-            batch_data_samples: SampleList,
-            memories: Optional[Sequence[RelationMemory]] = None) -> dict:
+    def loss(self,
+             x: Tuple[Tensor],
+             rpn_results_list: InstanceList,
+             batch_data_samples: SampleList,
+             memories: Optional[Sequence[RelationMemory]] = None) -> dict:
         """Losses over the sampled proposals of the reference frames.
 
         Args:

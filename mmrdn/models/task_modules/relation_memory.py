@@ -75,12 +75,11 @@ class RelationMemory:
         feats, boxes, scores = (torch.cat(part) for part in zip(*self._frames))
         return feats, boxes, scores, [len(f.feats) for f in self._frames]
 
-    def aggregate(
-            self,
-            feats: Tensor,
-            boxes: Tensor,
-            return_weights: bool = False
-    ) -> Union[Tensor, Tuple[Tensor, Tensor]]:
+    def aggregate(self,
+                  feats: Tensor,
+                  boxes: Tensor,
+                  return_weights: bool = False
+                  ) -> Union[Tensor, Tuple[Tensor, Tensor]]:
         """``RelationAggregator.forward`` over the pool that the memory holds.
 
         Args:

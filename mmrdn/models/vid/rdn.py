@@ -79,8 +79,8 @@ class RDN(BaseVideoDetector):
         self._video: Tuple = (None, -1)  # id of the video, last frame's number
         if frozen_modules is not None:
             self.freeze_module(
-                frozen_modules if isinstance(frozen_modules, str) else list(
-                    frozen_modules))
+                frozen_modules if isinstance(frozen_modules, str
+                                             ) else list(frozen_modules))
 
     def _new_memory(self, max_frames: int) -> RelationMemory:
         return RelationMemory(self.neck, self.support_sampler, max_frames)
@@ -144,8 +144,8 @@ class RDN(BaseVideoDetector):
         return losses
 
     def _training_frames(
-            self, inputs: Dict[str, Tensor], data_samples: SampleList
-    ) -> Tuple[Tensor, SampleList, List[int]]:
+            self, inputs: Dict[str, Tensor],
+            data_samples: SampleList) -> Tuple[Tensor, SampleList, List[int]]:
         """Reference frames, then the supports that repeat none of their pool.
 
         A still image of DET comes with copies of itself as supports, a short
@@ -174,9 +174,8 @@ class RDN(BaseVideoDetector):
                         owners.append(i)
         return torch.cat(imgs), supports, owners
 
-    def _rpn_loss(
-            self, x: Tuple[Tensor],
-            data_samples: SampleList) -> Tuple[dict, List[InstanceData]]:
+    def _rpn_loss(self, x: Tuple[Tensor],
+                  data_samples: SampleList) -> Tuple[dict, List[InstanceData]]:
         """RPN losses and proposals of the reference frames."""
         rpn_samples = []
         for sample in data_samples:

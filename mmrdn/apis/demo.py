@@ -1,0 +1,280 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""The demo: RDN against the single-frame detector on moving digits.
+
+From raw files to a table, a video and a contact sheet, by the same commands
+that a user runs: data tools, ``tools/train.py`` and ``tools/test.py``.
+"""
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Dict, List, Sequence, Tuple
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from mmrdn.datasets.ilsvrc_vid import convert_vid
+from mmrdn.datasets.moving_digits import MovingDigitsConfig, make_moving_digits
+from mmrdn.evaluation.metrics.coco_vid import parse_frames, read_coco_vid
+from mmrdn.visualization import (draw_boxes, put_label, titled_panels,
+                                 write_video)
+
+MODELS = {
+    'single frame': 'single-frame_faster-rcnn_r18_1xb4-1k_movingdigits.py',
+    'RDN': 'rdn_faster-rcnn_r18_1xb4-1k_movingdigits.py'
+}
+_METRICS = {
+    'mAP50': 'vid/mAP50',
+    'slow': 'vid/mAP50_slow',
+    'medium': 'vid/mAP50_medium',
+    'fast': 'vid/mAP50_fast'
+}
+
+
+def run_demo(root: Path,
+             work_dir: Path,
+             seed: int = 0,
+             options: Sequence[str] = ()) -> dict:
+    """Make data, train and test both detectors, show where they differ.
+
+    Args:
+        root (Path): The checkout, with ``tools`` and ``configs``.
+        work_dir (Path): Where everything goes. Finished steps of an earlier
+            run with the same seed are kept.
+        seed (int): Of the training. The data are always those of seed 0.
+        options (Sequence[str]): ``--cfg-options`` for both detectors.
+
+    Returns:
+        dict: What ``summary.json`` holds.
+    """
+    start = time.time()
+    work_dir.mkdir(parents=True, exist_ok=True)
+    console = Console()
+    data_root = work_dir / 'moving_digits'
+    prepare_data(data_root, console)
+    options = [*options, f'randomness.seed={seed}']
+    rows = {
+        name:
+        _train_and_test(root, work_dir, data_root, name, seed, options,
+                        console)
+        for name in MODELS
+    }
+    console.rule('Pictures')
+    frames, classes = _load_results(data_root, work_dir, seed)
+    _draw(frames, classes, work_dir)
+    summary = dict(
+        seed=seed,
+        rows=rows,
+        gain_mAP50=round(rows['RDN']['mAP50'] - rows['single frame']['mAP50'],
+                         2),
+        minutes=round((time.time() - start) / 60, 1),
+        machine=f'{platform.machine()}, {os.cpu_count()} cores')
+    _write_json(summary, work_dir / 'summary.json')
+    _print_table(summary, work_dir, console)
+    return summary
+
+
+def prepare_data(data_root: Path, console: Console) -> None:
+    """Make moving digits in the ILSVRC layout and convert them."""
+    console.rule('Data: moving digits')
+    make_moving_digits(data_root, MovingDigitsConfig())
+    for split in ('train', 'val'):
+        target = data_root / 'annotations' / f'moving_digits_{split}.json'
+        if not target.exists():
+            convert_vid(data_root, split, target, classes='moving_digits')
+
+
+def _run(command: Sequence[str]) -> float:
+    """Run a command with its output on the terminal; seconds taken."""
+    start = time.time()
+    # Threads that wait must not burn the cores that others need.
+    env = dict(os.environ, OMP_WAIT_POLICY='passive', PYTHONWARNINGS='ignore')
+    status = subprocess.run(command, env=env).returncode
+    if status:
+        raise ValueError(f'the demo stopped: {" ".join(command)} ended with '
+                         f'status {status}')
+    return time.time() - start
+
+
+def _train_and_test(root: Path, work_dir: Path, data_root: Path, name: str,
+                    seed: int, options: Sequence[str],
+                    console: Console) -> Dict[str, float]:
+    """Train and test one detector unless an earlier run did.
+
+    Returns:
+        dict[str, float]: Metrics in points, ms a frame, minutes of training.
+    """
+    out = _folder(work_dir, name, seed)
+    result = out / 'result.json'
+    if result.exists():
+        console.rule(f'{name}: already done, see {out}')
+        return json.loads(result.read_text())
+    config = str(root / 'configs' / 'rdn' / MODELS[name])
+    data = f'{data_root}/'
+    options = [
+        '--cfg-options', *options, 'train_cfg.val_interval=1000000',
+        f'train_dataloader.dataset.data_root={data}',
+        f'val_dataloader.dataset.data_root={data}',
+        f'test_dataloader.dataset.data_root={data}',
+        f'test_evaluator.ann_file={data}annotations/moving_digits_val.json'
+    ]
+    console.rule(f'Training: {name}, seed {seed}')
+    resume = ['--resume'] if list(out.glob('*.pth')) else []
+    seconds = _run([
+        sys.executable,
+        str(root / 'tools' / 'train.py'), config, '--work-dir',
+        str(out), *resume, *options
+    ])
+    console.rule(f'Testing: {name}')
+    prefix = out / 'val'
+    Path(f'{prefix}.predictions.json').unlink(missing_ok=True)
+    checkpoint = (out / 'last_checkpoint').read_text().strip()
+    _run([
+        sys.executable,
+        str(root / 'tools' / 'test.py'), config, checkpoint, '--work-dir',
+        str(out), *options, f'test_evaluator.outfile_prefix={prefix}'
+    ])
+    logs = sorted(out.glob('2*/2*.json'), key=lambda p: p.stat().st_mtime)
+    scalars = json.loads(logs[-1].read_text())
+    row = {key: 100 * scalars[metric] for key, metric in _METRICS.items()}
+    row['ms_per_frame'] = 1000 * (scalars['time'] - scalars['data_time'])
+    row['train_minutes'] = seconds / 60
+    row = {key: round(value, 2) for key, value in row.items()}
+    _write_json(row, result)
+    return row
+
+
+def _folder(work_dir: Path, name: str, seed: int) -> Path:
+    return work_dir / f'{name.replace(" ", "_").lower()}_seed{seed}'
+
+
+def _write_json(data: dict, path: Path) -> None:
+    """Write JSON, NaN as null, under its name only when complete."""
+
+    def clean(value):
+        if isinstance(value, dict):
+            return {key: clean(v) for key, v in value.items()}
+        return None if isinstance(value,
+                                  float) and math.isnan(value) else value
+
+    partial = path.with_suffix('.partial')
+    partial.write_text(json.dumps(clean(data), indent=2) + '\n')
+    partial.replace(path)
+
+
+def _print_table(summary: dict, work_dir: Path, console: Console) -> None:
+    """The table of the demo."""
+    table = Table(title=f'Moving digits, validation, seed {summary["seed"]}')
+    for column in ('detector', *_METRICS, 'ms a frame', 'training (min)'):
+        table.add_column(
+            column, justify='left' if column == 'detector' else 'right')
+    for name, row in summary['rows'].items():
+        values = [row[key] for key in _METRICS]
+        table.add_row(name, *('-' if v is None else f'{v:.1f}'
+                              for v in values), f'{row["ms_per_frame"]:.1f}',
+                      f'{row["train_minutes"]:.1f}')
+    console.print(table)
+    console.print(
+        f'RDN is {summary["gain_mAP50"]:+.1f} points of mAP50 ahead. '
+        f'{summary["minutes"]} minutes in all. See {work_dir}/demo.mp4, '
+        f'{work_dir}/demo.png and {work_dir}/summary.json',
+        soft_wrap=True)
+
+
+def _load_results(data_root: Path, work_dir: Path,
+                  seed: int) -> Tuple[List[dict], List[str]]:
+    """Ground truth and predictions of all validation frames, in order."""
+    ann_file = str(data_root / 'annotations' / 'moving_digits_val.json')
+    coco = read_coco_vid(ann_file)
+    classes = [category['name'] for category in coco['categories']]
+    truth = parse_frames(coco, ann_file, classes)
+    predictions = {}
+    for name in MODELS:
+        path = str(_folder(work_dir, name, seed) / 'val.predictions.json')
+        predictions[name] = parse_frames(
+            read_coco_vid(path), path, classes, with_scores=True)
+    frames = []
+    for image in coco['images']:
+        frames.append(
+            dict(
+                path=str(data_root / 'Data' / 'VID' / image['file_name']),
+                video=image['video_id'],
+                truth=truth[image['id']],
+                **{
+                    name: _confident(predictions[name][image['id']])
+                    for name in MODELS
+                }))
+    return frames, classes
+
+
+def _confident(detections: dict, threshold: float = 0.5) -> dict:
+    """Detections worth drawing."""
+    keep = np.asarray(detections['scores']) >= threshold
+    return {
+        key: np.asarray(detections[key])[keep]
+        for key in ('bboxes', 'labels', 'scores')
+    }
+
+
+def count_right(detections: dict, truth: dict) -> int:
+    """Objects found with the right class at IoU 0.5, less false alarms."""
+    right, taken = 0, set()
+    for i in np.argsort(-detections['scores']):
+        box = detections['bboxes'][i]
+        for j, other in enumerate(truth['bboxes']):
+            width = min(box[2], other[2]) - max(box[0], other[0])
+            height = min(box[3], other[3]) - max(box[1], other[1])
+            inside = max(width, 0) * max(height, 0)
+            areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (box, other)]
+            if j not in taken and 3 * inside >= sum(areas) \
+                    and detections['labels'][i] == truth['labels'][j]:
+                taken.add(j)  # IoU >= 0.5 is 3 * inter >= sum of areas
+                right += 1
+                break
+        else:
+            right -= 1
+    return right
+
+
+def _panels(frame: dict, classes: Sequence[str], scale: int = 3) -> np.ndarray:
+    """Ground truth, single frame and RDN of a frame side by side."""
+    image = cv2.imread(frame['path'])
+    pictures = []
+    for name in ('truth', *MODELS):
+        boxes = frame[name]
+        scores = boxes['scores'] if name != 'truth' else None
+        pictures.append(
+            draw_boxes(image, boxes['bboxes'], boxes['labels'], classes,
+                       scores, scale))
+    return titled_panels(pictures, ['ground truth', *MODELS])
+
+
+def _draw(frames: List[dict], classes: Sequence[str], work_dir: Path) -> None:
+    """Write ``demo.mp4`` and ``demo.png``."""
+    gains = [
+        count_right(f['RDN'], f['truth']) -
+        count_right(f['single frame'], f['truth']) for f in frames
+    ]
+    # The video: the first ten videos as they come.
+    shown = sorted({f['video'] for f in frames})[:10]
+    write_video(work_dir / 'demo.mp4',
+                (_panels(f, classes) for f in frames if f['video'] in shown))
+    # The sheet: the largest differences either way, one a video.
+    rows, seen = [], set()
+    for i in sorted(range(len(frames)), key=lambda i: -abs(gains[i])):
+        if gains[i] and frames[i]['video'] not in seen and len(rows) < 8:
+            seen.add(frames[i]['video'])
+            row = _panels(frames[i], classes, scale=2)
+            better = 'RDN' if gains[i] > 0 else 'single frame'
+            put_label(row, f'better: {better}', (row.shape[1] - 150, 20),
+                      (200, 200, 200))
+            rows.append(row)
+    if not rows:
+        rows = [_panels(frames[0], classes, scale=2)]
+    cv2.imwrite(str(work_dir / 'demo.png'), np.vstack(rows))

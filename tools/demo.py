@@ -1,0 +1,28 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""See RDN and the single-frame detector on moving digits, from scratch."""
+import argparse
+from pathlib import Path
+
+from mmrdn.apis.demo import run_demo
+from mmrdn.utils.cli import one_line_errors
+
+
+@one_line_errors
+def main() -> None:
+    """Run the demo."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--work-dir', type=Path, default='work_dirs/demo')
+    parser.add_argument('--seed', type=int, default=0, help='of the training')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        help='change the config of both detectors, key=value ...')
+    args = parser.parse_args()
+    run_demo(
+        Path(__file__).resolve().parent.parent, args.work_dir, args.seed,
+        args.cfg_options)
+
+
+if __name__ == '__main__':
+    main()
