@@ -8,7 +8,6 @@ import json
 import math
 import os
 import platform
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -22,6 +21,7 @@ from rich.table import Table
 from mmrdn.datasets.ilsvrc_vid import convert_vid
 from mmrdn.datasets.moving_digits import MovingDigitsConfig, make_moving_digits
 from mmrdn.evaluation.metrics.coco_vid import parse_frames, read_coco_vid
+from mmrdn.utils.progress import run_with_progress
 from mmrdn.visualization import (draw_boxes, put_label, titled_panels,
                                  write_video)
 
@@ -90,18 +90,6 @@ def prepare_data(data_root: Path, console: Console) -> None:
             convert_vid(data_root, split, target, classes='moving_digits')
 
 
-def _run(command: Sequence[str]) -> float:
-    """Run a command with its output on the terminal; seconds taken."""
-    start = time.time()
-    # Threads that wait must not burn the cores that others need.
-    env = dict(os.environ, OMP_WAIT_POLICY='passive', PYTHONWARNINGS='ignore')
-    status = subprocess.run(command, env=env).returncode
-    if status:
-        raise ValueError(f'the demo stopped: {" ".join(command)} ended with '
-                         f'status {status}')
-    return time.time() - start
-
-
 def _train_and_test(root: Path, work_dir: Path, data_root: Path, name: str,
                     seed: int, options: Sequence[str],
                     console: Console) -> Dict[str, float]:
@@ -124,22 +112,25 @@ def _train_and_test(root: Path, work_dir: Path, data_root: Path, name: str,
         f'test_dataloader.dataset.data_root={data}',
         f'test_evaluator.ann_file={data}annotations/moving_digits_val.json'
     ]
-    console.rule(f'Training: {name}, seed {seed}')
+    # Threads that wait must not burn the cores that others need.
+    env = dict(os.environ, OMP_WAIT_POLICY='passive', PYTHONWARNINGS='ignore')
+    console.rule(f'{name}, seed {seed}')
     resume = ['--resume'] if list(out.glob('*.pth')) else []
-    seconds = _run([
+    start = time.time()
+    run_with_progress([
         sys.executable,
         str(root / 'tools' / 'train.py'), config, '--work-dir',
         str(out), *resume, *options
-    ])
-    console.rule(f'Testing: {name}')
+    ], 'training', out / 'train.log', console, env)
+    seconds = time.time() - start
     prefix = out / 'val'
     Path(f'{prefix}.predictions.json').unlink(missing_ok=True)
     checkpoint = (out / 'last_checkpoint').read_text().strip()
-    _run([
+    run_with_progress([
         sys.executable,
         str(root / 'tools' / 'test.py'), config, checkpoint, '--work-dir',
         str(out), *options, f'test_evaluator.outfile_prefix={prefix}'
-    ])
+    ], 'testing', out / 'test.log', console, env)
     logs = sorted(out.glob('2*/2*.json'), key=lambda p: p.stat().st_mtime)
     scalars = json.loads(logs[-1].read_text())
     row = {key: 100 * scalars[metric] for key, metric in _METRICS.items()}

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from .hooks import CheckpointGuardHook
+from .hooks import CheckpointGuardHook, IterSeedHook
 from .optim_wrappers import CPUAmpOptimWrapper
 
-__all__ = ['CPUAmpOptimWrapper', 'CheckpointGuardHook']
+__all__ = ['CPUAmpOptimWrapper', 'CheckpointGuardHook', 'IterSeedHook']

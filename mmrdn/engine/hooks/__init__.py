@@ -1,4 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from .checkpoint_guard_hook import CheckpointGuardHook, check_state_dict
+from .iter_seed_hook import IterSeedHook
 
-__all__ = ['CheckpointGuardHook', 'check_state_dict']
+__all__ = ['CheckpointGuardHook', 'IterSeedHook', 'check_state_dict']

@@ -1,0 +1,72 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Run a command of ours and show how far it is in one line."""
+import re
+import subprocess
+from collections import deque
+from pathlib import Path
+from typing import Dict, Optional, Sequence
+
+from rich.console import Console
+from rich.progress import (BarColumn, MofNCompleteColumn, Progress, TextColumn,
+                           TimeElapsedColumn, TimeRemainingColumn)
+
+# "Iter(train) [  50/1000]  ...  loss: 0.9136  ..." of MMEngine's log
+_ITERATION = re.compile(
+    r'Iter\((?:train|val|test)\)\s+\[\s*(\d+)/(\d+)\](?:.*?\bloss: ([\d.]+))?')
+
+
+def run_with_progress(command: Sequence[str],
+                      title: str,
+                      log_file: Path,
+                      console: Console,
+                      env: Optional[Dict[str, str]] = None) -> None:
+    """Run a command that logs as MMEngine does.
+
+    Its whole output goes to a file. A terminal shows a progress bar, anything
+    else one line for each tenth.
+
+    Args:
+        command (Sequence[str]): The command.
+        title (str): Stands before the bar.
+        log_file (Path): Gets the output.
+        console (Console): Where the bar goes.
+        env (dict[str, str], optional): Environment of the command.
+
+    Raises:
+        ValueError: The command failed; says how, and where its output is.
+    """
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    last_lines = deque(maxlen=1)
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(),
+               TextColumn('{task.fields[loss]}'), TimeElapsedColumn(),
+               TimeRemainingColumn())
+    with open(log_file, 'w') as log, Progress(
+            *columns, console=console,
+            disable=not console.is_terminal) as progress, subprocess.Popen(
+                command,
+                env=env,
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT) as process:
+        task = progress.add_task(title, total=None, loss='')
+        told = 0
+        for line in process.stdout:
+            log.write(line)
+            log.flush()
+            if line.strip():
+                last_lines.append(line.strip())
+            found = _ITERATION.search(line)
+            if not found:
+                continue
+            done, total, loss = found.groups()
+            done, total = int(done), int(total)
+            loss = f'loss {float(loss):.2f}' if loss else ''
+            progress.update(task, completed=done, total=total, loss=loss)
+            if not console.is_terminal and 10 * done // total > told:
+                told = 10 * done // total
+                console.print(f'{title} {done}/{total} {loss}'.rstrip())
+    if process.returncode:
+        last = last_lines[-1] if last_lines else 'no output'
+        raise ValueError(
+            f'{title} ended with status {process.returncode}: {last} '
+            f'(see {log_file})')

@@ -1,0 +1,44 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import json
+
+import numpy as np
+import pytest
+
+from mmrdn.apis import demo
+
+
+def detections(*rows):
+    boxes = np.array([row[:4] for row in rows], float).reshape(-1, 4)
+    return dict(
+        bboxes=boxes,
+        labels=np.array([row[4] for row in rows], int),
+        scores=np.array([row[5] for row in rows], float))
+
+
+TRUTH = dict(
+    bboxes=np.array([[0, 0, 10, 10], [20, 20, 40, 40]]), labels=[1, 2])
+
+
+@pytest.mark.parametrize('found, expected', [
+    ([], 0),
+    ([(0, 0, 10, 10, 1, .9), (20, 20, 40, 40, 2, .8)], 2),
+    ([(0, 0, 10, 10, 2, .9)], -1),  # wrong class
+    ([(0, 0, 10, 5, 1, .9)], 1),  # IoU 0.5
+    ([(0, 0, 10, 4.9, 1, .9)], -1),  # IoU 0.49
+    ([(0, 0, 10, 10, 1, .9), (0, 0, 10, 10, 1, .8)], 0),  # found twice
+])
+def test_count_right_by_hand(found, expected):
+    assert demo.count_right(detections(*found), TRUTH) == expected
+
+
+def test_only_confident_detections_are_drawn():
+    kept = demo._confident(
+        detections((0, 0, 9, 9, 1, .6), (0, 0, 5, 5, 0, .4)))
+    assert kept['scores'].tolist() == [.6] and kept['labels'].tolist() == [1]
+
+
+def test_nan_becomes_null_and_nothing_partial_stays(tmp_path):
+    path = tmp_path / 'summary.json'
+    demo._write_json(dict(a=float('nan'), b=dict(c=1.5)), path)
+    assert json.loads(path.read_text()) == dict(a=None, b=dict(c=1.5))
+    assert len(list(tmp_path.iterdir())) == 1

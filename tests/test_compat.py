@@ -1,0 +1,71 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import importlib
+import subprocess
+import sys
+import warnings
+
+import mmcv
+import mmdet
+import mmtrack.models
+import pytest
+from mmtrack.datasets import BaseVideoDataset
+
+from mmrdn import compat
+
+
+def test_versions_are_put_back():
+    """mmtrack saw old versions when it was imported, nobody else does."""
+    code = ('import importlib.metadata as m, mmrdn, mmcv, mmdet, mmcls, '
+            'mmtrack; print(mmcv.__version__, mmdet.__version__)')
+    out = subprocess.run([sys.executable, '-c', code],
+                         capture_output=True,
+                         text=True,
+                         check=True)
+    assert out.stdout.split() == [mmcv.__version__, mmdet.__version__]
+    assert mmcv.__version__ != '2.0.0rc4'
+    assert out.stderr == ''  # nothing that only our dependencies understand
+
+
+def test_apply_again_changes_nothing():
+    before = BaseVideoDataset.__dict__['_load_metainfo']
+    compat.apply()
+    assert BaseVideoDataset.__dict__['_load_metainfo'] is before
+
+
+def test_removed_class_says_so():
+    layers = importlib.import_module('mmdet.models.layers')
+    if hasattr(layers, 'Transformer'):
+        pytest.skip('this mmdet still has Transformer')
+    stark = importlib.import_module('mmtrack.models.track_heads.stark_head')
+    with pytest.raises(RuntimeError, match='STARK needs mmdet 3.0.0rc5'):
+        stark.Transformer()
+    assert mmtrack.models.SELSA.__name__ == 'SELSA'
+
+
+@pytest.mark.parametrize('key', ['classes', 'CLASSES'])
+def test_class_names_are_mirrored(key):
+    loaded = BaseVideoDataset._load_metainfo({key: ('a', 'b')})
+    assert loaded['classes'] == loaded['CLASSES'] == ('a', 'b')
+
+
+def test_class_names_of_the_class_are_mirrored():
+    from mmtrack.datasets import ImagenetVIDDataset
+    loaded = ImagenetVIDDataset._load_metainfo(None)
+    assert loaded['classes'][:2] == ('airplane', 'antelope')
+    assert loaded['classes'] == ImagenetVIDDataset.METAINFO['CLASSES']
+    given = ImagenetVIDDataset._load_metainfo(dict(classes=('x', )))
+    assert given['CLASSES'] == given['classes'] == ('x', )
+
+
+def test_untested_versions_are_named(monkeypatch):
+    monkeypatch.setitem(compat.TESTED_VERSIONS, 'mmcv', ('1.0', '1.1'))
+    with pytest.warns(
+            UserWarning, match=f'mmcv 1.0 to 1.1, not with mmcv '
+            f'{mmcv.__version__}'):
+        compat.check_versions()
+
+
+def test_tested_versions_are_silent():
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        compat.check_versions()
