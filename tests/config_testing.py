@@ -1,0 +1,69 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Read and build the configs in configs/.
+
+Models are built on the meta device: no memory, no time, real shapes.
+"""
+import copy
+import functools
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmrdn.registry import DATASETS, MODELS
+from mmrdn.utils.setup_env import register_all_modules
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted(
+    path for path in (ROOT / 'configs').rglob('*.py')
+    if '_base_' not in path.parts)
+RDN = {
+    path.stem: path
+    for path in FILES if path.parent == ROOT / 'configs' / 'rdn'
+}
+VID = sorted(stem for stem in RDN if stem.endswith('_imagenetvid'))
+DIGITS = sorted(stem for stem in RDN if stem.endswith('_movingdigits'))
+
+
+@functools.lru_cache(maxsize=None)
+def _read(path):
+    return Config.fromfile(path)
+
+
+def load(path):
+    """A copy of the config that may be changed."""
+    return copy.deepcopy(_read(path))
+
+
+@functools.lru_cache(maxsize=None)
+def build(path, options=()):
+    """The model on the meta device; options as in --cfg-options."""
+    cfg = load(path)
+    cfg.merge_from_dict(dict(options))
+    without_downloads(cfg.model)
+    register_all_modules(init_default_scope=False)
+    init_default_scope('mmrdn')
+    with torch.device('meta'):
+        return MODELS.build(cfg.model)
+
+
+def without_downloads(node):
+    """Switch pretrained weights off, wherever they are named."""
+    if isinstance(node, dict):
+        init_cfg = node.get('init_cfg')
+        if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained':
+            node['init_cfg'] = None
+        for value in node.values():
+            without_downloads(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            without_downloads(value)
+
+
+def datasets(cfg):
+    """Every data set that a config names, ConcatDataset taken apart."""
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        dataset = cfg[name].dataset
+        assert DATASETS.get(dataset.type), dataset.type
+        yield from dataset.get('datasets', [dataset])
