@@ -2,19 +2,21 @@
 """Checkpoints are read weights-only, with a few known classes let in by name.
 
 A published checkpoint holds tensors and plain values. A training checkpoint
-holds MMEngine's message hub besides: ``HistoryBuffer`` objects and numpy
-arrays. Anything else would have to be unpickled, which runs code of whoever
+holds MMEngine's message hub besides (``HistoryBuffer`` objects and numpy
+arrays) and the annealing function of a one-cycle scheduler. Anything else would have to be unpickled, which runs code of whoever
 wrote the file, and is refused unless the user says otherwise.
 """
 import os
 import os.path as osp
 import pickle
+import re
 from typing import Callable, List, Optional, Union
 
 import numpy as np
 import torch
 from mmengine.dist import barrier, get_dist_info
 from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
 OPT_IN = '--trust-checkpoint (in Python: trust_checkpoint=True)'
@@ -34,19 +36,21 @@ def _named(function: Callable, name: str) -> Callable:
     return alias
 
 
-def _history_buffer_method(owner: type, name: str) -> Callable:
-    """The one use of ``getattr`` in a training checkpoint."""
-    if owner is not HistoryBuffer or name.startswith('_'):
-        raise pickle.UnpicklingError(f'getattr of {owner!r}, {name!r}')
-    return getattr(HistoryBuffer, name)
+def _known_method(owner: type, name: str) -> Callable:
+    """The uses of ``getattr`` in a training checkpoint."""
+    if owner is HistoryBuffer and not name.startswith('_') or \
+            owner is OneCycleParamScheduler and \
+            name in ('_annealing_cos', '_annealing_linear'):
+        return getattr(owner, name)
+    raise pickle.UnpicklingError(f'GLOBAL {owner.__name__}.{name}')
 
 
 def known_globals() -> List[Callable]:
     """What a training checkpoint of MMEngine may hold besides tensors."""
     core = np._core if hasattr(np, '_core') else np.core
-    allowed = [HistoryBuffer, np.ndarray, np.dtype]
+    allowed = [HistoryBuffer, OneCycleParamScheduler, np.ndarray, np.dtype]
     allowed += [type(np.dtype(name)) for name in _NUMPY_DTYPES]
-    allowed.append(_named(_history_buffer_method, 'builtins.getattr'))
+    allowed.append(_named(_known_method, 'builtins.getattr'))
     for prefix in ('numpy._core', 'numpy.core'):  # numpy 2 and numpy 1
         for function in ('_reconstruct', 'scalar'):
             allowed.append(
@@ -116,11 +120,9 @@ def _is_pickle(filename: str) -> bool:
 
 def _what_was_refused(error: Exception) -> str:
     """Name the refused object out of torch's message."""
-    for word in str(error).split():
-        name = word.strip('`,.:;')
-        if '.' in name and name.replace('.', '').replace('_', '').isalnum() \
-                and not name.startswith('torch.'):
-            return f'an object of {name}'
+    named = re.search(r'GLOBAL ([\w.]*\w)', str(error))
+    if named:
+        return f'an object of {named.group(1)}'
     return 'objects that are neither tensors nor plain values'
 
 
