@@ -5,7 +5,8 @@ import os
 
 from mmengine.config import DictAction
 
-from mmrdn.apis import build_runner, claim_work_dir, enable_amp, load_config
+from mmrdn.apis import (build_runner, claim_work_dir, enable_amp, find_resume,
+                        load_config)
 from mmrdn.utils.cli import one_line_errors
 
 
@@ -62,10 +63,10 @@ def main() -> None:
             raise ValueError('--auto-scale-lr needs '
                              'auto_scale_lr.base_batch_size in the config')
         cfg.auto_scale_lr.enable = True
-    cfg.resume = args.resume is not None
-    if args.resume not in (None, 'auto'):
-        cfg.load_from = args.resume
-    lock = claim_work_dir(cfg.work_dir, cfg.resume)
+    lock = claim_work_dir(cfg.work_dir, resume=args.resume is not None)
+    cfg.resume = False
+    if args.resume is not None:
+        find_resume(cfg, args.resume)
     runner = build_runner(
         cfg, args.trust_checkpoint, partial_checkpoint=not cfg.resume)
     runner.train()

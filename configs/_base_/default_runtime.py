@@ -7,6 +7,9 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=10000),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='TrackVisualizationHook', draw=False))
+# Interrupted and resumed trainings equal unbroken ones; stop at NaN.
+custom_hooks = [dict(type='IterSeedHook'), dict(type='FiniteLossHook')]
+randomness = dict(seed=0)
 
 env_cfg = dict(
     cudnn_benchmark=False,

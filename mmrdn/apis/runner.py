@@ -52,11 +52,7 @@ def load_config(filename: str,
     """
     if not osp.isfile(filename):
         raise FileNotFoundError(f'config {filename} does not exist')
-    try:
-        cfg = Config.fromfile(filename)
-    except SyntaxError as error:
-        raise ValueError(f'config {filename}: line {error.lineno}: '
-                         f'{error.msg}') from error
+    cfg = _read_config(filename)
     if 'model' not in cfg:
         raise ValueError(f'config {filename} has no "model"')
     if options:
@@ -67,7 +63,30 @@ def load_config(filename: str,
     stem = osp.splitext(osp.basename(filename))[0]
     cfg.work_dir = work_dir or cfg.get('work_dir') or osp.join(
         'work_dirs', stem)
+    cfg.setdefault('experiment_name', stem)
     return cfg
+
+
+def _read_config(filename: str) -> Config:
+    """Read a config that will be dumped as ``config.py``.
+
+    MMEngine dumps it into the work folder under its own name otherwise, and
+    then mim, which looks for configs everywhere below the checkout of an
+    editable install, finds two of that name.
+    """
+    try:
+        cfg = Config.fromfile(filename)
+    except SyntaxError as error:
+        if error.lineno is None and isinstance(error.__context__, SyntaxError):
+            error = error.__context__  # MMEngine raises a new one
+        raise ValueError(f'config {filename}: line {error.lineno}: '
+                         f'{error.msg}') from error
+    except OSError as error:  # a base that is not there names itself
+        raise ValueError(f'config {filename}: {error}') from error
+    except Exception as error:  # a config is Python: it may raise anything
+        raise ValueError(f'config {filename}: {type(error).__name__}: '
+                         f'{error}') from error
+    return Config(cfg.to_dict(), cfg_text=cfg.text, filename='config.py')
 
 
 def unread_keys(cfg: Config) -> List[str]:
@@ -147,6 +166,33 @@ def claim_work_dir(work_dir: str, resume: bool) -> Optional[IO]:
             f'work_dir {work_dir} holds checkpoints already; go on with '
             '--resume, choose another --work-dir or remove them')
     return lock
+
+
+def find_resume(cfg: Config, checkpoint: str = 'auto') -> None:
+    """Make the config go on with an interrupted training.
+
+    MMEngine takes ``load_from``, phase 1's checkpoint in a config of phase 2,
+    for the one to go on from; here the newest in the work folder goes first.
+    If there is none, the training starts from its beginning, with a warning:
+    so one and the same command can be started again and again.
+
+    Args:
+        cfg (Config): Its ``resume`` and ``load_from`` are set.
+        checkpoint (str): The checkpoint, or ``auto`` for the newest one.
+    """
+    if checkpoint == 'auto':
+        note = osp.join(cfg.work_dir, 'last_checkpoint')
+        if not osp.isfile(note):
+            warnings.warn(f'work_dir {cfg.work_dir} holds no checkpoint to '
+                          'resume from: the training starts anew')
+            cfg.resume = False
+            return
+        with open(note) as file:
+            checkpoint = file.read().strip()
+        moved = osp.join(cfg.work_dir, osp.basename(checkpoint))
+        if not osp.isfile(checkpoint) and osp.isfile(moved):
+            checkpoint = moved
+    cfg.resume, cfg.load_from = True, checkpoint
 
 
 def build_runner(cfg: Config,

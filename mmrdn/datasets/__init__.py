@@ -6,10 +6,11 @@ import mmtrack.datasets.transforms  # noqa: F401
 from .coco_vid_file import CocoVidFile
 from .imagenet_vid_dataset import ImageNetVIDDataset
 from .moving_digits_dataset import MovingDigitsDataset
+from .samplers import SeededIndex, SeededInfiniteSampler
 from .transforms import LoadFrame
 from .video_det_dataset import VideoDetDataset
 
 __all__ = [
     'CocoVidFile', 'ImageNetVIDDataset', 'LoadFrame', 'MovingDigitsDataset',
-    'VideoDetDataset'
+    'SeededIndex', 'SeededInfiniteSampler', 'VideoDetDataset'
 ]

@@ -6,6 +6,7 @@ from mmtrack.datasets import BaseVideoDataset
 
 from mmrdn.registry import DATASETS
 from .coco_vid_file import CocoVidFile
+from .samplers import SeededIndex
 
 
 @DATASETS.register_module()
@@ -24,6 +25,8 @@ class VideoDetDataset(BaseVideoDataset):
     - random support frames always number ``num_ref_imgs`` (mmtrack returns
       fewer at the ends of a video, and then samples cannot be stacked): chosen
       frames are repeated, or the key frame itself where there is no other;
+    - what is random about a sample follows from its place in the training,
+      if the sampler is a :class:`SeededInfiniteSampler`;
     - what is wrong with the file is said in one line, and nothing is printed.
 
     Args:
@@ -36,6 +39,19 @@ class VideoDetDataset(BaseVideoDataset):
         ValueError: ``ann_file`` is broken, lacks a class, or has no image to
             offer; the message names the file and the field.
     """
+
+    def __getitem__(self, idx: int) -> Dict:
+        """Load a sample.
+
+        Args:
+            idx (int): A ``SeededIndex`` says what is random about it too.
+
+        Returns:
+            dict: What the pipeline makes of it.
+        """
+        if isinstance(idx, SeededIndex):
+            idx.seed_generators()
+        return super().__getitem__(idx)
 
     def load_data_list(self) -> Tuple[List[dict], List[int]]:
         """Read ``ann_file``.

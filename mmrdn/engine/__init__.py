@@ -1,5 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from .hooks import CheckpointGuardHook, IterSeedHook
+from .hooks import CheckpointGuardHook, FiniteLossHook, IterSeedHook
 from .optim_wrappers import CPUAmpOptimWrapper
 
-__all__ = ['CPUAmpOptimWrapper', 'CheckpointGuardHook', 'IterSeedHook']
+__all__ = [
+    'CPUAmpOptimWrapper', 'CheckpointGuardHook', 'FiniteLossHook',
+    'IterSeedHook'
+]

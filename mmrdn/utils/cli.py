@@ -2,6 +2,7 @@
 import functools
 import os
 import sys
+import warnings
 from typing import Callable
 
 # What bad input raises, in our code and in the libraries below.
@@ -11,7 +12,7 @@ _USER_ERRORS = (ValueError, OSError, TypeError, KeyError, ImportError)
 def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
     """Let a command end with one line instead of a stack trace.
 
-    ``MMRDN_TRACEBACK=1`` in the environment shows the trace.
+    Warnings get one line too. ``MMRDN_TRACEBACK=1`` in the environment shows the trace.
 
     Args:
         main (callable): The command; what it raises for bad input ends the
@@ -20,6 +21,7 @@ def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
 
     @functools.wraps(main)
     def wrapper() -> None:
+        warnings.showwarning = _show_warning
         try:
             main()
         except _USER_ERRORS as error:
@@ -29,6 +31,11 @@ def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
             sys.exit(1)
 
     return wrapper
+
+
+def _show_warning(message, category, filename, lineno, *args) -> None:
+    """One line, without the source line that Python adds."""
+    print(f'warning: {" ".join(str(message).split())}', file=sys.stderr)
 
 
 def describe(error: BaseException) -> str:
