@@ -3,8 +3,9 @@
 
 A published checkpoint holds tensors and plain values. A training checkpoint
 holds MMEngine's message hub besides (``HistoryBuffer`` objects and numpy
-arrays) and the annealing function of a one-cycle scheduler. Anything else would have to be unpickled, which runs code of whoever
-wrote the file, and is refused unless the user says otherwise.
+arrays) and the annealing function of a one-cycle scheduler. Anything else
+would have to be unpickled, which runs code of whoever wrote the file, and is
+refused unless the user says otherwise.
 """
 import os
 import os.path as osp

@@ -12,7 +12,8 @@ _USER_ERRORS = (ValueError, OSError, TypeError, KeyError, ImportError)
 def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
     """Let a command end with one line instead of a stack trace.
 
-    Warnings get one line too. ``MMRDN_TRACEBACK=1`` in the environment shows the trace.
+    Warnings get one line too. ``MMRDN_TRACEBACK=1`` in the environment shows
+    the trace.
 
     Args:
         main (callable): The command; what it raises for bad input ends the
