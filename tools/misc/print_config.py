@@ -1,0 +1,32 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Print a config with all that it inherits."""
+import argparse
+
+from mmengine.config import DictAction
+
+from mmrdn.apis import load_config
+from mmrdn.utils.cli import one_line_errors
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='change the config: key=value ..., such as '
+        'model.temporal_range=9')
+    return parser.parse_args()
+
+
+@one_line_errors
+def main() -> None:
+    """Print the config as Python that can be read again."""
+    args = parse_args()
+    print(load_config(args.config, args.cfg_options).pretty_text)
+
+
+if __name__ == '__main__':
+    main()
