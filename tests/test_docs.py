@@ -1,0 +1,262 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""What README, docs and metafiles name is there."""
+import contextlib
+import functools
+import inspect
+import io
+import re
+import runpy
+import shlex
+import sys
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import yaml
+from config_testing import load
+from mmengine.config import Config
+from modelindex.load_model_index import load as load_model_index
+
+from mmrdn.apis.runner import unread_keys
+from mmrdn.registry import METRICS, MODELS, TASK_UTILS
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([
+    *ROOT.glob('*.md'), *(ROOT / 'docs').glob('*.md'),
+    *(ROOT / 'configs').rglob('*.md')
+])
+METAFILES = sorted((ROOT / 'configs').rglob('metafile.yml'))
+ZOO = [(path, model) for path in METAFILES
+       for model in yaml.safe_load(path.read_text())['Models']]
+every_page = pytest.mark.parametrize(
+    'page', PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+
+
+def commands():
+    """(page, words) of each command line in a code block."""
+    for page in PAGES:
+        for block in re.findall(r'```shell\n(.*?)```', page.read_text(),
+                                re.DOTALL):
+            for line in block.replace('\\\n', ' ').splitlines():
+                words = shlex.split(line, comments=True)
+                if words:
+                    yield page.relative_to(ROOT).as_posix(), words
+
+
+def tool_and_arguments(words):
+    """The tool that a command runs, if any, and what it is given."""
+    if words[0].endswith('mim') and words[1] != 'search':
+        assert words[1] in ('train', 'test') and words[2] == 'mmrdn', words
+        rest, kept = words[3:], []
+        while rest:
+            if rest[0] in ('--gpus', '--launcher'):  # mim's own, with a value
+                rest = rest[2:]
+            else:
+                kept.append(rest.pop(0))
+        return f'tools/{words[1]}.py', kept
+    if words[0].endswith('python') and words[1].endswith('.py'):
+        return words[1], words[2:]
+    return None, []
+
+
+COMMANDS = [(page, *tool_and_arguments(words)) for page, words in commands()]
+COMMANDS = [command for command in COMMANDS if command[1]]
+
+
+@functools.lru_cache(maxsize=None)
+def tool_help(tool):
+    out = io.StringIO()
+    with mock.patch.object(sys, 'argv', [tool, '--help']), \
+            contextlib.redirect_stdout(out), \
+            pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(ROOT / tool), run_name='__main__')
+    assert not stop.value.code
+    return out.getvalue()
+
+
+@every_page
+def test_paths_exist(page):
+    """Of anything that looks like one of our files or folders."""
+    pattern = (r'(?<![\w/.$-])(?:\.\./)*((?:configs|tools|docs|mmrdn|tests|'
+               r'requirements)/[\w./{},-]*)')
+    for path in re.findall(pattern, page.read_text()):
+        path = path.rstrip('.,')
+        assert path == 'docs/_build' or (
+            ROOT / path).exists(), f'{page.name} names {path}'
+
+
+@every_page
+def test_links_resolve(page):
+    text = page.read_text()
+    for target in re.findall(r'\]\(([^)\s]+)\)', text):
+        if re.match(r'[a-z]+:', target):
+            continue
+        target, _, anchor = target.partition('#')
+        path = page.parent / target if target else page
+        assert path.exists(), f'{page.name} links to {target}'
+        if anchor:
+            headings = re.findall(r'(?m)^#+ (.+)$', path.read_text())
+            slugs = [
+                re.sub(r'[^\w -]', '', h).replace(' ', '-').lower()
+                for h in headings
+            ]
+            assert anchor in slugs, f'{page.name} links to {target}#{anchor}'
+
+
+@every_page
+def test_configs_by_name_alone_exist(page):
+    """A config named without its folder, or its folder of work_dirs."""
+    stems = {path.stem for path in (ROOT / 'configs').rglob('*.py')}
+    pattern = r'\b((?:[a-z0-9.-]+_){3}\d+xb\d+-[a-z0-9.]+_[a-z]+)\b'
+    for stem in re.findall(pattern, page.read_text()):
+        assert stem in stems, f'{page.name} names {stem}'
+
+
+def test_every_page_is_in_the_toctree():
+    toctree = re.search(r'```{toctree}(.*?)```',
+                        (ROOT / 'docs' / 'index.md').read_text(), re.DOTALL)
+    named = set(toctree.group(1).split())
+    pages = {path.stem for path in (ROOT / 'docs').glob('*.md')}
+    assert pages - {'index'} <= named
+    assert '*' in named or named & pages == pages - {'index'}
+
+
+@every_page
+def test_make_targets_exist(page):
+    makefile = (ROOT / 'Makefile').read_text()
+    targets = re.search(r'\.PHONY: (.*)', makefile).group(1).split()
+    text = page.read_text()
+    named = re.findall(r'`make ([a-z]+)', text)
+    named += re.findall(r'(?m)^make ([a-z]+)', text)
+    for target in named:
+        assert target in targets, f'{page.name} names make {target}'
+
+
+def test_readme_names_both_commands():
+    text = (ROOT / 'README.md').read_text()
+    assert 'make demo' in text and 'make test' in text
+
+
+# Metafiles.
+
+
+def test_every_metafile_is_imported():
+    index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
+    assert sorted(ROOT / path for path in index['Import']) == METAFILES
+
+
+def test_every_config_is_in_a_metafile():
+    configs = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / 'configs').rglob('*.py')
+        if '_base_' not in path.parts
+    ]
+    assert sorted(model['Config'] for _, model in ZOO) == sorted(configs)
+
+
+@pytest.mark.parametrize(
+    'metafile, model', ZOO, ids=[model['Name'] for _, model in ZOO])
+def test_model_of_metafile(metafile, model):
+    config = ROOT / model['Config']
+    assert config.is_file() and config.parent == metafile.parent
+    assert model['Name'] == config.stem
+    cfg, metadata = load(config), model['Metadata']
+    assert metadata['Iterations'] == cfg.train_cfg.max_iters
+    gpus = int(re.search(r'_(\d+)xb\d', config.stem).group(1))
+    assert metadata['Batch Size'] == gpus * cfg.train_dataloader.batch_size
+    collections = yaml.safe_load(metafile.read_text())['Collections']
+    collection = {c['Name']: c for c in collections}[model['In Collection']]
+    assert (ROOT / collection['README']).is_file()
+    for result in model.get('Results', []):  # measured ones only
+        assert result['Task'] and result['Dataset']
+        assert all(
+            isinstance(value, (int, float))
+            for value in result['Metrics'].values())
+
+
+def test_model_index_follows_the_schema(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    index = load_model_index('model-index.yml')
+    index.build_models_with_collections()
+    assert not index.check_errors
+    assert sorted(model.name
+                  for model in index.models) == sorted(model['Name']
+                                                       for _, model in ZOO)
+    for model in index.models:
+        assert not model.check_errors
+        assert model.full_model.paper['URL']
+
+
+# Command lines.
+
+
+def test_there_are_commands():
+    assert {tool
+            for _, tool, _ in COMMANDS} >= {
+                'tools/train.py', 'tools/test.py', 'tools/demo.py',
+                'tools/dataset_converters/imagenet2coco_vid.py',
+                'tools/dataset_converters/imagenet2coco_det.py'
+            }
+
+
+@pytest.mark.parametrize(
+    'page, tool, arguments',
+    COMMANDS,
+    ids=[f'{page}-{i}' for i, (page, *_) in enumerate(COMMANDS)])
+def test_options_of_commands_exist(page, tool, arguments):
+    known = re.findall(r'(?<![\w-])--?[a-z][\w-]*', tool_help(tool))
+    for option in arguments:
+        if re.match('--?[a-z]', option):
+            assert option in known, f'{page}: {tool} has no {option}'
+    if '--cfg-options' not in arguments:
+        return
+    config = next(word for word in arguments if word.endswith('.py'))
+    for change in arguments[arguments.index('--cfg-options') + 1:]:
+        if '$' not in config:
+            assert_read(load(ROOT / config), change.split('=')[0])
+
+
+def assert_read(cfg, key):
+    """What --cfg-options sets is in the config, or an argument of its type."""
+    if key in ('randomness.seed', ):  # MMEngine's
+        return
+    *parents, last = key.split('.')
+    for part in parents:
+        cfg = cfg[int(part)] if isinstance(cfg, list) else cfg[part]
+    if last not in cfg:
+        kinds = [node.get(cfg.type) for node in (MODELS, TASK_UTILS, METRICS)]
+        kind = next(kind for kind in kinds if kind)
+        assert last in inspect.signature(kind).parameters, key
+
+
+@pytest.mark.parametrize('key', [
+    'model.temporal_range', 'model.neck.num_basic',
+    'model.support_sampler.num_support',
+    'model.support_sampler.advanced_ratio',
+    'train_dataloader.dataset.datasets.0.ref_img_sampler.frame_range'
+])
+def test_options_of_reproduction_page(key):
+    page = ROOT / 'docs' / 'reproduction.md'
+    assert key in page.read_text()
+    stem = 'rdn_faster-rcnn_r101-dc5_4xb1-60k_imagenetvid'
+    assert_read(load(ROOT / 'configs' / 'rdn' / f'{stem}.py'), key)
+
+
+def test_config_of_the_readme(tmp_path):
+    """The example for videos of one's own."""
+    code = re.search(r'```python\n(.*?)```', (ROOT / 'README.md').read_text(),
+                     re.DOTALL).group(1)
+    path = tmp_path / 'mine.py'
+    path.write_text(code.replace("_base_ = '", f"_base_ = '{ROOT}/"))
+    cfg = Config.fromfile(path)
+    assert unread_keys(cfg) == []
+    for name in ('train', 'val', 'test'):
+        dataset = cfg[f'{name}_dataloader'].dataset
+        assert dataset.type == 'VideoDetDataset'
+        assert dataset.metainfo.classes == ('car', 'dog')
+        assert dataset.data_root == 'data/mine/'
+    assert cfg.test_dataloader.dataset.ann_file == 'val.json'
+    assert cfg.test_evaluator.ann_file == 'data/mine/val.json'
+    assert cfg.train_dataloader.dataset.ref_img_sampler.num_ref_imgs == 2
+    assert cfg.model.detector.roi_head.bbox_head.num_classes == 2
+    assert cfg.load_from is None
