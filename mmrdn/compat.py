@@ -15,6 +15,8 @@ file of another package, and does nothing where the versions agree already:
 - mmengine's test loops look at the last result of every batch, but a video
   detector that looks ahead has none for the first frames of a video: they
   are made to accept that.
+- mmengine's loops look at the last result of an iteration, whether there is
+  one or not; a detector that looks ahead has none for its first frames.
 - mmengine may unpickle whatever a checkpoint holds (or, in other versions,
   cannot read what it wrote itself): checkpoints are read weights-only, see
   :mod:`mmrdn.utils.checkpoint`.
@@ -122,6 +124,20 @@ def _accept_late_results() -> None:
         return original(outputs, losses) if outputs else (outputs, losses)
 
     _update_losses.accepts_late_results = True
+    loops._update_losses = _update_losses
+
+
+def _allow_late_results() -> None:
+    """Let a test or validation iteration end without a result."""
+    from mmengine.runner import loops
+    original = getattr(loops, '_update_losses', None)
+    if original is None or hasattr(original, 'allows_no_outputs'):
+        return
+
+    def _update_losses(outputs, losses):
+        return original(outputs, losses) if outputs else (outputs, losses)
+
+    _update_losses.allows_no_outputs = True
     loops._update_losses = _update_losses
 
 

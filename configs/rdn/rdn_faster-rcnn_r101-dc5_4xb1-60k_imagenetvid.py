@@ -1,4 +1,4 @@
-# Table 3, row 4, and Table 1: the full RDN, phase 2, from a phase 1 checkpoint.
+# Table 3, row 4, and Table 1: the full RDN, phase 2, from phase 1.
 # Tables 4, 6, 7: --cfg-options model.temporal_range=9 (3 to 24)
 # model.support_sampler.num_support=50 model.support_sampler.advanced_ratio=0.1
 _base_ = [

@@ -1,8 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+from .channels_last_hook import ChannelsLastHook
 from .checkpoint_guard_hook import CheckpointGuardHook, check_state_dict
 from .finite_loss_hook import FiniteLossHook
 from .iter_seed_hook import IterSeedHook
 
 __all__ = [
-    'CheckpointGuardHook', 'FiniteLossHook', 'IterSeedHook', 'check_state_dict'
+    'ChannelsLastHook', 'CheckpointGuardHook', 'FiniteLossHook',
+    'IterSeedHook', 'check_state_dict'
 ]

@@ -1,4 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from .vid_metric import VIDMetric, evaluate_predictions
+from .evaluate_predictions import evaluate_predictions
+from .vid_metric import VIDMetric
 
 __all__ = ['VIDMetric', 'evaluate_predictions']

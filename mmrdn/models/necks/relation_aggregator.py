@@ -31,7 +31,9 @@ class RelationAggregator(BaseModule):
             an :class:`ObjectRelationModule`. ``embed_dims`` and ``num_heads``
             are filled in.
         pixel_offset (float): Of the default relation module, in pixels.
-        init_cfg (dict, optional): Initialization config.
+        init_cfg (dict, optional): Initialization; by default the fcs are
+            initialized as mmdet's shared fcs are, relation modules as
+            :class:`ObjectRelationModule` says.
     """
 
     def __init__(self,
@@ -48,6 +50,15 @@ class RelationAggregator(BaseModule):
         if advanced_transform and not advanced:
             raise ValueError('advanced_transform=True needs advanced=True')
         super().__init__(init_cfg)
+        if init_cfg is None:
+            fcs = ['basic_transforms'] if num_basic > 1 else []
+            fcs += ['support_transform'] if advanced_transform else []
+            self.init_cfg = [
+                dict(
+                    type='Xavier',
+                    distribution='uniform',
+                    override=[dict(name=name) for name in fcs])
+            ] if fcs else None
         if relation is None:
             relation = dict(
                 type='mmrdn.ObjectRelationModule', pixel_offset=pixel_offset)

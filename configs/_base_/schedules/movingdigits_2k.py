@@ -1,16 +1,16 @@
 # AdamW, one cycle.
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=1000, val_interval=1000)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=2000, val_interval=2000)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-4),
+    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-4, fused=True),
     clip_grad=dict(max_norm=10, norm_type=2))
 param_scheduler = [
     dict(
         type='OneCycleLR',
         eta_max=1e-3,
-        total_steps=1000,
+        total_steps=2000,
         pct_start=0.2,
         by_epoch=False)
 ]
