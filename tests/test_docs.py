@@ -112,6 +112,17 @@ def test_configs_by_name_alone_exist(page):
         assert stem in stems, f'{page.name} names {stem}'
 
 
+@every_page
+def test_checkpoints_are_those_of_the_schedule(page):
+    text = page.read_text()
+    for stem, iters in re.findall(r'work_dirs/([\w.$-]+)/iter_(\d+)\.pth',
+                                  text):
+        if stem == '$name':  # the loop over the rows on moving digits
+            stem = 'rdn_' + re.search(r'name=\$\{row\}_(\S+)', text).group(1)
+        for path in (ROOT / 'configs').rglob(f'{stem}.py'):
+            assert int(iters) == load(path).train_cfg.max_iters, stem
+
+
 def test_every_page_is_in_the_toctree():
     toctree = re.search(r'```{toctree}(.*?)```',
                         (ROOT / 'docs' / 'index.md').read_text(), re.DOTALL)
