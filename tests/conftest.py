@@ -1,9 +1,59 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import logging
 import os
+import runpy
 import sys
+
+import pytest
 
 # Threads that wait must not burn the cores that other tests need.
 os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
 sys.path.insert(0, os.path.dirname(__file__))
 
 import mmrdn  # noqa: E402, F401  (makes mmtrack importable)
+
+
+@pytest.fixture(scope='session')
+def digits(tmp_path_factory):
+    """A moving digits data set of ten short videos."""
+    from tool_testing import make_data
+    return make_data(tmp_path_factory.mktemp('digits') / 'data')
+
+
+@pytest.fixture(scope='session')
+def tiny_config(digits):
+    """A config that trains a tiny RDN on it for 8 iterations."""
+    from tool_testing import write_config
+    return write_config(digits.parent / 'tiny.py', digits)
+
+
+@pytest.fixture(scope='session')
+def trained(tiny_config):
+    """Work folder of ``tools/train.py`` with that config."""
+    from tool_testing import run_tool
+    work_dir = tiny_config.parent / 'trained'
+    run_tool('train.py', tiny_config, '--work-dir', work_dir)
+    return work_dir
+
+
+@pytest.fixture
+def run_main(monkeypatch, capsys):
+    """Run a tool in this process: exit status, stdout and stderr."""
+    from mmtrack.visualization import TrackLocalVisualizer
+    from tool_testing import ROOT
+
+    def call(tool, *args):
+        path = str(ROOT / 'tools' / tool)
+        monkeypatch.setattr(sys, 'argv', [path, *map(str, args)])
+        # Loggers of earlier runs still write to streams that are closed.
+        monkeypatch.setattr(logging, 'raiseExceptions', False)
+        # The visualizer of an earlier run would log into that run's folder.
+        TrackLocalVisualizer._instance_dict.clear()
+        status = 0
+        try:
+            runpy.run_path(path, run_name='__main__')
+        except SystemExit as exit_:
+            status = exit_.code
+        return (status, *capsys.readouterr())
+
+    return call

@@ -1,0 +1,310 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""The tools as a user runs them."""
+import json
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from tool_testing import (ROOT, logged_losses, logged_steps, run_tool,
+                          tool_env, write_config)
+
+from mmrdn.utils.checkpoint import load_checkpoint_file
+
+SELSA = """
+_base_ = 'mmtrack::vid/selsa/selsa_faster-rcnn_r50-dc5_8xb1-7e_imagenetvid.py'
+model = dict(
+    detector=dict(
+        backbone=dict(
+            depth=18, base_channels=8, frozen_stages=-1, init_cfg=None),
+        neck=dict(in_channels=[64], out_channels=16),
+        rpn_head=dict(in_channels=16, feat_channels=16),
+        roi_head=dict(
+            bbox_roi_extractor=dict(out_channels=16),
+            bbox_head=dict(
+                in_channels=16,
+                fc_out_channels=32,
+                num_classes=10,
+                aggregator=dict(in_channels=32, num_attention_blocks=4))),
+        train_cfg=dict(
+            rpn_proposal=dict(max_per_img=16),
+            rcnn=dict(sampler=dict(num=16)))))
+train_dataloader = dict(
+    num_workers=0,
+    persistent_workers=False,
+    sampler=dict(_delete_=True, type='mmrdn.SeededInfiniteSampler'),
+    dataset=dict(
+        _delete_=True,
+        type='mmrdn.MovingDigitsDataset',
+        data_root='{data}/',
+        ann_file='annotations/moving_digits_train.json',
+        data_prefix=dict(img_path='Data/VID'),
+        pipeline={{{{_base_.train_pipeline}}}},
+        ref_img_sampler=dict(
+            num_ref_imgs=2,
+            frame_range=2,
+            filter_key_img=True,
+            method='bilateral_uniform')))
+train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=2)
+val_cfg = val_dataloader = val_evaluator = None
+param_scheduler = None
+default_hooks = dict(
+    logger=dict(interval=1), checkpoint=dict(by_epoch=False, interval=2))
+log_processor = dict(by_epoch=False)
+"""
+
+
+def metrics_of(stdout):
+    """The metrics in the last line of a test's log."""
+    words = stdout.strip().splitlines()[-1].split()
+    return {
+        name[:-1]: float(value)
+        for name, value in zip(words, words[1:])
+        if name.startswith('vid/') and name.endswith(':')
+    }
+
+
+@pytest.fixture(scope='module')
+def tested(trained, tiny_config):
+    """Predictions of ``tools/test.py`` and the metrics that it printed.
+
+    The thresholds are low so that a detector of 8 iterations finds something.
+    """
+    prefix = trained.parent / 'one'
+    done = run_tool('test.py', tiny_config, trained / 'iter_8.pth',
+                    '--work-dir', trained.parent / 'tested', '--cfg-options',
+                    f'test_evaluator.outfile_prefix={prefix}',
+                    'test_evaluator.iou_thr=0.05')
+    return f'{prefix}.predictions.json', metrics_of(done.stdout)
+
+
+def test_training(trained):
+    steps = logged_steps(trained)
+    assert [line['step'] for line in steps] == list(range(1, 9))
+    parts = ('loss_rpn_cls', 'loss_rpn_bbox', 'loss_cls', 'loss_bbox')
+    # The message hub smooths over 10 iterations: the first is as it is.
+    assert steps[0]['loss'] == pytest.approx(
+        sum(steps[0][part] for part in parts), abs=1e-5)
+    assert steps[0]['loss_rpn_cls'] == pytest.approx(np.log(2), abs=1e-3)
+    assert steps[-1]['loss'] < steps[0]['loss']
+    assert {p.name
+            for p in trained.glob('*.p*')
+            } == {'config.py', 'iter_4.pth', 'iter_8.pth'}
+    dumped = Config.fromfile(trained / 'config.py')
+    assert dumped.model.support_sampler.num_support == 6
+    assert dumped.experiment_name == 'tiny'
+
+
+def test_dumped_predictions_give_the_same_metrics(tested, digits):
+    path, printed = tested
+    done = run_tool('analysis_tools/eval_predictions.py', path,
+                    digits / 'annotations' / 'moving_digits_val.json')
+    again = {
+        name: float(value)
+        for name, value in (line.split(': ')
+                            for line in done.stdout.splitlines()
+                            if line.startswith('vid/'))
+    }
+    assert len(json.loads(open(path).read())['annotations']) > 20
+    assert set(again) == set(printed)
+    for name, value in again.items():
+        assert value == pytest.approx(printed[name], abs=1e-9, nan_ok=True)
+
+
+def test_two_processes_equal_one(tested, trained, tiny_config, tmp_path):
+    """Started as ``mim test --launcher pytorch --gpus 2`` does."""
+    done = run_tool(
+        'test.py',
+        tiny_config,
+        trained / 'iter_8.pth',
+        '--launcher',
+        'pytorch',
+        '--work-dir',
+        tmp_path,
+        '--cfg-options',
+        f'test_evaluator.outfile_prefix={tmp_path}/two',
+        'test_evaluator.iou_thr=0.05',
+        through=('-m', 'torch.distributed.launch', '--nproc_per_node=2',
+                 '--master_port=29617'))
+    ours = (tmp_path / 'two.predictions.json').read_bytes()
+    assert ours == open(tested[0], 'rb').read()
+    assert metrics_of(done.stdout) == pytest.approx(tested[1], nan_ok=True)
+
+
+def test_two_processes_train(tiny_config, tmp_path):
+    """Through ``dist_train.sh``, with half the batch each."""
+    done = subprocess.run([
+        'bash',
+        str(ROOT / 'tools' / 'dist_train.sh'),
+        str(tiny_config), '2', '--work-dir',
+        str(tmp_path), '--cfg-options', 'train_cfg.max_iters=2',
+        'default_hooks.checkpoint.interval=2', 'val_cfg=None',
+        'val_dataloader=None', 'val_evaluator=None'
+    ],
+                          env=dict(
+                              tool_env(), PYTHON=sys.executable, PORT='29618'),
+                          capture_output=True,
+                          text=True,
+                          timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    losses = logged_losses(tmp_path)
+    assert len(losses) == 2 and np.isfinite(losses).all()
+    state = load_checkpoint_file(tmp_path / 'iter_2.pth')['state_dict']
+    assert not any(name.startswith('module.') for name in state)
+
+
+def test_settings_of_the_tables_at_test_time(run_main, trained, tiny_config,
+                                             tested, tmp_path):
+    """T, K and r% from the command line change the result."""
+    status, out, err = run_main('test.py', tiny_config, trained / 'iter_8.pth',
+                                '--work-dir', tmp_path, '--cfg-options',
+                                'model.temporal_range=1',
+                                'model.support_sampler.num_support=4',
+                                'model.support_sampler.advanced_ratio=0.5',
+                                'experiment_name=tables',
+                                f'test_evaluator.outfile_prefix={tmp_path}/p')
+    assert status == 0, err
+    text = (tmp_path / 'config.py').read_text()
+    for line in ('temporal_range=1', 'num_support=4', 'advanced_ratio=0.5'):
+        assert line in text
+    changed = json.loads((tmp_path / 'p.predictions.json').read_text())
+    before = json.loads(open(tested[0]).read())
+    assert changed['images'] == before['images']
+    assert changed['annotations'] != before['annotations']
+
+
+def test_amp_on_the_cpu(run_main, tiny_config, trained, tmp_path):
+    """bf16 matmuls: losses near those in fp32, not equal; weights fp32."""
+    status, _, err = run_main('train.py', tiny_config, '--amp', '--work-dir',
+                              tmp_path, '--cfg-options', 'experiment_name=amp',
+                              'train_cfg.max_iters=4')
+    assert status == 0, err
+    found = logged_losses(tmp_path)[:4]
+    expected = logged_losses(trained)[:4]
+    assert found == pytest.approx(expected, rel=0.05)
+    assert found != expected
+    state = load_checkpoint_file(tmp_path / 'iter_4.pth')['state_dict']
+    assert {v.dtype for v in state.values()} == {torch.float32, torch.int64}
+
+
+def test_phase_2_starts_from_phase_1(run_main, digits, tmp_path):
+    """Nothing unexpected; only the advanced stage is new."""
+    basic = write_config(tmp_path / 'basic.py', digits,
+                         "model['neck'].update(advanced=False)\n")
+    status, _, err = run_main('train.py', basic, '--work-dir', tmp_path / '1',
+                              '--cfg-options', 'train_cfg.max_iters=4')
+    assert status == 0, err
+    full = write_config(tmp_path / 'full.py', digits,
+                        f"load_from = '{tmp_path}/1/iter_4.pth'\n")
+    status, out, err = run_main('train.py', full, '--work-dir', tmp_path / '2',
+                                '--cfg-options', 'train_cfg.max_iters=4')
+    assert status == 0, err
+    assert 'unexpected key' not in out + err
+    missing = out.split('missing keys in source state_dict: ')[1]
+    names = missing.splitlines()[0].split(', ')
+    assert {'.'.join(name.split('.')[:2])
+            for name in names
+            } == {'neck.support_relation', 'neck.reference_relation'}
+    ours = load_checkpoint_file(tmp_path / '2' / 'iter_4.pth')['state_dict']
+    before = load_checkpoint_file(tmp_path / '1' / 'iter_4.pth')['state_dict']
+    assert set(ours) - set(before) == set(names)
+    assert set(before) <= set(ours)
+
+
+def test_selsa_of_mmtrack_trains(digits, tmp_path):
+    config = tmp_path / 'selsa.py'
+    config.write_text(SELSA.format(data=digits))
+    run_tool('train.py', config, '--work-dir', tmp_path / 'work')
+    losses = logged_losses(tmp_path / 'work')
+    assert len(losses) == 2 and np.isfinite(losses).all()
+    state = load_checkpoint_file(tmp_path / 'work' / 'iter_2.pth')
+    key = 'detector.roi_head.bbox_head.aggregator.0.fc.weight'
+    assert state['state_dict'][key].shape == (32, 32)
+
+
+def test_print_config(run_main, tiny_config):
+    status, out, err = run_main('misc/print_config.py', tiny_config,
+                                '--cfg-options', 'model.temporal_range=5')
+    assert (status, err) == (0, '')
+    cfg = Config.fromstring(out, '.py')
+    assert cfg.model.temporal_range == 5  # the command line's
+    assert cfg.model.neck.in_channels == 32  # the file's
+    assert cfg.model.neck.type == 'RelationAggregator'  # its base's
+    assert cfg.val_evaluator.type == 'VIDMetric'  # the base of its base
+
+
+def test_browse_dataset(run_main, tiny_config, tmp_path):
+    folder = tmp_path / 'pictures'
+    args = ('analysis_tools/browse_dataset.py', tiny_config, '--output-dir',
+            folder, '--max-samples', 3)
+    status, out, err = run_main(*args)
+    assert (status, err) == (0, '')
+    assert out == f'3 pictures are in {folder}\n'
+    paths = sorted(folder.iterdir())
+    assert [path.name[:6] for path in paths] == ['000000', '000001', '000002']
+    # Key and two supports of 128 x 160 pixels, titles of 28, margins of 6.
+    assert cv2.imread(str(paths[0])).shape == (156, 3 * 166 + 6, 3)
+    written = {path: path.read_bytes() for path in paths}
+    paths[0].write_text('mine')
+
+    status, _, err = run_main(*args)
+    assert status == 1
+    assert err == (f'error: {folder} is not empty; choose another folder or '
+                   'say --overwrite\n')
+    assert paths[0].read_text() == 'mine'
+
+    assert run_main(*args, '--overwrite')[0] == 0
+    assert {path: path.read_bytes() for path in folder.iterdir()} == written
+
+
+@pytest.mark.parametrize('script, args, expected', [
+    ('dist_train.sh', ['c.py', '2', '--amp'], [
+        '--nnodes=1', '--node_rank=0', '--master_addr=127.0.0.1',
+        '--master_port=29500', '--nproc_per_node=2', '{tools}/train.py',
+        'c.py', '--launcher', 'pytorch', '--amp'
+    ]),
+    ('dist_test.sh', ['c.py', 'a b.pth', '2', '--x', 'y z'], [
+        '--nnodes=1', '--node_rank=0', '--master_addr=127.0.0.1',
+        '--master_port=29500', '--nproc_per_node=2', '{tools}/test.py', 'c.py',
+        'a b.pth', '--launcher', 'pytorch', '--x', 'y z'
+    ]),
+    ('slurm_train.sh', ['part', 'job', 'c.py', 'work', '--amp'], [
+        '-p', 'part', '--job-name=job', '--gres=gpu:4', '--ntasks=4',
+        '--ntasks-per-node=4', '--cpus-per-task=5', '--kill-on-bad-exit=1',
+        '-A', 'me', '{python}', '-u', '{tools}/train.py', 'c.py', '--work-dir',
+        'work', '--launcher', 'slurm', '--amp'
+    ]),
+    ('slurm_test.sh', ['part', 'job', 'c.py', 'a b.pth'], [
+        '-p', 'part', '--job-name=job', '--gres=gpu:4', '--ntasks=4',
+        '--ntasks-per-node=4', '--cpus-per-task=5', '--kill-on-bad-exit=1',
+        '-A', 'me', '{python}', '-u', '{tools}/test.py', 'c.py', 'a b.pth',
+        '--launcher', 'slurm'
+    ]),
+])
+def test_what_the_scripts_start(script, args, expected, tmp_path):
+    """From another folder; a stand-in prints what it is called with."""
+    stub = tmp_path / 'srun'
+    stub.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    stub.chmod(0o755)
+    done = subprocess.run(['bash', str(ROOT / 'tools' / script), *args],
+                          env=dict(
+                              PATH=f'{tmp_path}:/usr/bin:/bin',
+                              PYTHON=str(stub),
+                              SRUN_ARGS='-A me'),
+                          cwd=tmp_path,
+                          capture_output=True,
+                          text=True)
+    words = done.stdout.splitlines()
+    if script.startswith('dist'):
+        assert words[:2] == ['-m', 'torch.distributed.run']
+        del words[:2]
+    names = dict(tools=ROOT / 'tools', python=stub)
+    assert words == [word.format(**names) for word in expected]
+    short = subprocess.run(
+        ['bash', str(ROOT / 'tools' / script), 'one'],
+        capture_output=True,
+        text=True)
+    assert short.returncode == 2 and short.stderr.startswith('usage: ')
