@@ -1,6 +1,6 @@
 # Table 3, row 4, and Table 1: the full RDN, phase 2, from phase 1.
-# Tables 4, 6, 7: --cfg-options model.temporal_range=9 (3 to 24)
-# model.support_sampler.num_support=50 model.support_sampler.advanced_ratio=0.1
+# Tables 4 and 7, at test time: --cfg-options model.temporal_range=9 (3 to 24)
+# model.support_sampler.advanced_ratio=0.1 (to 1.0)
 _base_ = [
     '../_base_/models/faster-rcnn_r101-dc5_imagenetvid.py',
     '../_base_/datasets/imagenet_vid.py', '../_base_/schedules/sgd_60k.py',

@@ -4,6 +4,7 @@
 From raw files to a table, a video and a contact sheet, by the same commands
 that a user runs: data tools, ``tools/train.py`` and ``tools/test.py``.
 """
+import hashlib
 import json
 import math
 import os
@@ -15,6 +16,7 @@ from typing import Dict, List, Sequence, Tuple
 
 import cv2
 import numpy as np
+from mmengine.config import Config
 from rich.console import Console
 from rich.table import Table
 
@@ -46,15 +48,26 @@ def run_demo(root: Path,
     Args:
         root (Path): The checkout, with ``tools`` and ``configs``.
         work_dir (Path): Where everything goes. Finished steps of an earlier
-            run with the same seed are kept.
+            run with the same settings are kept.
         seed (int): Of the training. The data are always those of seed 0.
         options (Sequence[str]): ``--cfg-options`` for both detectors.
 
     Returns:
         dict: What ``summary.json`` holds.
+
+    Raises:
+        ValueError: The folder holds results of other settings, or a step
+            failed.
     """
     start = time.time()
     work_dir.mkdir(parents=True, exist_ok=True)
+    settings = dict(
+        seed=seed, options=list(options), configs=_fingerprint(root))
+    claim = work_dir / 'settings.json'
+    if claim.exists() and json.loads(claim.read_text()) != settings:
+        raise ValueError(f'{work_dir} holds a demo with other settings (see '
+                         f'{claim}); choose another --work-dir')
+    _write_json(settings, claim)
     console = Console()
     data_root = work_dir / 'moving_digits'
     prepare_data(data_root, console)
@@ -78,6 +91,15 @@ def run_demo(root: Path,
     _write_json(summary, work_dir / 'summary.json')
     _print_table(summary, work_dir, console)
     return summary
+
+
+def _fingerprint(root: Path) -> str:
+    """Tells whether the configs of both detectors are what they were."""
+    texts = [
+        Config.fromfile(root / 'configs' / 'rdn' / name).pretty_text
+        for name in MODELS.values()
+    ]
+    return hashlib.sha256('\n'.join(texts).encode()).hexdigest()[:16]
 
 
 def prepare_data(data_root: Path, console: Console) -> None:
