@@ -46,8 +46,12 @@ def main() -> None:
     checkpoint = args.checkpoint_option or args.checkpoint
     if checkpoint is None:
         raise ValueError('no checkpoint given: test.py CONFIG CHECKPOINT')
-    cfg = load_config(args.config, args.cfg_options, args.work_dir,
-                      args.launcher)
+    cfg = load_config(
+        args.config,
+        args.cfg_options,
+        args.work_dir,
+        args.launcher,
+        needs=('test_cfg', 'test_dataloader', 'test_evaluator'))
     cfg.load_from = checkpoint
     cfg.resume = False
     build_runner(cfg, args.trust_checkpoint).test()

@@ -54,8 +54,12 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Run the training."""
     args = parse_args()
-    cfg = load_config(args.config, args.cfg_options, args.work_dir,
-                      args.launcher)
+    cfg = load_config(
+        args.config,
+        args.cfg_options,
+        args.work_dir,
+        args.launcher,
+        needs=('train_cfg', 'train_dataloader', 'optim_wrapper'))
     if args.amp:
         enable_amp(cfg)
     if args.auto_scale_lr:

@@ -6,7 +6,7 @@ import os
 import os.path as osp
 import re
 import warnings
-from typing import IO, List, Optional
+from typing import IO, List, Optional, Sequence
 
 import torch
 import torch.distributed as dist
@@ -33,7 +33,8 @@ _KNOWN_KEYS = {
 def load_config(filename: str,
                 options: Optional[dict] = None,
                 work_dir: Optional[str] = None,
-                launcher: str = 'none') -> Config:
+                launcher: str = 'none',
+                needs: Sequence[str] = ()) -> Config:
     """Read a config and what the command line changes in it.
 
     Args:
@@ -42,21 +43,23 @@ def load_config(filename: str,
         work_dir (str, optional): Where logs and checkpoints go; the config's
             own or ``work_dirs/<name of the config>`` if not given.
         launcher (str): ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+        needs (Sequence[str]): What must be in the config beside a model.
 
     Returns:
         Config: The merged config.
 
     Raises:
         FileNotFoundError: There is no such config.
-        ValueError: It cannot be read.
+        ValueError: It cannot be read, or lacks something.
     """
     if not osp.isfile(filename):
         raise FileNotFoundError(f'config {filename} does not exist')
     cfg = _read_config(filename)
-    if 'model' not in cfg:
-        raise ValueError(f'config {filename} has no "model"')
     if options:
         cfg.merge_from_dict(options)
+    for key in ('model', *needs):
+        if cfg.get(key) is None:
+            raise ValueError(f'config {filename} has no "{key}"')
     for key in unread_keys(cfg):
         warnings.warn(f'config {filename}: nothing reads "{key}" at its top')
     cfg.launcher = launcher

@@ -6,7 +6,8 @@ import warnings
 from typing import Callable
 
 # What bad input raises, in our code and in the libraries below.
-_USER_ERRORS = (ValueError, OSError, TypeError, KeyError, ImportError)
+_USER_ERRORS = (ValueError, OSError, TypeError, KeyError, ImportError,
+                AssertionError)
 
 
 def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
@@ -26,7 +27,8 @@ def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
         try:
             main()
         except _USER_ERRORS as error:
-            if os.environ.get('MMRDN_TRACEBACK') == '1':
+            unexplained = isinstance(error, AssertionError) and not str(error)
+            if unexplained or os.environ.get('MMRDN_TRACEBACK') == '1':
                 raise
             print(f'error: {describe(error)}', file=sys.stderr)
             sys.exit(1)
@@ -48,4 +50,5 @@ def describe(error: BaseException) -> str:
             text = f'missing key "{text}"'
     if 'Original Traceback' in text:  # of a data loader's worker process
         text = text.strip().splitlines()[-1].split(': ', 1)[-1]
+    text = text.split(' More details can be found at')[0]  # of a registry
     return ' '.join(text.split())
