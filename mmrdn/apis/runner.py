@@ -127,7 +127,7 @@ def enable_amp(cfg: Config) -> None:
         ValueError: The config has an optimizer wrapper of another kind.
     """
     kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
-    if kind in ('AmpOptimWrapper', 'CPUAmpOptimWrapper'):
+    if kind.split('.')[-1] in ('AmpOptimWrapper', 'CPUAmpOptimWrapper'):
         return
     if kind != 'OptimWrapper':
         raise ValueError('--amp needs optim_wrapper.type="OptimWrapper", got '

@@ -1,0 +1,89 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import os
+
+import pytest
+from mmengine.config import Config
+from tool_testing import write_config
+
+from mmrdn.apis import build_runner, claim_work_dir, enable_amp, load_config
+from mmrdn.apis.runner import unread_keys
+from mmrdn.datasets import LoadFrame
+from mmrdn.utils.checkpoint import load_checkpoint_file
+
+
+def test_each_frame_is_decoded_and_passes_the_backbone_once(
+        tiny_config, trained, tmp_path, monkeypatch):
+    """In a whole test run, T = 2: 4 videos of 5 frames."""
+    decoded, frames = [], []
+    transform = LoadFrame.transform
+
+    def count(self, results):
+        decoded.append(results['img_path'])
+        return transform(self, results)
+
+    monkeypatch.setattr(LoadFrame, 'transform', count)
+    cfg = load_config(
+        str(tiny_config), dict(experiment_name='count'), str(tmp_path))
+    cfg.load_from = str(trained / 'iter_8.pth')
+    runner = build_runner(cfg)
+    runner.model.detector.backbone.register_forward_pre_hook(
+        lambda module, args: frames.extend(args[0].flatten(1)[:, ::97]))
+    metrics = runner.test()
+    assert set(metrics) >= {'vid/mAP50', 'vid/mAP50_fast'}
+    assert len(decoded) == len(set(decoded)) == 20
+    # None is seen twice: 20 pictures that all differ.
+    assert len(frames) == len({tuple(f.tolist()) for f in frames}) == 20
+
+
+def test_the_config_is_dumped_under_another_name(tiny_config, trained):
+    """mim must find one file of a config's name only."""
+    found = [path.name for path in trained.rglob('*.py')]
+    assert found and set(found) == {'config.py'}
+    assert Config.fromfile(trained / 'config.py').experiment_name == 'tiny'
+    meta = load_checkpoint_file(trained / 'iter_8.pth')['meta']
+    assert meta['experiment_name'].startswith('tiny_2')
+
+
+def test_what_the_config_says_goes_first(digits, tmp_path):
+    config = write_config(tmp_path / 'mine.py', digits,
+                          "work_dir = 'w'\nexperiment_name = 'e'\n")
+    cfg = load_config(str(config))
+    assert (cfg.work_dir, cfg.experiment_name) == ('w', 'e')
+    assert load_config(str(config), work_dir='x').work_dir == 'x'
+    plain = write_config(tmp_path / 'plain.py', digits)
+    assert load_config(str(plain)).work_dir == os.path.join(
+        'work_dirs', 'plain')
+
+
+def test_unread_keys(tmp_path):
+    config = tmp_path / 'c.py'
+    config.write_text("""
+# fp16 in a comment is no use of it
+model = dict(type='RDN', temporal_range=span)
+span = 3
+fp16 = dict(loss_scale=512.)
+twice = 1
+twice = 2
+""".replace('model', 'span = 3\nmodel', 1))
+    assert unread_keys(Config.fromfile(config)) == ['fp16', 'twice']
+
+
+@pytest.mark.parametrize('rank', ['0', '1'])
+def test_only_the_first_process_claims_the_folder(rank, tmp_path, monkeypatch):
+    monkeypatch.setenv('RANK', rank)
+    lock = claim_work_dir(str(tmp_path / 'work'), resume=False)
+    assert (lock is None) == (rank == '1')
+    if lock is not None:
+        with pytest.raises(ValueError, match='in use'):
+            claim_work_dir(str(tmp_path / 'work'), resume=True)
+        lock.close()
+        claim_work_dir(str(tmp_path / 'work'), resume=True).close()
+
+
+def test_amp_needs_a_plain_wrapper():
+    cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper')))
+    enable_amp(cfg)
+    first = cfg.optim_wrapper.type
+    assert first in ('AmpOptimWrapper', 'mmrdn.CPUAmpOptimWrapper')
+    enable_amp(cfg)  # is on already
+    assert cfg.optim_wrapper.type == first

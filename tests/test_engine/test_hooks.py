@@ -1,0 +1,85 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import random
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn as nn
+
+from mmrdn.engine import FiniteLossHook, IterSeedHook
+from mmrdn.engine.hooks import check_state_dict
+
+
+def draws(seed, rank, iteration):
+    """What an iteration draws after whatever went before."""
+    torch.rand(random.randrange(9) + 1)
+    runner = SimpleNamespace(seed=seed, rank=rank, iter=iteration)
+    IterSeedHook().before_train_iter(runner, iteration)
+    return random.random(), np.random.rand(), torch.rand(1).item()
+
+
+def test_an_iteration_draws_what_it_always_draws():
+    places = [(s, r, i) for s in (0, 1) for r in (0, 1) for i in (0, 1, 2)]
+    first = [draws(*place) for place in places]
+    assert [draws(*place) for place in reversed(places)] == first[::-1]
+    # Nothing repeats between seeds, ranks, iterations or generators.
+    assert len({value for values in first for value in values}) == 3 * 12
+
+
+def runner_at(iteration, max_iters=100):
+    return SimpleNamespace(
+        iter=iteration,
+        max_iters=max_iters,
+        train_loop=SimpleNamespace(max_iters=max_iters))
+
+
+@pytest.mark.parametrize('iteration, interval, checked', [
+    (9, 10, True),
+    (8, 10, False),
+    (99, 1000, True),
+    (0, 1, True),
+])
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_losses_must_be_finite(iteration, interval, checked, value):
+    hook = FiniteLossHook(interval)
+    good, bad = torch.tensor(0.5), torch.tensor(value)
+    hook.after_train_iter(runner_at(iteration), iteration, outputs={'a': good})
+    outputs = dict(loss=bad, loss_cls=bad, loss_bbox=good, acc=[good])
+    if checked:
+        with pytest.raises(
+                ValueError,
+                match=f'iteration {iteration + 1}: loss, loss_cls became'):
+            hook.after_train_iter(
+                runner_at(iteration), iteration, outputs=outputs)
+    else:
+        hook.after_train_iter(runner_at(iteration), iteration, outputs=outputs)
+
+
+def test_interval_of_losses():
+    with pytest.raises(ValueError, match='interval must be at least 1'):
+        FiniteLossHook(0)
+
+
+@pytest.mark.parametrize('change, partial, message', [
+    (dict(), False, None),
+    (dict(weight=None), True, None),
+    (dict(weight=None), False, 'it lacks 1 of 2 entries, the first is weight'),
+    (dict(weight=torch.ones(3, 2)), False,
+     r'weight is \(3, 2\), expected \(2, 3\)'),
+    (dict(weight=torch.ones(3, 2)), True, None),
+    (dict(weight=None, bias=None), True, 'none of its 0 entries fits Linear'),
+    (dict(extra=torch.ones(1)), False, None),
+])
+@pytest.mark.parametrize('prefix', ['', 'module.'])
+def test_check_state_dict(change, partial, message, prefix):
+    """With and without the prefix of a distributed training."""
+    model = nn.Linear(3, 2)
+    state = dict(model.state_dict(), **change)
+    state = {prefix + k: v for k, v in state.items() if v is not None}
+    for checkpoint in (state, dict(state_dict=state)):
+        if message is None:
+            check_state_dict(model, checkpoint, partial)
+        else:
+            with pytest.raises(ValueError, match=message):
+                check_state_dict(model, checkpoint, partial)

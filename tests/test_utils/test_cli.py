@@ -1,0 +1,57 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import warnings
+
+import pytest
+
+from mmrdn.utils.cli import describe, one_line_errors
+
+IN_A_WORKER = """Caught ValueError in DataLoader worker process 0.
+Original Traceback (most recent call last):
+  File "fetch.py", line 54, in fetch
+ValueError: a/b.JPEG: the image file is truncated
+"""
+
+
+@pytest.mark.parametrize('error, text', [
+    (ValueError('a\n  b'), 'a b'),
+    (ValueError(IN_A_WORKER), 'a/b.JPEG: the image file is truncated'),
+    (KeyError(IN_A_WORKER), 'a/b.JPEG: the image file is truncated'),
+    (KeyError('score'), 'missing key "score"'),
+    (KeyError('RDM is not in the registry. More details can be found at x'),
+     'RDM is not in the registry.'),
+    (KeyError(), 'missing key'),
+    (TypeError(), 'TypeError'),
+    (FileNotFoundError(2, 'No such file or directory',
+                       'x.py'), "[Errno 2] No such file or directory: 'x.py'"),
+])
+def test_describe(error, text):
+    assert describe(error) == text
+
+
+def failing(error):
+
+    @one_line_errors
+    def main():
+        warnings.warn('two\nlines')
+        raise error
+
+    return main
+
+
+def test_one_line_and_status(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        failing(OSError('disk full'))()
+    assert exit_.value.code == 1
+    assert capsys.readouterr().err == 'warning: two lines\nerror: disk full\n'
+
+
+@pytest.mark.parametrize('error', [RuntimeError('a bug'), AssertionError()])
+def test_bugs_keep_their_trace(error):
+    with pytest.raises(type(error)):
+        failing(error)()
+
+
+def test_trace_on_demand(monkeypatch):
+    monkeypatch.setenv('MMRDN_TRACEBACK', '1')
+    with pytest.raises(OSError, match='disk full'):
+        failing(OSError('disk full'))()
