@@ -145,6 +145,18 @@ def test_batches_of_frames_equal_single_frames():
             atol=1e-5)
 
 
+def test_channels_last_changes_nothing():
+    model = build(temporal_range=1)
+    expected = run(model, video(3))
+    model.to(memory_format=torch.channels_last)
+    for a, b in zip(run(model, video(3)), expected, strict=True):
+        torch.testing.assert_close(
+            a.pred_det_instances.scores,
+            b.pred_det_instances.scores,
+            rtol=1e-4,
+            atol=1e-5)
+
+
 def test_stills_are_videos_of_one_frame():
     model = build(temporal_range=2)
     inputs, _ = video(1)[0]

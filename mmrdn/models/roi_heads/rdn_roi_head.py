@@ -43,9 +43,13 @@ class RDNRoIHead(StandardRoIHead):
         """(n, C) features of rois (n, 5).
 
         The RoI layer runs in fp32 under autocast too: boxes would lose half a
-        pixel in fp16, and mmcv's layer knows no bf16.
+        pixel in fp16, and mmcv's layer knows no bf16. Nor does it look at
+        strides: maps that are channels last would be read as nonsense.
         """
-        x = [level.float() for level in x[:self.bbox_roi_extractor.num_inputs]]
+        x = [
+            level.float().contiguous()
+            for level in x[:self.bbox_roi_extractor.num_inputs]
+        ]
         with torch.autocast(rois.device.type, enabled=False):
             roi_feats = self.bbox_roi_extractor(x, rois)  # (n, c, h, w)
         if self.with_shared_head:
