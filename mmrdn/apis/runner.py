@@ -89,7 +89,9 @@ def _read_config(filename: str) -> Config:
     except Exception as error:  # a config is Python: it may raise anything
         raise ValueError(f'config {filename}: {type(error).__name__}: '
                          f'{error}') from error
-    return Config(cfg.to_dict(), cfg_text=cfg.text, filename='config.py')
+    # Building another Config would lose what a lazily imported one knows.
+    object.__setattr__(cfg, '_filename', 'config.py')
+    return cfg
 
 
 def unread_keys(cfg: Config) -> List[str]:

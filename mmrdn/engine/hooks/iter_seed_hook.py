@@ -17,7 +17,8 @@ class IterSeedHook(Hook):
     nothing to store in checkpoints and nothing to restore per rank. (A state
     kept in the checkpoint would also depend on the number of ranks, on what
     ran since it was taken, and on how MMEngine skips data.) The data are the
-    business of :class:`mmrdn.datasets.SeededInfiniteSampler`.
+    business of :class:`mmrdn.datasets.SeededInfiniteSampler`. On a GPU,
+    kernels that add in any order still differ in the last digits.
     """
 
     priority = 'VERY_HIGH'
