@@ -60,7 +60,8 @@ def test_class_names_of_the_class_are_mirrored():
 def test_untested_versions_are_named(monkeypatch):
     monkeypatch.setitem(compat.TESTED_VERSIONS, 'mmcv', ('1.0', '1.1'))
     with pytest.warns(
-            UserWarning, match=f'mmcv 1.0 to 1.1, not with mmcv '
+            UserWarning,
+            match=f'mmcv 1.0 to 1.1, not with mmcv '
             f'{mmcv.__version__}'):
         compat.check_versions()
 

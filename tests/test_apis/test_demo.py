@@ -19,14 +19,16 @@ TRUTH = dict(
     bboxes=np.array([[0, 0, 10, 10], [20, 20, 40, 40]]), labels=[1, 2])
 
 
-@pytest.mark.parametrize('found, expected', [
-    ([], 0),
-    ([(0, 0, 10, 10, 1, .9), (20, 20, 40, 40, 2, .8)], 2),
-    ([(0, 0, 10, 10, 2, .9)], -1),  # wrong class
-    ([(0, 0, 10, 5, 1, .9)], 1),  # IoU 0.5
-    ([(0, 0, 10, 4.9, 1, .9)], -1),  # IoU 0.49
-    ([(0, 0, 10, 10, 1, .9), (0, 0, 10, 10, 1, .8)], 0),  # found twice
-])
+@pytest.mark.parametrize(
+    'found, expected',
+    [
+        ([], 0),
+        ([(0, 0, 10, 10, 1, .9), (20, 20, 40, 40, 2, .8)], 2),
+        ([(0, 0, 10, 10, 2, .9)], -1),  # wrong class
+        ([(0, 0, 10, 5, 1, .9)], 1),  # IoU 0.5
+        ([(0, 0, 10, 4.9, 1, .9)], -1),  # IoU 0.49
+        ([(0, 0, 10, 10, 1, .9), (0, 0, 10, 10, 1, .8)], 0),  # found twice
+    ])
 def test_count_right_by_hand(found, expected):
     assert demo.count_right(detections(*found), TRUTH) == expected
 

@@ -11,7 +11,7 @@ SCRIPT = '''
 import sys
 print('some words')
 for i in range(5, 101, 5):
-    print(f'11/23 - INFO - Iter(train) [{i:4d}/100]  lr: 1e-3  loss: 0.{i:03d}')
+    print(f'INFO - Iter(train) [{i:4d}/100]  lr: 1e-3  loss: 0.{i:03d}')
 if len(sys.argv) > 1:
     print('error: the last words')
     sys.exit(3)
