@@ -134,8 +134,13 @@ def _train_and_test(root: Path, work_dir: Path, data_root: Path, name: str,
         f'test_dataloader.dataset.data_root={data}',
         f'test_evaluator.ann_file={data}annotations/moving_digits_val.json'
     ]
-    # Threads that wait must not burn the cores that others need.
-    env = dict(os.environ, OMP_WAIT_POLICY='passive', PYTHONWARNINGS='ignore')
+    # Threads wait awake for a moment only: on a busy machine those that spin
+    # keep the others from working.
+    env = dict(
+        os.environ,
+        OMP_WAIT_POLICY='passive',
+        GOMP_SPINCOUNT='20000',
+        PYTHONWARNINGS='ignore')
     console.rule(f'{name}, seed {seed}')
     resume = ['--resume'] if list(out.glob('*.pth')) else []
     start = time.time()
