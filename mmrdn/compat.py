@@ -15,8 +15,6 @@ file of another package, and does nothing where the versions agree already:
 - mmengine's test loops look at the last result of every batch, but a video
   detector that looks ahead has none for the first frames of a video: they
   are made to accept that.
-- mmengine's loops look at the last result of an iteration, whether there is
-  one or not; a detector that looks ahead has none for its first frames.
 - mmengine may unpickle whatever a checkpoint holds (or, in other versions,
   cannot read what it wrote itself): checkpoints are read weights-only, see
   :mod:`mmrdn.utils.checkpoint`.
@@ -25,8 +23,6 @@ import contextlib
 import importlib
 import io
 import warnings
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as distribution_version
 
 from packaging.version import Version
 
@@ -127,20 +123,6 @@ def _accept_late_results() -> None:
     loops._update_losses = _update_losses
 
 
-def _allow_late_results() -> None:
-    """Let a test or validation iteration end without a result."""
-    from mmengine.runner import loops
-    original = getattr(loops, '_update_losses', None)
-    if original is None or hasattr(original, 'allows_no_outputs'):
-        return
-
-    def _update_losses(outputs, losses):
-        return original(outputs, losses) if outputs else (outputs, losses)
-
-    _update_losses.allows_no_outputs = True
-    loops._update_losses = _update_losses
-
-
 def check_versions() -> None:
     """Warn once, naming the versions, outside of :data:`TESTED_VERSIONS`."""
     for name, (low, high) in TESTED_VERSIONS.items():
@@ -174,12 +156,3 @@ def apply() -> None:
     check_versions()
     from mmrdn.utils.checkpoint import install_safe_loading
     install_safe_loading()
-
-
-def installed_stack() -> str:
-    """Which distribution provides mmdet: ``onedl`` or ``openmmlab``."""
-    try:
-        distribution_version('onedl-mmdetection')
-        return 'onedl'
-    except PackageNotFoundError:
-        return 'openmmlab'

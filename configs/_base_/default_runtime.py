@@ -6,7 +6,7 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=10000),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    visualization=dict(type='TrackVisualizationHook', draw=False))
+    visualization=dict(type='LateVisualizationHook', draw=False))
 # Interrupted and resumed trainings equal unbroken ones; stop at NaN.
 custom_hooks = [dict(type='IterSeedHook'), dict(type='FiniteLossHook')]
 randomness = dict(seed=0)

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import platform
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -128,11 +129,12 @@ def _train_and_test(root: Path, work_dir: Path, data_root: Path, name: str,
     config = str(root / 'configs' / 'rdn' / MODELS[name])
     data = f'{data_root}/'
     options = [
-        '--cfg-options', *options, 'train_cfg.val_interval=1000000',
+        '--cfg-options', *options, 'train_cfg.val_begin=1000000',
         f'train_dataloader.dataset.data_root={data}',
         f'val_dataloader.dataset.data_root={data}',
         f'test_dataloader.dataset.data_root={data}',
-        f'test_evaluator.ann_file={data}annotations/moving_digits_val.json'
+        *(f'{part}_evaluator.ann_file={data}annotations/moving_digits_val.json'
+          for part in ('val', 'test'))
     ]
     # Threads wait awake for a moment only: on a busy machine those that spin
     # keep the others from working.
@@ -142,14 +144,16 @@ def _train_and_test(root: Path, work_dir: Path, data_root: Path, name: str,
         GOMP_SPINCOUNT='20000',
         PYTHONWARNINGS='ignore')
     console.rule(f'{name}, seed {seed}')
-    resume = ['--resume'] if list(out.glob('*.pth')) else []
-    start = time.time()
-    run_with_progress([
-        sys.executable,
-        str(root / 'tools' / 'train.py'), config, '--work-dir',
-        str(out), *resume, *options
-    ], 'training', out / 'train.log', console, env)
-    seconds = time.time() - start
+    trained = out / 'trained.json'
+    if not trained.exists():
+        shutil.rmtree(out, ignore_errors=True)  # of a run that was cut short
+        start = time.time()
+        run_with_progress([
+            sys.executable,
+            str(root / 'tools' / 'train.py'), config, '--work-dir',
+            str(out), *options
+        ], 'training', out / 'train.log', console, env)
+        _write_json(dict(minutes=(time.time() - start) / 60), trained)
     prefix = out / 'val'
     Path(f'{prefix}.predictions.json').unlink(missing_ok=True)
     checkpoint = (out / 'last_checkpoint').read_text().strip()
@@ -162,7 +166,7 @@ def _train_and_test(root: Path, work_dir: Path, data_root: Path, name: str,
     scalars = json.loads(logs[-1].read_text())
     row = {key: 100 * scalars[metric] for key, metric in _METRICS.items()}
     row['ms_per_frame'] = 1000 * (scalars['time'] - scalars['data_time'])
-    row['train_minutes'] = seconds / 60
+    row['train_minutes'] = json.loads(trained.read_text())['minutes']
     row = {key: round(value, 2) for key, value in row.items()}
     _write_json(row, result)
     return row

@@ -155,8 +155,9 @@ def claim_work_dir(work_dir: str, resume: bool) -> Optional[IO]:
         ValueError: The folder is in use, or holds checkpoints and
             ``resume`` is off.
     """
-    if int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0))) > 0:
-        return None
+    for name in ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK'):
+        if int(os.environ.get(name, 0)) > 0:
+            return None
     if osp.exists(work_dir) and not osp.isdir(work_dir):
         raise ValueError(f'work_dir {work_dir} is a file, expected a folder')
     os.makedirs(work_dir, exist_ok=True)

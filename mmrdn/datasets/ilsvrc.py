@@ -6,7 +6,8 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Sequence, Union
+from typing import (Callable, Collection, Dict, Iterator, List, Optional,
+                    Sequence, Union)
 from xml.etree import ElementTree
 
 from rich.progress import Progress
@@ -96,7 +97,9 @@ def _box_problem(box: Sequence[int], width: int, height: int) -> str:
     return ''
 
 
-def read_annotation(path: PathLike, skip_bad_boxes: bool = False) -> Dict:
+def read_annotation(path: PathLike,
+                    skip_bad_boxes: bool = False,
+                    wanted: Optional[Collection[str]] = None) -> Dict:
     """Read one annotation file of ILSVRC VID or DET.
 
     A box that reaches over the border of the image is cut there (its last
@@ -105,6 +108,8 @@ def read_annotation(path: PathLike, skip_bad_boxes: bool = False) -> Dict:
     Args:
         path (str | os.PathLike): The XML file.
         skip_bad_boxes (bool): Leave impossible boxes out instead of failing.
+        wanted (Collection[str], optional): Names of the objects to read; the
+            boxes of others are not looked at. All by default.
 
     Returns:
         dict: ``width``, ``height`` in pixels, ``notes`` (one line for each
@@ -127,6 +132,9 @@ def read_annotation(path: PathLike, skip_bad_boxes: bool = False) -> Dict:
                          f'{width} x {height}')
     objects, notes = [], []
     for node in root.findall('object'):
+        name = _text(node, 'name', path)
+        if wanted is not None and name not in wanted:
+            continue
         bounds = node.find('bndbox')
         if bounds is None:
             raise ValueError(f'{path}: <object> has no <bndbox>')
@@ -150,7 +158,7 @@ def read_annotation(path: PathLike, skip_bad_boxes: bool = False) -> Dict:
             notes.append(f'{path}: box {tuple(box)} cut at the border')
         objects.append(
             dict(
-                name=_text(node, 'name', path),
+                name=name,
                 box=inside,
                 track=(node.findtext('trackid') or '').strip(),
                 occluded=(node.findtext('occluded') or '').strip() == '1',

@@ -2,7 +2,7 @@
 """ImageNet DET (ILSVRC layout) stills of the VID classes to COCO JSON."""
 from functools import partial
 from pathlib import Path
-from typing import Dict, List
+from typing import Collection, Dict, List
 
 from .ilsvrc import (PathLike, check_output, find_root, make_categories,
                      read_annotation, read_list, run_jobs, write_json)
@@ -13,7 +13,9 @@ def list_stills(root: Path) -> List[str]:
     """Training images of DET, as ``train/<name>`` without suffix.
 
     They come from ``ImageSets/DET/train.txt``, in its order, or without that
-    list from the folders, sorted.
+    list from the folders, sorted. The negative images that the list names too
+    (folders ``ILSVRC2013_train_extra*``) have no annotations, and show none
+    of the classes: they are left out.
 
     Args:
         root (Path): Folder with Annotations, Data and ImageSets.
@@ -26,7 +28,10 @@ def list_stills(root: Path) -> List[str]:
     """
     path = root / 'ImageSets' / 'DET' / 'train.txt'
     if path.is_file():
-        names = [f'train/{name}' for name in read_list(path)]
+        names = [
+            f'train/{name}' for name in read_list(path)
+            if not name.startswith('ILSVRC2013_train_extra')
+        ]
     else:
         path = root / 'Annotations' / 'DET'
         names = sorted(
@@ -37,9 +42,10 @@ def list_stills(root: Path) -> List[str]:
     return names
 
 
-def _read_still(name: str, root: Path, skip_bad_boxes: bool) -> Dict:
+def _read_still(name: str, root: Path, skip_bad_boxes: bool,
+                wanted: Collection[str]) -> Dict:
     return read_annotation(root / 'Annotations' / 'DET' / f'{name}.xml',
-                           skip_bad_boxes)
+                           skip_bad_boxes, wanted)
 
 
 def convert_det(root: PathLike,
@@ -86,13 +92,17 @@ def convert_det(root: PathLike,
     counts = {c['name']: 0 for c in categories}
     folder = find_root(root, 'DET')
     names = list_stills(folder)
-    read = partial(_read_still, root=folder, skip_bad_boxes=skip_bad_boxes)
+    read = partial(
+        _read_still,
+        root=folder,
+        skip_bad_boxes=skip_bad_boxes,
+        wanted=frozenset(by_id))
     images: List[Dict] = []
     annotations: List[Dict] = []
     notes: List[str] = []
     results = run_jobs(read, names, workers, 'DET train', progress)
     for item, name in zip(results, names):
-        objects = [o for o in item['objects'] if o['name'] in by_id]
+        objects = item['objects']
         shown = {by_id[o['name']]['name'] for o in objects}
         if not shown or max(counts[c] for c in shown) >= max_per_class:
             continue

@@ -68,6 +68,11 @@ class VideoDetDataset(BaseVideoDataset):
         if isinstance(classes, str):
             raise ValueError(f'{type(self).__name__}: classes of metainfo '
                              f'must be a tuple of names, got {classes!r}')
+        interval = (self.key_img_sampler or {}).get('interval', 1)
+        if self.test_mode and self.load_as_video and interval != 1:
+            raise ValueError(f'{type(self).__name__}: key_img_sampler must '
+                             'have interval=1 in testing, where every frame '
+                             f'counts, got {interval}')
         file = CocoVidFile(self.ann_file, self.load_as_video)
         self.cat_ids = file.category_ids(classes)
         self.cat2label = {cat_id: i for i, cat_id in enumerate(self.cat_ids)}

@@ -1,9 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from .hooks import (ChannelsLastHook, CheckpointGuardHook, FiniteLossHook,
-                    IterSeedHook)
+                    IterSeedHook, LateVisualizationHook)
 from .optim_wrappers import CPUAmpOptimWrapper
 
 __all__ = [
     'ChannelsLastHook', 'CPUAmpOptimWrapper', 'CheckpointGuardHook',
-    'FiniteLossHook', 'IterSeedHook'
+    'FiniteLossHook', 'IterSeedHook', 'LateVisualizationHook'
 ]

@@ -7,11 +7,13 @@ arrays) and the annealing function of a one-cycle scheduler. Anything else
 would have to be unpickled, which runs code of whoever wrote the file, and is
 refused unless the user says otherwise.
 """
+import contextlib
 import os
 import os.path as osp
 import pickle
 import re
-from typing import Callable, List, Optional, Union
+import tempfile
+from typing import IO, Callable, List, Optional, Union
 
 import numpy as np
 import torch
@@ -61,13 +63,25 @@ def known_globals() -> List[Callable]:
     return allowed
 
 
-def load_checkpoint_file(filename: Union[str, os.PathLike],
+@contextlib.contextmanager
+def _allowing(allowed: List[Callable]):
+    """``torch.serialization.safe_globals``, which torch 2.4 has not."""
+    before = torch.serialization.get_safe_globals()
+    torch.serialization.add_safe_globals(allowed)
+    try:
+        yield
+    finally:
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(before)
+
+
+def load_checkpoint_file(filename: Union[str, os.PathLike, IO],
                          map_location: Optional[Union[str, Callable]] = None,
                          trust_checkpoint: bool = False) -> dict:
     """Read a checkpoint file without running anything that it holds.
 
     Args:
-        filename (str): A local file.
+        filename (str or IO): A local file, or one that is open for reading.
         map_location (str or callable, optional): As in ``torch.load``.
         trust_checkpoint (bool): Unpickle whatever the file holds.
 
@@ -79,6 +93,12 @@ def load_checkpoint_file(filename: Union[str, os.PathLike],
         ValueError: If the file is truncated or no checkpoint, or if it holds
             objects that would have to be unpickled.
     """
+    if hasattr(filename, 'read'):
+        with tempfile.NamedTemporaryFile(suffix='.pth') as file:
+            file.write(filename.read())
+            file.flush()
+            return load_checkpoint_file(file.name, map_location,
+                                        trust_checkpoint)
     filename = osp.expanduser(str(filename))
     if not osp.isfile(filename):
         raise FileNotFoundError(f'checkpoint {filename} does not exist')
@@ -89,7 +109,7 @@ def load_checkpoint_file(filename: Union[str, os.PathLike],
             checkpoint = torch.load(
                 filename, map_location=map_location, weights_only=False)
         else:
-            with torch.serialization.safe_globals(known_globals()):
+            with _allowing(known_globals()):
                 checkpoint = torch.load(
                     filename, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
@@ -141,10 +161,12 @@ def install_safe_loading(trust_checkpoint: bool = False) -> None:
                        map_location=None,
                        model_dir=None,
                        progress=False):
-        rank, world_size = get_dist_info()
+        _, world_size = get_dist_info()
         cache = model_dir or osp.join(torch.hub.get_dir(), 'checkpoints')
         target = osp.join(cache, osp.basename(filename.split('?')[0]))
-        if rank == 0 and not osp.exists(target):
+        # Once a machine: another one may have another disk.
+        if os.environ.get('LOCAL_RANK', '0') == '0' \
+                and not osp.exists(target):
             os.makedirs(cache, exist_ok=True)
             named_hash = torch.hub.HASH_REGEX.search(osp.basename(target))
             torch.hub.download_url_to_file(
@@ -161,5 +183,5 @@ def install_safe_loading(trust_checkpoint: bool = False) -> None:
     loader.register_scheme(('http://', 'https://'), load_from_http, force=True)
     # The other schemes (torchvision://, open-mmlab://) call these by name.
     mmengine_checkpoint.load_from_http = load_from_http
-    if hasattr(mmengine_checkpoint, '_safe_torch_load'):
-        mmengine_checkpoint._safe_torch_load = load_from_local
+    # Files that other schemes have downloaded, and streams from object stores.
+    mmengine_checkpoint._safe_torch_load = load_from_local

@@ -177,15 +177,24 @@ def test_det_cap_and_order(tmp_path):
         is_vid_train_frame=True)
     assert [a['category_id'] for a in data['annotations']] == [9, 7, 9, 7]
     assert data['annotations'][1]['bbox'] == [1, 1, 19, 29]
-    # The list decides on the order, and on what is there at all.
+    # The list decides on the order, and on what is there at all. Its negative
+    # images have no annotation files.
     folder = tmp_path / 'ImageSets' / 'DET'
     folder.mkdir(parents=True)
-    (folder / 'train.txt'
-     ).write_text('ILSVRC2013_train/n0/d 1\nILSVRC2013_train/n0/a 2\n')
+    (folder / 'train.txt').write_text(
+        'ILSVRC2013_train_extra0/ILSVRC2013_train_00000001 1\n'
+        'ILSVRC2013_train/n0/d 2\nILSVRC2013_train/n0/a 3\n')
     convert_det(
         tmp_path, out_file, max_per_class=1, overwrite=True, progress=False)
     data = json.loads(out_file.read_text())
     assert [Path(i['file_name']).stem for i in data['images']] == ['d']
+
+
+def test_det_boxes_of_other_classes_are_not_looked_at(tmp_path):
+    _write(tmp_path, 'DET', 'train/ILSVRC2013_train/n0/a',
+           _xml(_object(DOG, (1, 1, 20, 30)), _object(PERSON, (9, 1, 5, 20))))
+    summary = convert_det(tmp_path, tmp_path / 'det.json', progress=False)
+    assert (summary['images'], summary['objects']) == (1, 1)
 
 
 @pytest.mark.parametrize('text, message', [

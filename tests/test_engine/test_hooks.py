@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn as nn
+from mmtrack.engine.hooks import TrackVisualizationHook
 
-from mmrdn.engine import FiniteLossHook, IterSeedHook
+from mmrdn.engine import FiniteLossHook, IterSeedHook, LateVisualizationHook
 from mmrdn.engine.hooks import check_state_dict
 
 
@@ -83,3 +84,18 @@ def test_check_state_dict(change, partial, message, prefix):
         else:
             with pytest.raises(ValueError, match=message):
                 check_state_dict(model, checkpoint, partial)
+
+
+@pytest.mark.parametrize('count', [0, 1, 3])
+@pytest.mark.parametrize('phase', ['val', 'test'])
+def test_every_late_result_is_drawn(phase, count, monkeypatch):
+    """mmtrack's hook insists on exactly one result an iteration."""
+    drawn = []
+    monkeypatch.setattr(
+        TrackVisualizationHook, f'after_{phase}_iter',
+        lambda self, runner, batch_idx, data_batch, outputs: drawn.append(
+            (batch_idx, outputs)))
+    hook = LateVisualizationHook.__new__(LateVisualizationHook)
+    outputs = list(range(count))
+    getattr(hook, f'after_{phase}_iter')(None, 7, {}, outputs)
+    assert drawn == [(7, [i]) for i in outputs]

@@ -74,6 +74,21 @@ def test_parameter_names_stay():
     }
 
 
+def test_initialization():
+    """Relation modules N(0, 0.01), no bias; fcs as mmdet's shared fcs."""
+    torch.manual_seed(0)
+    aggregator = RelationAggregator(256, 4, 3, True, True)
+    aggregator.init_weights()
+    for name, parameter in aggregator.named_parameters():
+        if name.endswith('bias'):
+            assert not parameter.any(), name
+        elif 'transform' in name:
+            limit = (6 / (256 + 256))**0.5  # Xavier, uniform
+            assert 0.99 * limit < parameter.abs().max() <= limit, name
+        else:
+            assert parameter.std().item() == pytest.approx(0.01, rel=0.1), name
+
+
 def test_only_the_advanced_stage_is_new_in_phase_two():
     """A phase 1 checkpoint leaves no unexpected key."""
     phase1 = RelationAggregator(8, 2, advanced=False)

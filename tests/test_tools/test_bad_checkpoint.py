@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Checkpoints that ``tools/test.py`` must not, or may, load."""
+import io
 import itertools
 import pathlib
 import pickle
@@ -136,3 +137,18 @@ def test_a_plain_pickle_is_not_run(tmp_path):
     with pytest.raises(ValueError):
         load_checkpoint_file(path)
     assert not made.exists()
+
+
+def test_streams_and_earlier_allowances(tmp_path):
+    """Object stores hand over streams; what others allow stays allowed."""
+    data = io.BytesIO()
+    torch.save(dict(a=torch.arange(3)), data)
+    data.seek(0)
+    torch.serialization.add_safe_globals([pathlib.PurePosixPath])
+    try:
+        assert load_checkpoint_file(data)['a'].tolist() == [0, 1, 2]
+        assert torch.serialization.get_safe_globals() == [
+            pathlib.PurePosixPath
+        ]
+    finally:
+        torch.serialization.clear_safe_globals()

@@ -1,6 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+"""Evaluate predictions that VIDMetric wrote, without the model."""
 import argparse
-import sys
+
+from mmrdn.evaluation.metrics import evaluate_predictions
+from mmrdn.utils.cli import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -13,24 +16,15 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> int:
-    """Print the table and the metrics.
-
-    Returns:
-        int: Exit code, 1 if a file can't be evaluated.
-    """
+@one_line_errors
+def main() -> None:
+    """Print the table and the metrics."""
     args = parse_args()
-    from mmrdn.evaluation.metrics import evaluate_predictions
-    try:
-        metrics, table = evaluate_predictions(args.predictions, args.ann_file)
-    except (OSError, ValueError) as e:
-        print('error:', ' '.join(str(e).split()), file=sys.stderr)
-        return 1
+    metrics, table = evaluate_predictions(args.predictions, args.ann_file)
     print(table)
     for name, value in metrics.items():
         print(f'{name}: {value:.4f}')
-    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from mmrdn.datasets.ilsvrc_det import convert_det
+from mmrdn.utils.cli import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,21 +38,18 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> int:
-    """Run the tool; 0 if the file was written."""
+@one_line_errors
+def main() -> None:
+    """Run the tool."""
     args = parse_args()
     file = Path(args.output) / 'imagenet_det_30classes.json'
-    try:
-        summary = convert_det(
-            args.input,
-            file,
-            max_per_class=args.max_per_class,
-            workers=args.workers,
-            overwrite=args.overwrite,
-            skip_bad_boxes=args.skip_bad_boxes)
-    except (ValueError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
+    summary = convert_det(
+        args.input,
+        file,
+        max_per_class=args.max_per_class,
+        workers=args.workers,
+        overwrite=args.overwrite,
+        skip_bad_boxes=args.skip_bad_boxes)
     notes = summary['notes']
     for note in notes[:10]:
         print(f'warning: {note}', file=sys.stderr)
@@ -60,8 +58,7 @@ def main() -> int:
     print(f'{file}: {summary["images"]} images, {summary["objects"]} objects')
     for name, count in summary['images_per_class'].items():
         print(f'  {name}: {count} images')
-    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -7,6 +7,7 @@ from pathlib import Path
 from mmrdn.datasets.ilsvrc import check_output
 from mmrdn.datasets.ilsvrc_vid import convert_vid
 from mmrdn.datasets.imagenet_vid_classes import CLASS_SETS
+from mmrdn.utils.cli import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,37 +46,32 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> int:
-    """Run the tool; 0 if every file was written."""
+@one_line_errors
+def main() -> None:
+    """Run the tool."""
     args = parse_args()
     files = {
         split: Path(args.output) / f'{args.classes}_{split}.json'
         for split in args.splits
     }
-    try:
-        for file in files.values():
-            check_output(file, args.overwrite)
-        for split, file in files.items():
-            summary = convert_vid(
-                args.input,
-                split,
-                file,
-                classes=args.classes,
-                workers=args.workers,
-                overwrite=args.overwrite,
-                skip_bad_boxes=args.skip_bad_boxes)
-            notes = summary.pop('notes')
-            for note in notes[:10]:
-                print(f'warning: {note}', file=sys.stderr)
-            if len(notes) > 10:
-                print(f'warning: and {len(notes) - 10} more', file=sys.stderr)
-            print(f'{file}: ' + ', '.join(f'{v} {k}'
-                                          for k, v in summary.items()))
-    except (ValueError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    return 0
+    for file in files.values():
+        check_output(file, args.overwrite)
+    for split, file in files.items():
+        summary = convert_vid(
+            args.input,
+            split,
+            file,
+            classes=args.classes,
+            workers=args.workers,
+            overwrite=args.overwrite,
+            skip_bad_boxes=args.skip_bad_boxes)
+        notes = summary.pop('notes')
+        for note in notes[:10]:
+            print(f'warning: {note}', file=sys.stderr)
+        if len(notes) > 10:
+            print(f'warning: and {len(notes) - 10} more', file=sys.stderr)
+        print(f'{file}: ' + ', '.join(f'{v} {k}' for k, v in summary.items()))
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -1,9 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Make the moving digits data set in the ILSVRC2015 VID layout."""
 import argparse
-import sys
 
 from mmrdn.datasets.moving_digits import MovingDigitsConfig, make_moving_digits
+from mmrdn.utils.cli import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,18 +25,14 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> int:
-    """Run the tool; 0 if the data set is there at the end."""
+@one_line_errors
+def main() -> None:
+    """Run the tool."""
     args = vars(parse_args())
     out_dir = args.pop('out_dir')
-    try:
-        made = make_moving_digits(out_dir, MovingDigitsConfig(**args))
-    except (ValueError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
+    made = make_moving_digits(out_dir, MovingDigitsConfig(**args))
     print(f'moving digits {"written to" if made else "already in"} {out_dir}')
-    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -3,8 +3,9 @@ from .channels_last_hook import ChannelsLastHook
 from .checkpoint_guard_hook import CheckpointGuardHook, check_state_dict
 from .finite_loss_hook import FiniteLossHook
 from .iter_seed_hook import IterSeedHook
+from .late_visualization_hook import LateVisualizationHook
 
 __all__ = [
     'ChannelsLastHook', 'CheckpointGuardHook', 'FiniteLossHook',
-    'IterSeedHook', 'check_state_dict'
+    'IterSeedHook', 'LateVisualizationHook', 'check_state_dict'
 ]

@@ -103,9 +103,6 @@ class ObjectRelationModule(BaseModule):
         self._check(feats, boxes, 'feats', 'boxes')
         self._check(support_feats, support_boxes, 'support_feats',
                     'support_boxes')
-        if len(support_feats) == 0:
-            weights = feats.new_zeros(len(feats), 0)
-            return (feats, weights) if return_weights else feats
         query = split_heads(self.query_proj(feats), self.num_heads)
         key = split_heads(self.key_proj(support_feats), self.num_heads)
         value = split_heads(self.value_proj(support_feats), self.num_heads)

@@ -10,7 +10,7 @@ fc + ReLU behind Eq. 6, as public re-implementations do.
 from typing import Optional, Tuple, Union
 
 import torch.nn as nn
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, ModuleList
 from torch import Tensor
 
 from mmrdn.registry import MODELS
@@ -66,7 +66,8 @@ class RelationAggregator(BaseModule):
         self.in_channels = in_channels
         self.num_basic = num_basic
         self.advanced = advanced
-        self.basic = nn.ModuleList(
+        # mmengine's list: torch's would hide the modules from init_weights.
+        self.basic = ModuleList(
             MODELS.build(relation) for _ in range(num_basic))
         self.basic_transforms = nn.ModuleList(
             nn.Linear(in_channels, in_channels) for _ in range(num_basic - 1))
