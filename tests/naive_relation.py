@@ -110,11 +110,11 @@ def aggregate(aggregator, feats, boxes, pool_feats, pool_boxes, advanced):
         a_boxes = np.array([pool_boxes[i] for i in advanced])
         a_feats, _ = relation(aggregator.support_relation, a_feats, a_boxes,
                               pool_feats, pool_boxes)
-        transform = _numbers(aggregator.support_transform)
-        if transform:
+        if hasattr(aggregator, 'support_transform'):
+            transform = _numbers(aggregator.support_transform)
             a_feats = np.array([[
                 max(a, 0.)
-                for a in _linear(transform['0.weight'], transform['0.bias'], f)
+                for a in _linear(transform['weight'], transform['bias'], f)
             ] for f in a_feats])
         x, _ = relation(aggregator.reference_relation, x, boxes, a_feats,
                         a_boxes)

@@ -65,10 +65,11 @@ def test_name_says_batch_and_schedule(path):
     parts = path.stem.split('_')
     assert len(parts) == 5, path.stem
     assert all(re.fullmatch(r'[a-z0-9]+([.-][a-z0-9]+)*', p) for p in parts)
-    batch, iters = re.fullmatch(r'\d+xb(\d+)-([\d.]+)k', parts[3]).groups()
+    batch, iters, kilo = re.fullmatch(r'\d+xb(\d+)-(\d+)(k?)',
+                                      parts[3]).groups()
     cfg = load(path)
     assert cfg.train_dataloader.batch_size == int(batch)
-    assert cfg.train_cfg.max_iters == round(1000 * float(iters))
+    assert cfg.train_cfg.max_iters == int(iters) * (1000 if kilo else 1)
     assert ('movingdigits' in parts[4]) == ('data/moving_digits/' in cfg.text)
 
 

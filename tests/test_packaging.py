@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NOT_COPIED = ('.git', '.venv', 'work_dirs', 'data', 'build', 'dist',
               '__pycache__', '*.pyc', '.hypothesis', '.pytest_cache', 'docs',
               'tests')
-CONFIG = 'configs/rdn/rdn_faster-rcnn_r18_1xb4-2k_movingdigits.py'
+CONFIG = 'configs/rdn/rdn_faster-rcnn_r18_1xb4-1500_movingdigits.py'
 
 # Prints what mim finds and the commands that it would run.
 ASK_MIM = """

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # 8 iterations of a detector of 16 proposals, 8 times narrower.
 CONFIG = """
-_base_ = '{root}/configs/rdn/rdn_faster-rcnn_r18_1xb4-2k_movingdigits.py'
+_base_ = '{root}/configs/rdn/rdn_faster-rcnn_r18_1xb4-1500_movingdigits.py'
 data_root = '{data}/'
 ann_file = data_root + 'annotations/moving_digits_val.json'
 nms = dict(nms_pre=64, max_per_img=16)

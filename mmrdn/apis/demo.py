@@ -29,8 +29,8 @@ from mmrdn.visualization import (draw_boxes, put_label, titled_panels,
                                  write_video)
 
 MODELS = {
-    'single frame': 'single-frame_faster-rcnn_r18_1xb4-2k_movingdigits.py',
-    'RDN': 'rdn_faster-rcnn_r18_1xb4-2k_movingdigits.py'
+    'single frame': 'single-frame_faster-rcnn_r18_1xb4-1500_movingdigits.py',
+    'RDN': 'rdn_faster-rcnn_r18_1xb4-1500_movingdigits.py'
 }
 _METRICS = {
     'mAP50': 'vid/mAP50',

@@ -66,7 +66,7 @@ def test_parameter_names_stay():
     layers = [
         f'{module}.{part}_proj' for module in modules
         for part in ('query', 'key', 'value', 'geometry')
-    ] + ['basic_transforms.0', 'basic_transforms.1', 'support_transform.0']
+    ] + ['basic_transforms.0', 'basic_transforms.1', 'support_transform']
     assert set(names) == {
         f'{layer}.{kind}'
         for layer in layers

@@ -16,6 +16,13 @@ from torch import Tensor
 from mmrdn.registry import MODELS
 
 
+class _LinearReLU(nn.Linear):
+    """A fully connected layer and ReLU, with the layer's parameter names."""
+
+    def forward(self, feats: Tensor) -> Tensor:
+        return super().forward(feats).relu()
+
+
 @MODELS.register_module()
 class RelationAggregator(BaseModule):
     """Basic and advanced stage of RDN.
@@ -66,6 +73,7 @@ class RelationAggregator(BaseModule):
         self.in_channels = in_channels
         self.num_basic = num_basic
         self.advanced = advanced
+        self.advanced_transform = advanced_transform
         # mmengine's list: torch's would hide the modules from init_weights.
         self.basic = ModuleList(
             MODELS.build(relation) for _ in range(num_basic))
@@ -75,10 +83,7 @@ class RelationAggregator(BaseModule):
         if advanced:
             self.support_relation = MODELS.build(relation)
             if advanced_transform:
-                self.support_transform = nn.Sequential(
-                    nn.Linear(in_channels, in_channels), nn.ReLU())
-            else:
-                self.support_transform = nn.Identity()
+                self.support_transform = _LinearReLU(in_channels, in_channels)
             self.reference_relation = MODELS.build(relation)
 
     def forward(
@@ -149,6 +154,7 @@ class RelationAggregator(BaseModule):
         advanced_feats = self.support_relation(advanced_feats, advanced_boxes,
                                                support_feats,
                                                support_boxes)  # Eq. 6: (A, C)
-        advanced_feats = self.support_transform(advanced_feats)
+        if self.advanced_transform:
+            advanced_feats = self.support_transform(advanced_feats)
         return self.reference_relation(feats, boxes, advanced_feats,
                                        advanced_boxes)  # Eq. 7: (N, C)
