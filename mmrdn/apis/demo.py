@@ -13,20 +13,16 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, Sequence
 
-import cv2
-import numpy as np
 from mmengine.config import Config
 from rich.console import Console
 from rich.table import Table
 
 from mmrdn.datasets.ilsvrc_vid import convert_vid
 from mmrdn.datasets.moving_digits import MovingDigitsConfig, make_moving_digits
-from mmrdn.evaluation.metrics.coco_vid import parse_frames, read_coco_vid
 from mmrdn.utils.progress import run_with_progress
-from mmrdn.visualization import (draw_boxes, put_label, titled_panels,
-                                 write_video)
+from .demo_pictures import load_results, write_pictures
 
 MODELS = {
     'single frame': 'single-frame_faster-rcnn_r18_1xb4-1500_movingdigits.py',
@@ -80,8 +76,14 @@ def run_demo(root: Path,
         for name in MODELS
     }
     console.rule('Pictures')
-    frames, classes = _load_results(data_root, work_dir, seed)
-    _draw(frames, classes, work_dir)
+    frames, classes = load_results(
+        str(data_root / 'annotations' / 'moving_digits_val.json'),
+        data_root / 'Data' / 'VID', {
+            name: str(_folder(work_dir, name, seed) / 'val.predictions.json')
+            for name in MODELS
+        })
+    write_pictures(frames, classes, work_dir / 'demo.mp4',
+                   work_dir / 'demo.png')
     summary = dict(
         seed=seed,
         rows=rows,
@@ -207,96 +209,3 @@ def _print_table(summary: dict, work_dir: Path, console: Console) -> None:
         f'{summary["minutes"]} minutes in all. See {work_dir}/demo.mp4, '
         f'{work_dir}/demo.png and {work_dir}/summary.json',
         soft_wrap=True)
-
-
-def _load_results(data_root: Path, work_dir: Path,
-                  seed: int) -> Tuple[List[dict], List[str]]:
-    """Ground truth and predictions of all validation frames, in order."""
-    ann_file = str(data_root / 'annotations' / 'moving_digits_val.json')
-    coco = read_coco_vid(ann_file)
-    classes = [category['name'] for category in coco['categories']]
-    truth = parse_frames(coco, ann_file, classes)
-    predictions = {}
-    for name in MODELS:
-        path = str(_folder(work_dir, name, seed) / 'val.predictions.json')
-        predictions[name] = parse_frames(
-            read_coco_vid(path), path, classes, with_scores=True)
-    frames = []
-    for image in coco['images']:
-        frames.append(
-            dict(
-                path=str(data_root / 'Data' / 'VID' / image['file_name']),
-                video=image['video_id'],
-                truth=truth[image['id']],
-                **{
-                    name: _confident(predictions[name][image['id']])
-                    for name in MODELS
-                }))
-    return frames, classes
-
-
-def _confident(detections: dict, threshold: float = 0.5) -> dict:
-    """Detections worth drawing."""
-    keep = np.asarray(detections['scores']) >= threshold
-    return {
-        key: np.asarray(detections[key])[keep]
-        for key in ('bboxes', 'labels', 'scores')
-    }
-
-
-def count_right(detections: dict, truth: dict) -> int:
-    """Objects found with the right class at IoU 0.5, less false alarms."""
-    right, taken = 0, set()
-    for i in np.argsort(-detections['scores']):
-        box = detections['bboxes'][i]
-        for j, other in enumerate(truth['bboxes']):
-            width = min(box[2], other[2]) - max(box[0], other[0])
-            height = min(box[3], other[3]) - max(box[1], other[1])
-            inside = max(width, 0) * max(height, 0)
-            areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (box, other)]
-            if j not in taken and 3 * inside >= sum(areas) \
-                    and detections['labels'][i] == truth['labels'][j]:
-                taken.add(j)  # IoU >= 0.5 is 3 * inter >= sum of areas
-                right += 1
-                break
-        else:
-            right -= 1
-    return right
-
-
-def _panels(frame: dict, classes: Sequence[str], scale: int = 3) -> np.ndarray:
-    """Ground truth, single frame and RDN of a frame side by side."""
-    image = cv2.imread(frame['path'])
-    pictures = []
-    for name in ('truth', *MODELS):
-        boxes = frame[name]
-        scores = boxes['scores'] if name != 'truth' else None
-        pictures.append(
-            draw_boxes(image, boxes['bboxes'], boxes['labels'], classes,
-                       scores, scale))
-    return titled_panels(pictures, ['ground truth', *MODELS])
-
-
-def _draw(frames: List[dict], classes: Sequence[str], work_dir: Path) -> None:
-    """Write ``demo.mp4`` and ``demo.png``."""
-    gains = [
-        count_right(f['RDN'], f['truth']) -
-        count_right(f['single frame'], f['truth']) for f in frames
-    ]
-    # The video: the first ten videos as they come.
-    shown = sorted({f['video'] for f in frames})[:10]
-    write_video(work_dir / 'demo.mp4',
-                (_panels(f, classes) for f in frames if f['video'] in shown))
-    # The sheet: the largest differences either way, one a video.
-    rows, seen = [], set()
-    for i in sorted(range(len(frames)), key=lambda i: -abs(gains[i])):
-        if gains[i] and frames[i]['video'] not in seen and len(rows) < 8:
-            seen.add(frames[i]['video'])
-            row = _panels(frames[i], classes, scale=2)
-            better = 'RDN' if gains[i] > 0 else 'single frame'
-            put_label(row, f'better: {better}', (row.shape[1] - 150, 20),
-                      (200, 200, 200))
-            rows.append(row)
-    if not rows:
-        rows = [_panels(frames[0], classes, scale=2)]
-    cv2.imwrite(str(work_dir / 'demo.png'), np.vstack(rows))

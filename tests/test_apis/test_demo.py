@@ -1,10 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import json
 
+import av
+import cv2
 import numpy as np
 import pytest
 
-from mmrdn.apis import demo
+from mmrdn.apis import demo, demo_pictures
 
 
 def detections(*rows):
@@ -30,11 +32,11 @@ TRUTH = dict(
         ([(0, 0, 10, 10, 1, .9), (0, 0, 10, 10, 1, .8)], 0),  # found twice
     ])
 def test_count_right_by_hand(found, expected):
-    assert demo.count_right(detections(*found), TRUTH) == expected
+    assert demo_pictures.count_right(detections(*found), TRUTH) == expected
 
 
 def test_only_confident_detections_are_drawn():
-    kept = demo._confident(
+    kept = demo_pictures.confident(
         detections((0, 0, 9, 9, 1, .6), (0, 0, 5, 5, 0, .4)))
     assert kept['scores'].tolist() == [.6] and kept['labels'].tolist() == [1]
 
@@ -44,3 +46,27 @@ def test_nan_becomes_null_and_nothing_partial_stays(tmp_path):
     demo._write_json(dict(a=float('nan'), b=dict(c=1.5)), path)
     assert json.loads(path.read_text()) == dict(a=None, b=dict(c=1.5))
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize('better', ['a', 'b', None])
+def test_pictures_show_where_two_differ(tmp_path, better):
+    """One row for the video with a difference, whichever way it goes.
+
+    And one picture all the same if there is none.
+    """
+    frames, right = [], detections((0, 0, 10, 10, 1, .9))
+    wrong = detections((0, 0, 10, 10, 0, .9))
+    for i in range(3):
+        path = tmp_path / f'{i}.png'
+        cv2.imwrite(str(path), np.zeros((40, 60, 3), np.uint8))
+        found = {
+            name: right if i or better in (None, name) else wrong
+            for name in ('a', 'b')
+        }
+        frames.append(dict(path=str(path), video=i, truth=TRUTH, found=found))
+    video, sheet = tmp_path / 'demo.mp4', tmp_path / 'demo.png'
+    demo_pictures.write_pictures(frames, ['x', 'y', 'z'], video, sheet)
+    with av.open(str(video)) as container:
+        assert len(list(container.decode(video=0))) == 3
+    height = 2 * 40 + 28  # one row at twice the size, below its title
+    assert cv2.imread(str(sheet)).shape[0] == height
