@@ -7,8 +7,13 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=10000),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='LateVisualizationHook', draw=False))
-# Interrupted and resumed trainings equal unbroken ones; stop at NaN.
-custom_hooks = [dict(type='IterSeedHook'), dict(type='FiniteLossHook')]
+# Interrupted and resumed trainings equal unbroken ones; stop at NaN; the head
+# has as many classes as the data.
+custom_hooks = [
+    dict(type='IterSeedHook'),
+    dict(type='FiniteLossHook'),
+    dict(type='mmdet.NumClassCheckHook')
+]
 randomness = dict(seed=0)
 
 env_cfg = dict(

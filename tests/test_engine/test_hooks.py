@@ -70,7 +70,9 @@ def test_interval_of_losses():
      r'weight is \(3, 2\), expected \(2, 3\)'),
     (dict(weight=torch.ones(3, 2)), True, None),
     (dict(weight=None, bias=None), True, 'none of its 0 entries fits Linear'),
-    (dict(extra=torch.ones(1)), False, None),
+    (dict(extra=torch.ones(1)), False,
+     'the model lacks 1 of its 3 entries, the first is (module.)?extra'),
+    (dict(extra=torch.ones(1)), True, None),
 ])
 @pytest.mark.parametrize('prefix', ['', 'module.'])
 def test_check_state_dict(change, partial, message, prefix):

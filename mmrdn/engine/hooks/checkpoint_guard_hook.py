@@ -15,7 +15,7 @@ class CheckpointGuardHook(Hook):
 
     MMEngine only logs what does not fit. Starting a training from a part of
     another model is legitimate as long as something fits; testing and
-    resuming need every parameter.
+    resuming need every parameter, and leave none over.
 
     Args:
         partial (bool): Whether a checkpoint may fill a part of the model.
@@ -71,6 +71,11 @@ def check_state_dict(model: nn.Module,
             f'{key} is {tuple(given[key].shape)}, expected '
             f'{tuple(wanted[key].shape)} (shapes of {len(other_shape)} '
             'entries differ)')
+    unexpected = [key for key in given if key not in wanted]
+    if unexpected and not partial:
+        raise ValueError('the checkpoint is of another model: the model lacks '
+                         f'{len(unexpected)} of its {len(given)} entries'
+                         f'{_first("the first is", unexpected)}')
     if missing and not partial:
         raise ValueError('the checkpoint is of another model: it lacks '
                          f'{len(missing)} of {len(wanted)} entries'

@@ -58,9 +58,9 @@ class RDN(BaseVideoDetector):
                  data_preprocessor: OptConfigType = None,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(data_preprocessor, init_cfg)
-        if temporal_range < 0:
-            raise ValueError('temporal_range must be 0 or more frames, got '
-                             f'{temporal_range}')
+        if not isinstance(temporal_range, int) or temporal_range < 0:
+            raise ValueError('temporal_range must be a whole number of frames,'
+                             f' 0 or more, got {temporal_range!r}')
         self.detector = MODELS.build(detector)
         if not hasattr(getattr(self.detector, 'roi_head', None), 'detect'):
             raise ValueError("detector must have roi_head=dict(type='mmrdn."
