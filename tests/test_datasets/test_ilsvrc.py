@@ -263,7 +263,11 @@ def _run_tool(monkeypatch, name, *args):
     """Run a tool in this process (importing the stack takes seconds)."""
     tool = runpy.run_path(str(TOOLS / name))
     monkeypatch.setattr(sys, 'argv', [name, *map(str, args)])
-    return tool['main']()
+    try:
+        tool['main']()
+    except SystemExit as ended:
+        return ended.code
+    return 0
 
 
 def test_vid_tool(tmp_path, monkeypatch, capsys):

@@ -144,11 +144,12 @@ def test_streams_and_earlier_allowances(tmp_path):
     data = io.BytesIO()
     torch.save(dict(a=torch.arange(3)), data)
     data.seek(0)
+    before = torch.serialization.get_safe_globals()
     torch.serialization.add_safe_globals([pathlib.PurePosixPath])
     try:
         assert load_checkpoint_file(data)['a'].tolist() == [0, 1, 2]
-        assert torch.serialization.get_safe_globals() == [
-            pathlib.PurePosixPath
-        ]
+        after = torch.serialization.get_safe_globals()
+        assert set(after) == {*before, pathlib.PurePosixPath}
     finally:
         torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(before)
