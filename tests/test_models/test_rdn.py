@@ -315,6 +315,15 @@ def test_amp_on_the_cpu():
     assert found.item() == pytest.approx(expected.item(), rel=0.1)
 
 
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_boxes_that_are_no_numbers_are_refused(value):
+    """mmcv's RoI layer would read outside of the feature maps."""
+    model = build()
+    boxes = torch.tensor([[1., 1., 9., 9.], [1., 1., 9., value]])
+    with pytest.raises(ValueError, match='became NaN or infinite'):
+        model.detector.roi_head.extract([torch.zeros(1, 16, 8, 10)], [boxes])
+
+
 def test_tensor_mode_equals_parts():
     model = build()
     inputs, samples = training_batch(2, 2)

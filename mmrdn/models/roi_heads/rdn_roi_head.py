@@ -44,8 +44,16 @@ class RDNRoIHead(StandardRoIHead):
 
         The RoI layer runs in fp32 under autocast too: boxes would lose half a
         pixel in fp16, and mmcv's layer knows no bf16. Nor does it look at
-        strides: maps that are channels last would be read as nonsense.
+        strides: maps that are channels last would be read as nonsense. And
+        boxes that are not numbers would make it read outside of the maps.
+
+        Raises:
+            ValueError: A box is NaN or infinite, as those of a training that
+                diverges are.
         """
+        if not torch.isfinite(rois).all():
+            raise ValueError('the boxes of proposals became NaN or infinite: '
+                             'the weights are, or the training diverged')
         x = [
             level.float().contiguous()
             for level in x[:self.bbox_roi_extractor.num_inputs]
