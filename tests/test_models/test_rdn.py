@@ -315,6 +315,14 @@ def test_amp_on_the_cpu():
     assert found.item() == pytest.approx(expected.item(), rel=0.1)
 
 
+def test_losses_that_are_no_numbers_stop_before_the_backward_pass():
+    losses = dict(loss_cls=torch.tensor(float('nan')), loss_bbox=torch.ones(2))
+    with pytest.raises(ValueError, match='loss_cls.* became NaN or infinite'):
+        build().parse_losses(losses)
+    total, _ = build().parse_losses(dict(losses, loss_cls=torch.tensor(2.)))
+    assert total == 3
+
+
 @pytest.mark.parametrize('value', [float('nan'), float('inf')])
 def test_boxes_that_are_no_numbers_are_refused(value):
     """mmcv's RoI layer would read outside of the feature maps."""

@@ -143,6 +143,24 @@ class RDN(BaseVideoDetector):
                 memories=memories))
         return losses
 
+    def parse_losses(self, losses: dict) -> Tuple[Tensor, dict]:
+        """Sum the losses; stop before the backward pass if one is no number.
+
+        On CPUs the backward pass of a diverged training may even crash.
+
+        Raises:
+            ValueError: A loss is NaN or infinite; names it.
+        """
+        total, log_vars = super().parse_losses(losses)
+        if not torch.isfinite(total):
+            names = [
+                name for name, value in log_vars.items()
+                if not torch.isfinite(torch.as_tensor(value)).all()
+            ]
+            raise ValueError(f'{", ".join(names)} became NaN or infinite: the '
+                             'training diverged')
+        return total, log_vars
+
     def _training_frames(
             self, inputs: Dict[str, Tensor],
             data_samples: SampleList) -> Tuple[Tensor, SampleList, List[int]]:
