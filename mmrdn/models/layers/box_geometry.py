@@ -1,16 +1,25 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Geometry of box pairs: the input of the geometry weight.
+"""Geometry of box pairs: the input of the geometry weight, as it is defined.
 
 The paper (section 3.2) takes the object relation module from "Relation
 Networks for Object Detection" (Hu et al., CVPR 2018), whose section 3 defines
 this encoding. Legend: N queries, M supports, D encoding dimensions.
+
+The modules compute the same numbers in another order, see
+:mod:`mmrdn.models.layers.geometry_weights`; these functions are the reference.
 """
+from typing import Tuple
+
 import torch
 from torch import Tensor
 
 
-def _centers_and_sizes(boxes: Tensor, pixel_offset: float) -> Tensor:
-    """Split boxes (n, 4) xyxy into cx, cy, w, h, each (n,)."""
+def centers_and_sizes(boxes: Tensor,
+                      pixel_offset: float = 0.0) -> Tuple[Tensor, ...]:
+    """Split boxes (n, 4) xyxy into cx, cy, w, h, each (n,).
+
+    Widths and heights are at least 1 pixel.
+    """
     x1, y1, x2, y2 = boxes.unbind(dim=-1)
     width = (x2 - x1 + pixel_offset).clamp(min=1.0)
     height = (y2 - y1 + pixel_offset).clamp(min=1.0)
@@ -34,9 +43,9 @@ def geometric_features(boxes: Tensor,
     Returns:
         Tensor: (N, M, 4).
     """
-    cx, cy, width, height = _centers_and_sizes(boxes, pixel_offset)
+    cx, cy, width, height = centers_and_sizes(boxes, pixel_offset)
     support_cx, support_cy, support_width, support_height = \
-        _centers_and_sizes(support_boxes, pixel_offset)
+        centers_and_sizes(support_boxes, pixel_offset)
     delta_x = (cx[:, None] - support_cx).abs() / width[:, None]
     delta_y = (cy[:, None] - support_cy).abs() / height[:, None]
     return torch.stack([
@@ -45,6 +54,14 @@ def geometric_features(boxes: Tensor,
         torch.log(width[:, None] / support_width),
         torch.log(height[:, None] / support_height)
     ], -1)  # (N, M, 4)
+
+
+def angle_factors(dims: int, wave_length: float, like: Tensor) -> Tensor:
+    """``100 / wave_length ** (k / (dims / 8))``, k = 0 .. dims / 8 - 1."""
+    num_waves = dims // 8
+    powers = torch.arange(
+        num_waves, dtype=like.dtype, device=like.device) / num_waves
+    return 100 / wave_length**powers  # (D / 8,)
 
 
 def encode_geometry(geometry: Tensor,
@@ -64,10 +81,8 @@ def encode_geometry(geometry: Tensor,
     Returns:
         Tensor: (N, M, D).
     """
-    num_waves = dims // 8
-    powers = torch.arange(
-        num_waves, dtype=geometry.dtype, device=geometry.device) / num_waves
-    angles = 100 * geometry[..., None] / wave_length**powers  # (N, M, 4, D/8)
+    factors = angle_factors(dims, wave_length, geometry)
+    angles = geometry[..., None] * factors  # (N, M, 4, D/8)
     encoding = torch.cat([angles.sin(), angles.cos()], -1)  # (N, M, 4, D/4)
     return encoding.flatten(-2)  # (N, M, D)
 

@@ -6,17 +6,17 @@ Legend: N queries, M supports, C channels, G heads, D geometry dimensions.
 Deviations from the paper: none by default. ``pixel_offset=1`` measures boxes
 as maskrcnn-benchmark weights expect it.
 """
-from typing import Optional, Tuple, Union
+from typing import Optional, Sequence, Tuple, Union
 
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmrdn.registry import MODELS
-from ..layers import (merge_heads, pairwise_geometry_encoding,
-                      relation_weights, split_heads)
+from ..layers import (BoxTerms, RelationSum, box_terms, merge_heads,
+                      split_heads, tiled_relation)
+from .relation_chain import Supports, relate_in_turn
 
 
 @MODELS.register_module()
@@ -60,24 +60,72 @@ class ObjectRelationModule(BaseModule):
         self.value_proj = nn.Linear(embed_dims, embed_dims)
         self.geometry_proj = nn.Linear(geometry_dims, num_heads)
 
-    def geometry_weights(self, boxes: Tensor, support_boxes: Tensor) -> Tensor:
-        """``max(W_G E(g_ij), 1e-6)`` for each head, in fp32 or better.
+    def box_terms(self, boxes: Tensor) -> BoxTerms:
+        """Geometry terms of boxes (n, 4), in fp32 or better."""
+        dtype = torch.promote_types(self.geometry_proj.weight.dtype,
+                                    torch.float32)
+        with torch.autocast(boxes.device.type, enabled=False):
+            return box_terms(
+                boxes.to(dtype), self.geometry_dims, self.wave_length,
+                self.pixel_offset)
+
+    def project(self, feats: Tensor, terms: BoxTerms) -> Supports:
+        """What supports bring along: keys, values, geometry terms.
 
         Args:
-            boxes (Tensor): (N, 4) xyxy in pixels.
-            support_boxes (Tensor): (M, 4) xyxy in pixels.
+            feats (Tensor): (M, C) support features.
+            terms (BoxTerms): Of their boxes.
 
         Returns:
-            Tensor: (G, N, M).
+            Supports: Of M supports.
         """
-        weight, bias = self.geometry_proj.weight, self.geometry_proj.bias
-        dtype = torch.promote_types(weight.dtype, torch.float32)
-        with torch.autocast(boxes.device.type, enabled=False):
-            encoding = pairwise_geometry_encoding(
-                boxes.to(dtype), support_boxes.to(dtype), self.geometry_dims,
-                self.wave_length, self.pixel_offset)  # (N, M, D)
-            geometry = F.linear(encoding, weight.to(dtype), bias.to(dtype))
-            return geometry.permute(2, 0, 1).clamp(min=1e-6)  # (G, N, M)
+        return Supports(self.key_proj(feats), self.value_proj(feats), terms)
+
+    def query(self, feats: Tensor) -> Tensor:
+        """Queries (G, N, d), divided by sqrt(d), of features (N, C)."""
+        query = split_heads(self.query_proj(feats), self.num_heads)
+        return query / query.shape[-1]**0.5
+
+    def augment(self, feats: Tensor, sums: RelationSum) -> Tensor:
+        """``f_i + concat_m(f_R^m)`` of Eq. 2.
+
+        The weights of a row sum to one: the value bias is added exactly once.
+
+        Args:
+            feats (Tensor): (N, C).
+            sums (RelationSum): Over all supports, (G, N, d).
+
+        Returns:
+            Tensor: (N, C).
+        """
+        relation = merge_heads(sums.values / sums.total)  # (N, C)
+        return feats + relation.to(feats.dtype)
+
+    def relate(
+            self,
+            feats: Tensor,
+            supports: Supports,
+            geometry: Sequence[Tensor],
+            return_weights: bool = False) -> Tuple[Tensor, Optional[Tensor]]:
+        """Eq. 1-2 for supports that are projected and pairs that are encoded.
+
+        Args:
+            feats (Tensor): (N, C) query features.
+            supports (Supports): Of M supports.
+            geometry (Sequence[Tensor]): Geometry weights (G, N, m) of
+                consecutive tiles of supports, M in all.
+            return_weights (bool): Whether to return omega-bar too.
+
+        Returns:
+            tuple[Tensor, Tensor or None]: (N, C) and (N, M).
+        """
+        if not geometry:  # no supports
+            return feats, feats.new_zeros(len(feats), 0)
+        sums, weights = tiled_relation(
+            self.query(feats), split_heads(supports.key, self.num_heads),
+            split_heads(supports.value, self.num_heads), geometry,
+            return_weights)
+        return self.augment(feats, sums), weights
 
     def forward(
             self,
@@ -100,21 +148,16 @@ class ObjectRelationModule(BaseModule):
             Tensor or tuple[Tensor, Tensor]: (N, C) augmented features, and
             (N, M) relation weights averaged over heads (paper section 3.4).
         """
-        self._check(feats, boxes, 'feats', 'boxes')
-        self._check(support_feats, support_boxes, 'support_feats',
-                    'support_boxes')
-        query = split_heads(self.query_proj(feats), self.num_heads)
-        key = split_heads(self.key_proj(support_feats), self.num_heads)
-        value = split_heads(self.value_proj(support_feats), self.num_heads)
-        weights = relation_weights(query, key,
-                                   self.geometry_weights(boxes, support_boxes))
-        # The rows of omega sum to one: the value bias is added exactly once.
-        relation = weights.to(value.dtype) @ value  # (G, N, C / G)
-        out = feats + merge_heads(relation)  # (N, C)
-        return (out, weights.mean(dim=0)) if return_weights else out
+        self.check(feats, boxes, 'feats', 'boxes')
+        self.check(support_feats, support_boxes, 'support_feats',
+                   'support_boxes')
+        supports = self.project(support_feats, self.box_terms(support_boxes))
+        out, weights = relate_in_turn([self], [supports], feats,
+                                      self.box_terms(boxes), return_weights)
+        return (out, weights) if return_weights else out
 
-    def _check(self, feats: Tensor, boxes: Tensor, name: str,
-               box_name: str) -> None:
+    def check(self, feats: Tensor, boxes: Tensor, name: str,
+              box_name: str) -> None:
         """Refuse shapes that would broadcast into nonsense."""
         if feats.ndim != 2 or feats.shape[1] != self.embed_dims:
             raise ValueError(f'{name} must be (n, {self.embed_dims}), got '

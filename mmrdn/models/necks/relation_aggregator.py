@@ -7,13 +7,15 @@ supports, C channels.
 Deviations from the paper, off by default: ``advanced_transform=True`` puts one
 fc + ReLU behind Eq. 6, as public re-implementations do.
 """
-from typing import Optional, Tuple, Union
+from typing import Callable, List, Optional, Tuple, Union
 
 import torch.nn as nn
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor
 
 from mmrdn.registry import MODELS
+from .object_relation_module import ObjectRelationModule
+from .relation_chain import relate_in_turn
 
 
 class _LinearReLU(nn.Linear):
@@ -111,41 +113,74 @@ class RelationAggregator(BaseModule):
             advanced stage), and (N, M), the relation weights of the last
             module of the basic stage averaged over heads (section 3.4).
         """
-        feats, weights = self.basic_stage(feats, boxes, support_feats,
-                                          support_boxes, return_weights)
-        if self.advanced:
-            feats = self.advanced_stage(feats, boxes, support_feats,
-                                        support_boxes, advanced_inds)
-        return (feats, weights) if return_weights else feats
-
-    def basic_stage(self, feats: Tensor, boxes: Tensor, support_feats: Tensor,
-                    support_boxes: Tensor,
-                    return_weights: bool) -> Tuple[Tensor, Optional[Tensor]]:
-        """Eq. 3-4: R^r1 (N, C), and omega-bar (N, M) if asked for."""
+        weights = None
         if return_weights and not self.num_basic:
             raise ValueError('return_weights needs num_basic >= 1: relation '
                              'weights are those of the last basic module')
-        weights = None
-        for k, relation in enumerate(self.basic):
-            if k > 0:  # h of Eq. 4
-                feats = self.relu(self.basic_transforms[k - 1](feats))
-            if return_weights and k == self.num_basic - 1:
-                feats, weights = relation(
-                    feats,
-                    boxes,
-                    support_feats,
-                    support_boxes,
-                    return_weights=True)
-            else:
-                feats = relation(feats, boxes, support_feats, support_boxes)
-        return feats, weights
+        if self.num_basic:
+            stage = (
+                self._shared_basic_stage
+                if self.shares_geometry else self._basic_stage)
+            feats, weights = stage(feats, boxes, support_feats, support_boxes,
+                                   return_weights)
+        if self.advanced:
+            feats = self._advanced_stage(feats, boxes, support_feats,
+                                         support_boxes, advanced_inds)
+        return (feats, weights) if return_weights else feats
 
-    def advanced_stage(self,
-                       feats: Tensor,
-                       boxes: Tensor,
-                       support_feats: Tensor,
-                       support_boxes: Tensor,
-                       advanced_inds: Optional[Tensor] = None) -> Tensor:
+    @property
+    def shares_geometry(self) -> bool:
+        """bool: Whether there are modules, all :class:`ObjectRelationModule`.
+
+        Then those of the basic stage share one encoding of the boxes, and a
+        :class:`RelationMemory` can keep what the modules compute.
+        """
+        modules = self.modules_in_order()
+        return bool(modules) and all(
+            type(module).forward is ObjectRelationModule.forward
+            for module in modules)
+
+    def modules_in_order(self) -> List[nn.Module]:
+        """The relation modules: Eq. 3-4, Eq. 6, Eq. 7."""
+        modules = list(self.basic)
+        if self.advanced:
+            modules += [self.support_relation, self.reference_relation]
+        return modules
+
+    def between(self) -> List[Callable[[Tensor], Tensor]]:
+        """h of Eq. 4, between the modules of the basic stage."""
+        return [nn.Sequential(fc, self.relu) for fc in self.basic_transforms]
+
+    def _basic_stage(
+            self, feats: Tensor, boxes: Tensor, support_feats: Tensor,
+            support_boxes: Tensor,
+            return_weights: bool) -> Tuple[Tensor, Optional[Tensor]]:
+        """Eq. 3-4 with any module: R^r1 (N, C), and omega-bar (N, M)."""
+        supports = (support_feats, support_boxes)
+        for relation, transform in zip(self.basic, self.between()):
+            feats = transform(relation(feats, boxes, *supports))
+        out = self.basic[-1](
+            feats, boxes, *supports, return_weights=return_weights)
+        return out if return_weights else (out, None)
+
+    def _shared_basic_stage(
+            self, feats: Tensor, boxes: Tensor, support_feats: Tensor,
+            support_boxes: Tensor,
+            return_weights: bool) -> Tuple[Tensor, Optional[Tensor]]:
+        """Eq. 3-4 with one encoding of the boxes for all modules."""
+        first = self.basic[0]
+        first.check(feats, boxes, 'feats', 'boxes')
+        first.check(support_feats, support_boxes, 'support_feats',
+                    'support_boxes')
+        terms = first.box_terms(support_boxes)
+        supports = [m.project(support_feats, terms) for m in self.basic]
+        return relate_in_turn(self.basic, supports, feats,
+                              first.box_terms(boxes), return_weights,
+                              self.between())
+
+    def _advanced_stage(self, feats: Tensor, boxes: Tensor,
+                        support_feats: Tensor, support_boxes: Tensor,
+                        advanced_inds: Optional[Tensor]) -> Tensor:
         """Eq. 5-7: R^r2 (N, C) from R^r1 (N, C)."""
         advanced_feats, advanced_boxes = support_feats, support_boxes
         if advanced_inds is not None:

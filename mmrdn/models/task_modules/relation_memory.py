@@ -1,12 +1,13 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The supportive pool of a sliding window: paper section 3.3, Algorithm 1."""
 from collections import deque
-from typing import Deque, List, NamedTuple, Tuple, Union
+from typing import Deque, List, NamedTuple, Optional, Tuple, Union
 
 import torch
 from torch import Tensor
 
 from ..necks import RelationAggregator
+from .projected_pool import ProjectedPool
 from .selective_support_sampler import SelectiveSupportSampler
 
 
@@ -19,6 +20,13 @@ class SupportFrame(NamedTuple):
 
 class RelationMemory:
     """The one typed buffer of support frames.
+
+    Where no gradients are wanted (``torch.no_grad``, ``inference_mode``) and
+    all modules are :class:`ObjectRelationModule`, what depends on the supports
+    alone is computed once, when their frame is first looked at, and kept in a
+    :class:`ProjectedPool`. Elsewhere :meth:`aggregate` runs the aggregator on
+    the whole pool. The numbers are the same. Weights must not change between
+    :meth:`reset` and :meth:`aggregate`.
 
     Args:
         aggregator (RelationAggregator): What relates reference proposals to
@@ -34,7 +42,9 @@ class RelationMemory:
         self.aggregator = aggregator
         self.sampler = sampler
         self.max_frames = max_frames
-        self._frames: Deque[SupportFrame] = deque(maxlen=max_frames)
+        self._frames: Deque[SupportFrame] = deque()
+        # Holds the oldest of the frames; the newest enter when needed.
+        self._projected: Optional[ProjectedPool] = None
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -42,6 +52,7 @@ class RelationMemory:
     def reset(self) -> None:
         """Forget all frames: a new video begins."""
         self._frames.clear()
+        self._projected = None
 
     def append(self, feats: Tensor, boxes: Tensor, scores: Tensor) -> None:
         """Take one frame's proposals; past ``max_frames`` the oldest go.
@@ -56,12 +67,24 @@ class RelationMemory:
                 'feats, boxes and scores must be of one length, got '
                 f'{len(feats)}, {len(boxes)} and {len(scores)}')
         inds = self.sampler.select_support(scores)
+        if len(self) == self.max_frames:
+            self.drop_oldest()
         self._frames.append(
             SupportFrame(feats[inds], boxes[inds], scores[inds]))
 
     def drop_oldest(self) -> None:
         """Forget the oldest frame (the window shrinks at a video's end)."""
         self._frames.popleft()
+        if self._projected is not None and len(self._projected):
+            self._projected.drop_oldest()
+
+    def nbytes(self) -> int:
+        """Bytes of the state: features and what is computed from them."""
+        projected = self._projected
+        return sum(
+            part.nbytes for frame in self._frames
+            for part in frame) + (0 if projected is None else
+                                  projected.nbytes())
 
     def pool(self) -> Tuple[Tensor, Tensor, Tensor, List[int]]:
         """The supportive pool R^s, oldest frame first.
@@ -91,6 +114,23 @@ class RelationMemory:
             Tensor or tuple[Tensor, Tensor]: (N, C), and (N, M) with columns in
             the order of :meth:`pool`.
         """
+        if torch.is_grad_enabled() or not self.aggregator.shares_geometry:
+            return self._aggregate_pool(feats, boxes, return_weights)
+        if not self._frames:
+            raise ValueError('the memory holds no frame: append one first')
+        if self._projected is None:
+            self._projected = ProjectedPool(self.aggregator, self.sampler,
+                                            self.max_frames)
+        for i in range(len(self._projected), len(self)):
+            self._projected.append(*self._frames[i])
+        feats, weights = self._projected.aggregate(feats, boxes,
+                                                   return_weights)
+        return (feats, weights) if return_weights else feats
+
+    def _aggregate_pool(
+            self, feats: Tensor, boxes: Tensor,
+            return_weights: bool) -> Union[Tensor, Tuple[Tensor, Tensor]]:
+        """The plain way, differentiable and for any relation module."""
         support_feats, support_boxes, scores, num_per_frame = self.pool()
         advanced_inds = None
         if self.aggregator.advanced:
