@@ -90,10 +90,11 @@ def position_encoding(queries: BoxTerms, supports: BoxTerms, num_waves: int,
     distance = delta.abs_().div_(queries.size.t()[:, :, None]).add_(1e-3)
     logs = distance.log_().view(2, 1, -1)  # (2, 1, N * M)
     factors = angle_factors(8 * num_waves, wave_length, logs)
-    angles = logs * factors[:, None]  # (2, F, N * M)
-    encoding = angles.new_empty(2, 2, *angles.shape[1:])
-    torch.sin(angles, out=encoding[:, 0])
-    torch.cos(angles, out=encoding[:, 1])
+    encoding = logs.new_empty(2, 2, num_waves, logs.shape[-1])
+    sines, cosines = encoding.unbind(1)  # (2, F, N * M)
+    torch.mul(logs, factors[:, None], out=cosines)  # angles
+    torch.sin(cosines, out=sines)
+    cosines.cos_()
     return encoding.flatten(0, 2)
 
 
@@ -117,8 +118,7 @@ def geometry_weights(queries: BoxTerms,
     half = weight.shape[1] // 2
     encoding = position_encoding(queries, supports, half // 4, wave_length)
     positions = weight[:, :half] @ encoding  # (H, N * M)
-    products = torch.addmm(
-        positions.view(-1, len(supports.waves)), sizes.flatten(0, 1),
-        supports.waves.t())  # (H * N, M)
-    return products.clamp(min=1e-6).view(*sizes.shape[:2],
-                                         len(supports.waves))  # (H, N, M)
+    products = positions.view(-1, len(supports.waves)).addmm_(
+        sizes.flatten(0, 1), supports.waves.t())  # (H * N, M)
+    return products.clamp_(min=1e-6).view(*sizes.shape[:2],
+                                          len(supports.waves))  # (H, N, M)

@@ -50,7 +50,7 @@ def relation_sum(query: Tensor, key: Tensor, value: Tensor,
     """
     appearance = (query @ key.transpose(1, 2)).to(geometry.dtype)  # (G, N, M)
     top = appearance.detach().amax(dim=-1, keepdim=True)  # (G, N, 1)
-    weights = (appearance - top).exp() * geometry  # (G, N, M)
+    weights = appearance.sub_(top).exp_() * geometry  # (G, N, M)
     values = (weights.to(value.dtype) @ value).to(geometry.dtype)  # (G, N, d)
     return RelationSum(values, weights.sum(-1, keepdim=True), top), weights
 
