@@ -11,6 +11,7 @@ from rdn_testing import model_config, sample
 from rdn_testing import tiny_model as build
 from rdn_testing import training_batch
 
+from mmrdn.models.vid.training_frames import training_frames
 from mmrdn.registry import MODELS
 
 
@@ -223,10 +224,9 @@ def test_without_neck_it_is_the_single_frame_detector():
 
 def test_pool_of_each_sample_holds_its_own_frames_once():
     """A still with two copies of itself has a pool of one frame."""
-    model = build().train()
     inputs, samples = training_batch(batch=3, supports=2)
     samples[1].set_metainfo(dict(ref_img_id=[10, 10]))  # its own img_id
-    imgs, supports, owners = model._training_frames(inputs, samples)
+    imgs, supports, owners = training_frames(inputs, samples, True)
     assert owners == [0, 0, 2, 2]
     assert [s.img_id for s in supports] == [1, 2, 21, 22]
     torch.testing.assert_close(imgs[:3], inputs['img'][:, 0])

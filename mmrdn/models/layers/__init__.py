@@ -10,6 +10,5 @@ __all__ = [
     'BoxTerms', 'RelationSum', 'add_sums', 'box_terms', 'encode_geometry',
     'geometric_features', 'geometry_weights', 'merge_heads',
     'pairwise_geometry_encoding', 'relation_sum', 'size_queries',
-    'split_heads',
-    'tiled_relation'
+    'split_heads', 'tiled_relation'
 ]

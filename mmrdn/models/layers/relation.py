@@ -68,8 +68,7 @@ def tiled_relation(
         key: Tensor,
         value: Tensor,
         geometry: Sequence[Tensor],
-        return_weights: bool = False
-) -> Tuple[RelationSum, Optional[Tensor]]:
+        return_weights: bool = False) -> Tuple[RelationSum, Optional[Tensor]]:
     """:func:`relation_sum`, a tile of supports at a time.
 
     Args:
@@ -86,15 +85,14 @@ def tiled_relation(
     """
     widths = [tile.shape[-1] for tile in geometry]
     sums, parts = None, []
-    for k, v, tile in zip(key.split(widths, 1), value.split(widths, 1),
-                          geometry):
+    for k, v, tile in zip(
+            key.split(widths, 1), value.split(widths, 1), geometry):
         part, weights = relation_sum(query, k, v, tile)
         sums = part if sums is None else add_sums(sums, part)
         if return_weights:
             parts.append((weights, part.top))
     if not return_weights:
         return sums, None
-    return sums, torch.cat([
-        (weights * ((top - sums.top).exp() / sums.total)).mean(0)
-        for weights, top in parts
-    ], -1)  # (N, M)
+    return sums, torch.cat([(weights *
+                             ((top - sums.top).exp() / sums.total)).mean(0)
+                            for weights, top in parts], -1)  # (N, M)

@@ -151,10 +151,9 @@ class RelationAggregator(BaseModule):
         """h of Eq. 4, between the modules of the basic stage."""
         return [nn.Sequential(fc, self.relu) for fc in self.basic_transforms]
 
-    def _basic_stage(
-            self, feats: Tensor, boxes: Tensor, support_feats: Tensor,
-            support_boxes: Tensor,
-            return_weights: bool) -> Tuple[Tensor, Optional[Tensor]]:
+    def _basic_stage(self, feats: Tensor, boxes: Tensor, support_feats: Tensor,
+                     support_boxes: Tensor,
+                     return_weights: bool) -> Tuple[Tensor, Optional[Tensor]]:
         """Eq. 3-4 with any module: R^r1 (N, C), and omega-bar (N, M)."""
         supports = (support_feats, support_boxes)
         for relation, transform in zip(self.basic, self.between()):

@@ -7,8 +7,8 @@ modules share what depends on boxes alone.
 
 Legend: N queries, M supports, C channels, G heads, B modules.
 """
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Sequence, \
-    Tuple
+from typing import (TYPE_CHECKING, Callable, NamedTuple, Optional, Sequence,
+                    Tuple)
 
 import torch
 from torch import Tensor

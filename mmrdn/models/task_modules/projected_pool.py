@@ -86,9 +86,10 @@ class ProjectedPool:
         terms = self._modules[0].box_terms(boxes)
         supports = self._supports()
         if aggregator.num_basic:
-            feats, weights = relate_in_turn(
-                aggregator.basic, supports[:aggregator.num_basic], feats,
-                terms, return_weights, aggregator.between())
+            feats, weights = relate_in_turn(aggregator.basic,
+                                            supports[:aggregator.num_basic],
+                                            feats, terms, return_weights,
+                                            aggregator.between())
         if self._refined is not None:
             advanced = self._advanced(supports[-1])
             feats, _ = relate_in_turn([aggregator.reference_relation],

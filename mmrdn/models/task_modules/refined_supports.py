@@ -146,9 +146,9 @@ class RefinedSupports:
         rows, columns = tile_shape(stop - start, slots.device)
         for slot, ind in zip(slots.split(rows), inds.split(rows)):
             geometry = torch.cat([
-                tile[0] for tile in geometry_tiles(
-                    [self.relation], supports.terms[ind],
-                    supports.terms[start:stop], columns)
+                tile[0] for tile in
+                geometry_tiles([self.relation], supports.terms[ind],
+                               supports.terms[start:stop], columns)
             ], -1)  # (G, n, stop - start)
             query = self._queries[:, slot]
             for frame, (a, b) in enumerate(spans[first:], self._first + first):
@@ -167,5 +167,5 @@ class RefinedSupports:
         scale = (top - best).exp()  # (G, slots, L, 1)
         values = (scale.transpose(2, 3) @ values).squeeze(2)
         total = (scale * total).sum(2)  # (G, slots, 1)
-        return RelationSum(values[:, slots], total[:, slots],
-                           best[:, slots, 0])
+        return RelationSum(values[:, slots], total[:, slots], best[:, slots,
+                                                                   0])

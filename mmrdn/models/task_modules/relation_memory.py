@@ -81,10 +81,9 @@ class RelationMemory:
     def nbytes(self) -> int:
         """Bytes of the state: features and what is computed from them."""
         projected = self._projected
-        return sum(
-            part.nbytes for frame in self._frames
-            for part in frame) + (0 if projected is None else
-                                  projected.nbytes())
+        return sum(part.nbytes for frame in self._frames
+                   for part in frame) + (0 if projected is None else
+                                         projected.nbytes())
 
     def pool(self) -> Tuple[Tensor, Tensor, Tensor, List[int]]:
         """The supportive pool R^s, oldest frame first.

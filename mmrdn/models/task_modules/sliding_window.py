@@ -24,6 +24,11 @@ class SlidingWindow:
         self.temporal_range = temporal_range
         self._waiting: Deque[FrameProposals] = deque()
 
+    @property
+    def num_waiting(self) -> int:
+        """int: Frames that came and were not handed out yet."""
+        return len(self._waiting)
+
     def reset(self) -> None:
         """Forget everything."""
         self.memory.reset()

@@ -20,8 +20,10 @@ from mmtrack.utils import OptConfigType, OptSampleList, SampleList
 from torch import Tensor
 
 from mmrdn.registry import MODELS, TASK_UTILS
-from mmrdn.structures import FrameProposals, support_samples
+from mmrdn.structures import FrameProposals
 from ..task_modules import RelationMemory, SlidingWindow
+from .frame_stream import FrameStream
+from .training_frames import training_frames
 
 
 @MODELS.register_module()
@@ -43,6 +45,8 @@ class RDN(BaseVideoDetector):
             head sees; all by default.
         frozen_modules (str or Sequence[str], optional): Parts of this module
             to freeze, such as ``'detector'``.
+        lookahead_batch (int): Frames at the beginning of a video, where no
+            result is due, that wait to pass the backbone together.
         data_preprocessor (dict, optional): A ``TrackDataPreprocessor``.
         init_cfg (dict, optional): Initialization config.
     """
@@ -55,12 +59,16 @@ class RDN(BaseVideoDetector):
                  rpn_in_indices: Optional[Sequence[int]] = None,
                  roi_in_indices: Optional[Sequence[int]] = None,
                  frozen_modules: Union[str, Sequence[str], None] = None,
+                 lookahead_batch: int = 1,
                  data_preprocessor: OptConfigType = None,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(data_preprocessor, init_cfg)
         if not isinstance(temporal_range, int) or temporal_range < 0:
             raise ValueError('temporal_range must be a whole number of frames,'
                              f' 0 or more, got {temporal_range!r}')
+        if not isinstance(lookahead_batch, int) or lookahead_batch < 1:
+            raise ValueError('lookahead_batch must be a whole number of '
+                             f'frames, 1 or more, got {lookahead_batch!r}')
         self.detector = MODELS.build(detector)
         if not hasattr(getattr(self.detector, 'roi_head', None), 'detect'):
             raise ValueError("detector must have roi_head=dict(type='mmrdn."
@@ -72,15 +80,27 @@ class RDN(BaseVideoDetector):
         self.temporal_range = temporal_range
         self.rpn_in_indices = rpn_in_indices
         self.roi_in_indices = roi_in_indices
-        self.window: Optional[SlidingWindow] = None
-        if self.neck is not None:
-            self.window = SlidingWindow(
-                self._new_memory(2 * temporal_range + 1), temporal_range)
-        self._video: Tuple = (None, -1)  # id of the video, last frame's number
+        self.stream = FrameStream(self, lookahead_batch)
         if frozen_modules is not None:
             self.freeze_module(
                 frozen_modules if isinstance(frozen_modules, str
                                              ) else list(frozen_modules))
+
+    @property
+    def window(self) -> Optional[SlidingWindow]:
+        """SlidingWindow or None: The state of the video that is tested."""
+        return self.stream.window
+
+    def new_window(self) -> Optional[SlidingWindow]:
+        """The state of one more video, None for single-frame detectors.
+
+        With :meth:`extract` and :meth:`detect` several videos run at once:
+        their frames pass backbone and RPN in one batch.
+        """
+        if self.neck is None:
+            return None
+        return SlidingWindow(
+            self._new_memory(2 * self.temporal_range + 1), self.temporal_range)
 
     def _new_memory(self, max_frames: int) -> RelationMemory:
         return RelationMemory(self.neck, self.support_sampler, max_frames)
@@ -122,7 +142,8 @@ class RDN(BaseVideoDetector):
         Returns:
             dict[str, Tensor]: Loss components of RPN and RoI head.
         """
-        imgs, supports, owners = self._training_frames(inputs, data_samples)
+        imgs, supports, owners = training_frames(inputs, data_samples,
+                                                 self.neck is not None)
         batch = len(data_samples)
         rpn_x, roi_x = self._feature_maps(imgs)
         losses, proposals = self._rpn_loss(
@@ -160,37 +181,6 @@ class RDN(BaseVideoDetector):
             raise ValueError(f'{", ".join(names)} became NaN or infinite: the '
                              'training diverged')
         return total, log_vars
-
-    def _training_frames(
-            self, inputs: Dict[str, Tensor],
-            data_samples: SampleList) -> Tuple[Tensor, SampleList, List[int]]:
-        """Reference frames, then the supports that repeat none of their pool.
-
-        A still image of DET comes with copies of itself as supports, a short
-        video with repeats: the pool holds each frame once.
-
-        Returns:
-            tuple: Images (B + S', 3, H, W), S' data samples of supports, and
-            for each the index of the sample that it belongs to.
-        """
-        img = inputs['img']
-        if img.ndim != 5 or img.shape[1] != 1:
-            raise ValueError("inputs['img'] must be (B, 1, 3, H, W), got "
-                             f'{tuple(img.shape)}')
-        imgs, supports, owners = [img[:, 0]], [], []
-        if self.neck is not None and 'ref_img' in inputs:
-            ref_img = inputs['ref_img']
-            for i, data_sample in enumerate(data_samples):
-                seen = {data_sample.metainfo.get('img_id')}
-                samples = support_samples(data_sample, ref_img.shape[1])
-                for j, sample in enumerate(samples):
-                    img_id = sample.metainfo.get('img_id', f'support {j}')
-                    if img_id not in seen:
-                        seen.add(img_id)
-                        imgs.append(ref_img[i, j:j + 1])
-                        supports.append(sample)
-                        owners.append(i)
-        return torch.cat(imgs), supports, owners
 
     def _rpn_loss(self, x: Tuple[Tensor],
                   data_samples: SampleList) -> Tuple[dict, List[InstanceData]]:
@@ -265,29 +255,23 @@ class RDN(BaseVideoDetector):
             list[TrackDataSample]: The frames that are ready, 0 or more, with
             ``pred_det_instances``.
         """
-        rpn_x, roi_x = self._feature_maps(inputs['img'].flatten(0, 1))
-        proposals = self._proposals(rpn_x, data_samples)
-        results = []
-        for frame in self._frames(roi_x, proposals, data_samples):
-            results += self._advance(frame, rescale)
-        return results
+        return self.stream.push(inputs['img'].flatten(0, 1), data_samples,
+                                rescale)
 
-    def _advance(self, frame: FrameProposals, rescale: bool) -> SampleList:
-        """Move the window on by one frame."""
-        if self.window is None:
-            return [self._detect(frame, rescale)]
-        meta = frame.data_sample.metainfo
-        video_id, frame_id = meta.get('video_id'), meta.get('frame_id', -1)
-        results = []
-        if (video_id != self._video[0] or frame_id <= self._video[1]):
-            results += self.flush(rescale)
-        self._video = (video_id, frame_id)
-        ready = self.window.push(frame)
-        if ready is not None:
-            results.append(self._detect(ready, rescale))
-        if frame_id < 0 or frame_id == meta.get('video_length', 0) - 1:
-            results += self.flush(rescale)
-        return results
+    def extract(self, imgs: Tensor,
+                data_samples: SampleList) -> List[FrameProposals]:
+        """Proposals of frames, of one video or of several.
+
+        Args:
+            imgs (Tensor): (B, 3, H, W), preprocessed.
+            data_samples (list[TrackDataSample]): B samples.
+
+        Returns:
+            list[FrameProposals]: B of them.
+        """
+        rpn_x, roi_x = self._feature_maps(imgs)
+        proposals = self._proposals(rpn_x, data_samples)
+        return self._frames(roi_x, proposals, data_samples)
 
     def flush(self, rescale: bool = True) -> SampleList:
         """End the video: the results of the frames that still wait.
@@ -298,16 +282,25 @@ class RDN(BaseVideoDetector):
         Returns:
             list[TrackDataSample]: At most T frames, in order.
         """
-        self._video = (None, -1)
-        if self.window is None:
-            return []
-        return [self._detect(frame, rescale) for frame in self.window.flush()]
+        return self.stream.flush(rescale)
 
-    def _detect(self, frame: FrameProposals, rescale: bool) -> TrackDataSample:
-        """Detections of a frame whose pool the window's memory holds."""
+    def detect(self,
+               frame: FrameProposals,
+               window: Optional[SlidingWindow],
+               rescale: bool = True) -> TrackDataSample:
+        """Detections of a frame that its window handed out.
+
+        Args:
+            frame (FrameProposals): The frame.
+            window (SlidingWindow, optional): Of :meth:`new_window`.
+            rescale (bool): Whether boxes are those of the original frame.
+
+        Returns:
+            TrackDataSample: The frame's, with ``pred_det_instances``.
+        """
         feats = frame.feats
-        if self.window is not None:
-            feats = self.window.memory.aggregate(feats, frame.boxes)
+        if window is not None:
+            feats = window.memory.aggregate(feats, frame.boxes)
         data_sample = frame.data_sample
         data_sample.pred_det_instances = self.detector.roi_head.detect(
             feats, frame.boxes, data_sample.metainfo, rescale)
@@ -315,9 +308,7 @@ class RDN(BaseVideoDetector):
 
     def train(self, mode: bool = True) -> 'RDN':
         """Switch mode; a video that was cut short is forgotten."""
-        self._video = (None, -1)
-        if self.window is not None:
-            self.window.reset()
+        self.stream.reset()
         return super().train(mode)
 
     # --------------------------------------------------------------- tensor
@@ -346,7 +337,8 @@ class RDN(BaseVideoDetector):
                         ref_img_shape=shape if refs == 1 else [shape] * refs))
                 for _ in inputs['img']
             ]
-        imgs, supports, owners = self._training_frames(inputs, data_samples)
+        imgs, supports, owners = training_frames(inputs, data_samples,
+                                                 self.neck is not None)
         batch = len(data_samples)
         rpn_x, roi_x = self._feature_maps(imgs)
         samples = data_samples + supports

@@ -1,0 +1,46 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from typing import Dict, List, Tuple
+
+import torch
+from mmtrack.utils import SampleList
+from torch import Tensor
+
+from mmrdn.structures import support_samples
+
+
+def training_frames(inputs: Dict[str, Tensor], data_samples: SampleList,
+                    with_supports: bool) -> Tuple[Tensor, SampleList, List]:
+    """Reference frames, then the supports that repeat none of their pool.
+
+    A still image of DET comes with copies of itself as supports, a short
+    video with repeats: the pool holds each frame once.
+
+    Args:
+        inputs (dict[str, Tensor]): ``img`` (B, 1, 3, H, W) and, where there
+            are supports, ``ref_img`` (B, S, 3, H, W).
+        data_samples (list[TrackDataSample]): B samples.
+        with_supports (bool): Whether supports are wanted.
+
+    Returns:
+        tuple: Images (B + S', 3, H, W), S' data samples of supports, and for
+        each the index of the sample that it belongs to.
+    """
+    img = inputs['img']
+    if img.ndim != 5 or img.shape[1] != 1:
+        raise ValueError("inputs['img'] must be (B, 1, 3, H, W), got "
+                         f'{tuple(img.shape)}')
+    imgs, supports, owners = [img[:, 0]], [], []
+    if not with_supports or 'ref_img' not in inputs:
+        return imgs[0], supports, owners
+    ref_img = inputs['ref_img']
+    for i, data_sample in enumerate(data_samples):
+        seen = {data_sample.metainfo.get('img_id')}
+        samples = support_samples(data_sample, ref_img.shape[1])
+        for j, sample in enumerate(samples):
+            img_id = sample.metainfo.get('img_id', f'support {j}')
+            if img_id not in seen:
+                seen.add(img_id)
+                imgs.append(ref_img[i, j:j + 1])
+                supports.append(sample)
+                owners.append(i)
+    return torch.cat(imgs), supports, owners
