@@ -158,9 +158,9 @@ class RelationAggregator(BaseModule):
         supports = (support_feats, support_boxes)
         for relation, transform in zip(self.basic, self.between()):
             feats = transform(relation(feats, boxes, *supports))
-        out = self.basic[-1](
-            feats, boxes, *supports, return_weights=return_weights)
-        return out if return_weights else (out, None)
+        if return_weights:
+            return self.basic[-1](feats, boxes, *supports, return_weights=True)
+        return self.basic[-1](feats, boxes, *supports), None
 
     def _shared_basic_stage(
             self, feats: Tensor, boxes: Tensor, support_feats: Tensor,
