@@ -11,6 +11,7 @@ from rdn_testing import model_config, sample
 from rdn_testing import tiny_model as build
 from rdn_testing import training_batch
 
+from mmrdn.models.vid.frame_stream import FrameStream
 from mmrdn.models.vid.training_frames import training_frames
 from mmrdn.registry import MODELS
 
@@ -403,3 +404,88 @@ def test_fpn_and_multi_level_rois():
     inputs, samples = training_batch(2, 2)
     total, _ = model.parse_losses(model.train().loss(inputs, samples))
     assert torch.isfinite(total)
+
+
+# -------------------------------------------------- streams and look-ahead
+
+
+@pytest.mark.parametrize('lookahead_batch', [2, 3, 10])
+@pytest.mark.parametrize('length', [1, 2, 4, 7])
+def test_frames_of_the_look_ahead_pass_in_batches(lookahead_batch, length):
+    """Same results, as early as before, in fewer passes of the backbone."""
+    plain, model = build(), build(lookahead_batch=lookahead_batch)
+    batches = []
+    model.detector.backbone.register_forward_pre_hook(
+        lambda module, args: batches.append(len(args[0])))
+    for inputs, samples in video(length) + video(5, video_id=8):
+        samples_again = copy.deepcopy(samples)
+        expected = plain.predict(inputs, samples)
+        results = model.predict(inputs, samples_again)
+        assert len(results) == len(expected)
+        for a, b in zip(expected, results):
+            assert a.img_id == b.img_id
+            torch.testing.assert_close(
+                a.pred_det_instances.bboxes,
+                b.pred_det_instances.bboxes,
+                rtol=0,
+                atol=1e-3)
+            torch.testing.assert_close(
+                a.pred_det_instances.scores,
+                b.pred_det_instances.scores,
+                rtol=0,
+                atol=1e-4)
+    # T = 2: up to three frames before the first result, then one at a time.
+    first = min(lookahead_batch, 3, length)
+    assert batches[0] == first and sum(batches) == length + 5
+    assert max(batches) <= max(first, min(lookahead_batch, 3))
+
+
+def test_a_video_cut_short_while_frames_are_held():
+    model = build(lookahead_batch=3)
+    frames = video(5, video_id=1)[:2] + video(5, video_id=2, size=(48, 64))
+    results = run(model, frames)
+    assert [r.img_id for r in results] == [100, 101, 200, 201, 202, 203, 204]
+    frames = video(5, video_id=1)[:2]
+    assert run(model, frames) == []
+    assert [r.img_id for r in model.flush()] == [100, 101]
+    assert model.flush() == []
+
+
+def test_streams_side_by_side_equal_one_at_a_time():
+    """One batch through backbone and RPN, a window for each stream."""
+    model = build()
+    videos = [video(6, video_id=i) for i in range(3)]
+    expected = [run(model, frames) for frames in videos]
+    streams = [FrameStream(model) for _ in videos]
+    results = [[] for _ in videos]
+    for step in zip(*copy.deepcopy(videos)):
+        imgs = torch.cat([inputs['img'][0] for inputs, _ in step])
+        with torch.no_grad():
+            frames = model.extract(imgs, [samples[0] for _, samples in step])
+        for stream, frame, out in zip(streams, frames, results):
+            out += stream.advance(frame, rescale=True)
+    for one, other in zip(expected, results):
+        assert [r.img_id for r in one] == [r.img_id for r in other]
+        for a, b in zip(one, other):
+            torch.testing.assert_close(
+                a.pred_det_instances.scores,
+                b.pred_det_instances.scores,
+                rtol=0,
+                atol=1e-4)
+
+
+def test_results_may_be_changed_although_made_in_inference_mode():
+    model, modes = build(), []
+    model.neck.register_forward_pre_hook(
+        lambda *_: modes.append(torch.is_inference_mode_enabled()))
+    model.detector.backbone.register_forward_pre_hook(
+        lambda *_: modes.append(torch.is_inference_mode_enabled()))
+    result = run(model, video(3))[0].pred_det_instances
+    result.bboxes[:, 0] += 1  # an error for tensors of inference mode
+    assert modes and all(modes)
+
+
+@pytest.mark.parametrize('value', [0, -1, 1.5])
+def test_wrong_lookahead_batch_is_named(value):
+    with pytest.raises(ValueError, match='lookahead_batch must be'):
+        build(lookahead_batch=value)
