@@ -19,6 +19,10 @@ def parse_args() -> argparse.Namespace:
         '--checkpoint', dest='checkpoint_option', help='checkpoint')
     parser.add_argument('--work-dir', help='folder of logs and metrics')
     parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='mixed precision: fp16 on a GPU, bf16 on the CPU')
+    parser.add_argument(
         '--trust-checkpoint',
         action='store_true',
         help='unpickle the checkpoint (runs code of whoever wrote it)')
@@ -54,6 +58,8 @@ def main() -> None:
         needs=('test_cfg', 'test_dataloader', 'test_evaluator'))
     cfg.load_from = checkpoint
     cfg.resume = False
+    if args.amp:
+        cfg.test_cfg.fp16 = True  # MMEngine's name for either type
     build_runner(cfg, args.trust_checkpoint).test()
 
 

@@ -190,6 +190,30 @@ def test_amp_on_the_cpu(run_main, tiny_config, trained, tmp_path):
     assert {v.dtype for v in state.values()} == {torch.float32, torch.int64}
 
 
+@pytest.mark.parametrize('options, changes', [
+    (['--amp'], True),
+    (['model.lookahead_batch=2'], False),
+])
+def test_options_of_inference(run_main, trained, tiny_config, tested, tmp_path,
+                              options, changes):
+    """Scores stay near those of plain fp32, bf16's within its 8 bits."""
+    args = [a for a in options if a.startswith('--')]
+    options = [a for a in options if not a.startswith('--')]
+    status, _, err = run_main('test.py', tiny_config, trained / 'iter_8.pth',
+                              '--work-dir', tmp_path, *args, '--cfg-options',
+                              f'test_evaluator.outfile_prefix={tmp_path}/p',
+                              *options)
+    assert status == 0, err
+    top = []
+    for path in (tmp_path / 'p.predictions.json', tested[0]):
+        scores = dict()
+        for box in json.loads(open(path).read())['annotations']:
+            scores.setdefault(box['image_id'], []).append(box['score'])
+        top.append({i: max(values) for i, values in scores.items()})
+    assert top[0] == pytest.approx(top[1], abs=0.05 if changes else 1e-4)
+    assert (top[0] != top[1]) or not changes
+
+
 def test_phase_2_starts_from_phase_1(run_main, digits, tmp_path):
     """Nothing unexpected; only the advanced stage is new."""
     basic = write_config(tmp_path / 'basic.py', digits,
