@@ -1,5 +1,6 @@
 # make setup   create $(VENV) with all that is needed (idempotent)
 # make demo    train and compare RDN and a single-frame detector on the CPU
+# make benchmark  measure what relation costs (about 20 minutes)
 # make test    lint and tests
 # make lint    flake8, isort, yapf, codespell
 # make docs    HTML of docs/ in docs/_build
@@ -13,7 +14,7 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 SOURCES := $(wildcard mmrdn configs tools tests docs setup.py)
 
-.PHONY: help setup demo test lint docs clean distclean check-python
+.PHONY: help setup demo benchmark test lint docs clean distclean check-python
 .DEFAULT_GOAL := help
 
 help:
@@ -38,6 +39,9 @@ setup: check-python
 
 demo: setup
 	@$(RUN) tools/demo.py --work-dir work_dirs/demo
+
+benchmark: setup
+	@$(RUN) tools/analysis_tools/benchmark.py --out work_dirs/benchmark
 
 test: lint
 	@$(RUN) -m pytest tests

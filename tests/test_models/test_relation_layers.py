@@ -67,10 +67,11 @@ def random_relation(spread, generator, supports=11):
 def test_sums_over_parts_equal_the_softmax(spread, widths):
     """Also where the exponentials of whole parts vanish."""
     query, key, value, geometry = random_relation(
-        spread, torch.Generator().manual_seed(0))
+        spread,
+        torch.Generator().manual_seed(0))
     omega = (geometry.log() + query @ key.transpose(1, 2)).softmax(-1)
-    sums, weights = tiled_relation(query, key, value, geometry.split(
-        widths, -1), True)
+    sums, weights = tiled_relation(query, key, value,
+                                   geometry.split(widths, -1), True)
     np.testing.assert_allclose(
         sums.values / sums.total, omega @ value, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(weights, omega.mean(0), rtol=1e-9, atol=1e-12)
@@ -79,12 +80,13 @@ def test_sums_over_parts_equal_the_softmax(spread, widths):
 def test_parts_can_leave_again_whatever_their_size():
     """A part that dominated takes nothing of the others with it."""
     query, key, value, geometry = random_relation(
-        1., torch.Generator().manual_seed(1))
+        1.,
+        torch.Generator().manual_seed(1))
     key[:, :2] = query.mean(1, keepdim=True) * 1e4
     parts = [
-        relation_sum(query, k, v, g)[0]
-        for k, v, g in zip(key.split([2, 9], 1), value.split([2, 9], 1),
-                           geometry.split([2, 9], -1))
+        relation_sum(query, k, v, g)[0] for k, v, g in zip(
+            key.split([2, 9], 1), value.split([2, 9], 1),
+            geometry.split([2, 9], -1))
     ]
     assert (add_sums(*parts).top > 500).any()
     rest = parts[1]

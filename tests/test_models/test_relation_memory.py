@@ -188,8 +188,8 @@ def test_other_relation_modules_see_the_whole_pool():
     chosen = []
     for feats, boxes, scores in frames([4, 4, 4]):
         memory.append(feats, boxes, scores)
-        chosen.append(
-            feats[naive_relation.top_inds(scores.tolist(), 2)].numpy())
+        chosen.append(feats[naive_relation.top_inds(scores.tolist(),
+                                                    2)].numpy())
     pool = np.concatenate(chosen[-2:])
     # Eq. 3-4, then Eq. 6 moves each support by the mean, then Eq. 7.
     expected = feats.numpy() + pool.mean(0) + (pool + pool.mean(0)).mean(0)

@@ -1,0 +1,77 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Whether the incremental memory changes what is detected."""
+from typing import Dict, List
+from unittest import mock
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmengine.structures import InstanceData
+
+from mmrdn.apis import build_runner
+from mmrdn.models import RelationMemory
+from mmrdn.testing.common_order import common_order
+
+
+def common_aggregate(memory: RelationMemory, feats: torch.Tensor,
+                     boxes: torch.Tensor) -> torch.Tensor:
+    """:meth:`RelationMemory.aggregate` in the common order of work."""
+    pool, pool_boxes, scores, nums = memory.pool()
+    inds = None
+    if memory.aggregator.advanced:
+        inds = memory.sampler.select_advanced(scores, nums)
+    return common_order(memory.aggregator, feats, boxes, pool, pool_boxes,
+                        inds)
+
+
+def compare_detections(cfg: Config, checkpoint: str) -> Dict[str, float]:
+    """Detect in the first video of the test set, twice.
+
+    Args:
+        cfg (Config): Of an RDN, with a test data set.
+        checkpoint (str): Its weights.
+
+    Returns:
+        dict[str, float]: Frames and detections, and the largest difference of
+        a box (pixels) and of a score.
+
+    Raises:
+        ValueError: The two find different numbers or classes.
+    """
+    cfg.load_from = checkpoint
+    runner = build_runner(cfg)
+    runner.load_or_resume()
+    model = runner.model.eval()
+    init_default_scope('mmrdn')
+    loader = Runner.build_dataloader(cfg.test_dataloader)
+    with torch.no_grad():
+        ours = _first_video(model, loader)
+        with mock.patch.object(RelationMemory, 'aggregate', common_aggregate):
+            expected = _first_video(model, loader)
+    box = score = 0.0
+    for frame, (a, b) in enumerate(zip(ours, expected)):
+        if len(a) != len(b) or not torch.equal(a.labels, b.labels):
+            raise ValueError(f'frame {frame}: {len(a)} detections with the '
+                             f'memory, {len(b)} without, or other classes')
+        if len(a):
+            box = max(box, (a.bboxes - b.bboxes).abs().max().item())
+            score = max(score, (a.scores - b.scores).abs().max().item())
+    return dict(
+        frames=len(ours),
+        detections=sum(map(len, ours)),
+        box_difference=box,
+        score_difference=score)
+
+
+def _first_video(model: torch.nn.Module, loader) -> List[InstanceData]:
+    """Detections of each frame of the first video."""
+    model.stream.reset()
+    found, first = [], None
+    for data in loader:
+        video = data['data_samples'][0].metainfo['video_id']
+        first = video if first is None else first
+        if video != first:
+            break
+        found += [r.pred_det_instances for r in model.test_step(data)]
+    return found

@@ -1,0 +1,172 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Relation alone: the common order, the aggregator, the memory."""
+import itertools
+from typing import Dict, NamedTuple, Optional, Tuple
+
+import torch
+from torch import Tensor
+
+from mmrdn.models import (RelationAggregator, RelationMemory,
+                          SelectiveSupportSampler)
+from mmrdn.testing.common_order import common_order
+from .timing import summary, take_turns
+
+# Tables 4, 6 and 7 of the paper.
+TEMPORAL_RANGES = (3, 6, 9, 12, 15, 18, 21, 24)
+NUM_SUPPORTS = (25, 50, 100, 200, 300)
+RATIOS = (10, 20, 40, 60, 100)
+# Bytes of one encoding of Eq. 6 above which the common order is left out.
+_MOST_BYTES = 1.2e9
+
+
+class Setting(NamedTuple):
+    """What the paper varies."""
+    temporal_range: int = 18  # T
+    num_support: int = 75  # K
+    percent: int = 20  # r
+
+    @property
+    def pool(self) -> int:
+        """int: M."""
+        return (2 * self.temporal_range + 1) * self.num_support
+
+    @property
+    def advanced(self) -> int:
+        """int: A."""
+        return self.pool * self.percent // 100
+
+
+def random_aggregator(seed: int) -> RelationAggregator:
+    """An aggregator of the paper's size whose weights matter."""
+    torch.manual_seed(seed)
+    aggregator = RelationAggregator()
+    for parameter in aggregator.parameters():
+        std = 0.3 if parameter.ndim == 1 else parameter.shape[1]**-0.5
+        torch.nn.init.normal_(parameter, std=std)
+    return aggregator
+
+
+def random_proposals(num: int) -> Tuple[Tensor, Tensor, Tensor]:
+    """Features (n, 1024), boxes (n, 4) in 600 x 1000 pixels, scores (n,)."""
+    corner = torch.rand(num, 2) * torch.tensor([800., 400.])
+    boxes = torch.cat([corner, corner + 4 + torch.rand(num, 2) * 196], 1)
+    return torch.randn(num, 1024).relu(), boxes, torch.rand(num)
+
+
+def check_equal(expected: Tensor, found: Tensor, name: str) -> None:
+    """Refuse to time what computes something else.
+
+    Raises:
+        ValueError: The difference exceeds 1e-3 of the norm.
+    """
+    error = ((found - expected).norm() / expected.norm()).item()
+    if not error < 1e-3:
+        raise ValueError(f'{name} differs from the common order by {error:.1e}'
+                         ' of the norm, expected less than 1e-3')
+
+
+@torch.inference_mode()
+def time_relation(setting: Setting,
+                  repeats: int,
+                  seed: int = 0,
+                  num: int = 300) -> Dict[str, Optional[dict]]:
+    """Seconds that relation takes for a frame in the middle of a video.
+
+    Args:
+        setting (Setting): T, K and r.
+        repeats (int): Frames that count.
+        seed (int): Of weights and proposals.
+        num (int): N, proposals of a frame.
+
+    Returns:
+        dict[str, dict or None]: Summaries of ``common``, ``forward`` and
+        ``memory``; None for what needs too much memory.
+    """
+    aggregator = random_aggregator(seed)
+    sampler = SelectiveSupportSampler(setting.num_support,
+                                      setting.percent / 100)
+    memory = RelationMemory(aggregator, sampler,
+                            2 * setting.temporal_range + 1)
+    for _ in range(memory.max_frames):
+        memory.append(*random_proposals(num))
+    frames = itertools.cycle([random_proposals(num) for _ in range(8)])
+    memory.aggregate(*next(frames)[:2])
+    feats, boxes, _ = random_proposals(num)
+    pool, pool_boxes, scores, nums = memory.pool()
+    inds = sampler.select_advanced(scores, nums)
+    inputs = (feats, boxes, pool, pool_boxes, inds)
+
+    def step() -> None:
+        frame = next(frames)
+        memory.append(*frame)
+        memory.aggregate(*frame[:2])
+
+    contenders = dict(forward=lambda: aggregator(*inputs), memory=step)
+    expected = memory.aggregate(feats, boxes)
+    if setting.advanced * setting.pool * 64 * 4 < _MOST_BYTES:
+        contenders['common'] = lambda: common_order(aggregator, *inputs)
+        expected = common_order(aggregator, *inputs)
+        check_equal(expected, memory.aggregate(feats, boxes), 'the memory')
+    check_equal(expected, aggregator(*inputs), 'the aggregator')
+    times = take_turns(contenders, repeats)
+    result = {
+        name: summary(times[name]) if name in times else None
+        for name in ('common', 'forward', 'memory')
+    }
+    return dict(result, state_bytes=memory.nbytes())
+
+
+def saved_bytes(run) -> int:
+    """Bytes that autograd keeps for the backward pass of a function."""
+    storages = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        storages[storage.data_ptr()] = (storage.nbytes(), tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        run()
+    return sum(num for num, _ in storages.values())
+
+
+def time_training(repeats: int,
+                  seed: int = 0,
+                  num: int = 128,
+                  num_support: int = 75) -> Dict[str, dict]:
+    """A training step's relation: 128 RoIs, a pool of three frames.
+
+    Args:
+        repeats (int): Rounds that count.
+        seed (int): Of weights and proposals.
+        num (int): N.
+        num_support (int): K.
+
+    Returns:
+        dict[str, dict]: Of ``common`` and ``forward``: seconds of the forward
+        pass and of both passes, and bytes kept for the backward pass.
+    """
+    aggregator = random_aggregator(seed)
+    feats, boxes, _ = random_proposals(num)
+    pool, pool_boxes, scores = random_proposals(3 * num_support)
+    inds = SelectiveSupportSampler().select_advanced(scores, [num_support] * 3)
+    inputs = (feats.requires_grad_(), boxes, pool.requires_grad_(), pool_boxes,
+              inds)
+    runs = dict(
+        common=lambda: common_order(aggregator, *inputs),
+        forward=lambda: aggregator(*inputs))
+    check_equal(runs['common'](), runs['forward'](), 'the aggregator')
+    forward = take_turns(runs, repeats)
+    both = take_turns(
+        {
+            name: lambda run=run: run().sum().backward()
+            for name, run in runs.items()
+        }, repeats)
+    return {
+        name:
+        dict(
+            forward=summary(forward[name]),
+            forward_backward=summary(both[name]),
+            saved_bytes=saved_bytes(run))
+        for name, run in runs.items()
+    }

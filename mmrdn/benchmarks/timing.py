@@ -1,0 +1,94 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Times of contenders that take turns, so that noise hits all alike."""
+import contextlib
+import statistics
+import time
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
+
+import torch
+
+
+def synchronize() -> None:
+    """Wait for the GPU, if there is one."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def take_turns(contenders: Dict[str, Callable[[], Any]],
+               repeats: int) -> Dict[str, List[float]]:
+    """Run A, B, C, A, B, C ... after one round to warm up.
+
+    Args:
+        contenders (dict[str, callable]): What to run, by name.
+        repeats (int): Rounds that count.
+
+    Returns:
+        dict[str, list[float]]: Seconds of each run.
+    """
+    times: Dict[str, List[float]] = {name: [] for name in contenders}
+    for i in range(repeats + 1):
+        for name, run in contenders.items():
+            synchronize()
+            start = time.perf_counter()
+            run()
+            synchronize()
+            if i > 0:
+                times[name].append(time.perf_counter() - start)
+    return times
+
+
+def summary(times: Sequence[float]) -> Dict[str, float]:
+    """Median and spread of seconds, and how many there are."""
+    return dict(
+        median=statistics.median(times),
+        min=min(times),
+        max=max(times),
+        repeats=len(times))
+
+
+class Stages:
+    """Seconds that methods of an object take, one within another left out."""
+
+    def __init__(self) -> None:
+        self.seconds: Dict[str, float] = {}
+        self._open: List[float] = []
+
+    @contextlib.contextmanager
+    def watch(self, name: str) -> Iterator[None]:
+        """Add the time of a block to a stage."""
+        synchronize()
+        start = time.perf_counter()
+        self._open.append(0.0)
+        try:
+            yield
+        finally:
+            synchronize()
+            spent = time.perf_counter() - start
+            own = spent - self._open.pop()
+            self.seconds[name] = self.seconds.get(name, 0.0) + own
+            if self._open:
+                self._open[-1] += spent
+
+    @contextlib.contextmanager
+    def watching(self, *parts: Tuple[Any, str, str]) -> Iterator[None]:
+        """Watch methods for a while.
+
+        Args:
+            parts (tuple[Any, str, str]): Object, method, name of the stage.
+        """
+        for owner, method, name in parts:
+            object.__setattr__(owner, method,
+                               self._watched(getattr(owner, method), name))
+        try:
+            yield
+        finally:
+            for owner, method, _ in parts:
+                object.__delattr__(owner, method)
+
+    def _watched(self, original: Callable, name: str) -> Callable:
+
+        def run(*args, **kwargs):
+            with self.watch(name):
+                return original(*args, **kwargs)
+
+        return run
