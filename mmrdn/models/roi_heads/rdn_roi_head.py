@@ -112,7 +112,8 @@ class RDNRoIHead(StandardRoIHead):
             rescale (bool): Whether boxes are those of the original frame.
 
         Returns:
-            InstanceData: ``bboxes`` (n, 4), ``scores`` and ``labels`` (n,).
+            InstanceData: ``bboxes`` (n, 4), ``scores``, ``labels`` and
+            ``proposal_inds`` (n,), the rows of ``boxes`` they came from.
         """
         cls_score, bbox_pred = self.bbox_head(feats)
         return self.bbox_head.predict_by_feat(

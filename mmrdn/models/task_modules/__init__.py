@@ -1,6 +1,11 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+from .next_frame_relations import NextFrameRelations
 from .relation_memory import RelationMemory
 from .selective_support_sampler import SelectiveSupportSampler
 from .sliding_window import SlidingWindow
+from .top_supports import TopSupports
 
-__all__ = ['RelationMemory', 'SelectiveSupportSampler', 'SlidingWindow']
+__all__ = [
+    'NextFrameRelations', 'RelationMemory', 'SelectiveSupportSampler',
+    'SlidingWindow', 'TopSupports'
+]

@@ -49,6 +49,11 @@ class RelationMemory:
     def __len__(self) -> int:
         return len(self._frames)
 
+    @property
+    def num_per_frame(self) -> List[int]:
+        """list[int]: Supports of each frame, oldest first."""
+        return [len(frame.feats) for frame in self._frames]
+
     def reset(self) -> None:
         """Forget all frames: a new video begins."""
         self._frames.clear()
@@ -95,7 +100,7 @@ class RelationMemory:
         if not self._frames:
             raise ValueError('the memory holds no frame: append one first')
         feats, boxes, scores = (torch.cat(part) for part in zip(*self._frames))
-        return feats, boxes, scores, [len(f.feats) for f in self._frames]
+        return feats, boxes, scores, self.num_per_frame
 
     def aggregate(self,
                   feats: Tensor,

@@ -1,5 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Sliding window over a video's frames: paper Algorithm 1."""
+"""Sliding window over a video's frames: paper Algorithm 1.
+
+Deviations from the paper, off by default: a ``lookahead`` below T, down to 0
+for online detection, shows fewer frames ahead.
+"""
 from collections import deque
 from typing import Deque, Iterator, Optional
 
@@ -15,19 +19,50 @@ class SlidingWindow:
     repeated.
 
     Args:
-        memory (RelationMemory): The pool; keeps 2T + 1 frames.
+        memory (RelationMemory): The pool; keeps T + 1 frames and the
+            look-ahead, 2T + 1 by default.
         temporal_range (int): T.
+        lookahead (int, optional): Frames ahead that a frame waits for; T if
+            not given.
     """
 
-    def __init__(self, memory: RelationMemory, temporal_range: int) -> None:
+    def __init__(self,
+                 memory: RelationMemory,
+                 temporal_range: int,
+                 lookahead: Optional[int] = None) -> None:
         self.memory = memory
         self.temporal_range = temporal_range
+        self.lookahead = temporal_range if lookahead is None else lookahead
         self._waiting: Deque[FrameProposals] = deque()
 
     @property
     def num_waiting(self) -> int:
         """int: Frames that came and were not handed out yet."""
         return len(self._waiting)
+
+    def offsets(self) -> range:
+        """Frames of the pool, counted from the one handed out last.
+
+        Returns:
+            range: From the oldest (negative) to the newest.
+        """
+        current = len(self.memory) - self.num_waiting - 1
+        return range(-current, len(self.memory) - current)
+
+    def columns(self, offset: int) -> slice:
+        """Where the pool holds the supports of a frame.
+
+        Args:
+            offset (int): The frame, counted from the one handed out last.
+
+        Returns:
+            slice: Rows of the pool; empty if the frame is not in it.
+        """
+        if offset not in self.offsets():
+            return slice(0, 0)
+        nums, index = self.memory.num_per_frame, offset - self.offsets()[0]
+        start = sum(nums[:index])
+        return slice(start, start + nums[index])
 
     def reset(self) -> None:
         """Forget everything."""
@@ -38,12 +73,12 @@ class SlidingWindow:
         """Take the next frame of the video.
 
         Returns:
-            FrameProposals or None: The frame T earlier, now that its
-            look-ahead is complete.
+            FrameProposals or None: The frame whose look-ahead is complete
+            now, T earlier by default.
         """
         self.memory.append(frame.feats, frame.boxes, frame.scores)
         self._waiting.append(frame)
-        if len(self._waiting) > self.temporal_range:
+        if len(self._waiting) > self.lookahead:
             return self._waiting.popleft()
         return None
 

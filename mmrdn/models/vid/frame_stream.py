@@ -21,12 +21,17 @@ class FrameStream:
         model (RDN): What extracts and detects. Not owned.
         lookahead_batch (int): Frames at the beginning of a video, where no
             result is due, that wait to pass the backbone together.
+        lookahead (int, optional): Frames ahead that a frame waits for; the
+            model's if not given.
     """
 
-    def __init__(self, model: 'RDN', lookahead_batch: int = 1) -> None:
+    def __init__(self,
+                 model: 'RDN',
+                 lookahead_batch: int = 1,
+                 lookahead: Optional[int] = None) -> None:
         self.model = model
         self.lookahead_batch = lookahead_batch
-        self.window = model.new_window()
+        self.window = model.new_window(lookahead)
         self._video: Tuple = (None, -1)  # id of the video, last frame's number
         # Batches of frames that wait for others: images and samples.
         self._held: List[Tuple[Tensor, SampleList]] = []
@@ -56,7 +61,7 @@ class FrameStream:
         self._held.append((imgs, data_samples))
         num_held = sum(len(samples) for _, samples in self._held)
         if (self.window is None or num_held >= self.lookahead_batch or
-                self.window.num_waiting + num_held > self.window.temporal_range
+                self.window.num_waiting + num_held > self.window.lookahead
                 or _ends_video(data_samples[-1])):
             results += self._run_held(rescale)
         return results
@@ -112,12 +117,14 @@ class FrameStream:
     def _detect(self, frame: FrameProposals, rescale: bool) -> TrackDataSample:
         """The result of a frame, in tensors that may be changed anywhere."""
         data_sample = self.model.detect(frame, self.window, rescale)
-        detections = data_sample.pred_det_instances
-        with torch.inference_mode(False):
-            data_sample.pred_det_instances = InstanceData(**{
-                key: value.clone()
-                for key, value in detections.items()
-            })
+        for name, instances in data_sample.items():
+            if isinstance(instances, InstanceData):
+                with torch.inference_mode(False):
+                    copied = InstanceData(**{
+                        key: value.clone()
+                        for key, value in instances.items()
+                    })
+                data_sample.set_data({name: copied})
         return data_sample
 
 

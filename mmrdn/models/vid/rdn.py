@@ -6,8 +6,8 @@ proposals wait until the frames ahead have come; then its pool is complete.
 
 Legend: B samples, S support frames, P proposals, C channels.
 
-Deviations from the paper: none by default. In training the pool is the
-reference frame and the support frames drawn from [-T, T], none repeated: the
+Deviations from the paper: none by default; ``lookahead`` below T looks at fewer
+frames ahead in testing. In training the pool is the reference frame and the support frames drawn from [-T, T], none repeated: the
 pool of Algorithm 1 with frames left out (the "temporal dropout" of FGFA).
 """
 from typing import Dict, List, Optional, Sequence, Tuple, Union
@@ -38,6 +38,8 @@ class RDN(BaseVideoDetector):
             is also the default.
         temporal_range (int): T, frames looked at on either side. 0 relates
             the proposals of a frame among themselves (Table 3, second row).
+        lookahead (int, optional): Frames ahead that a frame waits for in
+            testing, 0 (online) to T; T if not given.
         rpn_in_indices (Sequence[int], optional): Feature maps that RPN sees;
             all by default. ``(0, )`` of a backbone with ``out_indices=(2, 3)``
             puts RPN on conv4 as in section 4.
@@ -47,6 +49,8 @@ class RDN(BaseVideoDetector):
             to freeze, such as ``'detector'``.
         lookahead_batch (int): Frames at the beginning of a video, where no
             result is due, that wait to pass the backbone together.
+        recorders (Sequence[dict]): What to note of the relation weights in
+            testing, such as ``NextFrameRelations``; nothing by default.
         data_preprocessor (dict, optional): A ``TrackDataPreprocessor``.
         init_cfg (dict, optional): Initialization config.
     """
@@ -56,16 +60,23 @@ class RDN(BaseVideoDetector):
                  neck: OptConfigType = None,
                  support_sampler: OptConfigType = None,
                  temporal_range: int = 18,
+                 lookahead: Optional[int] = None,
                  rpn_in_indices: Optional[Sequence[int]] = None,
                  roi_in_indices: Optional[Sequence[int]] = None,
                  frozen_modules: Union[str, Sequence[str], None] = None,
                  lookahead_batch: int = 1,
+                 recorders: Sequence[dict] = (),
                  data_preprocessor: OptConfigType = None,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(data_preprocessor, init_cfg)
         if not isinstance(temporal_range, int) or temporal_range < 0:
             raise ValueError('temporal_range must be a whole number of frames,'
                              f' 0 or more, got {temporal_range!r}')
+        if lookahead is not None and lookahead not in range(temporal_range +
+                                                            1):
+            raise ValueError('lookahead must be a whole number of frames from '
+                             f'0 to temporal_range={temporal_range}, got '
+                             f'{lookahead!r}')
         if not isinstance(lookahead_batch, int) or lookahead_batch < 1:
             raise ValueError('lookahead_batch must be a whole number of '
                              f'frames, 1 or more, got {lookahead_batch!r}')
@@ -78,8 +89,14 @@ class RDN(BaseVideoDetector):
         self.support_sampler = TASK_UTILS.build(
             support_sampler or dict(type='mmrdn.SelectiveSupportSampler'))
         self.temporal_range = temporal_range
+        self.lookahead = lookahead
         self.rpn_in_indices = rpn_in_indices
         self.roi_in_indices = roi_in_indices
+        self.recorders = [TASK_UTILS.build(r) for r in recorders]
+        if self.recorders and not getattr(self.neck, 'num_basic', 0):
+            raise ValueError('recorders need a neck with num_basic >= 1: they '
+                             'note weights of the last module of the basic '
+                             'stage')
         self.stream = FrameStream(self, lookahead_batch)
         if frozen_modules is not None:
             self.freeze_module(
@@ -91,16 +108,25 @@ class RDN(BaseVideoDetector):
         """SlidingWindow or None: The state of the video that is tested."""
         return self.stream.window
 
-    def new_window(self) -> Optional[SlidingWindow]:
+    def new_window(self,
+                   lookahead: Optional[int] = None) -> Optional[SlidingWindow]:
         """The state of one more video, None for single-frame detectors.
 
         With :meth:`extract` and :meth:`detect` several videos run at once:
         their frames pass backbone and RPN in one batch.
+
+        Args:
+            lookahead (int, optional): Frames ahead that a frame waits for;
+                those of the model if not given.
         """
         if self.neck is None:
             return None
+        for given in (lookahead, self.lookahead, self.temporal_range):
+            if given is not None:
+                break
         return SlidingWindow(
-            self._new_memory(2 * self.temporal_range + 1), self.temporal_range)
+            self._new_memory(self.temporal_range + given + 1),
+            self.temporal_range, given)
 
     def _new_memory(self, max_frames: int) -> RelationMemory:
         return RelationMemory(self.neck, self.support_sampler, max_frames)
@@ -296,14 +322,21 @@ class RDN(BaseVideoDetector):
             rescale (bool): Whether boxes are those of the original frame.
 
         Returns:
-            TrackDataSample: The frame's, with ``pred_det_instances``.
+            TrackDataSample: The frame's, with ``pred_det_instances``:
+            ``bboxes`` (n, 4), ``scores``, ``labels`` and ``proposal_inds``
+            (n,), and with what the recorders note.
         """
         feats = frame.feats
-        if window is not None:
+        if window is not None and self.recorders:
+            feats, weights = window.memory.aggregate(
+                feats, frame.boxes, return_weights=True)
+        elif window is not None:
             feats = window.memory.aggregate(feats, frame.boxes)
         data_sample = frame.data_sample
         data_sample.pred_det_instances = self.detector.roi_head.detect(
             feats, frame.boxes, data_sample.metainfo, rescale)
+        for recorder in self.recorders:
+            recorder.record(frame, window, weights, rescale)
         return data_sample
 
     def train(self, mode: bool = True) -> 'RDN':

@@ -7,7 +7,11 @@ two parallel predictors).
 """
 from typing import Optional, Tuple
 
+import torch
 from mmdet.models import ConvFCBBoxHead
+from mmdet.models.layers import multiclass_nms
+from mmengine.config import ConfigDict
+from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmrdn.registry import MODELS
@@ -74,3 +78,40 @@ class RDNBBoxHead(ConvFCBBoxHead):
         cls_score = self.fc_cls(cls_feats) if self.with_cls else None
         bbox_pred = self.fc_reg(reg_feats) if self.with_reg else None
         return cls_score, bbox_pred
+
+    def _predict_by_feat_single(
+            self,
+            roi: Tensor,
+            cls_score: Tensor,
+            bbox_pred: Tensor,
+            img_meta: dict,
+            rescale: bool = False,
+            rcnn_test_cfg: Optional[ConfigDict] = None) -> InstanceData:
+        """mmdet's hook; each detection remembers its proposal through NMS.
+
+        Returns:
+            InstanceData: ``bboxes`` (n, 4), ``scores``, ``labels`` and
+            ``proposal_inds`` (n,), the rows of ``roi``; what mmdet returns if
+            there is no ``rcnn_test_cfg``.
+        """
+        args = (roi, cls_score, bbox_pred, img_meta, rescale)
+        if rcnn_test_cfg is None:
+            return super()._predict_by_feat_single(*args)
+        if not len(roi):
+            results = super()._predict_by_feat_single(*args, rcnn_test_cfg)
+            results.proposal_inds = torch.zeros_like(results.labels)
+            return results
+        raw = super()._predict_by_feat_single(*args)  # without NMS
+        dets, labels, inds = multiclass_nms(
+            raw.bboxes,
+            raw.scores,
+            rcnn_test_cfg.score_thr,
+            rcnn_test_cfg.nms,
+            rcnn_test_cfg.max_per_img,
+            return_inds=True)
+        num_classes = raw.scores.shape[1] - 1
+        return InstanceData(
+            bboxes=dets[:, :4],
+            scores=dets[:, 4],
+            labels=labels,
+            proposal_inds=inds // num_classes)
