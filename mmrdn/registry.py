@@ -46,7 +46,8 @@ OPTIM_WRAPPER_CONSTRUCTORS = _child(
 PARAM_SCHEDULERS = _child('parameter scheduler',
                           mmtrack_registry.PARAM_SCHEDULERS)
 METRICS = _child('metric', mmtrack_registry.METRICS, 'evaluation')
-TASK_UTILS = _child('task util', mmtrack_registry.TASK_UTILS, 'models')
+TASK_UTILS = _child('task util', mmtrack_registry.TASK_UTILS, 'models',
+                    'post_processing')
 VISUALIZERS = _child('visualizer', mmtrack_registry.VISUALIZERS)
 VISBACKENDS = _child('vis_backend', mmtrack_registry.VISBACKENDS)
 LOG_PROCESSORS = _child('log processor', mmtrack_registry.LOG_PROCESSORS)

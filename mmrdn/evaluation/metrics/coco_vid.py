@@ -1,13 +1,11 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Reading and writing COCO-VID JSON for evaluation.
+"""Reading COCO-VID JSON for evaluation.
 
 Boxes in such files are xywh in pixels with w = x2 - x1; in frames they are
 xyxy.
 """
 import json
-import os
-import os.path as osp
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 import numpy as np
 from mmengine.fileio import get_text
@@ -239,52 +237,3 @@ def _check_types(record: dict, place: str) -> None:
 def _is_number(value: Any) -> bool:
     """Whether a value of a JSON is a number (true and false are none)."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def write_predictions(path: str, head: dict, results: List[dict]) -> None:
-    """Write a COCO-VID JSON of predictions, whole or not at all.
-
-    Args:
-        path (str): Final name.
-        head (dict): Everything but ``annotations``; the order of
-            ``categories`` is that of the labels.
-        results (list[dict]): ``img_id``, ``bboxes`` (n, 4) xyxy, ``scores``
-            (n,) and ``labels`` (n,) per frame. Annotations have ``bbox``
-            xywh with w = x2 - x1, and all digits.
-    """
-    encode = json.JSONEncoder(
-        allow_nan=False, default=lambda value: value.item()).encode
-    category_ids = [category['id'] for category in head['categories']]
-    video_ids = {
-        image['id']: image.get('video_id')
-        for image in head['images']
-    }
-    temporary = f'{path}.{os.getpid()}.tmp'
-    try:
-        with open(temporary, 'w', encoding='utf-8') as f:
-            f.write(encode(head)[:-1] + ', "annotations": [')
-            ann_id = 0
-            for result in results:
-                # Python floats keep all digits of float32 and float64.
-                for (x1, y1, x2,
-                     y2), score, label in zip(result['bboxes'].tolist(),
-                                              result['scores'].tolist(),
-                                              result['labels'].tolist()):
-                    width, height = x2 - x1, y2 - y1
-                    ann = dict(
-                        id=ann_id + 1,
-                        image_id=result['img_id'],
-                        video_id=video_ids[result['img_id']],
-                        category_id=category_ids[int(label)],
-                        bbox=[x1, y1, width, height],
-                        area=width * height,
-                        score=score,
-                        iscrowd=0)
-                    f.write(',\n' if ann_id else '\n')
-                    f.write(encode(ann))
-                    ann_id += 1
-            f.write('\n]}\n')
-        os.replace(temporary, path)
-    finally:
-        if osp.exists(temporary):
-            os.remove(temporary)

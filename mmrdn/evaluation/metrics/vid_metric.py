@@ -10,10 +10,12 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from terminaltables import AsciiTable
 
-from mmrdn.registry import METRICS
+from mmrdn.post_processing import VideoLinker
+from mmrdn.registry import METRICS, TASK_UTILS
 from ..functional import add_motion_ious, vid_map
-from .coco_vid import (parse_frames, parse_instances, read_coco_vid, require,
-                       write_predictions)
+from .coco_vid import parse_frames, parse_instances, read_coco_vid, require
+from .frame_results import sort_key, unique_frames
+from .predictions import prediction_head, write_predictions
 
 SETTINGS = ('motion_ranges', 'iou_thr', 'pixel_tolerance')
 
@@ -42,6 +44,10 @@ class VIDMetric(BaseMetric):
             of each group, closed on both ends; None for no groups.
         iou_thr (float): IoU that a match must reach.
         pixel_tolerance (float): Pixels that lower it for small boxes.
+        linker (dict, optional): Box linking, such as
+            ``dict(type='SeqNMS')``: each video is linked when its last frame
+            arrives. The metrics are those of the new scores; those of the
+            detector's own are reported as ``mAP50_unlinked`` and so on.
         classwise (bool): Whether to report and print each class.
         outfile_prefix (str, optional): Write the predictions to
             ``{outfile_prefix}.predictions.json`` (COCO-VID); further
@@ -63,6 +69,7 @@ class VIDMetric(BaseMetric):
                      fast=(0, 0.7), medium=(0.7, 0.9), slow=(0.9, 1.0)),
                  iou_thr: float = 0.5,
                  pixel_tolerance: float = 10,
+                 linker: Optional[dict] = None,
                  classwise: bool = True,
                  outfile_prefix: Optional[str] = None,
                  collect_device: str = 'cpu',
@@ -74,6 +81,8 @@ class VIDMetric(BaseMetric):
             pixel_tolerance=pixel_tolerance)
         vid_map([], [], 1, **self.settings)  # refuses wrong settings
         self.ann_file = ann_file
+        self.linker = TASK_UTILS.build(linker) if linker else None
+        self.video = VideoLinker(self.linker)
         self.classwise = classwise
         self.coco = read_coco_vid(ann_file) if ann_file else None
         self.ground_truth: Optional[Dict[Any, dict]] = None
@@ -121,11 +130,14 @@ class VIDMetric(BaseMetric):
             data_batch (Any): Not read.
             data_samples (Sequence[dict]): Samples with ``img_id`` and
                 ``pred_det_instances``: ``bboxes`` (n, 4) xyxy, ``scores``
-                (n,), ``labels`` (n,). Without ``ann_file`` also
+                (n,), ``labels`` (n,). Box linking needs ``video_id`` and
+                ``frame_id``, and reads ``link_relations``. Without ``ann_file`` also
                 ``instances`` and, for motion groups, ``video_id`` and
                 ``frame_id``.
         """
         needed = ['img_id', 'pred_det_instances']
+        if self.linker is not None:
+            needed += ['video_id', 'frame_id']
         if self.coco is None:
             needed.append('instances')
             if self.settings['motion_ranges']:
@@ -153,6 +165,11 @@ class VIDMetric(BaseMetric):
                         f"{sample['img_id']} must be finite, got NaN or inf")
             if self.coco is None:
                 result['instances'] = sample['instances']
+            if 'link_relations' in sample:
+                result['link_relations'] = sample['link_relations']
+                result['support_inds'] = sample['pred_det_instances'][
+                    'support_inds']
+            self.video.push(result, sample.get('video_length'))
             self.results.append(result)
 
     def evaluate(self, size: int) -> dict:
@@ -169,6 +186,7 @@ class VIDMetric(BaseMetric):
         Returns:
             dict: Metrics with the prefix, on every rank.
         """
+        self.video.finish()
         try:
             return super().evaluate(sys.maxsize)
         finally:
@@ -181,8 +199,8 @@ class VIDMetric(BaseMetric):
             results (list[dict]): Results of all frames.
 
         Returns:
-            dict[str, float]: ``mAP50``, ``mAP50_<motion group>`` and, with
-            ``classwise``, ``AP50/<class>``, fractions with 4 digits; NaN
+            dict[str, float]: ``mAP50``, ``mAP50_<motion group>``, the same
+            with ``_unlinked`` if boxes were linked, and, with ``classwise``, ``AP50/<class>``, fractions with 4 digits; NaN
             where there is no ground truth.
         """
         metrics, table = self.score(results)
@@ -214,6 +232,14 @@ class VIDMetric(BaseMetric):
             key: round(value, 4)
             for key, value in result.items() if key.startswith('mAP50')
         }
+        if self.linker is not None:
+            before = [dict(r, scores=r['unlinked_scores']) for r in results]
+            before = vid_map(before, annotations, len(classes),
+                             **self.settings)
+            metrics.update({
+                f'{key}_unlinked': round(before[key], 4)
+                for key in list(metrics)
+            })
         if self.classwise:
             metrics.update({
                 f'AP50/{name}': round(float(ap), 4)
@@ -242,66 +268,12 @@ class VIDMetric(BaseMetric):
         while osp.exists(path):
             number += 1
             path = f'{self.outfile_prefix}.{number}.predictions.json'
-        settings = dict(self.settings)
-        if self.coco is None:
-            keys = ('video_id', 'frame_id', 'file_name', 'width', 'height')
-            images = [
-                dict({key: result[key]
-                      for key in keys}, id=result['img_id'])
-                for result in results
-            ]
-            video_ids = dict.fromkeys(image['video_id'] for image in images)
-            videos = [dict(id=i, name=str(i)) for i in video_ids]
-            categories = [
-                dict(id=i, name=name)
-                for i, name in enumerate(self.classes, 1)
-            ]
-        else:
-            images, videos = self.coco['images'], self.coco.get('videos', [])
-            by_name = {c['name']: c for c in self.coco['categories']}
-            categories = [by_name[name] for name in self.classes]
-        head = dict(
-            info=dict(description='predictions of mmrdn', **settings),
-            videos=videos,
-            images=images,
-            categories=categories)
+        head = prediction_head(results, self.classes, self.coco)
+        head['info'].update(self.settings)
+        if self.linker is not None:
+            head['info']['linker'] = type(self.linker).__name__
         write_predictions(path, head, results)
         MMLogger.get_current_instance().info(f'Predictions are in {path}')
-
-
-def sort_key(img_id: Any) -> tuple:
-    """Numbers before strings, so that ids of both kinds can be sorted."""
-    return isinstance(img_id, str), img_id
-
-
-def unique_frames(results: List[dict]) -> List[dict]:
-    """Order results by image id and drop repetitions.
-
-    Args:
-        results (list[dict]): Results of all ranks.
-
-    Returns:
-        list[dict]: One result per image.
-
-    Raises:
-        ValueError: There is none, or an image came twice with different
-            predictions (a sampler that pads repeats them alike).
-    """
-    if not results:
-        raise ValueError('VIDMetric got no predictions at all, expected those '
-                         'of at least one frame')
-    frames = dict()
-    for result in results:
-        first = frames.setdefault(result['img_id'], result)
-        if first is result:
-            continue
-        for field in ('bboxes', 'scores', 'labels'):
-            if (first[field].shape != result[field].shape
-                    or not np.allclose(first[field], result[field])):
-                raise ValueError(
-                    f"img_id {result['img_id']} was predicted twice with "
-                    f'different {field}, expected one prediction per frame')
-    return [frames[img_id] for img_id in sorted(frames, key=sort_key)]
 
 
 def format_table(result: dict, classes: Sequence[str]) -> str:

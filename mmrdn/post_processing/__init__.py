@@ -1,0 +1,11 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from .base_box_linker import BaseBoxLinker, LinkedBoxes
+from .box_linking_with_relations import BoxLinkingWithRelations
+from .seq_nms import SeqNMS
+from .tube_linking import TubeLinking
+from .video_linker import VideoLinker, link_video
+
+__all__ = [
+    'BaseBoxLinker', 'BoxLinkingWithRelations', 'LinkedBoxes', 'SeqNMS',
+    'TubeLinking', 'VideoLinker', 'link_video'
+]

@@ -1,0 +1,160 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Boxes of a video and the links between them, class by class.
+
+Legend: B boxes of the video, E links, S slots: the boxes of one class in one
+frame. Slots are sorted by class and frame, boxes by slot and index.
+"""
+from typing import List, NamedTuple, Optional, Sequence
+
+import numpy as np
+from numba import njit
+from scipy.sparse import issparse
+
+
+class BoxGraph(NamedTuple):
+    """Links lead from a box to boxes of its class in later frames."""
+    frame: np.ndarray  # (B,) of each box
+    index: np.ndarray  # (B,) place in its frame
+    boxes: np.ndarray  # (B, 4), xyxy
+    scores: np.ndarray  # (B,)
+    slot_first: np.ndarray  # (S + 1,) first box of each slot
+    slot_label: np.ndarray  # (S,)
+    slot_frame: np.ndarray  # (S,)
+    first: np.ndarray  # (B + 1,) first link of each box
+    target: np.ndarray  # (E,) box that a link leads to, ascending for a box
+    iou: np.ndarray  # (E,)
+
+    def source(self) -> np.ndarray:
+        """The box that each link starts from, (E,)."""
+        return np.repeat(np.arange(len(self.boxes)), np.diff(self.first))
+
+    def gather(self, relations: Sequence) -> np.ndarray:
+        """Relation weight of each link, 0 where none is known.
+
+        Args:
+            relations (Sequence): For each frame but the last (n_t, n_{t+1}),
+                an array, a sparse array or None.
+
+        Returns:
+            np.ndarray: (E,) float64.
+        """
+        weights, source = np.zeros(len(self.target)), self.source()
+        near = np.flatnonzero(
+            self.frame[self.target] == self.frame[source] + 1)
+        frames = self.frame[source[near]]
+        if np.any(np.diff(frames) < 0):
+            order = np.argsort(frames, kind='stable')
+            near, frames = near[order], frames[order]
+        bounds = np.searchsorted(frames, np.arange(len(relations) + 1))
+        for t, relation in enumerate(relations):
+            links = near[bounds[t]:bounds[t + 1]]
+            if relation is None or not len(links):
+                continue
+            if issparse(relation):
+                relation = relation.toarray()
+            weights[links] = np.asarray(relation)[
+                self.index[source[links]], self.index[self.target[links]]]
+        return weights
+
+
+def build_graph(frames: Sequence[dict], min_iou: float,
+                max_gap: int) -> BoxGraph:
+    """Link the boxes of a class from frame to frame.
+
+    Args:
+        frames (Sequence[dict]): ``bboxes`` (n_t, 4) xyxy, ``scores`` and
+            ``labels`` (n_t,) of each frame.
+        min_iou (float): IoU that a link must reach; 0 links all boxes.
+        max_gap (int): Frames that a link may pass over.
+
+    Returns:
+        BoxGraph: Boxes and links.
+    """
+    nums = [len(frame['scores']) for frame in frames]
+    frame = np.repeat(np.arange(len(frames)), nums)  # (B,)
+    index = _concatenate([np.arange(num) for num in nums], np.int64)
+    label = _concatenate([f['labels'] for f in frames], np.int64)
+    order = np.lexsort((index, frame, label))
+    frame, index, label = frame[order], index[order], label[order]
+    boxes = _concatenate([f['bboxes'] for f in frames], np.float64,
+                         (0, 4))[order]
+    scores = _concatenate([f['scores'] for f in frames], np.float64)[order]
+    new = np.ones(len(order), bool)
+    new[1:] = (np.diff(label) != 0) | (np.diff(frame) != 0)
+    slots = np.flatnonzero(new)
+    slot_first = np.append(slots, len(order))
+    slot_label, slot_frame = label[slots], frame[slots]
+    args = (boxes, slot_first, slot_label, slot_frame, min_iou, max_gap)
+    first = _count_links(*args)
+    target, iou = _fill_links(*args, first)
+    return BoxGraph(frame, index, boxes, scores, slot_first, slot_label,
+                    slot_frame, first, target, iou)
+
+
+def _concatenate(parts: List[np.ndarray],
+                 dtype: type,
+                 empty: Optional[tuple] = (0, )) -> np.ndarray:
+    """One array of all frames, also of none."""
+    return np.concatenate([np.zeros(empty), *parts]).astype(dtype)
+
+
+@njit(cache=True)
+def box_iou(a: np.ndarray, b: np.ndarray) -> float:
+    """IoU of two boxes (4,), xyxy; 0 for boxes without area."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    inside = width * height
+    union = ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) *
+             (b[3] - b[1]) - inside)
+    return inside / union
+
+
+@njit(cache=True)
+def _next_slots(slot: int, slot_label: np.ndarray, slot_frame: np.ndarray,
+                max_gap: int) -> int:
+    """The slot behind the last one that links of a slot may lead to."""
+    stop = slot + 1
+    while (stop < len(slot_label) and slot_label[stop] == slot_label[slot]
+           and slot_frame[stop] - slot_frame[slot] <= max_gap + 1):
+        stop += 1
+    return stop
+
+
+@njit(cache=True)
+def _count_links(boxes: np.ndarray, slot_first: np.ndarray,
+                 slot_label: np.ndarray, slot_frame: np.ndarray,
+                 min_iou: float, max_gap: int) -> np.ndarray:
+    """(B + 1,): where the links of each box begin."""
+    first = np.zeros(len(boxes) + 1, np.int64)
+    for slot in range(len(slot_label)):
+        stop = _next_slots(slot, slot_label, slot_frame, max_gap)
+        start, end = slot_first[slot + 1], slot_first[stop]
+        for i in range(slot_first[slot], start):
+            if min_iou <= 0:
+                first[i + 1] = end - start
+                continue
+            for j in range(start, end):
+                if box_iou(boxes[i], boxes[j]) >= min_iou:
+                    first[i + 1] += 1
+    return np.cumsum(first)
+
+
+@njit(cache=True)
+def _fill_links(boxes: np.ndarray, slot_first: np.ndarray,
+                slot_label: np.ndarray, slot_frame: np.ndarray, min_iou: float,
+                max_gap: int, first: np.ndarray) -> tuple:
+    """Target and IoU of each link, (E,) each."""
+    target = np.empty(first[-1], np.int64)
+    ious = np.empty(first[-1], np.float64)
+    link = 0
+    for slot in range(len(slot_label)):
+        stop = _next_slots(slot, slot_label, slot_frame, max_gap)
+        for i in range(slot_first[slot], slot_first[slot + 1]):
+            for j in range(slot_first[slot + 1], slot_first[stop]):
+                iou = box_iou(boxes[i], boxes[j])
+                if iou >= min_iou:
+                    target[link], ious[link] = j, iou
+                    link += 1
+    return target, ious

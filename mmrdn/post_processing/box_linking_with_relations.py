@@ -1,0 +1,28 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Box linking with relations (BLR): paper section 3.4, Eq. 8-9.
+
+Deviations from the paper, off by default: ``min_iou`` and ``max_gap``.
+"""
+from typing import Optional, Sequence
+
+import numpy as np
+
+from mmrdn.registry import TASK_UTILS
+from .box_graph import BoxGraph
+from .tube_linking import TubeLinking
+
+
+@TASK_UTILS.register_module()
+class BoxLinkingWithRelations(TubeLinking):
+    """Tube linking with scores ``(s_i + s_j + IoU) * exp(omega-bar_ij)``.
+
+    Where no relation weight is known it counts as 0: without ``relations``
+    this is :class:`TubeLinking`.
+    """
+
+    def _link_scores(self, graph: BoxGraph,
+                     relations: Optional[Sequence]) -> np.ndarray:
+        scores = super()._link_scores(graph, relations)
+        if relations is None:
+            return scores
+        return scores * np.exp(graph.gather(relations))
