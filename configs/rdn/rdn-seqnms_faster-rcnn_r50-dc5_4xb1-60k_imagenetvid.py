@@ -1,0 +1,4 @@
+# RDN + Seq-NMS, ResNet-50.
+_base_ = './rdn_faster-rcnn_r50-dc5_4xb1-60k_imagenetvid.py'
+val_evaluator = dict(linker=dict(type='SeqNMS'))
+test_evaluator = val_evaluator

@@ -1,0 +1,4 @@
+# Table 2: RDN + Seq-NMS.
+_base_ = './rdn_faster-rcnn_x101-64x4d-dc5_4xb1-60k_imagenetvid.py'
+val_evaluator = dict(linker=dict(type='SeqNMS'))
+test_evaluator = val_evaluator

@@ -1,0 +1,46 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Link the boxes of predictions across frames, without the model."""
+import argparse
+
+from mmengine.config import DictAction
+
+from mmrdn.evaluation.metrics import link_predictions
+from mmrdn.registry import TASK_UTILS
+from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.setup_env import register_all_modules
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'predictions', help='what VIDMetric wrote with outfile_prefix')
+    parser.add_argument('out', help='JSON with the new scores')
+    parser.add_argument(
+        '--linker',
+        required=True,
+        help='BoxLinkingWithRelations, TubeLinking, SeqNMS or another of '
+        'TASK_UTILS')
+    parser.add_argument(
+        '--linker-options',
+        nargs='+',
+        default={},
+        action=DictAction,
+        help='options of the linker, such as min_iou=0.3 max_gap=1')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace OUT')
+    return parser.parse_args()
+
+
+@one_line_errors
+def main() -> None:
+    """Link, and say where the result is."""
+    args = parse_args()
+    register_all_modules()
+    linker = TASK_UTILS.build(dict(args.linker_options, type=args.linker))
+    num = link_predictions(args.predictions, args.out, linker, args.overwrite)
+    print(f'linked {num} videos: {args.out}')
+
+
+if __name__ == '__main__':
+    main()
