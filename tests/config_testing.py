@@ -15,15 +15,20 @@ from mmrdn.registry import DATASETS, MODELS
 from mmrdn.utils.setup_env import register_all_modules
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = sorted(
+FILES = sorted((ROOT / 'configs' / 'rdn').glob('*.py'))
+OTHERS = sorted(  # children of mmtrack's configs
     path for path in (ROOT / 'configs').rglob('*.py')
-    if '_base_' not in path.parts)
-RDN = {
-    path.stem: path
-    for path in FILES if path.parent == ROOT / 'configs' / 'rdn'
-}
-VID = sorted(stem for stem in RDN if stem.endswith('_imagenetvid'))
-DIGITS = sorted(stem for stem in RDN if stem.endswith('_movingdigits'))
+    if '_base_' not in path.parts and path not in FILES)
+RDN = {path.stem: path for path in FILES}
+LINKED = sorted(  # a config of RDN, with box linking in testing
+    stem for stem in RDN
+    if stem.startswith(('rdn-blr_', 'rdn-seqnms_', 'rdn-tubes_')))
+VID = sorted(
+    stem for stem in RDN
+    if stem.endswith('_imagenetvid') and stem not in LINKED)
+DIGITS = sorted(
+    stem for stem in RDN
+    if stem.endswith('_movingdigits') and stem not in LINKED)
 
 
 @functools.lru_cache(maxsize=None)

@@ -42,8 +42,9 @@ def tubes(frames, relations=None):
                 total = 0.0
                 for t, i, j in zip(run, indices, indices[1:]):
                     a, b = frames[t], frames[t + 1]
-                    s = (float(a['scores'][i]) + float(b['scores'][j]) +
-                         iou(a['bboxes'][i], b['bboxes'][j]))
+                    s = (
+                        float(a['scores'][i]) + float(b['scores'][j]) +
+                        iou(a['bboxes'][i], b['bboxes'][j]))
                     if relations is not None:
                         s *= math.exp(float(relations[t][i][j]))
                     total += s
@@ -86,8 +87,8 @@ def seq_nms(frames, min_iou=0.5, nms_iou=0.3, reduction='mean'):
         while any(alive):
             best, path = -1.0, None
             for candidate in _sequences(frames, alive, min_iou):
-                total = sum(float(frames[t]['scores'][i])
-                            for t, i in candidate)
+                total = sum(
+                    float(frames[t]['scores'][i]) for t, i in candidate)
                 if total > best + 1e-12:
                     best, path = total, candidate
             own = [float(frames[t]['scores'][i]) for t, i in path]
@@ -115,8 +116,9 @@ def gated_tubes(frames, min_iou, max_gap):
                 total = 0.0
                 for (t, i), (u, j) in zip(candidate, candidate[1:]):
                     a, b = frames[t], frames[u]
-                    total += (float(a['scores'][i]) + float(b['scores'][j]) +
-                              iou(a['bboxes'][i], b['bboxes'][j]))
+                    total += (
+                        float(a['scores'][i]) + float(b['scores'][j]) +
+                        iou(a['bboxes'][i], b['bboxes'][j]))
                 if len(candidate) > 1 and total > best + 1e-12:
                     best, path = total, candidate
             if path is None:

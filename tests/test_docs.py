@@ -172,7 +172,9 @@ def test_model_of_metafile(metafile, model):
     assert config.is_file() and config.parent == metafile.parent
     assert model['Name'] == config.stem
     cfg, metadata = load(config), model['Metadata']
-    assert metadata['Iterations'] == cfg.train_cfg.max_iters
+    length = dict(Iterations='max_iters', Epochs='max_epochs')
+    (unit, name), = ((u, n) for u, n in length.items() if u in metadata)
+    assert metadata[unit] == cfg.train_cfg[name]
     gpus = int(re.search(r'_(\d+)xb\d', config.stem).group(1))
     assert metadata['Batch Size'] == gpus * cfg.train_dataloader.batch_size
     collections = yaml.safe_load(metafile.read_text())['Collections']

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from mmrdn.version import __version__
 from . import relation
+from .linking import time_linking
 from .relation import Setting, time_relation, time_training
 from .streams import time_streams
 from .whole_frame import time_frames
@@ -66,6 +67,10 @@ def _streams_part(repeats: int, seed: int, quick: bool) -> Dict[str, Any]:
     return time_streams(repeats, seed)
 
 
+def _linking_part(repeats: int, seed: int, quick: bool) -> Dict[str, Any]:
+    return time_linking(repeats, seed, quick)
+
+
 def _cuda_part(repeats: int, seed: int, quick: bool) -> Dict[str, Any]:
     """Relation at T = 18 on a GPU, by precision; nothing without one."""
     if not torch.cuda.is_available():
@@ -84,6 +89,7 @@ PARTS = dict(
     training=_training_part,
     relation=_relation_part,
     streams=_streams_part,
+    linking=_linking_part,
     frame=_frame_part,
     cuda=_cuda_part)
 

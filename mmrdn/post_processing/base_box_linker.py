@@ -1,11 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """What the ways to link boxes across frames share."""
 from abc import ABCMeta, abstractmethod
-from typing import List, NamedTuple, Optional, Sequence
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from .box_graph import BoxGraph, build_graph
+from .input_checks import check_frames, check_relations
 
 
 class LinkedBoxes(NamedTuple):
@@ -53,7 +54,8 @@ class BaseBoxLinker(metaclass=ABCMeta):
         Raises:
             ValueError: A field has the wrong shape or impossible values.
         """
-        return self.trace(frames, relations).scores
+        frames, graph, path = self._search(frames, relations)
+        return self._new_scores(frames, graph, path)
 
     def trace(self,
               frames: Sequence[dict],
@@ -67,21 +69,29 @@ class BaseBoxLinker(metaclass=ABCMeta):
         Returns:
             LinkedBoxes: Tubes are numbered in the order in which they begin.
         """
-        frames = [_check_frame(frame, t) for t, frame in enumerate(frames)]
+        frames, graph, path = self._search(frames, relations)
+        return LinkedBoxes(
+            self._new_scores(frames, graph, path),
+            graph.by_frame(_number_tubes(graph, path), frames))
+
+    def _search(
+        self, frames: Sequence[dict], relations: Optional[Sequence]
+    ) -> Tuple[List[dict], BoxGraph, np.ndarray]:
+        """The frames as arrays, their graph, and the path of each box (B,)."""
+        frames = check_frames(frames)
         if relations is not None:
-            _check_relations(relations, frames)
+            check_relations(relations, frames)
         graph = build_graph(frames, self.min_iou, self.max_gap)
-        path = self._find_paths(graph, relations)  # (B,)
-        scores = self._rescore(graph.scores, path)  # (B,)
-        ids = _number_tubes(graph, path)
-        first = np.cumsum([0] + [len(frame['scores']) for frame in frames])
-        ordered = np.argsort(first[graph.frame] + graph.index)  # (B,)
-        linked = LinkedBoxes([], [])
-        for frame, start, stop in zip(frames, first, first[1:]):
-            boxes = ordered[start:stop]
-            linked.scores.append(scores[boxes].astype(frame['scores'].dtype))
-            linked.ids.append(ids[boxes])
-        return linked
+        return frames, graph, self._find_paths(graph, relations)
+
+    def _new_scores(self, frames: List[dict], graph: BoxGraph,
+                    path: np.ndarray) -> List[np.ndarray]:
+        """(n_t,) of each frame, in the type of the old ones."""
+        scores = graph.by_frame(self._rescore(graph.scores, path), frames)
+        return [
+            new.astype(frame['scores'].dtype)
+            for new, frame in zip(scores, frames)
+        ]
 
     @abstractmethod
     def _find_paths(self, graph: BoxGraph,
@@ -106,44 +116,3 @@ def _number_tubes(graph: BoxGraph, path: np.ndarray) -> np.ndarray:
     rank = np.argsort(np.argsort(first))
     ids[taken] = rank[inverse]
     return ids
-
-
-def _check_frame(frame: dict, t: int) -> dict:
-    """The arrays of a frame, scores as floats."""
-    arrays = dict()
-    for field in ('bboxes', 'scores', 'labels'):
-        if field not in frame:
-            raise ValueError(f"frames[{t}] must have the field '{field}'")
-        arrays[field] = np.asarray(frame[field])
-    num = arrays['scores'].size
-    arrays['bboxes'] = arrays['bboxes'].reshape(-1, 4) if (
-        arrays['bboxes'].size == 0) else arrays['bboxes']
-    for field, shape in dict(
-            bboxes=(num, 4), scores=(num, ), labels=(num, )).items():
-        if arrays[field].shape != shape:
-            raise ValueError(f'frames[{t}].{field} must be {shape}, got '
-                             f'{arrays[field].shape}')
-        if not np.isfinite(arrays[field]).all():
-            raise ValueError(f'frames[{t}].{field} must be finite')
-    if not np.issubdtype(arrays['scores'].dtype, np.floating):
-        arrays['scores'] = arrays['scores'].astype(np.float64)
-    if num and arrays['scores'].min() < 0:
-        raise ValueError(f'frames[{t}].scores must be 0 or more, got '
-                         f"{arrays['scores'].min()}")
-    return arrays
-
-
-def _check_relations(relations: Sequence, frames: List[dict]) -> None:
-    """One for each pair of consecutive frames, of the right shape."""
-    pairs = max(len(frames) - 1, 0)
-    if len(relations) != pairs:
-        raise ValueError(f'relations must be {pairs}, one for each frame but '
-                         f'the last, got {len(relations)}')
-    for t, relation in enumerate(relations):
-        shape = (len(frames[t]['scores']), len(frames[t + 1]['scores']))
-        if relation is not None and relation.shape != shape:
-            raise ValueError(f'relations[{t}] must be {shape}, got '
-                             f'{relation.shape}')
-        values = getattr(relation, 'data', relation)
-        if relation is not None and not np.isfinite(values).all():
-            raise ValueError(f'relations[{t}] must be finite')

@@ -4,7 +4,7 @@
 Legend: B boxes of the video, E links, S slots: the boxes of one class in one
 frame. Slots are sorted by class and frame, boxes by slot and index.
 """
-from typing import List, NamedTuple, Optional, Sequence
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from numba import njit
@@ -28,6 +28,14 @@ class BoxGraph(NamedTuple):
         """The box that each link starts from, (E,)."""
         return np.repeat(np.arange(len(self.boxes)), np.diff(self.first))
 
+    def by_frame(self, values: np.ndarray,
+                 frames: Sequence[dict]) -> List[np.ndarray]:
+        """Values of the boxes (B,) in the order of the frames' boxes."""
+        first = np.cumsum([0] + [len(frame['scores']) for frame in frames])
+        ordered = np.empty_like(values)
+        ordered[first[self.frame] + self.index] = values
+        return [ordered[start:stop] for start, stop in zip(first, first[1:])]
+
     def gather(self, relations: Sequence) -> np.ndarray:
         """Relation weight of each link, 0 where none is known.
 
@@ -39,8 +47,8 @@ class BoxGraph(NamedTuple):
             np.ndarray: (E,) float64.
         """
         weights, source = np.zeros(len(self.target)), self.source()
-        near = np.flatnonzero(
-            self.frame[self.target] == self.frame[source] + 1)
+        near = np.flatnonzero(self.frame[self.target] == self.frame[source] +
+                              1)
         frames = self.frame[source[near]]
         if np.any(np.diff(frames) < 0):
             order = np.argsort(frames, kind='stable')
@@ -84,9 +92,8 @@ def build_graph(frames: Sequence[dict], min_iou: float,
     slots = np.flatnonzero(new)
     slot_first = np.append(slots, len(order))
     slot_label, slot_frame = label[slots], frame[slots]
-    args = (boxes, slot_first, slot_label, slot_frame, min_iou, max_gap)
-    first = _count_links(*args)
-    target, iou = _fill_links(*args, first)
+    first, target, iou = _find_links(boxes, slot_first, slot_label, slot_frame,
+                                     min_iou, max_gap)
     return BoxGraph(frame, index, boxes, scores, slot_first, slot_label,
                     slot_frame, first, target, iou)
 
@@ -106,8 +113,8 @@ def box_iou(a: np.ndarray, b: np.ndarray) -> float:
     if width <= 0 or height <= 0:
         return 0.0
     inside = width * height
-    union = ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) *
-             (b[3] - b[1]) - inside)
+    union = ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) -
+             inside)
     return inside / union
 
 
@@ -123,38 +130,26 @@ def _next_slots(slot: int, slot_label: np.ndarray, slot_frame: np.ndarray,
 
 
 @njit(cache=True)
-def _count_links(boxes: np.ndarray, slot_first: np.ndarray,
-                 slot_label: np.ndarray, slot_frame: np.ndarray,
-                 min_iou: float, max_gap: int) -> np.ndarray:
-    """(B + 1,): where the links of each box begin."""
-    first = np.zeros(len(boxes) + 1, np.int64)
-    for slot in range(len(slot_label)):
-        stop = _next_slots(slot, slot_label, slot_frame, max_gap)
-        start, end = slot_first[slot + 1], slot_first[stop]
-        for i in range(slot_first[slot], start):
-            if min_iou <= 0:
-                first[i + 1] = end - start
-                continue
-            for j in range(start, end):
-                if box_iou(boxes[i], boxes[j]) >= min_iou:
-                    first[i + 1] += 1
-    return np.cumsum(first)
-
-
-@njit(cache=True)
-def _fill_links(boxes: np.ndarray, slot_first: np.ndarray,
+def _find_links(boxes: np.ndarray, slot_first: np.ndarray,
                 slot_label: np.ndarray, slot_frame: np.ndarray, min_iou: float,
-                max_gap: int, first: np.ndarray) -> tuple:
-    """Target and IoU of each link, (E,) each."""
-    target = np.empty(first[-1], np.int64)
-    ious = np.empty(first[-1], np.float64)
-    link = 0
-    for slot in range(len(slot_label)):
+                max_gap: int) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where the links of each box begin (B + 1,), their targets and IoU."""
+    num_slots, pairs = len(slot_label), 0
+    stops = np.empty(num_slots, np.int64)
+    for slot in range(num_slots):
         stop = _next_slots(slot, slot_label, slot_frame, max_gap)
+        stops[slot] = slot_first[stop]
+        pairs += (slot_first[slot + 1] - slot_first[slot]) * (
+            slot_first[stop] - slot_first[slot + 1])
+    first = np.zeros(len(boxes) + 1, np.int64)
+    target, ious = np.empty(pairs, np.int64), np.empty(pairs, np.float64)
+    num = 0
+    for slot in range(num_slots):
         for i in range(slot_first[slot], slot_first[slot + 1]):
-            for j in range(slot_first[slot + 1], slot_first[stop]):
+            for j in range(slot_first[slot + 1], stops[slot]):
                 iou = box_iou(boxes[i], boxes[j])
                 if iou >= min_iou:
-                    target[link], ious[link] = j, iou
-                    link += 1
-    return target, ious
+                    target[num], ious[num] = j, iou
+                    num += 1
+            first[i + 1] = num
+    return first, target[:num].copy(), ious[:num].copy()

@@ -50,8 +50,8 @@ class SeqNMS(BaseBoxLinker):
                     relations: Optional[Sequence]) -> np.ndarray:
         overlapped, first = _overlaps(graph.boxes, graph.slot_first,
                                       self.nms_iou)
-        return find_paths(graph.slot_first, graph.slot_label, graph.slot_frame,
-                          graph.first, graph.target,
+        return find_paths(graph.slot_first, graph.slot_label,
+                          graph.slot_frame, graph.first, graph.target,
                           np.zeros(len(graph.target)), graph.scores,
                           self.max_gap, 1, overlapped, first)
 

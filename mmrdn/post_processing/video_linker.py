@@ -130,8 +130,7 @@ def link_video(linker: BaseBoxLinker,
         found: InstanceData = sample.pred_det_instances
         device = found.scores.device
         found.scores = torch.from_numpy(frame['scores']).to(device)
-        found.instances_id = torch.from_numpy(
-            frame['instance_ids']).to(device)
+        found.instances_id = torch.from_numpy(frame['instance_ids']).to(device)
 
 
 def _to_numpy(values) -> np.ndarray:

@@ -82,8 +82,8 @@ def test_relations_between_detections_of_consecutive_frames(lookahead):
         for i, p in enumerate(found_a['proposal_inds'].tolist()):
             for j, q in enumerate(found_b['proposal_inds'].tolist()):
                 expected = 0.0
-                if (t + 1, q) in columns and (found_a['labels'][i] ==
-                                              found_b['labels'][j]):
+                if (t + 1, q) in columns and (found_a['labels'][i]
+                                              == found_b['labels'][j]):
                     expected = omega[p, columns.index((t + 1, q))]
                     nonzero += expected > 0
                 assert relations[i, j] == pytest.approx(
@@ -132,9 +132,8 @@ def test_detections_know_their_proposals():
         for box, score, label, p in zip(found.bboxes, found.scores,
                                         found.labels, found.proposal_inds):
             x1, y1, x2, y2 = boxes[p].tolist()
-            dx, dy, dw, dh = (
-                deltas[p, 4 * label:4 * label + 4].double() *
-                torch.tensor([.1, .1, .2, .2])).tolist()
+            dx, dy, dw, dh = (deltas[p, 4 * label:4 * label + 4].double() *
+                              torch.tensor([.1, .1, .2, .2])).tolist()
             w, h = (x2 - x1) * np.exp(dw), (y2 - y1) * np.exp(dh)
             cx = (x1 + x2) / 2 + dx * (x2 - x1)
             cy = (y1 + y2) / 2 + dy * (y2 - y1)
@@ -169,10 +168,9 @@ def test_top_supports():
             assert top.frame_offsets[row].tolist() == [
                 columns[c][0] - t for c in best
             ]
-            boxes = np.array([
-                (proposals[columns[c][0]][1][columns[c][1]] *
-                 torch.tensor([2., .5, 2., .5])).numpy() for c in best
-            ])
+            boxes = np.array([(proposals[columns[c][0]][1][columns[c][1]] *
+                               torch.tensor([2., .5, 2., .5])).numpy()
+                              for c in best])
             np.testing.assert_allclose(top.bboxes[row], boxes, rtol=1e-4)
 
 

@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from mmrdn.post_processing import (BoxLinkingWithRelations, SeqNMS,
-                                   TubeLinking)
+from mmrdn.post_processing import BoxLinkingWithRelations, SeqNMS, TubeLinking
 from mmrdn.registry import TASK_UTILS
 
 
@@ -65,8 +64,8 @@ def test_ties_are_broken_by_the_lower_index(seed):
         for i, tube in enumerate(ids):
             if tube >= 0:
                 found.setdefault(int(tube), []).append((t, i))
-    assert sorted(found.values()) == sorted(
-        [(int(t), int(i)) for t, i in path] for path in paths)
+    assert sorted(found.values()) == sorted([(int(t), int(i)) for t, i in path]
+                                            for path in paths)
 
 
 @pytest.mark.parametrize('reduction', ['mean', 'max'])
@@ -138,9 +137,10 @@ def test_exp_of_omega_outweighs_overlap():
 
 
 linkers = pytest.mark.parametrize(
-    'linker', [BoxLinkingWithRelations(),
-               TubeLinking(),
-               SeqNMS()], ids=lambda x: type(x).__name__)
+    'linker',
+    [BoxLinkingWithRelations(),
+     TubeLinking(), SeqNMS()],
+    ids=lambda x: type(x).__name__)
 
 
 @linkers
@@ -151,14 +151,12 @@ def test_order_within_a_frame_does_not_matter(linker, seed):
     frames = random_video(rng, 6, 6)
     relations = random_relations(rng, frames)
     orders = [rng.permutation(len(f['scores'])) for f in frames]
-    shuffled = [{k: v[o]
-                 for k, v in f.items()} for f, o in zip(frames, orders)]
-    mixed = [
-        r[a][:, b] for r, a, b in zip(relations, orders, orders[1:])
-    ]
-    expected = [
-        s[o] for s, o in zip(linker.link(frames, relations), orders)
-    ]
+    shuffled = [{
+        k: v[o]
+        for k, v in f.items()
+    } for f, o in zip(frames, orders)]
+    mixed = [r[a][:, b] for r, a, b in zip(relations, orders, orders[1:])]
+    expected = [s[o] for s, o in zip(linker.link(frames, relations), orders)]
     assert_close(linker.link(shuffled, mixed), expected)
 
 
@@ -220,7 +218,8 @@ def test_a_long_video_is_cut_into_the_same_paths():
 @pytest.mark.parametrize('change, match', [
     (dict(scores=[.5]), r'frames\[1\].bboxes must be \(1, 4\)'),
     (dict(labels=[0]), r'frames\[1\].labels must be \(2,\)'),
-    (dict(scores=[.5, float('nan')]), r'frames\[1\].scores must be finite'),
+    (dict(scores=[.5, float('nan')]),
+     r'frames\[1\].scores must be finite, got nan'),
     (dict(scores=[.5, -.5]), r'frames\[1\].scores must be 0 or more'),
     (dict(bboxes=[[0, 0, 1, 1], [0, 0, float('inf'), 1]]),
      r'frames\[1\].bboxes must be finite'),

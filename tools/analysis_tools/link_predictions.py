@@ -27,8 +27,7 @@ def parse_args() -> argparse.Namespace:
         default={},
         action=DictAction,
         help='options of the linker, such as min_iou=0.3 max_gap=1')
-    parser.add_argument(
-        '--overwrite', action='store_true', help='replace OUT')
+    parser.add_argument('--overwrite', action='store_true', help='replace OUT')
     return parser.parse_args()
 
 

@@ -96,8 +96,8 @@ def _read_relations(coco: dict, path: str) -> Dict[Tuple, csr_array]:
     for img_id, _ in places:
         nums[img_id] += 1
     entries: Dict[Tuple, List] = defaultdict(list)
-    for number, (ann, (img_id, i)) in enumerate(
-            zip(coco['annotations'], places)):
+    for number, (ann, (img_id,
+                       i)) in enumerate(zip(coco['annotations'], places)):
         for pair in ann.get('relations') or []:
             if (not isinstance(pair, list) or len(pair) != 2
                     or pair[0] not in by_id

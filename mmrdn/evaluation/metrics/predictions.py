@@ -2,8 +2,8 @@
 """COCO-VID JSON of predictions.
 
 Annotations have ``bbox`` xywh in pixels with w = x2 - x1, and ``score``, with
-all digits. ``instance_id`` is the tube of a linked box. ``relations`` are the
-relation weights to boxes of the next frame: ``[[annotation id, weight], ...]``.
+all digits. ``instance_id`` is the tube of a linked box. ``relations`` are
+weights of boxes of the next frame: ``[[annotation id, weight], ...]``.
 """
 import json
 import os
@@ -37,7 +37,9 @@ def prediction_head(results: List[dict],
         ]
         video_ids = dict.fromkeys(image['video_id'] for image in images)
         videos = [dict(id=i, name=str(i)) for i in video_ids]
-        categories = [dict(id=i, name=name) for i, name in enumerate(classes, 1)]
+        categories = [
+            dict(id=i, name=name) for i, name in enumerate(classes, 1)
+        ]
     else:
         images, videos = coco['images'], coco.get('videos', [])
         by_name = {c['name']: c for c in coco['categories']}
@@ -69,7 +71,8 @@ def write_predictions(path: str, head: dict, results: List[dict]) -> None:
     nums = [len(result['scores']) for result in results]
     first_ids = {
         result['img_id']: first + 1
-        for result, first in zip(results, np.cumsum([0] + nums).tolist())
+        for result, first in zip(results,
+                                 np.cumsum([0] + nums).tolist())
     }
     temporary = f'{path}.{os.getpid()}.tmp'
     try:
@@ -128,7 +131,7 @@ def _relations(result: dict,
     if relations is None or result['next_img_id'] not in first_ids:
         return None
     first = first_ids[result['next_img_id']]
-    return [[[first + j, weight] for j, weight in zip(
-        relations.indices[start:stop].tolist(),
-        relations.data[start:stop].tolist())]
+    return [[[first + j, weight]
+             for j, weight in zip(relations.indices[start:stop].tolist(),
+                                  relations.data[start:stop].tolist())]
             for start, stop in zip(relations.indptr, relations.indptr[1:])]

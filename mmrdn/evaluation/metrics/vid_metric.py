@@ -131,9 +131,9 @@ class VIDMetric(BaseMetric):
             data_samples (Sequence[dict]): Samples with ``img_id`` and
                 ``pred_det_instances``: ``bboxes`` (n, 4) xyxy, ``scores``
                 (n,), ``labels`` (n,). Box linking needs ``video_id`` and
-                ``frame_id``, and reads ``link_relations``. Without ``ann_file`` also
-                ``instances`` and, for motion groups, ``video_id`` and
-                ``frame_id``.
+                ``frame_id``, and reads ``link_relations``. Without
+                ``ann_file`` also ``instances`` and, for motion groups,
+                ``video_id`` and ``frame_id``.
         """
         needed = ['img_id', 'pred_det_instances']
         if self.linker is not None:
@@ -200,8 +200,9 @@ class VIDMetric(BaseMetric):
 
         Returns:
             dict[str, float]: ``mAP50``, ``mAP50_<motion group>``, the same
-            with ``_unlinked`` if boxes were linked, and, with ``classwise``, ``AP50/<class>``, fractions with 4 digits; NaN
-            where there is no ground truth.
+            with ``_unlinked`` if boxes were linked, and, with ``classwise``,
+            ``AP50/<class>``, fractions with 4 digits; NaN where there is no
+            ground truth.
         """
         metrics, table = self.score(results)
         if self.classwise:

@@ -53,4 +53,5 @@ class NextFrameRelations:
         kept = (found.scores >= self.score_thr).nonzero()[:, 0]  # (k,)
         frame.data_sample.link_relations = InstanceData(
             detection_inds=kept,
-            weights=weights[found.proposal_inds[kept], window.columns(1)])
+            weights=weights[found.proposal_inds[kept],
+                            window.columns(1)])

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Which supports a detection rests on: paper sections 3.2 and 3.4, Figure 3."""
+"""Which supports a detection rests on: paper sections 3.2, 3.4, Figure 3."""
 import torch
 from mmengine.structures import InstanceData
 from torch import Tensor

@@ -60,8 +60,8 @@ class FrameStream:
             results += self._run_held(rescale)
         self._held.append((imgs, data_samples))
         num_held = sum(len(samples) for _, samples in self._held)
-        if (self.window is None or num_held >= self.lookahead_batch or
-                self.window.num_waiting + num_held > self.window.lookahead
+        if (self.window is None or num_held >= self.lookahead_batch
+                or self.window.num_waiting + num_held > self.window.lookahead
                 or _ends_video(data_samples[-1])):
             results += self._run_held(rescale)
         return results

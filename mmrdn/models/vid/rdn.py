@@ -6,9 +6,10 @@ proposals wait until the frames ahead have come; then its pool is complete.
 
 Legend: B samples, S support frames, P proposals, C channels.
 
-Deviations from the paper: none by default; ``lookahead`` below T looks at fewer
-frames ahead in testing. In training the pool is the reference frame and the support frames drawn from [-T, T], none repeated: the
-pool of Algorithm 1 with frames left out (the "temporal dropout" of FGFA).
+Deviations from the paper: none by default; ``lookahead`` below T shows fewer
+frames ahead in testing. In training the pool is the reference frame and the
+support frames drawn from [-T, T], none repeated: the pool of Algorithm 1 with
+frames left out (the "temporal dropout" of FGFA).
 """
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
@@ -23,7 +24,7 @@ from mmrdn.registry import MODELS, TASK_UTILS
 from mmrdn.structures import FrameProposals
 from ..task_modules import RelationMemory, SlidingWindow
 from .frame_stream import FrameStream
-from .training_frames import training_frames
+from .training_frames import rpn_sample, training_frames
 
 
 @MODELS.register_module()
@@ -211,20 +212,10 @@ class RDN(BaseVideoDetector):
     def _rpn_loss(self, x: Tuple[Tensor],
                   data_samples: SampleList) -> Tuple[dict, List[InstanceData]]:
         """RPN losses and proposals of the reference frames."""
-        rpn_samples = []
-        for sample in data_samples:
-            rpn_sample = TrackDataSample(metainfo=sample.metainfo)
-            rpn_sample.gt_instances = InstanceData(
-                bboxes=sample.gt_instances.bboxes,
-                labels=torch.zeros_like(sample.gt_instances.labels))
-            if 'ignored_instances' in sample:
-                rpn_sample.ignored_instances = sample.ignored_instances
-            rpn_samples.append(rpn_sample)
         x = tuple(level.float() for level in x)
         with torch.autocast(x[0].device.type, enabled=False):
             losses, proposals = self.detector.rpn_head.loss_and_predict(
-                x,
-                rpn_samples,
+                x, [rpn_sample(sample) for sample in data_samples],
                 proposal_cfg=self.detector.train_cfg.get(
                     'rpn_proposal', self.detector.test_cfg.rpn))
         return losses, list(proposals)

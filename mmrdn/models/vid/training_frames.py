@@ -2,6 +2,8 @@
 from typing import Dict, List, Tuple
 
 import torch
+from mmengine.structures import InstanceData
+from mmtrack.structures import TrackDataSample
 from mmtrack.utils import SampleList
 from torch import Tensor
 
@@ -44,3 +46,14 @@ def training_frames(inputs: Dict[str, Tensor], data_samples: SampleList,
                 supports.append(sample)
                 owners.append(i)
     return torch.cat(imgs), supports, owners
+
+
+def rpn_sample(data_sample: TrackDataSample) -> TrackDataSample:
+    """The ground truth of a sample as RPN wants it: one class, objects."""
+    sample = TrackDataSample(metainfo=data_sample.metainfo)
+    sample.gt_instances = InstanceData(
+        bboxes=data_sample.gt_instances.bboxes,
+        labels=torch.zeros_like(data_sample.gt_instances.labels))
+    if 'ignored_instances' in data_sample:
+        sample.ignored_instances = data_sample.ignored_instances
+    return sample

@@ -1,0 +1,263 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Box linking inside the metric and of prediction files."""
+import copy
+import json
+
+import naive_linking
+import numpy as np
+import pytest
+import torch
+from mmengine.structures import InstanceData
+from test_vid_metric import (CLASSES, expected_metrics, make_coco,
+                             make_samples, run, write)
+
+from mmrdn.evaluation import VIDMetric
+from mmrdn.evaluation.metrics import evaluate_predictions
+from mmrdn.post_processing import BoxLinkingWithRelations, link_video
+
+BLR = dict(type='BoxLinkingWithRelations')
+
+
+def add_relations(samples, seed=0, num_supports=4):
+    """What ``NextFrameRelations`` notes, and what it means: (n, n')."""
+    rng = np.random.default_rng(seed)
+    expected = []
+    for sample in samples:
+        found = sample.pred_det_instances
+        num = len(found)
+        # Some of the boxes came from supports, two from the same.
+        found.support_inds = torch.tensor(
+            rng.integers(-1, num_supports, num), dtype=torch.long)
+        kept = torch.tensor(
+            sorted(rng.permutation(num)[:max(1, num - 1)]), dtype=torch.long)
+        last = sample.frame_id == sample.video_length - 1
+        sample.link_relations = InstanceData(
+            detection_inds=kept[:num],
+            weights=torch.tensor(
+                rng.uniform(0, 1,
+                            (len(kept[:num]), 0 if last else num_supports))))
+    for a, b in zip(samples, samples[1:]):
+        if a.video_id != b.video_id:
+            expected.append(None)
+            continue
+        matrix = np.zeros(
+            (len(a.pred_det_instances), len(b.pred_det_instances)))
+        noted = a.link_relations
+        for row, i in enumerate(noted.detection_inds.tolist()):
+            for j, place in enumerate(b.pred_det_instances.support_inds):
+                if 0 <= place < noted.weights.shape[1]:
+                    matrix[i, j] = noted.weights[row, place]
+        expected.append(matrix)
+    return expected
+
+
+def by_video(samples, relations):
+    """Frames and relations of each video."""
+    videos = {}
+    for t, sample in enumerate(samples):
+        frames, pairs = videos.setdefault(sample.video_id, ([], []))
+        found = sample.pred_det_instances
+        frames.append(
+            {k: found[k].numpy()
+             for k in ('bboxes', 'scores', 'labels')})
+        if t < len(relations) and relations[t] is not None:
+            pairs.append(relations[t])
+    return videos.values()
+
+
+def linked_naively(samples, relations, with_relations):
+    """Copies of the samples with scores of the naive search."""
+    scores = []
+    for frames, pairs in by_video(samples, relations):
+        new, _ = naive_linking.tubes(frames, pairs if with_relations else None)
+        scores += new
+    result = copy.deepcopy(samples)
+    for sample, new in zip(result, scores):
+        sample.pred_det_instances.scores = torch.tensor(new)
+    return result
+
+
+def set_lengths(samples):
+    for sample in samples:
+        length = sum(s.video_id == sample.video_id for s in samples)
+        sample.set_metainfo(dict(video_length=length))
+
+
+@pytest.mark.parametrize('from_file', [True, False])
+@pytest.mark.parametrize('linker', ['BoxLinkingWithRelations', 'TubeLinking'])
+def test_metric_before_and_after_linking(linker, from_file, tmp_path):
+    coco = make_coco(3, lengths=(5, 3, 4))
+    samples = make_samples(coco, 3)
+    set_lengths(samples)
+    relations = add_relations(samples)
+    ann_file = write(tmp_path / 'a.json', coco) if from_file else None
+    before = expected_metrics(copy.deepcopy(coco), samples)
+    after = expected_metrics(
+        coco,
+        linked_naively(samples, relations,
+                       linker == 'BoxLinkingWithRelations'))
+    metrics = run(
+        copy.deepcopy(samples), ann_file=ann_file, linker=dict(type=linker))
+    assert before['vid/mAP50'] != pytest.approx(after['vid/mAP50'], abs=1e-3)
+    for key, value in after.items():
+        assert metrics[key] == pytest.approx(value, abs=1e-4, nan_ok=True)
+        if 'mAP50' in key:
+            assert metrics[f'{key}_unlinked'] == pytest.approx(
+                before[key], abs=1e-4, nan_ok=True)
+
+
+def test_relations_make_a_difference():
+    """Otherwise the test above would not see them."""
+    samples = make_samples(make_coco(3, lengths=(5, 3, 4)), 3)
+    set_lengths(samples)
+    relations = add_relations(samples)
+    with_them, without = (
+        torch.cat([
+            s.pred_det_instances.scores
+            for s in linked_naively(samples, relations, flag)
+        ]) for flag in (True, False))
+    assert (with_them - without).abs().max() > 0.05
+
+
+def test_videos_are_linked_and_freed_when_their_last_frame_arrives():
+    samples = make_samples(make_coco(1, lengths=(3, 2)), 1)
+    set_lengths(samples)
+    add_relations(samples)
+    metric = VIDMetric(linker=BLR)
+    metric.dataset_meta = dict(classes=CLASSES)
+    for t, sample in enumerate(samples):
+        metric.process(None, [sample.to_dict()])
+        linked = ['unlinked_scores' in result for result in metric.results]
+        assert linked == [t >= 2] * min(t + 1, 3) + [t >= 4] * max(0, t - 2)
+    for result in metric.results:
+        assert not {'link_relations', 'support_inds', 'relations'
+                    } & set(result)
+
+
+def test_a_video_cut_short_is_linked_too():
+    """Its last frame never comes: linked when the evaluation begins."""
+    samples = make_samples(make_coco(2, lengths=(4, )), 2)  # of 9, they say
+    expected = linked_naively(samples, [None] * 4, False)
+    metrics = run(samples, linker=dict(type='TubeLinking'))
+    unlinked = run(expected)
+    assert metrics['vid/mAP50'] == unlinked['vid/mAP50']
+
+
+@pytest.mark.parametrize('field', ['video_id', 'frame_id'])
+def test_linking_needs_to_know_the_video(field):
+    sample = make_samples(make_coco(1, lengths=(2, )), 1)[0].to_dict()
+    del sample[field]
+    metric = VIDMetric(linker=BLR)
+    with pytest.raises(ValueError, match=f"must have the field '{field}'"):
+        metric.process(None, [sample])
+
+
+def test_link_video_changes_data_samples():
+    samples = make_samples(make_coco(3, lengths=(5, )), 3)
+    set_lengths(samples)
+    relations = add_relations(samples)
+    expected = linked_naively(samples, relations, True)
+    (frames, pairs), = by_video(samples, relations)
+    _, tubes = naive_linking.tubes(frames, pairs)
+    link_video(BoxLinkingWithRelations(), samples)
+    for sample, other in zip(samples, expected):
+        torch.testing.assert_close(sample.pred_det_instances.scores.double(),
+                                   other.pred_det_instances.scores.double())
+    of_tube = {}
+    for t, sample in enumerate(samples):
+        for i, tube in enumerate(sample.pred_det_instances.instances_id):
+            if tube >= 0:
+                of_tube.setdefault(int(tube), []).append((t, i))
+    assert sorted(of_tube.values()) == sorted(tubes)
+
+
+# ---------------------------------------------------------- prediction files
+
+
+@pytest.fixture
+def predictions(tmp_path):
+    """A file that VIDMetric wrote, with relations; ground truth; samples."""
+    coco = make_coco(3, lengths=(5, 3, 4))
+    ann_file = write(tmp_path / 'gt.json', coco)
+    samples = make_samples(coco, 3)
+    set_lengths(samples)
+    relations = add_relations(samples)
+    run(copy.deepcopy(samples),
+        ann_file=ann_file,
+        outfile_prefix=str(tmp_path / 'run'))
+    return tmp_path / 'run.predictions.json', ann_file, samples, relations
+
+
+@pytest.mark.parametrize('linker', ['BoxLinkingWithRelations', 'TubeLinking'])
+def test_files_are_linked_as_in_the_metric(predictions, linker, run_main,
+                                           tmp_path):
+    path, ann_file, samples, _ = predictions
+    out = tmp_path / 'linked.json'
+    status, stdout, _ = run_main('analysis_tools/link_predictions.py', path,
+                                 out, '--linker', linker)
+    assert status == 0 and f'linked 3 videos: {out}' in stdout
+    metrics = run(
+        copy.deepcopy(samples), ann_file=ann_file, linker=dict(type=linker))
+    found, _ = evaluate_predictions(str(out), ann_file)
+    for key, value in found.items():
+        assert value == pytest.approx(metrics[key], abs=1e-4, nan_ok=True)
+
+
+def test_a_linked_run_writes_linked_scores_and_tubes(tmp_path):
+    coco = make_coco(3, lengths=(5, 3, 4))
+    ann_file = write(tmp_path / 'gt.json', coco)
+    samples = make_samples(coco, 3)
+    set_lengths(samples)
+    prefix = str(tmp_path / 'run')
+    metrics = run(
+        samples,
+        ann_file=ann_file,
+        outfile_prefix=prefix,
+        linker=dict(type='TubeLinking', min_iou=0.1))
+    found, _ = evaluate_predictions(f'{prefix}.predictions.json', ann_file)
+    assert found['vid/mAP50'] == metrics['vid/mAP50']
+    content = json.loads((tmp_path / 'run.predictions.json').read_text())
+    assert content['info']['linker'] == 'TubeLinking'
+    tubes = {}
+    for ann in content['annotations']:
+        if 'instance_id' in ann:
+            tubes.setdefault((ann['video_id'], ann['instance_id']),
+                             []).append(ann['image_id'])
+    assert len(tubes) > 3
+    assert all(
+        len(set(images)) == len(images) > 1 for images in tubes.values())
+
+
+def test_bad_files_are_named(predictions, run_main, tmp_path):
+    path, _, _, _ = predictions
+    out, tool = tmp_path / 'linked.json', 'analysis_tools/link_predictions.py'
+
+    def fails(source, *options):
+        status, _, stderr = run_main(tool, source, out, '--linker',
+                                     'TubeLinking', *options)
+        assert status == 1 and stderr.count('\n') == 1
+        return stderr
+
+    assert 'nowhere.json does not exist' in fails(tmp_path / 'nowhere.json')
+    content = json.loads(path.read_text())
+    ann = next(a for a in content['annotations'] if a.get('relations'))
+    ann['relations'] = [[10**6, 0.5]]
+    bad = tmp_path / 'bad.json'
+    bad.write_text(json.dumps(content))
+    assert "'relations' must be pairs of an annotation id" in fails(bad)
+    for image in content['images']:
+        del image['video_id']
+    ann['relations'] = []
+    bad.write_text(json.dumps(content))
+    assert "must have the field 'video_id'" in fails(bad)
+    assert not out.exists()
+    assert run_main(tool, path, out, '--linker', 'TubeLinking')[0] == 0
+    before = out.read_bytes()
+    assert f'{out} exists' in fails(path)
+    assert out.read_bytes() == before
+    assert run_main(tool, path, out, '--linker', 'TubeLinking',
+                    '--overwrite')[0] == 0
+    assert 'TubeLinking has linked already' in fails(out, '--overwrite')
+    status, _, stderr = run_main(tool, path, tmp_path / 'x.json', '--linker',
+                                 'Nothing')
+    assert status == 1 and 'Nothing is not in' in stderr
