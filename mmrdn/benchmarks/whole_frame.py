@@ -84,7 +84,8 @@ class RDNFrames:
         head = model.detector.roi_head
         self.parts = [(model.detector, 'extract_feat', 'backbone'),
                       (model, '_proposals', 'RPN'), (head, 'extract', 'RoI'),
-                      (head, 'detect', 'head and NMS')]
+                      (head.bbox_head, 'forward', 'head'),
+                      (head, 'detect', 'NMS')]
         if model.window is not None:
             self.parts.append((model.window.memory, 'aggregate', 'relation'))
 
