@@ -1,0 +1,40 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Draw a tube in which box linking recovered detections, over time."""
+import argparse
+
+from mmrdn.apis.tube_browser import browse_tube
+from mmrdn.utils.cli import one_line_errors
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('predictions', help='JSON of the detector')
+    parser.add_argument('linked', help='what link_predictions.py made of it')
+    parser.add_argument('ann_file', help='ground truth (COCO-VID JSON)')
+    parser.add_argument('image_root', help='where its file names begin')
+    parser.add_argument('out', help='the picture, PNG or JPEG')
+    parser.add_argument(
+        '--score-thr',
+        type=float,
+        default=0.5,
+        help="of the detector's scores")
+    parser.add_argument(
+        '--num-frames', type=int, default=6, help='frames that are drawn')
+    parser.add_argument('--overwrite', action='store_true', help='replace OUT')
+    return parser.parse_args()
+
+
+@one_line_errors
+def main() -> None:
+    """Draw, and say what."""
+    args = parse_args()
+    tube = browse_tube(**vars(args))
+    print(f'{args.out}: tube {tube["instance_id"]} of video '
+          f'{tube["video_id"]}, {tube["frames"]} frames, {tube["recovered"]} '
+          f'detections recovered; threshold {args.score_thr:g} before, '
+          f'{tube["linked_thr"]:.3f} after linking')
+
+
+if __name__ == '__main__':
+    main()
