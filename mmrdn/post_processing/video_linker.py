@@ -1,13 +1,11 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """From results that come frame by frame to linked boxes."""
-from typing import List, Optional, Sequence
+from typing import List, Optional
 
 import numpy as np
-import torch
-from mmengine.structures import InstanceData
-from mmtrack.structures import TrackDataSample
 from scipy.sparse import csr_array
 
+from mmrdn.utils.arrays import to_numpy
 from .base_box_linker import BaseBoxLinker
 
 
@@ -92,8 +90,8 @@ def pair_relations(frame: dict, following: dict) -> Optional[csr_array]:
     if noted is None or places is None:
         return None
     rows, weights = (  # (k,) and (k, K)
-        _to_numpy(noted[name]) for name in ('detection_inds', 'weights'))
-    places = _to_numpy(places)  # (n',)
+        to_numpy(noted[name]) for name in ('detection_inds', 'weights'))
+    places = to_numpy(places)  # (n',)
     columns = np.flatnonzero((places >= 0) & (places < weights.shape[1]))
     weights = weights[:, places[columns]]  # (k, c)
     same = (
@@ -102,40 +100,3 @@ def pair_relations(frame: dict, following: dict) -> Optional[csr_array]:
     i, j = np.nonzero(same)
     return csr_array((weights[i, j], (rows[i], columns[j])),
                      shape=(len(frame['labels']), len(following['labels'])))
-
-
-def link_video(linker: BaseBoxLinker,
-               samples: Sequence[TrackDataSample]) -> None:
-    """Link the detections of a video.
-
-    Args:
-        linker (BaseBoxLinker): How.
-        samples (Sequence[TrackDataSample]): The results of all its frames in
-            order. Of ``pred_det_instances`` the ``scores`` are replaced and
-            ``instances_id`` (n,) is added: the tube, -1 for none.
-    """
-    video, frames = VideoLinker(linker), []
-    for t, sample in enumerate(samples):
-        found = sample.pred_det_instances
-        frame = dict(video_id=0, frame_id=t)
-        for name in ('bboxes', 'scores', 'labels', 'support_inds'):
-            if name in found:
-                frame[name] = _to_numpy(found[name])
-        if 'link_relations' in sample:
-            frame['link_relations'] = sample.link_relations
-        frames.append(frame)
-        video.push(frame)
-    video.finish()
-    for sample, frame in zip(samples, frames):
-        found: InstanceData = sample.pred_det_instances
-        device = found.scores.device
-        found.scores = torch.from_numpy(frame['scores']).to(device)
-        found.instances_id = torch.from_numpy(frame['instance_ids']).to(device)
-
-
-def _to_numpy(values) -> np.ndarray:
-    """Of a tensor or an array."""
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        values = values.float() if values.is_floating_point() else values
-    return np.asarray(values)

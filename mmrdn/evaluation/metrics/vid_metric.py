@@ -5,13 +5,13 @@ import sys
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
-import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from terminaltables import AsciiTable
 
 from mmrdn.post_processing import VideoLinker
 from mmrdn.registry import METRICS, TASK_UTILS
+from mmrdn.utils.arrays import to_numpy
 from ..functional import add_motion_ious, vid_map
 from .coco_vid import parse_frames, parse_instances, read_coco_vid, require
 from .frame_results import sort_key, unique_frames
@@ -153,12 +153,7 @@ class VIDMetric(BaseMetric):
                 width=width,
                 height=height)
             for field in ('bboxes', 'scores', 'labels'):
-                value = sample['pred_det_instances'][field]
-                if isinstance(value, torch.Tensor):
-                    value = value.detach().cpu()
-                    if value.dtype == torch.bfloat16:
-                        value = value.float()
-                result[field] = np.asarray(value)
+                result[field] = to_numpy(sample['pred_det_instances'][field])
                 if not np.isfinite(result[field]).all():
                     raise ValueError(
                         f'pred_det_instances.{field} of img_id '
