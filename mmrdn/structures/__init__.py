@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from .frame_proposals import FrameProposals
+from .select_detections import select_detections
 from .support_samples import support_samples
 
-__all__ = ['FrameProposals', 'support_samples']
+__all__ = ['FrameProposals', 'select_detections', 'support_samples']

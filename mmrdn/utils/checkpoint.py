@@ -147,6 +147,36 @@ def _what_was_refused(error: Exception) -> str:
     return 'objects that are neither tensors nor plain values'
 
 
+def _download(url: str,
+              model_dir: Optional[str] = None,
+              progress: bool = False) -> str:
+    """Path of a copy of a checkpoint, which is fetched once."""
+    _, world_size = get_dist_info()
+    cache = model_dir or osp.join(torch.hub.get_dir(), 'checkpoints')
+    target = osp.join(cache, osp.basename(url.split('?')[0]))
+    # Once a machine: another one may have another disk.
+    if os.environ.get('LOCAL_RANK', '0') == '0' and not osp.exists(target):
+        os.makedirs(cache, exist_ok=True)
+        named_hash = torch.hub.HASH_REGEX.search(osp.basename(target))
+        torch.hub.download_url_to_file(
+            url,
+            target,
+            hash_prefix=named_hash.group(1) if named_hash else None,
+            progress=progress)
+    if world_size > 1:
+        barrier()
+    return target
+
+
+def read_checkpoint(checkpoint: Union[str, os.PathLike],
+                    map_location: Optional[Union[str, Callable]] = None,
+                    trust_checkpoint: bool = False) -> dict:
+    """:func:`load_checkpoint_file`, also of an http(s) address."""
+    if re.match('https?://', str(checkpoint)):
+        checkpoint = _download(str(checkpoint))
+    return load_checkpoint_file(checkpoint, map_location, trust_checkpoint)
+
+
 def install_safe_loading(trust_checkpoint: bool = False) -> None:
     """Make every checkpoint that MMEngine loads go through this module.
 
@@ -161,21 +191,7 @@ def install_safe_loading(trust_checkpoint: bool = False) -> None:
                        map_location=None,
                        model_dir=None,
                        progress=False):
-        _, world_size = get_dist_info()
-        cache = model_dir or osp.join(torch.hub.get_dir(), 'checkpoints')
-        target = osp.join(cache, osp.basename(filename.split('?')[0]))
-        # Once a machine: another one may have another disk.
-        if os.environ.get('LOCAL_RANK', '0') == '0' \
-                and not osp.exists(target):
-            os.makedirs(cache, exist_ok=True)
-            named_hash = torch.hub.HASH_REGEX.search(osp.basename(target))
-            torch.hub.download_url_to_file(
-                filename,
-                target,
-                hash_prefix=named_hash.group(1) if named_hash else None,
-                progress=progress)
-        if world_size > 1:
-            barrier()
+        target = _download(filename, model_dir, progress)
         return load_checkpoint_file(target, map_location, trust_checkpoint)
 
     loader = mmengine_checkpoint.CheckpointLoader

@@ -73,6 +73,10 @@ def test_interval_of_losses():
     (dict(extra=torch.ones(1)), False,
      'the model lacks 1 of its 3 entries, the first is (module.)?extra'),
     (dict(extra=torch.ones(1)), True, None),
+    (dict(bias=torch.tensor([1, torch.nan])), True,
+     'bias of the .* holds NaN'),
+    (dict(bias=torch.tensor([1, torch.inf])), False,
+     'bias of the .* infinite'),
 ])
 @pytest.mark.parametrize('prefix', ['', 'module.'])
 def test_check_state_dict(change, partial, message, prefix):

@@ -1,17 +1,13 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-import io
 from typing import Optional
 
 import mmcv
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
-from PIL import Image
 
 from mmrdn.registry import TRANSFORMS
-
-# How a whole file begins and, at the latest a few bytes before its end, ends.
-_MARKS = ((b'\xff\xd8', b'\xff\xd9'), (b'\x89PNG', b'IEND'))
+from mmrdn.utils.image_files import looks_truncated
 
 
 @TRANSFORMS.register_module()
@@ -66,7 +62,7 @@ class LoadFrame(LoadImageFromFile):
             raise FileNotFoundError(f'{path}: no such image') from None
         if not content:
             raise ValueError(f'{path}: the image file is empty')
-        if _looks_truncated(content):
+        if looks_truncated(content):
             raise ValueError(f'{path}: the image file is truncated')
         try:
             image = mmcv.imfrombytes(
@@ -78,18 +74,3 @@ class LoadFrame(LoadImageFromFile):
         if image is None:
             raise ValueError(f'{path}: the image cannot be decoded')
         return image
-
-
-def _looks_truncated(content: bytes) -> bool:
-    """Whether the end of a JPEG or PNG file is missing.
-
-    Only a file that lacks its end mark is decoded (by Pillow, which insists
-    on all of the pixels): some writers leave the mark out.
-    """
-    for first, last in _MARKS:
-        if content.startswith(first) and last not in content[-64:]:
-            try:
-                Image.open(io.BytesIO(content)).load()
-            except (OSError, SyntaxError):
-                return True
-    return False

@@ -1,11 +1,13 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from .channels_last_hook import ChannelsLastHook
-from .checkpoint_guard_hook import CheckpointGuardHook, check_state_dict
+from .checkpoint_guard_hook import (CheckpointGuardHook, check_state_dict,
+                                    state_dict_of)
 from .finite_loss_hook import FiniteLossHook
 from .iter_seed_hook import IterSeedHook
 from .late_visualization_hook import LateVisualizationHook
 
 __all__ = [
     'ChannelsLastHook', 'CheckpointGuardHook', 'FiniteLossHook',
-    'IterSeedHook', 'LateVisualizationHook', 'check_state_dict'
+    'IterSeedHook', 'LateVisualizationHook', 'check_state_dict',
+    'state_dict_of'
 ]

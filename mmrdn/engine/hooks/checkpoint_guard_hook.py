@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from typing import List
+from typing import Dict, List
 
+import torch
 import torch.nn as nn
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -36,6 +37,20 @@ class CheckpointGuardHook(Hook):
         check_state_dict(model, checkpoint, partial=self.partial)
 
 
+def state_dict_of(checkpoint: dict) -> Dict[str, torch.Tensor]:
+    """Parameters by name, without what data parallel wrappers put before it.
+
+    Args:
+        checkpoint (dict): A checkpoint; its ``state_dict``, or the dict
+            itself, holds the parameters.
+    """
+    given = checkpoint.get('state_dict', checkpoint)
+    return {
+        key[len('module.'):] if key.startswith('module.') else key: value
+        for key, value in given.items()
+    }
+
+
 def check_state_dict(model: nn.Module,
                      checkpoint: dict,
                      partial: bool = False) -> None:
@@ -43,15 +58,10 @@ def check_state_dict(model: nn.Module,
 
     Args:
         model (nn.Module): The model to fill.
-        checkpoint (dict): A checkpoint; its ``state_dict``, or the dict
-            itself, holds the parameters.
+        checkpoint (dict): See :func:`state_dict_of`.
         partial (bool): Whether a part of the model is enough.
     """
-    given = checkpoint.get('state_dict', checkpoint)
-    given = {
-        key[len('module.'):] if key.startswith('module.') else key: value
-        for key, value in given.items()
-    }
+    given = state_dict_of(checkpoint)
     wanted = model.state_dict()
     fitting, other_shape = [], []
     for key, value in wanted.items():
@@ -80,6 +90,10 @@ def check_state_dict(model: nn.Module,
         raise ValueError('the checkpoint is of another model: it lacks '
                          f'{len(missing)} of {len(wanted)} entries'
                          f'{_first("the first is", missing)}')
+    for key in fitting:
+        if not torch.isfinite(given[key]).all():
+            raise ValueError(f'{key} of the checkpoint holds NaN or infinite '
+                             'numbers')
 
 
 def _first(words: str, keys: List[str]) -> str:

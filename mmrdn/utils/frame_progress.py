@@ -1,0 +1,67 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from typing import Optional
+
+from rich.console import Console
+from rich.progress import (BarColumn, MofNCompleteColumn, Progress,
+                           ProgressColumn, Task, TextColumn, TimeElapsedColumn,
+                           TimeRemainingColumn)
+from rich.text import Text
+
+
+class FrameProgress:
+    """How far a video is: a bar on a terminal, a line a tenth elsewhere.
+
+    Where the number of frames is not known a line comes every 100 frames.
+
+    Args:
+        title (str): Stands before the bar.
+        console (Console): Where it goes.
+        quiet (bool): Show nothing.
+    """
+
+    def __init__(self,
+                 title: str,
+                 console: Console,
+                 quiet: bool = False) -> None:
+        self.title = title
+        self.console = console
+        self.quiet = quiet
+        self._told = 0
+        self._bar = Progress(
+            TextColumn('{task.description}'),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _FramesPerSecond(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=quiet or not console.is_terminal)
+        self._task = self._bar.add_task(title, total=None)
+
+    def __enter__(self) -> 'FrameProgress':
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._bar.stop()
+
+    def update(self, done: int, total: Optional[int]) -> None:
+        """Show how many frames are done, of how many if known."""
+        self._bar.update(self._task, completed=done, total=total)
+        if self.quiet or self.console.is_terminal:
+            return
+        step = 10 * done // total if total else done // 100
+        if step > self._told:
+            self._told = step
+            of_all = f'/{total}' if total else ''
+            self.console.print(
+                f'{self.title} {done}{of_all}',
+                highlight=False,
+                soft_wrap=True)
+
+
+class _FramesPerSecond(ProgressColumn):
+    """Frames a second of late."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f'{task.speed:.1f} fps' if task.speed else '- fps')

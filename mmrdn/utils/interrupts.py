@@ -1,0 +1,27 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import contextlib
+import signal
+import threading
+from typing import Iterator
+
+
+@contextlib.contextmanager
+def hold_interrupts() -> Iterator[None]:
+    """Let Ctrl-C take effect after the block, not within it.
+
+    So what belongs together is written as a whole. Outside of the main thread,
+    where Python handles no signals, nothing changes.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if (threading.current_thread() is not threading.main_thread()
+            or not callable(before)):
+        yield
+        return
+    came = []
+    signal.signal(signal.SIGINT, lambda *args: came.append(args))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        before(*came[0])

@@ -1,0 +1,80 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import itertools
+import warnings
+from abc import ABC, abstractmethod
+from typing import Iterator, List, Optional
+
+from ..frame import Frame
+
+DEFAULT_FPS = 25.0  # of frames that come without times
+
+
+class BaseSource(ABC):
+    """The frames of a video, in order.
+
+    What a source cannot read it leaves out, with one warning, and notes it in
+    ``skipped`` or ``truncated``.
+
+    Args:
+        name (str): What messages call it.
+        max_frames (int, optional): Stop after so many.
+
+    Attributes:
+        fps (float or None): Frames a second, if known.
+        num_frames (int or None): Frames to expect, if known.
+        rereadable (bool): Whether it can be read from its beginning again.
+        skipped (list[str]): What was left out in the last reading.
+        truncated (bool): Whether the last reading met damage that cost frames.
+    """
+
+    fps: Optional[float] = None
+    num_frames: Optional[int] = None
+    rereadable = True
+
+    def __init__(self, name: str, max_frames: Optional[int] = None) -> None:
+        if max_frames is not None and max_frames < 1:
+            raise ValueError(f'max_frames must be 1 or more, got {max_frames}')
+        self.name = name
+        self.max_frames = max_frames
+        self.skipped: List[str] = []
+        self.truncated = False
+        self._was_read = False
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Read it, from its beginning.
+
+        Yields:
+            Frame: The next one.
+
+        Raises:
+            ValueError: It has no frame, or is broken; names it.
+        """
+        if self._was_read and not self.rereadable:
+            raise ValueError(f'{self.name} can be read once only')
+        self.skipped, self.truncated = [], False
+        count = 0
+        frames = self._frames()
+        try:
+            for frame in itertools.islice(frames, self.max_frames):
+                count += 1
+                yield frame
+        finally:
+            self._was_read = True
+            frames.close()
+        if not count:
+            raise ValueError(f'{self.name} has no frames that can be read')
+
+    @abstractmethod
+    def _frames(self) -> Iterator[Frame]:
+        """A generator of all frames."""
+
+    def _expect(self, num_frames: Optional[int]) -> None:
+        """Note how many frames there are, if known."""
+        if num_frames and self.max_frames:
+            num_frames = min(num_frames, self.max_frames)
+        self.num_frames = num_frames or None
+
+    def _warn(self, message: str) -> None:
+        """Warn, in the first reading only."""
+        if not self._was_read:
+            warnings.warn(message, stacklevel=2)

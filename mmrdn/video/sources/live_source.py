@@ -1,0 +1,58 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import os
+from typing import Iterator, Optional
+
+from ..frame import Frame
+from .av_frames import decode, open_container
+from .base_source import BaseSource
+
+
+class LiveSource(BaseSource):
+    """A camera, or a stream from the network, read once as it comes.
+
+    No frame is dropped here: a detector slower than the source falls behind,
+    and what the camera or the server does then is theirs.
+
+    Args:
+        spec (str): Number of a camera (``'0'`` is ``/dev/video0``), or an
+            address that FFmpeg reads, such as ``rtsp://...``.
+        max_frames (int, optional): Stop after so many.
+        timeout (float): Seconds without an answer after which a stream counts
+            as broken off.
+
+    Raises:
+        FileNotFoundError: There is no such camera.
+        OSError: The stream cannot be opened.
+    """
+
+    rereadable = False
+
+    def __init__(self,
+                 spec: str,
+                 max_frames: Optional[int] = None,
+                 timeout: float = 20.0) -> None:
+        is_camera = spec.isdigit()
+        super().__init__(f'camera {spec}' if is_camera else spec, max_frames)
+        kwargs = dict(timeout=timeout)
+        url = spec
+        if is_camera:
+            url = f'/dev/video{spec}'
+            if not os.path.exists(url):
+                raise FileNotFoundError(f'{self.name}: {url} does not exist')
+            kwargs.update(format='v4l2')
+        elif spec.startswith('rtsp'):
+            kwargs.update(options=dict(rtsp_transport='tcp'))
+        self._container, self._stream = open_container(url, self.name,
+                                                       **kwargs)
+        rate = self._stream.guessed_rate
+        self.fps = float(rate) if rate else None
+        self._expect(self._stream.frames or self.max_frames)
+
+    def _frames(self) -> Iterator[Frame]:
+        with self._container:
+            yield from decode(self._container, self._stream, self._damaged)
+
+    def _damaged(self, num_before: int, reason: str) -> None:
+        self.truncated = True
+        self._warn(f'{self.name} broke off or was damaged at frame '
+                   f'{num_before} ({reason})')

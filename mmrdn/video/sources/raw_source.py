@@ -1,0 +1,67 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from typing import IO, Iterator, Optional, Tuple
+
+import numpy as np
+
+from ..frame import Frame
+from .base_source import DEFAULT_FPS, BaseSource
+
+
+class RawSource(BaseSource):
+    """Raw BGR24 frames from a pipe.
+
+    Args:
+        size (tuple[int, int]): Width and height, pixels.
+        file (IO, optional): What to read, in bytes; standard input if not
+            given.
+        max_frames (int, optional): Stop after so many.
+        fps (float): Frames a second.
+    """
+
+    rereadable = False
+
+    def __init__(self,
+                 size: Tuple[int, int],
+                 file: Optional[IO[bytes]] = None,
+                 max_frames: Optional[int] = None,
+                 fps: float = DEFAULT_FPS) -> None:
+        super().__init__(
+            'stdin' if file is None else str(
+                getattr(file, 'name', 'raw frames')), max_frames)
+        if min(size) < 1:
+            raise ValueError('size must be a width and a height of 1 pixel or '
+                             f'more, got {size[0]}x{size[1]}')
+        self.size = size
+        self.fps = fps
+        self._file = file
+        self._expect(max_frames)
+
+    def _frames(self) -> Iterator[Frame]:
+        # Unbuffered: a thread that waits in a buffered read of stdin would
+        # keep Python from exiting.
+        file = self._file or open(0, 'rb', buffering=0, closefd=False)
+        width, height = self.size
+        index = 0
+        while True:
+            image = np.empty((height, width, 3), np.uint8)
+            num_bytes = _fill(file, memoryview(image).cast('B'))
+            if not num_bytes:
+                return
+            if num_bytes < image.nbytes:
+                raise ValueError(
+                    f'{self.name} ends inside frame {index}: got {num_bytes} '
+                    f'bytes, expected {image.nbytes} for {width}x{height} '
+                    'BGR24')
+            yield Frame(image, index, index / self.fps)
+            index += 1
+
+
+def _fill(file: IO[bytes], target: memoryview) -> int:
+    """Read until the target is full or the file ends; bytes that came."""
+    done = 0
+    while done < len(target):
+        num = file.readinto(target[done:])
+        if not num:
+            break
+        done += num
+    return done

@@ -1,0 +1,88 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import os
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Union
+
+
+class BaseWriter(ABC):
+    """A file that is there as a whole or not at all.
+
+    It grows under a temporary name in the folder of the final one and is moved
+    by :meth:`close`. As a context manager it closes at the end and after
+    Ctrl-C, which ends a run early but not wrongly; any other exception leaves
+    nothing.
+
+    Args:
+        path (str or Path): Final name. Its folder is made if there is none.
+        overwrite (bool): Whether it may be there already.
+
+    Raises:
+        FileExistsError: It is; names it.
+    """
+
+    def __init__(self,
+                 path: Union[str, Path],
+                 overwrite: bool = False) -> None:
+        self.path = Path(path)
+        self.overwrite = overwrite
+        self.refuse_existing(path, overwrite)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.partial = self.path.with_name(
+            f'.{self.path.name}.{os.getpid()}.partial')
+        self.num_frames = 0
+        self._ended = False
+
+    @staticmethod
+    def refuse_existing(path: Union[str, Path],
+                        overwrite: bool = False) -> None:
+        """Raise FileExistsError if something must not be written."""
+        if os.path.isdir(path):
+            raise FileExistsError(f'{path} is a folder, expected a file')
+        if os.path.exists(path) and not overwrite:
+            raise FileExistsError(f'{path} exists; move it, choose another '
+                                  'name or say --overwrite')
+
+    @abstractmethod
+    def _finish(self) -> None:
+        """Complete the temporary file."""
+
+    def _discard(self) -> None:
+        """Close and remove the temporary file, whatever state it is in."""
+        self.partial.unlink(missing_ok=True)
+
+    def _publish(self) -> None:
+        """Give the complete file its name."""
+        if self.path.exists() and not self.overwrite:
+            raise FileExistsError(f'{self.path} was written by something else '
+                                  'meanwhile; choose another name')
+        self.partial.replace(self.path)
+
+    def close(self) -> None:
+        """Complete the file. Where no frame came there will be none."""
+        if self._ended:
+            return
+        if not self.num_frames:
+            return self.abort()
+        try:
+            self._finish()
+            self._publish()
+        except BaseException:
+            self.abort()
+            raise
+        self._ended = True
+
+    def abort(self) -> None:
+        """Leave nothing."""
+        if not self._ended:
+            self._ended = True
+            self._discard()
+
+    def __enter__(self) -> 'BaseWriter':
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        if kind is None or issubclass(kind, KeyboardInterrupt):
+            self.close()
+        else:
+            self.abort()

@@ -1,0 +1,63 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from pathlib import Path
+from typing import Dict, List, Sequence, Union
+
+import numpy as np
+
+from mmrdn.evaluation.metrics.predictions import write_predictions
+from ..frame_detections import FrameDetections
+from .base_writer import BaseWriter
+
+
+class CocoVidWriter(BaseWriter):
+    """COCO-VID JSON: one video, its frames, and annotations with scores.
+
+    It is written at the end, so it keeps the detections of all frames; for
+    streams without an end there is :class:`JsonLinesWriter`.
+
+    Args:
+        path (str or Path): The file.
+        classes (Sequence[str]): Class names; category i + 1 is class i.
+        overwrite (bool): Whether it may be there already.
+        video (str): Name of the video.
+    """
+
+    def __init__(self,
+                 path: Union[str, Path],
+                 classes: Sequence[str],
+                 overwrite: bool = False,
+                 video: str = '') -> None:
+        super().__init__(path, overwrite)
+        self.partial.touch()  # whether it can be written shows now
+        self._head: Dict[str, list] = dict(
+            categories=[
+                dict(id=i + 1, name=name) for i, name in enumerate(classes)
+            ],
+            videos=[dict(id=1, name=video or self.path.stem)],
+            images=[])
+        self._results: List[dict] = []
+
+    def write(self, detections: FrameDetections) -> None:
+        """Add a frame."""
+        frame = detections.frame
+        self.num_frames += 1
+        self._head['images'].append(
+            dict(
+                id=self.num_frames,
+                file_name=frame.name or f'{frame.index:06d}',
+                width=detections.width,
+                height=detections.height,
+                video_id=1,
+                frame_id=frame.index,
+                time=round(frame.time, 6)))
+        result = dict(
+            img_id=self.num_frames,
+            bboxes=np.asarray(detections.bboxes),
+            scores=np.asarray(detections.scores),
+            labels=np.asarray(detections.labels))
+        if detections.track_ids is not None:
+            result['instance_ids'] = np.asarray(detections.track_ids)
+        self._results.append(result)
+
+    def _finish(self) -> None:
+        write_predictions(str(self.partial), self._head, self._results)

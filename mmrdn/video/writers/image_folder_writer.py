@@ -1,0 +1,66 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import os
+import shutil
+from pathlib import Path
+from typing import Union
+
+import cv2
+import numpy as np
+
+from ..frame import Frame
+from .base_writer import BaseWriter
+
+
+class ImageFolderWriter(BaseWriter):
+    """A folder of pictures, one a frame: ``000012.jpg``.
+
+    Frames that are files are named after these too: ``000012_name.jpg``.
+
+    Args:
+        path (str or Path): The folder. Unless ``overwrite`` it must be empty
+            or not there.
+        overwrite (bool): Whether pictures in it may be replaced; other files
+            stay.
+    """
+
+    def __init__(self,
+                 path: Union[str, Path],
+                 overwrite: bool = False) -> None:
+        super().__init__(path, overwrite)
+        self.partial.mkdir()
+
+    @staticmethod
+    def refuse_existing(path: Union[str, Path],
+                        overwrite: bool = False) -> None:
+        """Raise FileExistsError if something must not be written."""
+        if os.path.exists(path) and not os.path.isdir(path):
+            raise FileExistsError(f'{path} is a file, expected a folder')
+        if os.path.isdir(path) and os.listdir(path) and not overwrite:
+            raise FileExistsError(f'folder {path} is not empty; choose '
+                                  'another folder or say --overwrite')
+
+    def write(self, image: np.ndarray, frame: Frame) -> None:
+        """Add a picture.
+
+        Args:
+            image (np.ndarray): (H, W, 3) uint8 BGR.
+            frame (Frame): Names it; its own image is not read.
+        """
+        stem = f'_{Path(frame.name).stem}' if frame.name else ''
+        path = self.partial / f'{frame.index:06d}{stem}.jpg'
+        path.write_bytes(
+            cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
+        self.num_frames += 1
+
+    def _finish(self) -> None:
+        """Nothing to do: every picture is complete."""
+
+    def _publish(self) -> None:
+        self.refuse_existing(self.path, self.overwrite)
+        self.path.mkdir(exist_ok=True)
+        for picture in self.partial.iterdir():
+            picture.replace(self.path / picture.name)
+        self.partial.rmdir()
+
+    def _discard(self) -> None:
+        shutil.rmtree(self.partial, ignore_errors=True)

@@ -1,0 +1,80 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import json
+from pathlib import Path
+from typing import Sequence, Union
+
+from ..frame_detections import FrameDetections
+from .base_writer import BaseWriter
+
+
+class JsonLinesWriter(BaseWriter):
+    """One line of JSON a frame, written as soon as the frame is done.
+
+    Unlike the other writers it grows under its final name: each line stands
+    for itself, so those of a run that was killed are of use, and the file can
+    be followed while it grows. A line is written as a whole or, where the disk
+    is full, taken back. Where no frame came the file is left as it was.
+
+    Args:
+        path (str or Path): The file.
+        classes (Sequence[str]): Class names.
+        overwrite (bool): Whether it may be there already.
+    """
+
+    def __init__(self,
+                 path: Union[str, Path],
+                 classes: Sequence[str],
+                 overwrite: bool = False) -> None:
+        super().__init__(path, overwrite)
+        self.classes = classes
+        self._is_new = not self.path.exists()
+        self._file = open(self.path, 'ab', buffering=0)
+        self._num_bytes = 0
+
+    def write(self, detections: FrameDetections) -> None:
+        """Add a frame."""
+        frame = detections.frame
+        found = []
+        for box, score, label, track in detections:
+            found.append(
+                dict(
+                    bbox=box,
+                    score=score,
+                    label=label,
+                    **{'class': self.classes[label]}))
+            if track is not None:
+                found[-1]['track_id'] = track
+        line = json.dumps(
+            dict(
+                frame=frame.index,
+                time=round(frame.time, 6),
+                width=detections.width,
+                height=detections.height,
+                detections=found),
+            allow_nan=False)
+        if not self.num_frames:
+            self._file.truncate(0)
+        self._write_whole(line.encode() + b'\n')
+        self.num_frames += 1
+
+    def _write_whole(self, line: bytes) -> None:
+        """Write the line, or leave the file as it was."""
+        try:
+            done = 0
+            while done < len(line):
+                done += self._file.write(line[done:])
+        except BaseException:
+            self._file.truncate(self._num_bytes)
+            raise
+        self._num_bytes += len(line)
+
+    def _finish(self) -> None:
+        self._file.close()
+
+    def _publish(self) -> None:
+        """Nothing to do: the file has its name."""
+
+    def _discard(self) -> None:
+        self._file.close()
+        if self._is_new and not self.num_frames:
+            self.path.unlink(missing_ok=True)

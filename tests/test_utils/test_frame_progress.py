@@ -1,0 +1,33 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import io
+
+from rich.console import Console
+
+from mmrdn.utils.frame_progress import FrameProgress
+
+
+def shown(total, frames, terminal=False, quiet=False):
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=terminal, width=100)
+    with FrameProgress('frames', console, quiet) as progress:
+        for done in range(1, frames + 1):
+            progress.update(done, total)
+    return out.getvalue()
+
+
+def test_a_line_a_tenth():
+    lines = shown(40, 40).splitlines()
+    assert lines == [f'frames {4 * i}/40' for i in range(1, 11)]
+
+
+def test_a_line_a_hundred_where_nobody_knows_the_number():
+    assert shown(None, 250).splitlines() == ['frames 100', 'frames 200']
+
+
+def test_a_bar_on_a_terminal():
+    text = shown(5, 5, terminal=True)
+    assert '5/5' in text and 'fps' in text and '\x1b[' in text
+
+
+def test_quiet():
+    assert shown(5, 5, quiet=True) == shown(5, 5, True, quiet=True) == ''

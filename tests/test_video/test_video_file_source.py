@@ -1,0 +1,175 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import struct
+import warnings
+
+import av
+import numpy as np
+import pytest
+from video_testing import flat, levels, noise, write_mp4
+
+from mmrdn.video import VideoFileSource, open_source
+
+
+def test_frames_and_times_of_a_variable_rate(tmp_path):
+    times = [0, .1, .5, .6, 2.]
+    path = write_mp4(tmp_path / 'a.mp4', [flat(40 * i) for i in range(5)],
+                     times)
+    source = open_source(path)
+    assert isinstance(source, VideoFileSource)
+    assert source.num_frames == 5 and source.rereadable
+    for _ in range(2):  # it can be read again
+        frames = list(source)
+        assert [frame.index for frame in frames] == [0, 1, 2, 3, 4]
+        assert [frame.time for frame in frames] == pytest.approx(times)
+        for i, frame in enumerate(frames):
+            assert frame.image.shape == (48, 64, 3)
+            assert frame.image.dtype == np.uint8
+            assert abs(frame.image.mean() - 40 * i) < 3
+    assert not source.truncated and not source.skipped
+
+
+def test_times_start_at_zero(tmp_path):
+    path = write_mp4(tmp_path / 'a.mkv', [flat(9)] * 3, [5, 5.1, 5.2])
+    assert [frame.time
+            for frame in open_source(path)] == pytest.approx([0, .1, .2],
+                                                             abs=1e-3)
+
+
+@pytest.mark.parametrize('kind, codec', [('avi', 'mpeg4'), ('mkv', 'libx264'),
+                                         ('webm', 'libvpx')])
+def test_other_containers(kind, codec, tmp_path):
+    frames = [flat(30), flat(120), flat(210)]
+    path = write_mp4(tmp_path / f'a.{kind}', frames, codec=codec)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        found = levels(open_source(path))
+    assert found == pytest.approx([30, 120, 210], abs=4)
+
+
+def test_rotation(tmp_path):
+    """The matrix of a phone held upright: (x, y) goes to (H - 1 - y, x)."""
+    image = flat(20, (32, 64))
+    image[:16, :32] = 220  # the upper left quarter
+    path = write_mp4(tmp_path / 'a.mp4', [image] * 2)
+    data = path.read_bytes()
+    at = data.index(b'tkhd') + 4 + 40  # version 0: the matrix
+    matrix = struct.pack('>9i', 0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
+    path.write_bytes(data[:at] + matrix + data[at + 36:])
+    for frame in open_source(path):
+        assert frame.image.shape == (64, 32, 3)
+        assert frame.image[8, 24].mean() > 180  # the upper right quarter
+        for y, x in ((8, 8), (56, 8), (56, 24)):
+            assert frame.image[y, x].mean() < 60
+
+
+@pytest.mark.parametrize('share', [.3, .6, .99])
+def test_truncated(share, tmp_path):
+    whole = noise(20)
+    path = write_mp4(tmp_path / 'a.mp4', whole)
+    data = path.read_bytes()
+    start = data.index(b'mdat')
+    path.write_bytes(data[:start + int(share * (len(data) - start))])
+    source = open_source(path)
+    with pytest.warns(UserWarning) as told:
+        frames = list(source)
+    assert len(told) == 1 and source.truncated
+    assert str(told[0].message).startswith(
+        f'video {path} is truncated or damaged at frame {len(frames)} (')
+    assert 0 < len(frames) < 20
+    for frame, image in zip(frames, whole):
+        assert np.abs(frame.image.astype(int) - image).mean() < 20
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert len(list(source)) == len(frames)  # told once
+
+
+def test_cut_between_two_packets(tmp_path):
+    """Nothing that is there is broken, but the end is missing."""
+    path = write_mp4(tmp_path / 'a.mp4', noise(9))
+    with av.open(str(path)) as file:
+        places = [packet.pos for packet in file.demux(video=0) if packet.size]
+    path.write_bytes(path.read_bytes()[:places[5]])
+    source = open_source(path)
+    with pytest.warns(UserWarning, match='truncated or damaged at frame'):
+        frames = list(source)
+    assert source.truncated and 1 <= len(frames) <= 5
+
+
+def test_damage_in_the_middle_costs_few_frames(tmp_path):
+    path = write_mp4(tmp_path / 'a.mp4', noise(20))
+    with av.open(str(path)) as file:
+        packets = [(p.pos, p.size) for p in file.demux(video=0) if p.size]
+    data = bytearray(path.read_bytes())
+    place, size = packets[10]
+    data[place:place + size] = b'\xff' * size
+    path.write_bytes(data)
+    source = open_source(path)
+    with pytest.warns(UserWarning, match='damaged at frame 10 ') as told:
+        frames = list(source)
+    assert len(told) == 1 and source.truncated
+    assert len(frames) >= 12
+    assert [frame.index for frame in frames] == list(range(len(frames)))
+
+
+@pytest.mark.parametrize('content, error, message', [
+    (None, FileNotFoundError, 'video {path} does not exist'),
+    (b'', ValueError, 'video {path} is empty'),
+    (b'words, no video\n' * 9, ValueError, 'video {path} is no video'),
+])
+def test_no_video(content, error, message, tmp_path):
+    path = tmp_path / 'a.mp4'
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(error, match=message.format(path=path)):
+        open_source(path)
+
+
+def test_index_at_the_end_is_cut_off(tmp_path):
+    path = write_mp4(tmp_path / 'a.mp4', noise(3))
+    data = path.read_bytes()
+    path.write_bytes(data[:data.index(b'moov')])
+    with pytest.raises(ValueError, match=f'{path} is no video, or so trunc'):
+        open_source(path)
+
+
+def test_sound_alone(tmp_path):
+    with av.open(str(tmp_path / 'a.mp4'), 'w') as file:
+        stream = file.add_stream('aac', rate=44100)
+        frame = av.AudioFrame.from_ndarray(
+            np.zeros((1, 1024), np.float32), 'fltp', 'mono')
+        frame.sample_rate = 44100
+        file.mux(stream.encode(frame))
+        file.mux(stream.encode())
+    with pytest.raises(ValueError, match='a.mp4 has no video in it'):
+        open_source(tmp_path / 'a.mp4')
+
+
+def test_zero_frames(tmp_path):
+    """A whole header, and none of the pixels."""
+    path = write_mp4(tmp_path / 'a.mp4', noise(3))
+    data = path.read_bytes()
+    path.write_bytes(data[:data.index(b'mdat') + 4])
+    source = open_source(path)
+    with pytest.raises(
+            ValueError,
+            match=f'{path} has no frames that can'), pytest.warns(UserWarning):
+        list(source)
+
+
+def test_names_that_look_like_protocols(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_mp4(tmp_path / 'plain.mp4', [flat(9)] * 2)
+    (tmp_path / 'plain.mp4').rename(tmp_path / 'a:b %d.mp4')
+    assert len(list(open_source('a:b %d.mp4'))) == 2
+
+
+def test_max_frames(tmp_path):
+    path = write_mp4(tmp_path / 'a.mp4', [flat(9)] * 5)
+    source = open_source(path, max_frames=2)
+    assert source.num_frames == 2
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')  # stopping early is no damage
+        assert len(list(source)) == 2
+    assert not source.truncated
+    with pytest.raises(ValueError, match='max_frames must be 1 or more'):
+        open_source(path, max_frames=0)

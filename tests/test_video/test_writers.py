@@ -1,0 +1,306 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import errno
+import json
+import os
+
+import numpy as np
+import pytest
+from video_testing import CLASSES, flat, noise, read_mp4
+
+from mmrdn.evaluation.metrics.coco_vid import parse_frames, read_coco_vid
+from mmrdn.video import (CocoVidWriter, Frame, FrameDetections,
+                         ImageFolderWriter, JsonLinesWriter, MotWriter,
+                         VideoWriter, open_source)
+
+BOXES = np.array([[1, 2, 11.5, 22], [0, 0, 3, 4]], np.float32)
+
+
+def found(index, track_ids=None, name=''):
+    """Two detections in a frame of 64 x 48."""
+    return FrameDetections(
+        Frame(None, index, index / 4, name), 64, 48, BOXES,
+        np.array([.5, .25], np.float32), np.array([2, 0]), track_ids)
+
+
+def nothing(index):
+    return FrameDetections(
+        Frame(None, index, index / 4), 64, 48, np.zeros((0, 4)), np.zeros(0),
+        np.zeros(0, int))
+
+
+def make(kind, path, overwrite=False):
+    """A writer, and what writes one frame to it."""
+    if kind is VideoWriter:
+        writer = kind(path, overwrite)
+        return writer, lambda i=0: writer.write(flat(50), i / 4)
+    if kind is ImageFolderWriter:
+        writer = kind(path, overwrite)
+        return writer, lambda i=0: writer.write(flat(50), Frame(None, i, 0))
+    more = () if kind is MotWriter else (CLASSES, )
+    writer = kind(path, *more, overwrite)
+    return writer, lambda i=0: writer.write(found(i))
+
+
+FILES = [(VideoWriter, 'a.mp4'), (JsonLinesWriter, 'a.jsonl'),
+         (CocoVidWriter, 'a.json'), (MotWriter, 'a.txt')]
+ALL = [*FILES, (ImageFolderWriter, 'folder')]
+every_file = pytest.mark.parametrize('kind, name', FILES)
+every_writer = pytest.mark.parametrize('kind, name', ALL)
+
+# ------------------------------------------------------- what all writers do
+
+
+@every_file
+def test_existing_files_are_refused_at_once(kind, name, tmp_path):
+    (tmp_path / name).write_text('precious')
+    with pytest.raises(
+            FileExistsError,
+            match=f'{tmp_path / name} exists; .* or say --overwrite'):
+        make(kind, tmp_path / name)
+    assert (tmp_path / name).read_text() == 'precious'
+    writer, write = make(kind, tmp_path / name, overwrite=True)
+    assert (tmp_path / name).read_text() == 'precious'  # nothing came so far
+    with writer:
+        write()
+    assert b'precious' not in (tmp_path / name).read_bytes()
+    assert os.listdir(tmp_path) == [name]
+
+
+@every_file
+def test_a_folder_of_that_name(kind, name, tmp_path):
+    (tmp_path / name).mkdir()
+    with pytest.raises(FileExistsError, match='is a folder, expected a file'):
+        make(kind, tmp_path / name, overwrite=True)
+
+
+@every_writer
+def test_missing_folders_are_made(kind, name, tmp_path):
+    writer, write = make(kind, tmp_path / 'x' / 'y' / name)
+    with writer:
+        write()
+    assert os.listdir(tmp_path / 'x' / 'y') == [name]
+
+
+@every_writer
+def test_an_exception_leaves_nothing_half_written(kind, name, tmp_path):
+    writer, write = make(kind, tmp_path / name)
+    with pytest.raises(RuntimeError), writer:
+        write(0)
+        write(1)
+        raise RuntimeError
+    if kind is JsonLinesWriter:  # its lines are whole
+        assert len((tmp_path / name).read_text().splitlines()) == 2
+    else:
+        assert os.listdir(tmp_path) == []
+
+
+@every_writer
+@pytest.mark.parametrize('error', [None, RuntimeError])
+def test_no_frame_no_file(kind, name, error, tmp_path):
+    writer, _ = make(kind, tmp_path / name)
+    try:
+        with writer:
+            if error:
+                raise error
+    except RuntimeError:
+        pass
+    assert os.listdir(tmp_path) == []
+
+
+@every_writer
+def test_ctrl_c_completes(kind, name, tmp_path):
+    writer, write = make(kind, tmp_path / name)
+    with pytest.raises(KeyboardInterrupt), writer:
+        write()
+        raise KeyboardInterrupt
+    assert os.listdir(tmp_path) == [name] and writer.num_frames == 1
+    if kind is VideoWriter:
+        assert len(read_mp4(tmp_path / name)[0]) == 1
+    if kind is CocoVidWriter:
+        assert len(read_coco_vid(str(tmp_path / name))['images']) == 1
+
+
+@pytest.mark.parametrize('kind, name', [FILES[0], FILES[2], FILES[3]])
+def test_what_came_meanwhile_is_kept(kind, name, tmp_path):
+    writer, write = make(kind, tmp_path / name)
+    write()
+    (tmp_path / name).write_text('precious')
+    with pytest.raises(FileExistsError, match='by something else meanwhile'):
+        writer.close()
+    assert (tmp_path / name).read_text() == 'precious'
+    assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.skipif(
+    not os.path.exists('/dev/full'), reason='needs /dev/full of Linux')
+@pytest.mark.parametrize('kind, name', [FILES[0], FILES[3]])
+def test_disk_full(kind, name, tmp_path):
+    """The temporary file is one that never has room."""
+    partial = tmp_path / f'.{name}.{os.getpid()}.partial'
+    partial.symlink_to('/dev/full')
+    writer, write = make(kind, tmp_path / name)
+    with pytest.raises(OSError, match='No space left on device') as error:
+        with writer:
+            for i in range(300):
+                write(i)
+    assert error.value.errno == errno.ENOSPC
+    assert '\n' not in str(error.value)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize('kind, name', [FILES[2], ALL[4]])
+def test_disk_full_where_files_are_opened_late(kind, name, tmp_path,
+                                               monkeypatch):
+    from mmrdn.evaluation.metrics import predictions
+
+    def no_room(*args, **kwargs):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), 'a file')
+
+    writer, write = make(kind, tmp_path / name)
+    monkeypatch.setattr(predictions.os, 'replace', no_room)
+    monkeypatch.setattr('pathlib.Path.write_bytes', no_room)
+    with pytest.raises(OSError, match='No space left'), writer:
+        write()
+    monkeypatch.undo()
+    assert os.listdir(tmp_path) == []
+
+
+# ------------------------------------------------------------------ detections
+
+
+def test_json_lines(tmp_path):
+    path = tmp_path / 'a.jsonl'
+    with JsonLinesWriter(path, CLASSES) as writer:
+        writer.write(found(0))
+        # Every line is there as soon as it is written.
+        first = json.loads(path.read_text())
+        writer.write(found(1, track_ids=np.array([7, -1])))
+        writer.write(nothing(2))
+    assert first == dict(
+        frame=0,
+        time=0.0,
+        width=64,
+        height=48,
+        detections=[{
+            'bbox': [1, 2, 11.5, 22],
+            'score': .5,
+            'label': 2,
+            'class': 'owl'
+        }, {
+            'bbox': [0, 0, 3, 4],
+            'score': .25,
+            'label': 0,
+            'class': 'cat'
+        }])
+    second, third = map(json.loads, path.read_text().splitlines()[1:])
+    assert second['time'] == .25 and third['detections'] == []
+    assert [d.get('track_id') for d in second['detections']] == [7, None]
+
+
+def test_json_lines_take_back_what_has_no_room(tmp_path, monkeypatch):
+    """Half of the line was written when the disk was full."""
+
+    class Full:
+
+        def __init__(self, file):
+            self.file, self.room = file, 700
+
+        def write(self, data):
+            if not self.room:
+                raise OSError(errno.ENOSPC, 'No space left on device')
+            num = self.file.write(data[:self.room])
+            self.room -= num
+            return num
+
+        def __getattr__(self, name):
+            return getattr(self.file, name)
+
+    path = tmp_path / 'a.jsonl'
+    writer = JsonLinesWriter(path, CLASSES)
+    writer._file = Full(writer._file)
+    with pytest.raises(OSError, match='No space left'), writer:
+        for i in range(9):
+            writer.write(found(i))
+    lines = path.read_text().splitlines()
+    assert [json.loads(line)['frame'] for line in lines] == [0, 1, 2]
+    assert 700 - path.stat().st_size < len(lines[0])
+
+
+def test_coco_vid(tmp_path):
+    path = str(tmp_path / 'a.json')
+    with CocoVidWriter(path, CLASSES, video='clip.mp4') as writer:
+        writer.write(found(0))
+        writer.write(nothing(1))
+        writer.write(found(2, np.array([7, -1]), 'c.png'))
+    coco = read_coco_vid(path)  # checks the outline
+    assert coco['videos'] == [dict(id=1, name='clip.mp4')]
+    assert [(i['frame_id'], i['file_name'], i['time'])
+            for i in coco['images']] == [(0, '000000', 0), (1, '000001', .25),
+                                         (2, 'c.png', .5)]
+    assert [a.get('instance_id')
+            for a in coco['annotations']] == [None, None, 7, None]
+    assert coco['annotations'][0]['bbox'] == [1, 2, 10.5, 20]
+    frames = parse_frames(coco, path, CLASSES, with_scores=True)
+    assert frames[2]['bboxes'].shape == (0, 4)
+    for i in (1, 3):
+        assert (frames[i]['bboxes'] == BOXES).all()
+        assert frames[i]['scores'].tolist() == [.5, .25]
+        assert frames[i]['labels'].tolist() == [2, 0]
+
+
+def test_mot(tmp_path):
+    with MotWriter(tmp_path / 'a.txt') as writer:
+        writer.write(found(0))
+        writer.write(nothing(1))
+        writer.write(found(2, np.array([7, -1])))
+    assert (tmp_path / 'a.txt').read_text() == (
+        '1,-1,1.000,2.000,10.500,20.000,0.500000,-1,-1,-1\n'
+        '1,-1,0.000,0.000,3.000,4.000,0.250000,-1,-1,-1\n'
+        '3,7,1.000,2.000,10.500,20.000,0.500000,-1,-1,-1\n'
+        '3,-1,0.000,0.000,3.000,4.000,0.250000,-1,-1,-1\n')
+
+
+@pytest.mark.parametrize('field', ['bboxes', 'scores'])
+@pytest.mark.parametrize('value', [np.nan, np.inf])
+def test_no_nan_gets_into_a_file(field, value):
+    values = dict(bboxes=BOXES.copy(), scores=np.ones(2), labels=np.ones(2))
+    values[field][-1] = value
+    with pytest.raises(ValueError, match=f'frame 5: {field} must be finite'):
+        FrameDetections(Frame(None, 5, 0.), 64, 48, **values)
+
+
+# -------------------------------------------------------------------- pictures
+
+
+def test_pictures(tmp_path):
+    images = noise(1) + [flat(30, (7, 9))]
+    with ImageFolderWriter(tmp_path / 'out') as writer:
+        writer.write(images[0], Frame(None, 0, 0.))
+        assert not (tmp_path / 'out').exists()
+        writer.write(images[1], Frame(None, 1, 0., 'sub/b.c.png'))
+    assert sorted(os.listdir(tmp_path /
+                             'out')) == ['000000.jpg', '000001_b.c.jpg']
+    assert os.listdir(tmp_path) == ['out']
+    for frame, image in zip(open_source(tmp_path / 'out'), images):
+        assert frame.image.shape == image.shape
+        assert np.abs(frame.image.astype(int) - image).mean() < 8
+
+
+def test_folder_that_is_not_empty(tmp_path):
+    (tmp_path / 'other.txt').write_text('precious')
+    (tmp_path / '000000.jpg').write_text('old')
+    with pytest.raises(
+            FileExistsError, match=f'folder {tmp_path} is not empty'):
+        ImageFolderWriter(tmp_path)
+    with ImageFolderWriter(tmp_path, overwrite=True) as writer:
+        writer.write(flat(9), Frame(None, 0, 0.))
+        assert (tmp_path / '000000.jpg').read_text() == 'old'
+    assert sorted(os.listdir(tmp_path)) == ['000000.jpg', 'other.txt']
+    assert (tmp_path / 'other.txt').read_text() == 'precious'
+    assert (tmp_path / '000000.jpg').read_bytes()[:2] == b'\xff\xd8'
+
+
+def test_a_file_instead_of_a_folder(tmp_path):
+    (tmp_path / 'x').write_text('precious')
+    with pytest.raises(FileExistsError, match='is a file, expected a folder'):
+        ImageFolderWriter(tmp_path / 'x', overwrite=True)
