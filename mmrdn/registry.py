@@ -48,6 +48,7 @@ PARAM_SCHEDULERS = _child('parameter scheduler',
 METRICS = _child('metric', mmtrack_registry.METRICS, 'evaluation')
 TASK_UTILS = _child('task util', mmtrack_registry.TASK_UTILS, 'models',
                     'post_processing')
-VISUALIZERS = _child('visualizer', mmtrack_registry.VISUALIZERS)
+VISUALIZERS = _child('visualizer', mmtrack_registry.VISUALIZERS,
+                     'visualization')
 VISBACKENDS = _child('vis_backend', mmtrack_registry.VISBACKENDS)
 LOG_PROCESSORS = _child('log processor', mmtrack_registry.LOG_PROCESSORS)

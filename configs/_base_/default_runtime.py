@@ -23,7 +23,7 @@ env_cfg = dict(
 
 log_processor = dict(by_epoch=False)
 visualizer = dict(
-    type='TrackLocalVisualizer',
+    type='VIDVisualizer',
     vis_backends=[dict(type='LocalVisBackend')],
     name='visualizer')
 log_level = 'INFO'

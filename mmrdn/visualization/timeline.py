@@ -1,0 +1,93 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""When which class was found in a video."""
+from typing import Dict, List, NamedTuple, Sequence, Tuple
+
+from matplotlib.figure import Figure
+
+from .colors import GROUND, Color, class_color
+from .text import shorten
+
+LEFT, RIGHT = 0.16, 0.98  # of the plot, as shares of the figure's width
+_WIDTH = 10.  # inches
+
+
+class Run(NamedTuple):
+    """Frames in succession in which a class was found."""
+
+    start: float  # seconds
+    end: float  # seconds: when the first frame without it comes
+
+
+def class_runs(frames: Sequence[dict], end: float) -> Dict[int, List[Run]]:
+    """When each class was found.
+
+    Args:
+        frames (Sequence[dict]): Each with its ``time`` in seconds and its
+            ``detections``, which have a ``label`` each, in order.
+        end (float): Seconds at which the last frame ends.
+
+    Returns:
+        dict[int, list[Run]]: By label, only those that were found.
+    """
+    runs: Dict[int, List[Run]] = {}
+    ends = [frame['time'] for frame in frames[1:]] + [end]
+    for frame, stop in zip(frames, ends):
+        for label in sorted({found['label'] for found in frame['detections']}):
+            of_class = runs.setdefault(label, [])
+            start = frame['time']
+            if of_class and of_class[-1].end == start:
+                start = of_class.pop().start
+            of_class.append(Run(start, stop))
+    return dict(sorted(runs.items()))
+
+
+def draw_timeline(frames: Sequence[dict], classes: Sequence[str],
+                  end: float) -> Figure:
+    """Plot time along x and a row for each class that was found.
+
+    Colours are those of the boxes.
+
+    Args:
+        frames (Sequence[dict]): See :func:`class_runs`.
+        classes (Sequence[str]): Class names.
+        end (float): Seconds at which the last frame ends.
+
+    Returns:
+        Figure: The plot lies between the shares ``LEFT`` and ``RIGHT`` of its
+        width, 0 to ``end`` seconds.
+    """
+    runs = class_runs(frames, end)
+    rows = max(len(runs), 1)
+    height = 0.35 * rows + 0.75
+    figure = Figure(figsize=(_WIDTH, height))
+    axes = figure.add_axes(
+        (LEFT, 0.55 / height, RIGHT - LEFT, 1 - 0.65 / height))
+    for row, (label, of_class) in enumerate(runs.items()):
+        spans = [(run.start, run.end - run.start) for run in of_class]
+        axes.broken_barh(  # edges keep the shortest visible
+            spans, (row - 0.35, 0.7),
+            color=[_rgb(class_color(label))])
+    if not runs:
+        axes.text(
+            end / 2,
+            0,
+            'nothing found',
+            ha='center',
+            va='center',
+            color='white')
+    axes.set_facecolor(_rgb(GROUND))
+    axes.set_yticks(
+        range(len(runs)), [shorten(classes[label], 14, 150) for label in runs])
+    axes.set_ylim(rows - 0.5, -0.5)
+    axes.set_xlim(0, end)
+    axes.set_xlabel('seconds')
+    axes.grid(axis='x', alpha=0.25)
+    axes.set_axisbelow(True)
+    axes.tick_params(left=False)
+    for side in ('top', 'right', 'left'):
+        axes.spines[side].set_visible(False)
+    return figure
+
+
+def _rgb(bgr: Color) -> Tuple[float, ...]:
+    return tuple(value / 255 for value in reversed(bgr))
