@@ -1,0 +1,103 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import io
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+import av
+import pytest
+from tool_testing import ROOT, tool_env
+from web_testing import write_clip
+
+pytest.importorskip('flask', reason='needs the extra "web"')
+
+TOOL = 'serve_demo.py'
+
+
+@pytest.fixture
+def server(tiny_config, trained):
+    """The tool at work, and where."""
+    command = [
+        sys.executable, ROOT / 'tools' / TOOL, tiny_config,
+        trained / 'iter_8.pth', '--port', '0', '--device', 'cpu',
+        '--max-seconds', '2', '--score-thr', '0.01'
+    ]
+    process = subprocess.Popen([str(word) for word in command],
+                               env=tool_env(),
+                               stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE,
+                               text=True)
+    line = process.stdout.readline()
+    if not line:
+        pytest.fail(process.communicate()[1])
+    yield process, re.match(r'(http://127\.0\.0\.1:\d+)/ \(', line).group(1)
+    process.kill()
+    process.communicate()
+
+
+def test_video_passes_a_real_detector(server, tmp_path):
+    process, home = server
+    clip = write_clip(tmp_path / 'clip.mp4', 6, (128, 160)).read_bytes()
+    body = (b'--edge\r\nContent-Disposition: form-data; name="video"; '
+            b'filename="clip.mp4"\r\n\r\n' + clip + b'\r\n--edge--\r\n')
+    request = urllib.request.Request(
+        home + '/videos', body,
+        {'Content-Type': 'multipart/form-data; boundary=edge'})
+    with urllib.request.urlopen(request) as answer:
+        address = json.load(answer)['address']
+    job, end = {}, time.time() + 60
+    while job.get('state') not in ('done', 'failed') and time.time() < end:
+        time.sleep(.1)
+        with urllib.request.urlopen(home + address) as answer:
+            job = json.load(answer)
+    assert job['state'] == 'done', job
+    with urllib.request.urlopen(home + job['files']['detections']) as answer:
+        lines = [json.loads(line) for line in answer]
+    assert [line['frame'] for line in lines] == list(range(6))
+    count = sum(len(line['detections']) for line in lines)
+    assert count > 0
+    assert job['message'] == f'{count} detections in 6 frames of clip.mp4'
+    with urllib.request.urlopen(home + job['files']['annotated']) as answer:
+        with av.open(io.BytesIO(answer.read())) as container:
+            shapes = [(f.height, f.width) for f in container.decode(video=0)]
+    assert shapes == [(128, 160)] * 6
+
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, '', '')
+
+
+@pytest.mark.parametrize('args, message', [
+    (('--lookahead', 9), 'lookahead must be a whole number of frames from 0 '
+     'to temporal_range=2, got 9'),
+    (('--port', 99999), 'port must be from 0 to 65535, got 99999'),
+    (('--max-seconds', 0), 'max_seconds must be positive, got 0.0'),
+    (('--max-mb', -1), 'max_mb must be positive, got -1.0'),
+    (('--score-thr', 'nan'), 'score_thr must be a number, got nan'),
+])
+def test_bad_arguments_are_named(run_main, monkeypatch, tiny_config, trained,
+                                 args, message):
+    monkeypatch.setattr('werkzeug.serving.BaseWSGIServer.serve_forever',
+                        lambda self: pytest.fail('it serves'))
+    status, out, err = run_main(TOOL, tiny_config, trained / 'iter_8.pth',
+                                *args)
+    assert (status, out, err) == (1, '', f'error: {message}\n')
+
+
+def test_missing_checkpoint_is_named(run_main, tiny_config, tmp_path):
+    path = tmp_path / 'none.pth'
+    status, _, err = run_main(TOOL, tiny_config, path)
+    assert status == 1 and err.count('\n') == 1 and str(path) in err
+
+
+def test_missing_extra_is_named(monkeypatch, run_main, tiny_config):
+    for name in [n for n in sys.modules if n.startswith('mmrdn.apis.web')]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, 'flask', None)
+    status, _, err = run_main(TOOL, tiny_config, 'x.pth')
+    assert status == 1
+    assert err == 'error: the web page needs flask: pip install "mmrdn[web]"\n'
