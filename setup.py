@@ -113,11 +113,13 @@ if __name__ == '__main__':
             'Topic :: Scientific/Engineering :: Artificial Intelligence',
         ],
         packages=find_packages(include=['mmrdn', 'mmrdn.*']),
+        package_data={'mmrdn.apis': ['web_page/*', 'web_page/static/*']},
         python_requires='>=3.10',
         install_requires=read_requirements('runtime'),
         extras_require=dict(
             mim=read_requirements('mminstall'),
             tests=read_requirements('tests'),
-            docs=read_requirements('docs')),
+            docs=read_requirements('docs'),
+            web=read_requirements('web')),
         cmdclass=dict(build=Build, build_py=BuildPy, bdist_wheel=BdistWheel),
         zip_safe=False)

@@ -42,8 +42,9 @@ def trained(tiny_config):
 @pytest.fixture
 def run_main(monkeypatch, capsys):
     """Run a tool in this process: exit status, stdout and stderr."""
-    from mmtrack.visualization import TrackLocalVisualizer
     from tool_testing import ROOT
+
+    from mmrdn.visualization import VIDVisualizer
 
     def call(tool, *args):
         path = str(ROOT / 'tools' / tool)
@@ -51,7 +52,7 @@ def run_main(monkeypatch, capsys):
         # Loggers of earlier runs still write to streams that are closed.
         monkeypatch.setattr(logging, 'raiseExceptions', False)
         # The visualizer of an earlier run would log into that run's folder.
-        TrackLocalVisualizer._instance_dict.clear()
+        VIDVisualizer._instance_dict.clear()
         status = 0
         try:
             runpy.run_path(path, run_name='__main__')

@@ -18,13 +18,14 @@ from mmengine.config import Config
 from modelindex.load_model_index import load as load_model_index
 
 from mmrdn.apis.runner import unread_keys
-from mmrdn.registry import METRICS, MODELS, TASK_UTILS
+from mmrdn.registry import HOOKS, METRICS, MODELS, TASK_UTILS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([
     *ROOT.glob('*.md'), *(ROOT / 'docs').glob('*.md'),
     *(ROOT / 'configs').rglob('*.md')
 ])
+KINDS = (MODELS, TASK_UTILS, METRICS, HOOKS)
 METAFILES = sorted((ROOT / 'configs').rglob('metafile.yml'))
 ZOO = [(path, model) for path in METAFILES
        for model in yaml.safe_load(path.read_text())['Models']]
@@ -45,6 +46,10 @@ def commands():
 
 def tool_and_arguments(words):
     """The tool that a command runs, if any, and what it is given."""
+    if '|' in words:  # what another program sends to a tool of ours
+        words = words[words.index('|') + 1:]
+    if words[:3] == ['mim', 'run', 'mmrdn']:
+        return f'tools/{words[3]}.py', words[4:]
     if words[0].endswith('mim') and words[1] != 'search':
         assert words[1] in ('train', 'test') and words[2] == 'mmrdn', words
         rest, kept = words[3:], []
@@ -237,7 +242,7 @@ def assert_read(cfg, key):
     for part in parents:
         cfg = cfg[int(part)] if isinstance(cfg, list) else cfg[part]
     if last not in cfg:
-        kinds = [node.get(cfg.type) for node in (MODELS, TASK_UTILS, METRICS)]
+        kinds = [node.get(cfg.type) for node in KINDS]
         kind = next(kind for kind in kinds if kind)
         assert last in inspect.signature(kind).parameters, key
 

@@ -23,6 +23,7 @@ ASK_MIM = """
 import json, subprocess, sys
 from unittest import mock
 from mim.commands.list import list_package
+from mim.commands.run import run
 from mim.commands.search import get_model_info
 from mim.commands.test import test
 from mim.commands.train import train
@@ -37,6 +38,7 @@ with mock.patch.object(subprocess, 'check_call', record), \\
     train('mmrdn', config, gpus=0, other_args=('--work-dir', 'x'))
     test('mmrdn', config, checkpoint='y.pth', launcher='none')
     train('mmrdn', config, gpus=2, launcher='pytorch', port=29500)
+    run('mmrdn', 'demo_video', other_args=('x.mp4', config))
 packages = [name for name, _ in list_package()]
 models = get_model_info('mmrdn', to_dict=True)
 print('ANSWER', json.dumps([packages, models, commands]))
@@ -110,7 +112,11 @@ def test_wheel_carries_configs_tools_and_index(wheel, tree):
             path.relative_to(tree).as_posix()
             for path in (tree / 'mmrdn').rglob('*.py')
         }
-        assert modules <= set(names)
+        page = {
+            path.relative_to(tree).as_posix()
+            for path in (tree / 'mmrdn' / 'apis' / 'web_page').rglob('*.*')
+        }
+        assert len(page) == 4 and modules | page <= set(names)
         metadata = archive.read(f'{info}/METADATA').decode()
     top_level = {name.split('/')[0] for name in names}
     assert top_level == {'mmrdn', info}
@@ -132,7 +138,7 @@ def test_mim_finds_all(kind, wheel, tree, tmp_path):
     assert 'mmrdn' in packages
     model = models['rdn_faster-rcnn_r101-dc5_4xb1-60k_imagenetvid']
     assert model['model'] == 'rdn'
-    train, test, distributed = commands
+    train, test, distributed, video = commands
     python, config = sys.executable, str(root / CONFIG)
     train_tool = str(root / 'tools' / 'train.py')
     assert train == [
@@ -145,6 +151,11 @@ def test_mim_finds_all(kind, wheel, tree, tmp_path):
     assert distributed == [
         python, '-m', 'torch.distributed.launch', '--nproc_per_node=2',
         '--master_port=29500', train_tool, config, '--launcher', 'pytorch'
+    ]
+    assert video == [
+        python,
+        str(root / 'tools' / 'demo_video.py'), 'x.mp4',
+        Path(CONFIG).name
     ]
     assert not (tree / 'mmrdn.egg-info').exists()
     assert not (tree / 'mmrdn' / '.mim').exists()

@@ -27,9 +27,9 @@ def pins():
     return result
 
 
-@pytest.mark.parametrize(
-    'name',
-    ['build', 'mminstall', 'mminstall_nodeps', 'runtime', 'tests', 'docs'])
+@pytest.mark.parametrize('name', [
+    'build', 'mminstall', 'mminstall_nodeps', 'runtime', 'tests', 'docs', 'web'
+])
 def test_every_requirement_is_pinned_and_explained(name):
     lines = lines_of(name)
     assert lines

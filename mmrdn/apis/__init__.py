@@ -1,8 +1,11 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+from .model_zoo import find_model
 from .runner import (build_runner, claim_work_dir, enable_amp, find_resume,
                      load_config)
+from .video_inferencer import VideoInferencer
+from .video_summary import VideoSummary
 
 __all__ = [
-    'build_runner', 'claim_work_dir', 'enable_amp', 'find_resume',
-    'load_config'
+    'VideoInferencer', 'VideoSummary', 'build_runner', 'claim_work_dir',
+    'enable_amp', 'find_model', 'find_resume', 'load_config'
 ]

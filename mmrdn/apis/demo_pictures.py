@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from mmrdn.evaluation.metrics.coco_vid import parse_frames, read_coco_vid
-from mmrdn.visualization import (draw_boxes, put_label, titled_panels,
-                                 write_video)
+from mmrdn.video import VideoWriter
+from mmrdn.visualization import draw_boxes, put_label, titled_panels
 
 
 def load_results(
@@ -86,8 +86,13 @@ def _panels(frame: dict, classes: Sequence[str], scale: int = 3) -> np.ndarray:
     ]
     for found in frame['found'].values():
         pictures.append(
-            draw_boxes(image, found['bboxes'], found['labels'], classes,
-                       found['scores'], scale))
+            draw_boxes(
+                image,
+                found['bboxes'],
+                found['labels'],
+                classes,
+                found['scores'],
+                scale=scale))
     return titled_panels(pictures, ['ground truth', *frame['found']])
 
 
@@ -108,15 +113,17 @@ def write_pictures(frames: List[dict], classes: Sequence[str], video: Path,
         count_right(f['found'][first], f['truth']) for f in frames
     ]
     shown = sorted({f['video'] for f in frames})[:10]
-    write_video(video,
-                (_panels(f, classes) for f in frames if f['video'] in shown))
+    with VideoWriter(video, overwrite=True, fps=6) as writer:
+        for frame in frames:
+            if frame['video'] in shown:
+                writer.write(_panels(frame, classes))
     rows, seen = [], set()
     for i in sorted(range(len(frames)), key=lambda i: -abs(gains[i])):
         if gains[i] and frames[i]['video'] not in seen and len(rows) < 8:
             seen.add(frames[i]['video'])
             row = _panels(frames[i], classes, scale=2)
             better = second if gains[i] > 0 else first
-            put_label(row, f'better: {better}', (row.shape[1] - 150, 20),
+            put_label(row, f'better: {better}', (row.shape[1], 0),
                       (200, 200, 200))
             rows.append(row)
     if not rows:

@@ -26,6 +26,8 @@ class BaseBoxLinker(metaclass=ABCMeta):
         max_gap (int): Frames that a link may pass over.
     """
 
+    uses_relations = False  # whether link scores depend on relations
+
     def __init__(self, min_iou: float = 0.0, max_gap: int = 0) -> None:
         if not 0 <= min_iou <= 1:
             raise ValueError(f'min_iou must be in [0, 1], got {min_iou}')

@@ -20,6 +20,8 @@ class BoxLinkingWithRelations(TubeLinking):
     this is :class:`TubeLinking`.
     """
 
+    uses_relations = True
+
     def _link_scores(self, graph: BoxGraph,
                      relations: Optional[Sequence]) -> np.ndarray:
         scores = super()._link_scores(graph, relations)

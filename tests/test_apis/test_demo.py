@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mmrdn.apis import demo, demo_pictures
+from mmrdn.visualization.panels import title_height
 
 
 def detections(*rows):
@@ -68,5 +69,5 @@ def test_pictures_show_where_two_differ(tmp_path, better):
     demo_pictures.write_pictures(frames, ['x', 'y', 'z'], video, sheet)
     with av.open(str(video)) as container:
         assert len(list(container.decode(video=0))) == 3
-    height = 2 * 40 + 28  # one row at twice the size, below its title
+    height = 2 * 40 + title_height(80, 120)  # one row at twice the size
     assert cv2.imread(str(sheet)).shape[0] == height

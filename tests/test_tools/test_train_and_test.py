@@ -269,8 +269,8 @@ def test_browse_dataset(run_main, tiny_config, tmp_path):
     assert out == f'3 pictures are in {folder}\n'
     paths = sorted(folder.iterdir())
     assert [path.name[:6] for path in paths] == ['000000', '000001', '000002']
-    # Key and two supports of 128 x 160 pixels, titles of 28, margins of 6.
-    assert cv2.imread(str(paths[0])).shape == (156, 3 * 166 + 6, 3)
+    # Key and two supports of 128 x 160 pixels, titles of 18, margins of 4.
+    assert cv2.imread(str(paths[0])).shape == (146, 3 * 164 + 4, 3)
     written = {path: path.read_bytes() for path in paths}
     paths[0].write_text('mine')
 

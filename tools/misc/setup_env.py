@@ -177,7 +177,7 @@ def build_tools(env):
 def dependencies(env):
     """install the dependencies"""
     env.pip('install', '-r', REQUIREMENTS / 'runtime.txt', '-r',
-            REQUIREMENTS / 'tests.txt')
+            REQUIREMENTS / 'tests.txt', '-r', REQUIREMENTS / 'web.txt')
 
 
 def mmcv(env):

@@ -1,0 +1,63 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from typing import Sequence
+
+import numpy as np
+from mmengine.dataset import Compose
+from mmengine.registry import DefaultScope
+
+from mmrdn.utils.setup_env import register_all_modules
+
+_LOADERS = ('LoadFrame', 'LoadImageFromFile', 'LoadImageFromNDArray')
+
+
+class FramePipeline:
+    """A test pipeline that begins with an array instead of a file.
+
+    Args:
+        transforms (Sequence[dict]): The pipeline of the config's test data
+            set; the first transform loads the image.
+        scope (str, optional): Default scope of the config.
+    """
+
+    def __init__(self, transforms: Sequence[dict], scope: str = None) -> None:
+        first = transforms[0]['type'] if transforms else 'nothing'
+        if str(first).rsplit('.', 1)[-1] not in _LOADERS:
+            raise ValueError('the test pipeline must begin with one of '
+                             f'{", ".join(_LOADERS)}, got {first}')
+        loader = dict(
+            type='mmdet.LoadImageFromNDArray',
+            to_float32=transforms[0].get('to_float32', False))
+        register_all_modules()
+        with DefaultScope.overwrite_default_scope(scope):
+            self.compose = Compose([loader, *transforms[1:]])
+
+    def __call__(self, image: np.ndarray, frame_id: int, name: str) -> dict:
+        """Preprocess a frame.
+
+        Args:
+            image (np.ndarray): (H, W, 3) uint8 BGR.
+            frame_id (int): Place in its video.
+            name (str): What messages call it.
+
+        Returns:
+            dict: ``inputs`` and ``data_samples`` as a data set gives them.
+
+        Raises:
+            ValueError: It is no such image, or of no use to the pipeline.
+        """
+        if not isinstance(image, np.ndarray):
+            raise ValueError(f'{name} must be a (H, W, 3) uint8 array, got a '
+                             f'{type(image).__name__}')
+        if (image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3
+                or not image.size):
+            raise ValueError(f'{name} must be (H, W, 3) uint8 with H, W >= 1, '
+                             f'got {image.shape} {image.dtype}')
+        # No video_length: nobody knows when a stream ends.
+        info = dict(img=image, img_id=frame_id, frame_id=frame_id, video_id=0)
+        try:
+            return self.compose(info)
+        except Exception as error:  # each transform has its own
+            height, width = image.shape[:2]
+            reason = ' '.join(str(error).split())
+            raise ValueError(f'{name}, {width}x{height}: the test pipeline '
+                             f'cannot take it: {reason}') from error

@@ -1,0 +1,111 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""From a config and a checkpoint to a detector that runs."""
+import copy
+from typing import Optional, Tuple, Union
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from mmrdn.engine.hooks import check_state_dict, state_dict_of
+from mmrdn.models import RDN
+from mmrdn.registry import MODELS
+from mmrdn.utils.checkpoint import read_checkpoint
+from mmrdn.utils.setup_env import register_all_modules
+from .class_names import class_names
+from .model_zoo import find_model
+from .runner import load_config
+
+
+def resolve_config(
+        config: Union[str, Config],
+        options: Optional[dict] = None) -> Tuple[Config, Optional[str]]:
+    """Read a config wherever it is.
+
+    Args:
+        config (str or Config): See :func:`find_model`.
+        options (dict, optional): What to change in it.
+
+    Returns:
+        tuple[Config, str | None]: The config, and its published weights.
+    """
+    needs = ('test_dataloader', )
+    if not isinstance(config, Config):
+        found = find_model(config)
+        return load_config(found.config, options, needs=needs), found.weights
+    config = copy.deepcopy(config)
+    config.merge_from_dict(options or {})
+    for key in ('model', *needs):
+        if config.get(key) is None:
+            raise ValueError(f'the config has no "{key}"')
+    return config, None
+
+
+def load_detector(
+        cfg: Config,
+        checkpoint: str,
+        trust_checkpoint: bool = False) -> Tuple[RDN, Tuple[str, ...]]:
+    """Build the model and fill it.
+
+    Args:
+        cfg (Config): From :func:`resolve_config`.
+        checkpoint (str): File or address.
+        trust_checkpoint (bool): Unpickle whatever it holds.
+
+    Returns:
+        tuple[RDN, tuple[str]]: The model in test mode, and class names.
+
+    Raises:
+        ValueError: The checkpoint is not of this model, or not to be used.
+    """
+    loaded = read_checkpoint(checkpoint, 'cpu', trust_checkpoint)
+    model = _build(cfg)
+    try:
+        check_state_dict(model, loaded)
+        names = model_classes(cfg, model, loaded)
+    except ValueError as error:
+        raise ValueError(f'{checkpoint}: {error}') from None
+    model.load_state_dict(state_dict_of(loaded))
+    return model, names
+
+
+def _build(cfg: Config) -> RDN:
+    """The model with its initial weights."""
+    register_all_modules()
+    settings = copy.deepcopy(cfg.model)
+    settings.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
+        model = MODELS.build(settings)
+    if not isinstance(model, RDN):
+        raise ValueError('the model must be an mmrdn.RDN, got a '
+                         f'{type(model).__name__}')
+    if any(
+            str(hook.get('type')).endswith('ChannelsLastHook')
+            for hook in cfg.get('custom_hooks') or []):
+        model.to(memory_format=torch.channels_last)
+    return model
+
+
+def model_classes(cfg: Config, model: RDN,
+                  checkpoint: dict) -> Tuple[str, ...]:
+    """See :func:`class_names`."""
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
+        return class_names(model.detector.roi_head.bbox_head.num_classes,
+                           cfg.test_dataloader.dataset, checkpoint)
+
+
+def resolve_device(device: Optional[str] = None) -> torch.device:
+    """The device of that name; a GPU if there is one and none is named.
+
+    Raises:
+        ValueError: There is no such device.
+    """
+    if device is None:
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        device = torch.device(device)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f'device {device} cannot be used: {reason}') from None
+    return device

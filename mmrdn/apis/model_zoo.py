@@ -1,0 +1,58 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Configs and weights by name."""
+import difflib
+import os.path as osp
+from pathlib import Path
+from typing import Iterator, List, NamedTuple, Optional
+
+import yaml
+
+import mmrdn
+
+
+class ZooModel(NamedTuple):
+    """Where a model's config and weights are."""
+    config: str  # path
+    weights: Optional[str]  # path or address, None if there are none
+
+
+def find_model(name: str) -> ZooModel:
+    """Find a config, and the weights that were published for it.
+
+    Args:
+        name (str): Path of a config; or, with or without ``.py``, the name of
+            a config of the package (``rdn/NAME`` or ``NAME``) or of an entry
+            of the model zoo (``configs/*/metafile.yml``).
+
+    Returns:
+        ZooModel: Weights are those of the entry. A config that is given by
+        its path has none.
+
+    Raises:
+        FileNotFoundError: There is nothing of this name.
+    """
+    name = str(name)
+    if osp.isfile(name):
+        return ZooModel(name, None)
+    wanted = name.removesuffix('.py').removeprefix('configs/')
+    names: List[str] = []
+    for root in _roots():
+        for metafile in sorted(root.glob('configs/*/metafile.yml')):
+            for model in yaml.safe_load(metafile.read_text())['Models']:
+                config = Path(model['Config'])
+                path = config.relative_to('configs').with_suffix('')
+                if wanted in (model['Name'], path.as_posix(), path.name):
+                    return ZooModel(str(root / config), model.get('Weights'))
+                names.append(model['Name'])
+    close = difflib.get_close_matches(wanted.rsplit('/', 1)[-1], names, 1)
+    hint = f', did you mean {close[0]}?' if close else ''
+    raise FileNotFoundError(f'config {name} does not exist, and no config of '
+                            f'the package has that name{hint}')
+
+
+def _roots() -> Iterator[Path]:
+    """Where ``configs`` is: the checkout, or what a wheel carries."""
+    package = Path(mmrdn.__file__).resolve().parent
+    for root in (package.parent, package / '.mim'):
+        if (root / 'model-index.yml').is_file():
+            yield root

@@ -1,0 +1,316 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import contextlib
+import time
+from pathlib import Path
+from typing import (Any, Callable, ContextManager, Dict, Iterable, Iterator,
+                    List, Optional, Sequence, Tuple, Union)
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.runner import autocast
+from mmtrack.structures import TrackDataSample
+from mmtrack.utils import SampleList
+from torch import Tensor
+
+from mmrdn.models import RDN, NextFrameRelations, TopSupports
+from mmrdn.registry import TASK_UTILS
+from mmrdn.structures import FrameProposals, select_detections
+from mmrdn.video import BaseSource, FrameBuffer, open_source
+from .detection_stream import DetectionStream
+from .frame_pipeline import FramePipeline
+from .model_loading import (load_detector, model_classes, resolve_config,
+                            resolve_device)
+from .video_outputs import VideoOutputs
+from .video_run import detect, detect_and_link
+from .video_summary import VideoSummary
+
+_END = object()  # of an iterator
+
+
+class VideoInferencer:
+    """A detector for videos: files, folders, cameras, arrays.
+
+    Frames take the way of the config's test data set, through its pipeline
+    and the model's data preprocessor. Each may be of another size: boxes are
+    in pixels of the frame that they are in, and the relation memory is kept.
+
+    Args:
+        config (str or Config): A config: its path, the name of one in the
+            package (``rdn/NAME``, ``NAME``), or of an entry of the model zoo.
+        checkpoint (str, optional): File or address; the published weights of
+            the zoo entry if not given.
+        device (str, optional): Such as ``'cuda:1'``; a GPU if there is one.
+        lookahead (int, optional): Frames ahead that a frame waits for, from 0
+            (online) to the model's ``temporal_range``; the model's own if not
+            given.
+        linker (dict, optional): Box linker of ``mmrdn.post_processing``, for
+            :meth:`__call__`.
+        amp (bool): Mixed precision: fp16 on a GPU, bf16 on the CPU.
+        trust_checkpoint (bool): Unpickle whatever the checkpoint holds.
+        cfg_options (dict, optional): What to change in the config.
+        model (RDN, optional): A model that is ready, instead of a checkpoint.
+
+    Raises:
+        FileNotFoundError: There is no such config or checkpoint.
+        ValueError: Something does not fit; names it.
+    """
+
+    def __init__(self,
+                 config: Union[str, Config],
+                 checkpoint: Optional[str] = None,
+                 device: Optional[str] = None,
+                 lookahead: Optional[int] = None,
+                 *,
+                 linker: Optional[dict] = None,
+                 amp: bool = False,
+                 trust_checkpoint: bool = False,
+                 cfg_options: Optional[dict] = None,
+                 model: Optional[RDN] = None) -> None:
+        self.device = resolve_device(device)
+        self.cfg, weights = resolve_config(config, cfg_options)
+        if model is not None:
+            if checkpoint is not None:
+                raise ValueError('give a model or a checkpoint, not both')
+            self.classes = model_classes(self.cfg, model, {})
+        elif checkpoint or weights:
+            model, self.classes = load_detector(self.cfg, checkpoint
+                                                or weights, trust_checkpoint)
+        else:
+            name = 'the config' if isinstance(config, Config) else config
+            raise ValueError(f'no checkpoint given, and {name} has no '
+                             'published weights')
+        self.model = model.to(self.device).eval()
+        spans = range(model.temporal_range + 1)
+        if lookahead is not None and lookahead not in spans:
+            raise ValueError('lookahead must be a whole number of frames from '
+                             f'0 to temporal_range={model.temporal_range}, '
+                             f'got {lookahead!r}')
+        window = model.new_window(lookahead)
+        self.lookahead = window.lookahead if window is not None else 0
+        self.linker = TASK_UTILS.build(linker) if linker else None
+        self.amp = amp
+        self.pipeline = FramePipeline(
+            self.cfg.test_dataloader.dataset.pipeline,
+            self.cfg.get('default_scope'))
+
+    # ---------------------------------------------------------------- arrays
+
+    def open_stream(self, name: str = '') -> DetectionStream:
+        """A new video, to be given frame by frame."""
+        return DetectionStream(self, name)
+
+    def stream(self,
+               frames: Iterable[np.ndarray]) -> Iterator[TrackDataSample]:
+        """Detect in the frames of one video as they come.
+
+        Results come ``lookahead`` frames late, the last ones when the video
+        ends. No frame is read before its result can be of use: with
+        ``lookahead=0`` that of frame t is given before frame t + 1 is read.
+        Memory does not grow with the video.
+
+        Args:
+            frames (Iterable[np.ndarray]): (H, W, 3) uint8 BGR each.
+
+        Yields:
+            TrackDataSample: One a frame, in order, with
+            ``pred_det_instances``: ``bboxes`` (n, 4) xyxy in pixels of the
+            frame, ``scores`` (n,), ``labels`` (n,).
+
+        Raises:
+            ValueError: Something is no such frame; names its number.
+        """
+        stream = self.open_stream()
+        for image in frames:
+            yield from stream.push(stream.prepare(image))
+        yield from stream.flush()
+
+    def stream_many(
+        self, videos: Sequence[Iterable[np.ndarray]]
+    ) -> Iterator[Tuple[int, TrackDataSample]]:
+        """Detect in several videos at once, one frame of each in turn.
+
+        Frames of one size pass backbone and RPN in one batch. Videos may be of
+        different lengths and sizes; results are those of :meth:`stream`.
+
+        Args:
+            videos (Sequence[Iterable[np.ndarray]]): See :meth:`stream`.
+
+        Yields:
+            tuple[int, TrackDataSample]: Place of the video, and its next
+            result.
+        """
+        streams = [self.open_stream(f'video {i}') for i in range(len(videos))]
+        running = {i: iter(video) for i, video in enumerate(videos)}
+        while running:
+            inputs = {}
+            for i in list(running):
+                image = next(running[i], _END)
+                if image is _END:
+                    del running[i]
+                    yield from ((i, result) for result in streams[i].flush())
+                else:
+                    inputs[i] = self.to_input(streams[i].prepare(image))
+            for i, frame in sorted(self._extract_together(inputs).items()):
+                with self.precision():
+                    results = streams[i].state.advance(frame, rescale=True)
+                yield from ((i, result) for result in results)
+
+    def _extract_together(
+        self, inputs: Dict[int,
+                           Tuple[Tensor,
+                                 SampleList]]) -> Dict[int, FrameProposals]:
+        """Proposals of a frame of each video, those of one size in a batch."""
+        groups: Dict[Tuple, List[int]] = {}
+        for i, (imgs, _) in inputs.items():
+            groups.setdefault(imgs.shape, []).append(i)
+        found = {}
+        for members in groups.values():
+            with torch.inference_mode(), self.precision():
+                found.update(
+                    zip(
+                        members,
+                        self.model.extract(
+                            torch.cat([inputs[i][0] for i in members]),
+                            [inputs[i][1][0] for i in members])))
+        return found
+
+    def to_input(self, prepared: dict) -> Tuple[Tensor, SampleList]:
+        """What the model takes of a frame that was preprocessed.
+
+        Args:
+            prepared (dict): Of :class:`FramePipeline`.
+
+        Returns:
+            tuple[Tensor, list[TrackDataSample]]: (1, 3, H', W') on the
+            device, normalized and padded, and its data sample.
+        """
+        data = self.model.data_preprocessor(pseudo_collate([prepared]), False)
+        return data['inputs']['img'].flatten(0, 1), data['data_samples']
+
+    def precision(self) -> ContextManager:
+        """Context of the model's computations."""
+        if not self.amp:
+            return contextlib.nullcontext()
+        return autocast(self.device.type)
+
+    # ----------------------------------------------------------------- files
+
+    def __call__(
+        self,
+        video: Union[str, Path, BaseSource],
+        out_video: Union[str, Path, None] = None,
+        out_json: Union[str, Path, None] = None,
+        out_mot: Union[str, Path, None] = None,
+        out_images: Union[str, Path, None] = None,
+        score_thr: float = 0.3,
+        classes: Optional[Sequence[str]] = None,
+        overwrite: bool = False,
+        max_frames: Optional[int] = None,
+        show_relations: bool = False,
+        strict: bool = False,
+        size: Union[str, Tuple[int, int], None] = None,
+        fps: Optional[float] = None,
+        progress: Optional[Callable[[int, Optional[int]], None]] = None
+    ) -> VideoSummary:
+        """Detect in a video and write what was asked for.
+
+        Decoding and preprocessing run ahead of the model in a thread. After
+        Ctrl-C the outputs are completed with the frames that are done, and
+        KeyboardInterrupt goes on.
+
+        Args:
+            video (str, Path or BaseSource): See
+                :func:`mmrdn.video.open_source`, also for ``max_frames``,
+                ``strict``, ``size`` and ``fps``.
+            out_video (str or Path, optional): See :class:`VideoOutputs`, also
+                for the other outputs and ``overwrite``.
+            score_thr (float): Detections below it are left out of everything.
+            classes (Sequence[str], optional): Names of the classes that are
+                wanted; all if not given.
+            show_relations (bool): Draw the supports that a detection rests on.
+            progress (callable, optional): Called after each frame with the
+                number of frames done and of all, None if not known.
+
+        Returns:
+            VideoSummary: Of the run.
+        """
+        start = time.time()
+        labels = self._labels(classes)
+        outputs = VideoOutputs(out_video, out_json, out_mot, out_images,
+                               overwrite)
+        source = video if isinstance(video, BaseSource) else open_source(
+            video, size, strict, max_frames, fps)
+        self._check_run(source, outputs, show_relations)
+        buffer = FrameBuffer(
+            self.model.temporal_range if show_relations else 0)
+        if self.linker is None:
+            results = detect(self, source, buffer, outputs.draws)
+        else:
+            results = detect_and_link(self, source, buffer, outputs.draws,
+                                      self.linker)
+        files = outputs.open(source, self.classes, score_thr)
+        try:
+            with files, self._recording(show_relations, score_thr), \
+                    contextlib.closing(results):
+                for sample, frame, images in results:
+                    files.write(frame, _wanted(sample, labels, score_thr),
+                                images if show_relations else None)
+                    if progress is not None:
+                        progress(files.num_frames, source.num_frames)
+        except KeyboardInterrupt:
+            summary = VideoSummary(files.num_frames, outputs=files.written)
+            raise KeyboardInterrupt(f'interrupted after {summary}') from None
+        return VideoSummary(files.num_frames,
+                            time.time() - start, source.truncated,
+                            list(source.skipped), files.written)
+
+    def _labels(self, classes: Optional[Sequence[str]]) -> Optional[List[int]]:
+        """Labels of class names, None for all."""
+        for name in classes or ():
+            if name not in self.classes:
+                raise ValueError(f'there is no class "{name}", expected some '
+                                 f'of: {", ".join(self.classes)}')
+        return [self.classes.index(name) for name in classes or ()] or None
+
+    def _check_run(self, source: BaseSource, outputs: VideoOutputs,
+                   show_relations: bool) -> None:
+        """Refuse what cannot go together."""
+        if show_relations and not getattr(self.model.neck, 'num_basic', 0):
+            raise ValueError('show_relations needs a model with a basic stage '
+                             '(neck.num_basic >= 1)')
+        if show_relations and not outputs.draws:
+            raise ValueError('show_relations needs out_video or out_images')
+        if self.linker is not None and outputs.draws \
+                and not source.rereadable:
+            raise ValueError(f'{source.name} cannot be read a second time, as '
+                             'drawing linked boxes needs; leave out the '
+                             'linker, out_video and out_images')
+
+    @contextlib.contextmanager
+    def _recording(self, show_relations: bool,
+                   score_thr: float) -> Iterator[None]:
+        """Let the model note what the run needs of its relation weights."""
+        recorders: List[Any] = []
+        if show_relations:
+            recorders.append(TopSupports(score_thr=score_thr))
+        if (self.linker is not None and self.linker.uses_relations
+                and getattr(self.model.neck, 'num_basic', 0)):
+            recorders.append(NextFrameRelations())
+        before = list(self.model.recorders)
+        self.model.recorders += recorders
+        try:
+            yield
+        finally:
+            self.model.recorders[:] = before
+
+
+def _wanted(sample: TrackDataSample, labels: Optional[List[int]],
+            score_thr: float) -> TrackDataSample:
+    """Of the detections those of some classes that reach the threshold."""
+    found = sample.pred_det_instances
+    keep = found.scores >= score_thr
+    if labels is not None:
+        keep &= torch.isin(found.labels, found.labels.new_tensor(labels))
+    return select_detections(sample, keep)

@@ -1,0 +1,99 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""One video through a detector: frames and results brought together."""
+import contextlib
+import dataclasses
+import itertools
+from typing import TYPE_CHECKING, Iterator, List, Mapping, Tuple
+
+from mmtrack.structures import TrackDataSample
+
+from mmrdn.post_processing import BaseBoxLinker, SampleLinker
+from mmrdn.video import BaseSource, Frame, FrameBuffer, prefetch
+
+if TYPE_CHECKING:
+    from .video_inferencer import VideoInferencer
+
+# A result, its frame, and the images that are kept, by relative place.
+Found = Iterator[Tuple[TrackDataSample, Frame, Mapping]]
+
+
+def detect(inferencer: 'VideoInferencer', source: BaseSource,
+           buffer: FrameBuffer, keep_images: bool) -> Found:
+    """Detect in frames that are decoded and preprocessed ahead.
+
+    Args:
+        inferencer (VideoInferencer): The detector.
+        source (BaseSource): The video.
+        buffer (FrameBuffer): An empty one.
+        keep_images (bool): Whether images are needed with the results.
+
+    Yields:
+        tuple: Each frame's, in order.
+    """
+    stream = inferencer.open_stream()
+
+    def prepared() -> Iterator[Tuple[Frame, dict]]:
+        for frame in source:
+            inputs = stream.prepare(frame.image)
+            if not keep_images:
+                frame = dataclasses.replace(frame, image=None)
+            yield frame, inputs
+
+    with contextlib.closing(prefetch(prepared())) as frames:
+        for frame, inputs in frames:
+            buffer.add(frame)
+            for sample in stream.push(inputs):
+                yield (sample, *buffer.take())
+    for sample in stream.flush():
+        yield (sample, *buffer.take())
+
+
+def detect_and_link(inferencer: 'VideoInferencer', source: BaseSource,
+                    buffer: FrameBuffer, keep_images: bool,
+                    linker: BaseBoxLinker) -> Found:
+    """Detect in the whole video, link its boxes, read its frames again.
+
+    After Ctrl-C the frames that have results are linked and given, then it
+    takes effect.
+
+    Args:
+        inferencer (VideoInferencer): The detector.
+        source (BaseSource): The video; read twice if images are needed.
+        buffer (FrameBuffer): An empty one.
+        keep_images (bool): Whether images are needed with the results.
+        linker (BaseBoxLinker): How to link.
+
+    Yields:
+        tuple: Each frame's, in order.
+    """
+    video = SampleLinker(linker)
+    frames: List[Frame] = []
+    interrupt = None
+    try:
+        for sample, frame, _ in detect(inferencer, source, FrameBuffer(),
+                                       False):
+            video.push(_compact(sample))
+            frames.append(frame)
+    except KeyboardInterrupt as error:
+        interrupt = error
+    samples = video.finish()
+    ahead = inferencer.lookahead if buffer.num_behind else 0
+    with contextlib.closing(
+            iter(source) if keep_images else (frame
+                                              for frame in frames)) as again:
+        for sample in samples:
+            missing = max(ahead + 1 - buffer.num_waiting, 0)
+            for frame in itertools.islice(again, missing):
+                buffer.add(frame)
+            yield (sample, *buffer.take())
+    if interrupt is not None:
+        raise interrupt
+
+
+def _compact(sample: TrackDataSample) -> TrackDataSample:
+    """What linking, drawing and writing need, on the CPU."""
+    compact = TrackDataSample(metainfo=sample.metainfo)
+    for key in ('pred_det_instances', 'link_relations', 'top_supports'):
+        if key in sample:
+            setattr(compact, key, sample.get(key).cpu())
+    return compact

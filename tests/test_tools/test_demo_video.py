@@ -1,0 +1,363 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""``tools/demo_video.py`` as a user runs it."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from tool_testing import ROOT, run_tool, tool_env
+from video_testing import flat, noise, read_mp4, write_mp4
+
+from mmrdn.evaluation.metrics.coco_vid import read_coco_vid
+from mmrdn.utils.checkpoint import load_checkpoint_file
+
+TOOL = 'demo_video.py'
+
+
+@pytest.fixture
+def clip(tmp_path):
+    return write_mp4(tmp_path / 'clip.mp4', noise(10, (128, 128)))
+
+
+@pytest.fixture
+def tool(run_main, tiny_config, trained):
+    """Run the tool in this process: status, stdout, lines of stderr."""
+
+    def call(video, *args, config=tiny_config, checkpoint=None):
+        if checkpoint is None:
+            checkpoint = trained / 'iter_8.pth'
+        status, out, err = run_main(TOOL, video, config, checkpoint,
+                                    '--device', 'cpu', '--score-thr', '.02',
+                                    *args)
+        return status, out, err.splitlines()
+
+    return call
+
+
+def lines_of(path):
+    return list(map(json.loads, path.read_text().splitlines()))
+
+
+def test_a_file_in_a_process_of_its_own(clip, tiny_config, trained, tmp_path):
+    """Nothing but the progress and the summary is said."""
+    done = run_tool(TOOL, clip, tiny_config, trained / 'iter_8.pth',
+                    '--out-video', tmp_path / 'o.mp4', '--out-json',
+                    tmp_path / 'o.jsonl', '--out-mot', tmp_path / 'o.txt',
+                    '--out-images', tmp_path / 'o', '--score-thr', '.02')
+    assert done.stderr == ''
+    *progress, summary = done.stdout.splitlines()
+    assert progress == [f'frames {i}/10' for i in range(1, 11)]
+    assert summary.startswith('10 frames in ')
+    for name in ('o.mp4', 'o.jsonl', 'o.txt', 'o'):
+        assert f'{tmp_path}/{name}' in summary
+    assert [line['frame']
+            for line in lines_of(tmp_path / 'o.jsonl')] == list(range(10))
+    assert len(read_mp4(tmp_path / 'o.mp4')[0]) == 10
+    assert len(os.listdir(tmp_path / 'o')) == 10
+
+
+def test_quiet_options_and_names(tool, clip, tmp_path):
+    status, out, err = tool(clip, '--out-json', tmp_path / 'o.json', '--quiet',
+                            '--max-frames', 4, '--lookahead', 0, '--amp',
+                            '--classes', 'one', 'two', '--cfg-options',
+                            'model.support_sampler.num_support=4')
+    assert (status, out, err) == (0, '', [])
+    coco = read_coco_vid(str(tmp_path / 'o.json'))
+    assert len(coco['images']) == 4
+    assert {a['category_id'] for a in coco['annotations']} <= {2, 3}
+
+
+def test_raw_frames_through_a_pipe(tiny_config, trained, tmp_path):
+    frames = noise(3, (24, 32))
+    command = [
+        sys.executable, ROOT / 'tools' / TOOL, '-', tiny_config,
+        trained / 'iter_8.pth', '--size', '32x24', '--fps', '10', '--out-json'
+    ]
+
+    def run(data, out):
+        return subprocess.run([str(word) for word in [*command, out]],
+                              input=data,
+                              env=tool_env(),
+                              capture_output=True,
+                              timeout=100)
+
+    data = b''.join(frame.tobytes() for frame in frames)
+    done = run(data, tmp_path / 'o.jsonl')
+    assert done.returncode == 0, done.stderr
+    found = lines_of(tmp_path / 'o.jsonl')
+    assert [line['time'] for line in found] == [0, .1, .2]
+    assert {(line['width'], line['height']) for line in found} == {(32, 24)}
+
+    done = run(data[:-5], tmp_path / 'cut.json')
+    assert done.returncode == 1
+    assert done.stderr.decode() == (
+        'error: stdin ends inside frame 2: got 2299 bytes, expected 2304 for '
+        '32x24 BGR24\n')
+    assert not (tmp_path / 'cut.json').exists()
+
+
+# ------------------------------------------------------------------ bad videos
+
+
+@pytest.mark.parametrize('content, message', [
+    (None, 'error: video {path} does not exist'),
+    (b'', 'error: video {path} is empty'),
+    (b'words\n' * 99, 'error: video {path} is no video, or so truncated that '
+     'nothing can be read'),
+])
+def test_no_video(content, message, tool, tmp_path):
+    path = tmp_path / 'a.mp4'
+    if content is not None:
+        path.write_bytes(content)
+    status, _, err = tool(path, '--out-video', tmp_path / 'o.mp4')
+    assert (status, err) == (1, [message.format(path=path)])
+    assert not (tmp_path / 'o.mp4').exists()
+
+
+def test_zero_frames(tool, clip, tmp_path):
+    data = clip.read_bytes()
+    clip.write_bytes(data[:data.index(b'mdat') + 4])
+    status, _, err = tool(clip, '--out-video', tmp_path / 'o.mp4')
+    assert status == 1
+    assert err[-1] == f'error: {clip} has no frames that can be read'
+    assert all(line.startswith('warning: ') for line in err[:-1])
+    assert os.listdir(tmp_path) == ['clip.mp4']
+
+
+def test_truncated(tool, clip, tmp_path):
+    """Exit status 3, one warning with the frame, and what decodes."""
+    data = clip.read_bytes()
+    clip.write_bytes(data[:2 * len(data) // 3])
+    status, out, err = tool(clip, '--out-video', tmp_path / 'o.mp4',
+                            '--out-json', tmp_path / 'o.jsonl')
+    num = len(lines_of(tmp_path / 'o.jsonl'))
+    assert status == 3 and 0 < num < 10
+    assert len(err) == 1 and err[0].startswith(
+        f'warning: video {clip} is truncated or damaged at frame {num} (')
+    assert f'{num} frames in ' in out
+    assert len(read_mp4(tmp_path / 'o.mp4')[0]) == num
+
+
+def test_one_bad_image(tool, tmp_path):
+    for i in range(4):
+        cv2.imwrite(str(tmp_path / f'{i}.png'), noise(1, (32, 48))[0])
+    path = tmp_path / '2.png'
+    path.write_bytes(path.read_bytes()[:900])
+    status, out, err = tool(tmp_path, '--out-json', tmp_path / 'o.jsonl')
+    assert (status, err) == (0,
+                             [f'warning: image {path} is truncated; left out'])
+    assert '3 frames in ' in out and ', 1 left out: ' in out
+    assert len(lines_of(tmp_path / 'o.jsonl')) == 3
+
+    status, _, err = tool(tmp_path, '--out-json', tmp_path / 'p.jsonl',
+                          '--strict')
+    assert (status, err) == (1, [f'error: image {path} is truncated'])
+    assert not (tmp_path / 'p.jsonl').exists()
+
+
+@pytest.mark.parametrize('image', [
+    flat(9, (1, 1)),
+    flat(9, (1, 40)),
+    np.full((32, 48), 99, np.uint8),
+    np.full((32, 48, 4), 99, np.uint8),
+    np.full((32, 48), 9999, np.uint16),
+    flat(9, (4320, 7680)),
+])
+def test_unusual_images(image, tool, tmp_path):
+    """A pixel, a line, grey, with alpha, 16 bits, 8K: all the way through."""
+    cv2.imwrite(str(tmp_path / 'a.png'), image)
+    status, _, err = tool(tmp_path, '--out-video', tmp_path / 'o.mp4',
+                          '--out-json', tmp_path / 'o.jsonl')
+    assert (status, err) == (0, [])
+    height, width = image.shape[:2]
+    (line, ) = lines_of(tmp_path / 'o.jsonl')
+    assert (line['height'], line['width']) == (height, width)
+    ((frame, ), _) = read_mp4(tmp_path / 'o.mp4')
+    assert frame.shape == (height + height % 2, width + width % 2, 3)
+
+
+def test_too_thin_for_the_pipeline(tool, tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), flat(9, (1, 999)))
+    status, _, err = tool(tmp_path, '--out-json', tmp_path / 'o.json')
+    assert status == 1 and len(err) == 1
+    assert err[0].startswith('error: frame 0, 999x1: the test pipeline cannot')
+
+
+def test_size_changes_in_the_middle(tool, tmp_path):
+    for i, size in enumerate([(48, 64), (80, 60)]):
+        cv2.imwrite(str(tmp_path / f'{i}.png'), noise(1, size)[0])
+    status, _, err = tool(tmp_path, '--out-json', tmp_path / 'o.jsonl')
+    assert (status, err) == (0, [])
+    assert [(line['height'], line['width'])
+            for line in lines_of(tmp_path / 'o.jsonl')] == [(48, 64), (80, 60)]
+
+
+# ----------------------------------------------------------------- bad outputs
+
+
+@pytest.mark.parametrize('args, message', [
+    ([], 'no output asked for'),
+    (['--out-json', 'x.txt'], 'out_json must end in .jsonl or .json'),
+    (['--out-video', 'x.avi'], 'out_video must end in .mp4'),
+    (['--out-json', 'x.json', '--max-frames', '0'], 'max_frames must be 1 or'),
+    (['--out-json', 'x.json', '--size', '5x5'], 'size is that of raw frames'),
+])
+def test_refused_options(args, message, tool, clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, _, err = tool(clip, *args, checkpoint='nowhere.pth')
+    assert status == 1 and len(err) == 1 and message in err[0]
+    assert os.listdir(tmp_path) == ['clip.mp4']
+
+
+@pytest.mark.parametrize('option, name', [('--out-video', 'o.mp4'),
+                                          ('--out-json', 'o.json'),
+                                          ('--out-json', 'o.jsonl'),
+                                          ('--out-mot', 'o.txt'),
+                                          ('--out-images', 'o/000000.jpg')])
+def test_existing_outputs(option, name, tool, clip, tmp_path):
+    """Refused before even the model is loaded; replaced if told so."""
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text('precious')
+    target = path.parent if option == '--out-images' else path
+    status, _, err = tool(clip, option, target, checkpoint='nowhere.pth')
+    assert status == 1 and len(err) == 1
+    assert f'{target} ' in err[0] and 'say --overwrite' in err[0]
+    assert path.read_text() == 'precious'
+    status, _, err = tool(clip, option, target, '--overwrite', '--max-frames',
+                          2)
+    assert (status, err) == (0, [])
+    assert b'precious' not in path.read_bytes()
+
+
+@pytest.mark.skipif(
+    not os.path.exists('/dev/full'), reason='needs /dev/full of Linux')
+def test_disk_full(tool, clip, tmp_path):
+    """The video's temporary file never has room, which shows at its end."""
+    (tmp_path / f'.o.mp4.{os.getpid()}.partial').symlink_to('/dev/full')
+    status, _, err = tool(clip, '--out-video', tmp_path / 'o.mp4',
+                          '--out-json', tmp_path / 'o.json')
+    assert status == 1 and len(err) == 1
+    assert err[0].startswith('error: ')
+    assert 'No space left on device' in err[0]
+    assert sorted(os.listdir(tmp_path)) == ['clip.mp4', 'o.json']
+    assert len(read_coco_vid(str(tmp_path / 'o.json'))['images']) == 10
+
+
+# -------------------------------------------------------- configs, checkpoints
+
+
+class Foreign:
+    pass
+
+
+def test_checkpoints(tool, clip, trained, tmp_path):
+    whole = load_checkpoint_file(trained / 'iter_8.pth')
+    kept = dict(state_dict=whole['state_dict'], meta=whole['meta'])
+    path, out = tmp_path / 'x.pth', tmp_path / 'o.jsonl'
+
+    def refused(message, **changes):
+        torch.save(dict(kept, **changes), path)
+        status, _, err = tool(clip, '--out-json', out, checkpoint=path)
+        assert status == 1 and len(err) == 1, err
+        assert err[0].startswith('error: ') and message in err[0]
+        assert str(path) in err[0] and not out.exists()
+
+    name = 'neck.basic.0.query_proj.weight'
+    bad = dict(kept['state_dict'], **{name: torch.full((32, 32), torch.nan)})
+    refused(f'{name} of the checkpoint holds NaN', state_dict=bad)
+    refused(
+        'checkpoint is of other classes than the config: class 1',
+        meta=dict(dataset_meta=dict(classes=['zero', *'123456789'])))
+    refused('say --trust-checkpoint', extra=Foreign())
+    status, _, err = tool(
+        clip, '--out-json', out, '--trust-checkpoint', checkpoint=path)
+    assert (status, err) == (0, []) and len(lines_of(out)) == 10
+
+
+def test_no_such_config(tool, clip, tmp_path):
+    status, _, err = tool(
+        clip, '--out-json', tmp_path / 'o.json', config='rdn/nothing')
+    assert (status, err) == (1, [
+        'error: config rdn/nothing does not exist, and no config of the '
+        'package has that name'
+    ])
+
+
+# ---------------------------------------------------------------------- Ctrl-C
+
+
+def start(*args):
+    return subprocess.Popen(
+        [sys.executable,
+         str(ROOT / 'tools' / TOOL), *map(str, args)],
+        env=tool_env(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True)
+
+
+def wait_for(condition, process, seconds=100):
+    end = time.time() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.time() < end, 'waited too long'
+        time.sleep(.02)
+
+
+def test_ctrl_c_completes_the_files(tiny_config, trained, tmp_path):
+    clip = write_mp4(tmp_path / 'clip.mp4', 200 * noise(10, (64, 64)))
+    names = ['o.mp4', 'o.jsonl', 'o.txt']
+    process = start(clip, tiny_config, trained / 'iter_8.pth', '--out-video',
+                    tmp_path / 'o.mp4', '--out-json', tmp_path / 'o.jsonl',
+                    '--out-mot', tmp_path / 'o.txt', '--score-thr', '.02')
+    lines = tmp_path / 'o.jsonl'
+    wait_for(lambda: lines.exists() and lines.read_text().count('\n') > 5,
+             process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    num = len(lines_of(lines))  # all of them are valid
+    assert 5 < num < 2000
+    listed = ', '.join(str(tmp_path / name) for name in names)
+    assert err == f'interrupted after {num} frames: {listed}\n'
+    assert len(read_mp4(tmp_path / 'o.mp4')[0]) == num
+    last = (tmp_path / 'o.txt').read_text().splitlines()[-1]
+    assert int(last.split(',')[0]) <= num
+    assert sorted(os.listdir(tmp_path)) == sorted(['clip.mp4', *names])
+
+
+def test_ctrl_c_where_no_frame_comes(tiny_config, trained, tmp_path):
+    """A thread waits for standard input, and does not keep it from ending."""
+    out = tmp_path / 'o.mp4'
+    process = start('-', tiny_config, trained / 'iter_8.pth', '--size',
+                    '32x24', '--out-video', out)
+    wait_for(lambda: list(tmp_path.iterdir()), process)  # it was opened
+    time.sleep(.3)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=30)  # while standard input stays open
+    assert process.returncode == 130
+    assert process.communicate()[1] == (
+        'interrupted after 0 frames: nothing\n')
+    assert os.listdir(tmp_path) == []
+
+
+def test_killed(tiny_config, trained, tmp_path):
+    """Lines of JSON that were finished stay; the video is not half there."""
+    clip = write_mp4(tmp_path / 'clip.mp4', 200 * noise(10, (64, 64)))
+    process = start(clip, tiny_config, trained / 'iter_8.pth', '--out-video',
+                    tmp_path / 'o.mp4', '--out-json', tmp_path / 'o.jsonl')
+    lines = tmp_path / 'o.jsonl'
+    wait_for(lambda: lines.exists() and lines.read_text().count('\n') > 5,
+             process)
+    process.kill()
+    process.communicate()
+    assert len(lines_of(lines)) > 5
+    assert not (tmp_path / 'o.mp4').exists()
