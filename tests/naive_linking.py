@@ -82,8 +82,10 @@ def seq_nms(frames, min_iou=0.5, nms_iou=0.3, reduction='mean'):
     scores = [list(map(float, f['scores'])) for f in frames]
     labels = {int(x) for f in frames for x in f['labels']}
     for label in labels:
-        alive = [[i for i, x in enumerate(f['labels']) if x == label]
-                 for f in frames]
+        alive = [[
+            i for i, x in enumerate(f['labels'])
+            if x == label and f['scores'][i] > 0
+        ] for f in frames]
         while any(alive):
             best, path = -1.0, None
             for candidate in _sequences(frames, alive, min_iou):
@@ -123,6 +125,40 @@ def gated_tubes(frames, min_iou, max_gap):
                     best, path = total, candidate
             if path is None:
                 break
+            own = sorted((float(frames[t]['scores'][i]) for t, i in path),
+                         reverse=True)
+            top = own[:math.ceil(len(own) / 2)]
+            for t, i in path:
+                scores[t][i] += sum(top) / len(top)
+                alive[t].remove(i)
+    return scores
+
+
+def research_tubes(frames):
+    """Tubes, each by a whole Viterbi search through its run."""
+    scores = [list(map(float, f['scores'])) for f in frames]
+    for label in {int(x) for f in frames for x in f['labels']}:
+        alive = [[i for i, x in enumerate(f['labels']) if x == label]
+                 for f in frames]
+        while True:
+            run = next((r for r in _runs(alive) if len(r) > 1), None)
+            if run is None:
+                break
+            best, ahead = {(run[-1], i): 0.0 for i in alive[run[-1]]}, {}
+            for t in reversed(run[:-1]):
+                a, b = frames[t], frames[t + 1]
+                for i in alive[t]:
+                    sums = [
+                        float(a['scores'][i]) + float(b['scores'][j]) +
+                        iou(a['bboxes'][i], b['bboxes'][j]) + best[t + 1, j]
+                        for j in alive[t + 1]
+                    ]
+                    best[t, i] = max(sums)
+                    ahead[t, i] = alive[t + 1][sums.index(best[t, i])]
+            i = max(alive[run[0]], key=lambda i: (best[run[0], i], -i))
+            path = [(run[0], i)]
+            while path[-1] in ahead:
+                path.append((path[-1][0] + 1, ahead[path[-1]]))
             own = sorted((float(frames[t]['scores'][i]) for t, i in path),
                          reverse=True)
             top = own[:math.ceil(len(own) / 2)]

@@ -2,6 +2,7 @@
 """Data, a config and runs of the tools small enough for tests."""
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,20 @@ def run_tool(tool, *args, status=0, through=()):
                           timeout=300)
     assert done.returncode == status, done.stdout + done.stderr
     return done
+
+
+def start_tool(tool, *args, **kwargs):
+    """Start a tool that Ctrl-C can end, also where tests run in the background
+    and so with SIGINT ignored."""
+    command = [sys.executable, ROOT / 'tools' / tool, *args]
+    return subprocess.Popen(
+        [str(word) for word in command],
+        env=tool_env(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        **kwargs)
 
 
 def logged_steps(work_dir):

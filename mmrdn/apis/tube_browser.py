@@ -51,6 +51,10 @@ def browse_tube(predictions: str,
     if os.path.exists(out) and not overwrite:
         raise FileExistsError(f'{out} exists; choose another name or say '
                               '--overwrite')
+    if Path(out).suffix.lower() not in ('.png', '.jpg', '.jpeg'):
+        raise ValueError(f'{out} must end in .png or .jpg')
+    if num_frames < 1:
+        raise ValueError(f'num_frames must be 1 or more, got {num_frames}')
     coco = read_coco_vid(ann_file)
     classes = [category['name'] for category in coco['categories']]
     truth = parse_frames(coco, ann_file, classes)
@@ -67,13 +71,14 @@ def browse_tube(predictions: str,
         raise ValueError(f'{linked} must hold the boxes of {predictions}')
     linked_thr = _same_number(before, after, score_thr)
     tubes = _tubes(after)
+
+    def is_recovered(img_id: int, i: int) -> bool:
+        return (before[img_id]['scores'][i] < score_thr
+                and after[img_id]['scores'][i] >= linked_thr
+                and _is_right(after[img_id], i, truth[img_id]))
+
     recovered = {
-        key: [
-            place for place in tube
-            if before[place[0]]['scores'][place[1]] < score_thr
-            and after[place[0]]['scores'][place[1]] >= linked_thr
-            and _is_right(after[place[0]], place[1], truth[place[0]])
-        ]
+        key: [place for place in tube if is_recovered(*place)]
         for key, tube in tubes.items()
     }
     best = max(recovered, key=lambda key: len(recovered[key]), default=None)
@@ -83,19 +88,15 @@ def browse_tube(predictions: str,
     tube = tubes[best]
     first = tube.index(recovered[best][0])
     start = max(0, min(first - num_frames // 2, len(tube) - num_frames))
-    files = {image['id']: image['file_name'] for image in coco['images']}
-    rows = []
-    for frames, threshold in ((before, score_thr), (after, linked_thr)):
-        rows.append([
-            _draw(
-                Path(image_root) / files[img_id], frames[img_id], i, threshold,
-                classes) for img_id, i in tube[start:start + num_frames]
-        ])
+    paths = {
+        image['id']: Path(image_root) / image['file_name']
+        for image in coco['images']
+    }
     picture = np.concatenate([
-        titled_panels(row, [
-            f'{title}, frame {before[i]["frame_id"]}'
-            for i, _ in tube[start:start + num_frames]
-        ]) for row, title in zip(rows, ('detector', 'linked'))
+        _draw_row(title, tube[start:start + num_frames], frames, paths,
+                  threshold, classes)
+        for title, frames, threshold in (('detector', before, score_thr),
+                                         ('linked', after, linked_thr))
     ])
     if not cv2.imwrite(str(out), picture):
         raise OSError(f'{out} cannot be written')
@@ -138,17 +139,23 @@ def _is_right(frame: dict, i: int, truth: dict) -> bool:
     return coco_mask.iou(*boxes, [0] * len(same)).max() >= 0.5
 
 
-def _draw(path: Path, frame: dict, i: int, threshold: float,
-          classes: List[str]) -> np.ndarray:
-    """One box of a tube, if its score reaches the threshold."""
-    image = cv2.imread(str(path))
-    if image is None:
-        raise FileNotFoundError(f'{path} is no picture that can be read')
-    shown = [i] if frame['scores'][i] >= threshold else []
-    return draw_boxes(
-        image,
-        frame['bboxes'][shown],
-        frame['labels'][shown],
-        classes,
-        frame['scores'][shown],
-        scale=max(1, 320 // image.shape[1]))
+def _draw_row(title: str, tube: Tube, frames: dict, paths: dict,
+              threshold: float, classes: List[str]) -> np.ndarray:
+    """A tube's boxes in their frames, where their scores reach a threshold."""
+    panels, titles = [], []
+    for img_id, i in tube:
+        frame, image = frames[img_id], cv2.imread(str(paths[img_id]))
+        if image is None:
+            raise FileNotFoundError(f'{paths[img_id]} is no picture that can '
+                                    'be read')
+        shown = [i] if frame['scores'][i] >= threshold else []
+        panels.append(
+            draw_boxes(
+                image,
+                frame['bboxes'][shown],
+                frame['labels'][shown],
+                classes,
+                frame['scores'][shown],
+                scale=max(1, 320 // image.shape[1])))
+        titles.append(f'{title}, frame {frame["frame_id"]}')
+    return titled_panels(panels, titles)

@@ -15,7 +15,7 @@ from mmtrack.utils import SampleList
 from torch import Tensor
 
 from mmrdn.models import RDN, NextFrameRelations, TopSupports
-from mmrdn.registry import TASK_UTILS
+from mmrdn.post_processing import build_linker
 from mmrdn.structures import FrameProposals, select_detections
 from mmrdn.video import BaseSource, FrameBuffer, open_source
 from .detection_stream import DetectionStream
@@ -89,7 +89,7 @@ class VideoInferencer:
                              f'got {lookahead!r}')
         window = model.new_window(lookahead)
         self.lookahead = window.lookahead if window is not None else 0
-        self.linker = TASK_UTILS.build(linker) if linker else None
+        self.linker = None if linker is None else build_linker(linker)
         self.amp = amp
         self.pipeline = FramePipeline(
             self.cfg.test_dataloader.dataset.pipeline,

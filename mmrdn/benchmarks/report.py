@@ -117,6 +117,8 @@ def run_benchmark(out: str,
     """
     if repeats < 1:
         raise ValueError(f'--repeats must be 1 or more, got {repeats}')
+    if threads is not None and threads < 1:
+        raise ValueError(f'--threads must be 1 or more, got {threads}')
     path = Path(out) / 'benchmark.json'
     if path.exists() and not overwrite:
         raise FileExistsError(f'{path} exists; choose another --out or say '

@@ -12,7 +12,7 @@ from .input_checks import check_frames, check_relations
 class LinkedBoxes(NamedTuple):
     """What box linking says of the boxes of a video, frame by frame."""
     scores: List[np.ndarray]  # (n_t,) of each frame
-    ids: List[np.ndarray]  # (n_t,) tube of each box from 0, -1 for none
+    ids: List[np.ndarray]  # (n_t,) tube of each box from 1, -1 for none
 
 
 class BaseBoxLinker(metaclass=ABCMeta):
@@ -82,16 +82,16 @@ class BaseBoxLinker(metaclass=ABCMeta):
         """The frames as arrays, their graph, and the path of each box (B,)."""
         frames = check_frames(frames)
         if relations is not None:
-            check_relations(relations, frames)
+            relations = check_relations(relations, frames)
         graph = build_graph(frames, self.min_iou, self.max_gap)
         return frames, graph, self._find_paths(graph, relations)
 
     def _new_scores(self, frames: List[dict], graph: BoxGraph,
                     path: np.ndarray) -> List[np.ndarray]:
-        """(n_t,) of each frame, in the type of the old ones."""
+        """(n_t,) of each frame, in the type of the old ones, fp32 at least."""
         scores = graph.by_frame(self._rescore(graph.scores, path), frames)
         return [
-            new.astype(frame['scores'].dtype)
+            new.astype(np.promote_types(frame['scores'].dtype, np.float32))
             for new, frame in zip(scores, frames)
         ]
 
@@ -106,7 +106,7 @@ class BaseBoxLinker(metaclass=ABCMeta):
 
 
 def _number_tubes(graph: BoxGraph, path: np.ndarray) -> np.ndarray:
-    """(B,) ids from 0 in the order of the first box; -1 for single boxes."""
+    """(B,) ids from 1 in the order of the first box; -1 for single boxes."""
     ids = np.full(len(path), -1)
     taken = np.flatnonzero(path >= 0)
     if not len(taken):
@@ -115,6 +115,6 @@ def _number_tubes(graph: BoxGraph, path: np.ndarray) -> np.ndarray:
     taken = taken[np.lexsort((graph.index[taken], graph.frame[taken]))]
     _, first, inverse = np.unique(
         path[taken], return_index=True, return_inverse=True)
-    rank = np.argsort(np.argsort(first))
+    rank = 1 + np.argsort(np.argsort(first))
     ids[taken] = rank[inverse]
     return ids

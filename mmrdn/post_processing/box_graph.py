@@ -60,8 +60,8 @@ class BoxGraph(NamedTuple):
                 continue
             if issparse(relation):
                 relation = relation.toarray()
-            weights[links] = np.asarray(relation)[
-                self.index[source[links]], self.index[self.target[links]]]
+            weights[links] = relation[self.index[source[links]],
+                                      self.index[self.target[links]]]
         return weights
 
 
@@ -142,7 +142,7 @@ def _find_links(boxes: np.ndarray, slot_first: np.ndarray,
         pairs += (slot_first[slot + 1] - slot_first[slot]) * (
             slot_first[stop] - slot_first[slot + 1])
     first = np.zeros(len(boxes) + 1, np.int64)
-    target, ious = np.empty(pairs, np.int64), np.empty(pairs, np.float64)
+    target, ious = np.empty(pairs, np.int32), np.empty(pairs, np.float64)
     num = 0
     for slot in range(num_slots):
         for i in range(slot_first[slot], slot_first[slot + 1]):

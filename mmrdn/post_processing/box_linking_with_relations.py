@@ -3,6 +3,7 @@
 
 Deviations from the paper, off by default: ``min_iou`` and ``max_gap``.
 """
+import warnings
 from typing import Optional, Sequence
 
 import numpy as np
@@ -27,4 +28,9 @@ class BoxLinkingWithRelations(TubeLinking):
         scores = super()._link_scores(graph, relations)
         if relations is None:
             return scores
-        return scores * np.exp(graph.gather(relations))
+        if len(relations) and all(r is None for r in relations):
+            warnings.warn('BoxLinkingWithRelations knows no relations and '
+                          'links as TubeLinking does: the model must note '
+                          'them (recorders=[dict(type="NextFrameRelations")])')
+        scores *= np.exp(graph.gather(relations))
+        return scores

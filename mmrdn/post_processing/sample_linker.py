@@ -27,7 +27,8 @@ class SampleLinker:
     def push(self, sample: TrackDataSample) -> None:
         """Take the next result."""
         found = sample.pred_det_instances
-        frame = dict(video_id=0, frame_id=len(self._samples))
+        frame_id = sample.metainfo.get('frame_id', len(self._samples))
+        frame = dict(video_id=0, frame_id=frame_id)
         for name in ('bboxes', 'scores', 'labels', 'support_inds'):
             if name in found:
                 frame[name] = to_numpy(found[name])

@@ -11,7 +11,7 @@ from numba import njit
 from mmrdn.registry import TASK_UTILS
 from .base_box_linker import BaseBoxLinker
 from .box_graph import BoxGraph, box_iou
-from .path_search import SUPPRESSED, find_paths
+from .path_search import FREE, SUPPRESSED, find_paths
 
 
 @TASK_UTILS.register_module()
@@ -22,7 +22,8 @@ class SeqNMS(BaseBoxLinker):
     scores is taken; its boxes get the average (or the maximum) of its scores,
     and boxes that overlap one of them in its frame are suppressed: they get
     the score 0. This is repeated until no box is left; a sequence may be a
-    single box, which keeps its score.
+    single box, which keeps its score. Boxes whose score is 0 take no part.
+    Relations are not read.
 
     Args:
         min_iou (float): IoU that a link needs.
@@ -50,10 +51,9 @@ class SeqNMS(BaseBoxLinker):
                     relations: Optional[Sequence]) -> np.ndarray:
         overlapped, first = _overlaps(graph.boxes, graph.slot_first,
                                       self.nms_iou)
-        return find_paths(graph.slot_first, graph.slot_label,
-                          graph.slot_frame, graph.first, graph.target,
-                          np.zeros(len(graph.target)), graph.scores,
-                          self.max_gap, 1, overlapped, first)
+        return find_paths(graph, np.zeros(len(graph.target)), graph.scores, 1,
+                          np.where(graph.scores > 0, FREE, SUPPRESSED),
+                          overlapped, first)
 
     def _rescore(self, scores: np.ndarray, path: np.ndarray) -> np.ndarray:
         rescored = np.where(path == SUPPRESSED, 0.0, scores)

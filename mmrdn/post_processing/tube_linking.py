@@ -7,11 +7,12 @@ Paper Eq. 8-9 with e^0. Deviations, off by default: ``min_iou`` and
 from typing import Optional, Sequence
 
 import numpy as np
+from numba import njit
 
 from mmrdn.registry import TASK_UTILS
 from .base_box_linker import BaseBoxLinker
 from .box_graph import BoxGraph
-from .path_search import find_paths
+from .path_search import FREE, find_paths
 
 
 @TASK_UTILS.register_module()
@@ -29,18 +30,15 @@ class TubeLinking(BaseBoxLinker):
     def _find_paths(self, graph: BoxGraph,
                     relations: Optional[Sequence]) -> np.ndarray:
         # No link score is negative, so the best path crosses its whole run.
-        nothing = np.zeros(0, np.int64)
-        return find_paths(graph.slot_first, graph.slot_label, graph.slot_frame,
-                          graph.first, graph.target,
-                          self._link_scores(graph, relations),
-                          np.zeros(len(graph.scores)), self.max_gap, 2,
-                          nothing, np.zeros(len(graph.scores) + 1, np.int64))
+        num = len(graph.scores)
+        return find_paths(graph, self._link_scores(graph, relations),
+                          np.zeros(num), 2, np.full(num, FREE),
+                          np.zeros(0, np.int64), np.zeros(num + 1, np.int64))
 
     def _link_scores(self, graph: BoxGraph,
                      relations: Optional[Sequence]) -> np.ndarray:
         """(E,) scores of the links, without relations."""
-        return (graph.scores[graph.source()] + graph.scores[graph.target] +
-                graph.iou)
+        return _add_scores(graph)
 
     def _rescore(self, scores: np.ndarray, path: np.ndarray) -> np.ndarray:
         rescored, taken = scores.copy(), np.flatnonzero(path >= 0)
@@ -53,3 +51,13 @@ class TubeLinking(BaseBoxLinker):
             means = np.bincount(number[top], scores[taken][top]) / half
             rescored[taken] += means[number]
         return rescored
+
+
+@njit(cache=True)
+def _add_scores(graph: BoxGraph) -> np.ndarray:
+    """(E,) ``s_i + s_j + IoU``."""
+    total = graph.iou.copy()
+    for box in range(len(graph.scores)):
+        for link in range(graph.first[box], graph.first[box + 1]):
+            total[link] += graph.scores[box] + graph.scores[graph.target[link]]
+    return total

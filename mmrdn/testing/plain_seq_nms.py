@@ -41,8 +41,9 @@ def plain_seq_nms(frames: Sequence[dict],
     labels = [[int(v) for v in f['labels']] for f in frames]
     new = [list(values) for values in scores]
     for label in sorted({x for values in labels for x in values}):
-        alive = [[i for i, x in enumerate(values) if x == label]
-                 for values in labels]
+        alive = [[
+            i for i, x in enumerate(values) if x == label and scores[t][i] > 0
+        ] for t, values in enumerate(labels)]
         links: Dict[Tuple[int, int], List[int]] = {
             (t, i): [
                 j for j in alive[t + 1]

@@ -103,8 +103,10 @@ def linked_results(kind, images, lookahead=1):
         for k, v in sample['pred_det_instances'].items()
     } for sample in samples]
     relations = [
-        pair_relations(dict(a, link_relations=sample['link_relations']), b)
-        for a, b, sample in zip(found, found[1:], samples)
+        pair_relations(
+            dict(a, link_relations=sample['link_relations']),
+            dict(b, frame_id=t))
+        for t, (a, b, sample) in enumerate(zip(found, found[1:], samples), 1)
     ]
     return kind().trace(found, relations)
 

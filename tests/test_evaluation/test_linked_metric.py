@@ -14,6 +14,7 @@ from test_vid_metric import (CLASSES, expected_metrics, make_coco,
 from mmrdn.evaluation import VIDMetric
 from mmrdn.evaluation.metrics import evaluate_predictions
 from mmrdn.post_processing import BoxLinkingWithRelations, link_video
+from mmrdn.post_processing.video_linker import pair_relations
 
 BLR = dict(type='BoxLinkingWithRelations')
 
@@ -32,6 +33,7 @@ def add_relations(samples, seed=0, num_supports=4):
             sorted(rng.permutation(num)[:max(1, num - 1)]), dtype=torch.long)
         last = sample.frame_id == sample.video_length - 1
         sample.link_relations = InstanceData(
+            metainfo=dict(next_frame_id=None if last else sample.frame_id + 1),
             detection_inds=kept[:num],
             weights=torch.tensor(
                 rng.uniform(0, 1,
@@ -171,6 +173,71 @@ def test_link_video_changes_data_samples():
     assert sorted(of_tube.values()) == sorted(tubes)
 
 
+def test_a_frame_that_is_missing_is_refused():
+    """A rank that has every second frame, say."""
+    samples = make_samples(make_coco(1, lengths=(4, )), 1)
+    metric = VIDMetric(linker=BLR)
+    metric.process(None, [samples[0].to_dict()])
+    with pytest.raises(
+            ValueError,
+            match='frame 2 of video 1 came after frame '
+            '0: .* VideoSampler'):
+        metric.process(None, [samples[2].to_dict()])
+
+
+def test_relations_to_another_frame_are_not_taken():
+    """The metric sees fewer frames than the model did."""
+    samples = make_samples(make_coco(1, lengths=(4, )), 1)
+    add_relations(samples)
+    a, b, c, _ = (
+        dict(s.to_dict()['pred_det_instances'], **s.to_dict())
+        for s in samples)
+    assert pair_relations(a, b) is not None
+    assert pair_relations(a, c) is None
+
+
+def test_padding_of_a_rank_does_not_undo_linking():
+    """A repeated frame is a video of its own, which nothing links."""
+    samples = make_samples(make_coco(1, lengths=(4, 3)), 1)
+    set_lengths(samples)
+    expected = run(copy.deepcopy(samples), linker=dict(type='TubeLinking'))
+    for place in (0, len(samples)):  # before and behind the others
+        padded = copy.deepcopy(samples)
+        padded.insert(place, copy.deepcopy(samples[1]))
+        assert run(
+            padded, linker=dict(type='TubeLinking')) == pytest.approx(
+                expected, nan_ok=True)
+
+
+def test_relations_that_nobody_reads_are_not_kept(tmp_path):
+    samples = make_samples(make_coco(1, lengths=(3, )), 1)
+    set_lengths(samples)
+    add_relations(samples)
+    for options, kept in ((dict(), False), (dict(linker=dict(type='SeqNMS')),
+                                            False),
+                          (dict(outfile_prefix=str(tmp_path / 'a')), True)):
+        metric = VIDMetric(**options)
+        metric.process(None, [s.to_dict() for s in samples[:2]])
+        assert ('relations' in metric.results[0]) == kept
+        assert 'link_relations' not in metric.results[0]
+
+
+def test_blr_without_relations_warns():
+    samples = make_samples(make_coco(1, lengths=(3, )), 1)
+    with pytest.warns(UserWarning, match='knows no relations'):
+        run(samples, linker=BLR)
+
+
+@pytest.mark.parametrize('linker, match', [
+    ('SeqNMS', 'linker must be a dict such as'),
+    ({}, 'linker must be a dict such as'),
+    (dict(type='NextFrameRelations'), 'must be a box linker such as'),
+])
+def test_what_is_no_linker_is_refused(linker, match):
+    with pytest.raises(ValueError, match=match):
+        VIDMetric(linker=linker)
+
+
 # ---------------------------------------------------------- prediction files
 
 
@@ -194,8 +261,8 @@ def test_files_are_linked_as_in_the_metric(predictions, linker, run_main,
     path, ann_file, samples, _ = predictions
     out = tmp_path / 'linked.json'
     status, stdout, _ = run_main('analysis_tools/link_predictions.py', path,
-                                 out, '--linker', linker)
-    assert status == 0 and f'linked 3 videos: {out}' in stdout
+                                 '--out', out, '--linker', linker)
+    assert status == 0 and f'linked by {linker}: {out}' in stdout
     metrics = run(
         copy.deepcopy(samples), ann_file=ann_file, linker=dict(type=linker))
     found, _ = evaluate_predictions(str(out), ann_file)
@@ -228,36 +295,73 @@ def test_a_linked_run_writes_linked_scores_and_tubes(tmp_path):
         len(set(images)) == len(images) > 1 for images in tubes.values())
 
 
+def test_linking_anew_begins_with_the_scores_of_the_detector(
+        predictions, run_main, tmp_path):
+    """Also from what a run with a linker wrote."""
+    path, ann_file, samples, _ = predictions
+    prefix = str(tmp_path / 'online')
+    run(copy.deepcopy(samples),
+        ann_file=ann_file,
+        outfile_prefix=prefix,
+        linker=dict(type='SeqNMS'))
+    tool, files = 'analysis_tools/link_predictions.py', []
+    for source in (path, f'{prefix}.predictions.json'):
+        assert run_main(tool, source, '--linker',
+                        'BoxLinkingWithRelations')[0] == 0
+        out = tmp_path / f'{str(source)[:-len(".json")]}.linked.json'
+        files.append(json.loads(out.read_text())['annotations'])
+    assert files[0] == files[1]
+    raw = json.loads(path.read_text())['annotations']
+    assert [a['unlinked_score'] for a in files[0]] == [a['score'] for a in raw]
+    assert any(a['score'] > 1 for a in files[0])
+
+
 def test_bad_files_are_named(predictions, run_main, tmp_path):
     path, _, _, _ = predictions
     out, tool = tmp_path / 'linked.json', 'analysis_tools/link_predictions.py'
+    bad = tmp_path / 'bad.json'
 
     def fails(source, *options):
-        status, _, stderr = run_main(tool, source, out, '--linker',
+        status, _, stderr = run_main(tool, source, '--out', out, '--linker',
                                      'TubeLinking', *options)
         assert status == 1 and stderr.count('\n') == 1
+        assert not out.exists()
         return stderr
 
+    def fails_with(change):
+        content = json.loads(path.read_text())
+        change(content)
+        bad.write_text(json.dumps(content))
+        return fails(bad)
+
+    def related(content):
+        return next(a for a in content['annotations'] if a.get('relations'))
+
     assert 'nowhere.json does not exist' in fails(tmp_path / 'nowhere.json')
-    content = json.loads(path.read_text())
-    ann = next(a for a in content['annotations'] if a.get('relations'))
-    ann['relations'] = [[10**6, 0.5]]
-    bad = tmp_path / 'bad.json'
-    bad.write_text(json.dumps(content))
-    assert "'relations' must be pairs of an annotation id" in fails(bad)
-    for image in content['images']:
-        del image['video_id']
-    ann['relations'] = []
-    bad.write_text(json.dumps(content))
-    assert "must have the field 'video_id'" in fails(bad)
-    assert not out.exists()
-    assert run_main(tool, path, out, '--linker', 'TubeLinking')[0] == 0
-    before = out.read_bytes()
-    assert f'{out} exists' in fails(path)
-    assert out.read_bytes() == before
-    assert run_main(tool, path, out, '--linker', 'TubeLinking',
-                    '--overwrite')[0] == 0
-    assert 'TubeLinking has linked already' in fails(out, '--overwrite')
-    status, _, stderr = run_main(tool, path, tmp_path / 'x.json', '--linker',
-                                 'Nothing')
+    for wrong in ([[10**6, 0.5]], 3, [[[1], .4]], [[1]], [[1, 'x']]):
+        assert "'relations' must be pairs of an annotation id" in fails_with(
+            lambda content: related(content).update(relations=wrong))
+    assert f'{bad}: video 1: frames[' in fails_with(
+        lambda content: content['annotations'][0].update(score=-.5))
+    assert "must have the field 'video_id'" in fails_with(
+        lambda content: content['images'][0].pop('video_id'))
+    assert 'video 1: frame 2 comes after frame 0' in fails_with(
+        lambda content: content['images'][1].update(frame_id=0, video_id=9))
+    assert 'video 1: frame 0 comes after frame 0' in fails_with(
+        lambda content: content['images'][1].update(frame_id=0))
+    status, _, stderr = run_main(tool, path, '--linker', 'Nothing')
     assert status == 1 and 'Nothing is not in' in stderr
+    status, _, stderr = run_main(tool, path, '--linker', 'TopSupports')
+    assert status == 1 and 'TopSupports must be a box linker' in stderr
+
+
+def test_files_that_are_there_are_kept(predictions, run_main, tmp_path):
+    path, _, _, _ = predictions
+    out, tool = tmp_path / 'a.json', 'analysis_tools/link_predictions.py'
+    args = [tool, path, '--out', out, '--linker', 'TubeLinking']
+    out.write_text('mine')
+    status, _, stderr = run_main(*args)
+    assert status == 1 and f'{out} exists' in stderr
+    assert out.read_text() == 'mine'
+    assert run_main(*args, '--overwrite')[0] == 0
+    assert json.loads(out.read_text())['info']['linker'] == 'TubeLinking'

@@ -76,7 +76,7 @@ def test_relations_between_detections_of_consecutive_frames(lookahead):
         found_a, found_b = a['pred_det_instances'], b['pred_det_instances']
         relations = pair_relations(
             dict(found_a, link_relations=a['link_relations']),
-            found_b).toarray()
+            dict(found_b, frame_id=t + 1)).toarray()
         assert relations.shape == (len(found_a['scores']),
                                    len(found_b['scores']))
         for i, p in enumerate(found_a['proposal_inds'].tolist()):

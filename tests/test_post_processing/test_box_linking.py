@@ -1,13 +1,18 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import contextlib
+
 import naive_linking
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, dok_array, lil_array
 
-from mmrdn.post_processing import BoxLinkingWithRelations, SeqNMS, TubeLinking
+from mmrdn.post_processing import (BoxLinkingWithRelations, SeqNMS,
+                                   TubeLinking, path_search)
 from mmrdn.registry import TASK_UTILS
+from mmrdn.testing.plain_seq_nms import plain_seq_nms
 
 
 def random_video(rng, num_frames, most, num_classes=3, spread=30, ties=False):
@@ -101,7 +106,7 @@ def test_by_hand():
     # Then frame 2 is empty: far of frames 0 and 1, best half .4.
     scores, ids = TubeLinking().trace(frames)
     assert_close(scores, [[1.7, .6], [.8, 1.3], [.9], [.3, 1.5]])
-    assert [list(i) for i in ids] == [[0, 1], [1, 0], [0], [-1, 0]]
+    assert [i.tolist() for i in ids] == [[1, 2], [2, 1], [1], [-1, 1]]
 
 
 def test_relations_decide():
@@ -200,19 +205,92 @@ def test_scores_keep_their_type(linker):
     for frame in frames:
         frame['scores'] = frame['scores'].astype(np.float32)
     assert {s.dtype for s in linker.link(frames)} == {np.dtype('float32')}
+    for frame in frames:  # in which sums from 1 to 2 have 1024 values
+        frame['scores'] = frame['scores'].astype(np.float16)
+    assert {s.dtype for s in linker.link(frames)} == {np.dtype('float32')}
 
 
-def test_a_long_video_is_cut_into_the_same_paths():
-    """300 frames of crowds against an independent search, run by run."""
+@linkers
+def test_lists_and_tensors_and_any_sparse_array(linker):
     rng = np.random.default_rng(0)
-    frames = []
-    for _ in range(60):
-        frames += random_video(rng, 4, 4, 1)
-        frames += [dict(bboxes=[], scores=[], labels=[])]
-    expected = []
-    for start in range(0, len(frames), 5):
-        expected += naive_linking.tubes(frames[start:start + 5])[0]
-    assert_close(TubeLinking().link(frames), expected)
+    frames = random_video(rng, 4, 5)
+    relations = random_relations(rng, frames)
+    expected = linker.link(frames, relations)
+    for kind in (np.ndarray.tolist, torch.tensor):
+        assert_close(
+            linker.link([{
+                k: kind(v)
+                for k, v in f.items()
+            } for f in frames], [kind(r) for r in relations]), expected)
+    for kind in (csr_array, lil_array, dok_array):
+        assert_close(
+            linker.link(frames, [kind(r) for r in relations]), expected)
+
+
+@pytest.mark.parametrize('linker, search', [
+    (TubeLinking(), naive_linking.research_tubes),
+    (SeqNMS(), plain_seq_nms),
+])
+@pytest.mark.parametrize('spread', [40, 120])
+@pytest.mark.parametrize('ties', [False, True])
+def test_long_videos(linker, search, spread, ties):
+    """Against searches that begin anew after each path."""
+    rng = np.random.default_rng(spread)
+    frames = random_video(rng, 60, 9, 2, spread, ties)
+    for t in (7, 8, 31):
+        frames[t] = dict(bboxes=[], scores=[], labels=[])
+    assert_close(linker.link(frames), search(frames))
+
+
+def test_boxes_of_score_0_take_no_part_in_seq_nms():
+    box = [0, 0, 10, 10]
+    frames = [
+        dict(bboxes=[box], scores=[.8], labels=[0]),
+        dict(bboxes=[box, [0, 1, 10, 10]], scores=[0, .4], labels=[0, 0]),
+        dict(bboxes=[box], scores=[0], labels=[0])
+    ]
+    assert_close(SeqNMS().link(frames), [[.6], [0, .6], [0]])
+
+
+def test_cost_of_chains_that_merge_is_linear():
+    """A weak chain ahead of strong pairs that are taken one by one: what is
+    learnt anew in all is a few times the number of boxes."""
+    relaxed = {}
+    for length in (200, 800):
+        frames, x = [], 0.
+        for t in range(length):
+            boxes = [[x, 0, x + 30, 10]]
+            scores = [1e-7]
+            if t % 4 < 2:
+                boxes.append([x + (19.8, 9.9)[t % 4], 0, 0, 10])
+                boxes[1][2] = boxes[1][0] + 30
+                scores.append((.5, 1 - 1e-6 * (length - t))[t % 4])
+            if t % 4 == 1:
+                x -= 9.9
+            frames.append(
+                dict(bboxes=boxes, scores=scores, labels=[0] * len(boxes)))
+        with counting_relaxations() as count:
+            found = SeqNMS().link(frames)
+        relaxed[length] = count[0] / sum(map(len, found))
+        assert_close(found, plain_seq_nms(frames))
+    assert relaxed[800] < 1.2 * relaxed[200] < 10
+
+
+@contextlib.contextmanager
+def counting_relaxations():
+    """The path search in plain Python, its innermost step counted."""
+    count, names = [0], ('_take_all', '_relax', '_follow', '_update_slot')
+    compiled = {name: getattr(path_search, name) for name in names}
+
+    def relax(*args):
+        count[0] += 1
+        return compiled['_relax'].py_func(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, function in compiled.items():
+            patch.setattr(path_search, name, function.py_func)
+        patch.setattr(path_search, '_relax', relax)
+        yield count
 
 
 @pytest.mark.parametrize('change, match', [
@@ -221,6 +299,8 @@ def test_a_long_video_is_cut_into_the_same_paths():
     (dict(scores=[.5, float('nan')]),
      r'frames\[1\].scores must be finite, got nan'),
     (dict(scores=[.5, -.5]), r'frames\[1\].scores must be 0 or more'),
+    (dict(labels=[.2, 1]), r'frames\[1\].labels must be whole numbers'),
+    (dict(labels=['a', 'b']), r'frames\[1\].labels must be numbers'),
     (dict(bboxes=[[0, 0, 1, 1], [0, 0, float('inf'), 1]]),
      r'frames\[1\].bboxes must be finite'),
 ])
@@ -236,6 +316,8 @@ def test_bad_frames_are_named(change, match):
     ([], 'relations must be 1, .* got 0'),
     ([np.zeros((1, 2))], r'relations\[0\] must be \(2, 2\), got \(1, 2\)'),
     ([np.full((2, 2), np.nan)], r'relations\[0\] must be finite'),
+    ([np.full((2, 2), 1000.)], r'relations\[0\] must be .* below 100'),
+    ([[[1, 2]]], r'relations\[0\] must be \(2, 2\), got \(1, 2\)'),
 ])
 def test_bad_relations_are_named(relations, match):
     frame = dict(bboxes=[[0, 0, 1, 1]] * 2, scores=[.5, .5], labels=[0, 0])

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from tool_testing import ROOT, run_tool, tool_env
+from tool_testing import ROOT, run_tool, start_tool, tool_env
 from video_testing import flat, noise, read_mp4, write_mp4
 
 from mmrdn.evaluation.metrics.coco_vid import read_coco_vid
@@ -294,14 +294,7 @@ def test_no_such_config(tool, clip, tmp_path):
 
 
 def start(*args):
-    return subprocess.Popen(
-        [sys.executable,
-         str(ROOT / 'tools' / TOOL), *map(str, args)],
-        env=tool_env(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True)
+    return start_tool(TOOL, *args, stdin=subprocess.PIPE)
 
 
 def wait_for(condition, process, seconds=100):

@@ -3,14 +3,13 @@ import io
 import json
 import re
 import signal
-import subprocess
 import sys
 import time
 import urllib.request
 
 import av
 import pytest
-from tool_testing import ROOT, tool_env
+from tool_testing import start_tool
 from web_testing import write_clip
 
 pytest.importorskip('flask', reason='needs the extra "web"')
@@ -21,16 +20,9 @@ TOOL = 'serve_demo.py'
 @pytest.fixture
 def server(tiny_config, trained):
     """The tool at work, and where."""
-    command = [
-        sys.executable, ROOT / 'tools' / TOOL, tiny_config,
-        trained / 'iter_8.pth', '--port', '0', '--device', 'cpu',
-        '--max-seconds', '2', '--score-thr', '0.01'
-    ]
-    process = subprocess.Popen([str(word) for word in command],
-                               env=tool_env(),
-                               stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE,
-                               text=True)
+    process = start_tool(TOOL, tiny_config, trained / 'iter_8.pth', '--port',
+                         '0', '--device', 'cpu', '--max-seconds', '2',
+                         '--score-thr', '0.01')
     line = process.stdout.readline()
     if not line:
         pytest.fail(process.communicate()[1])

@@ -8,6 +8,14 @@ import pytest
 from mmrdn.utils.interrupts import hold_interrupts
 
 
+@pytest.fixture(autouse=True)
+def handler():
+    """Python's own, also where tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_takes_effect_after_the_block():
     done = []
     with pytest.raises(KeyboardInterrupt):

@@ -19,7 +19,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--repeats', type=int, default=5, help='rounds')
     parser.add_argument('--threads', type=int, help='threads of torch')
     parser.add_argument(
-        '--quick', action='store_true', help='T = 3, 18 and 24 only')
+        '--quick',
+        action='store_true',
+        help='T = 3, 18 and 24, no SELSA, no plain '
+        'Python, no long videos')
     parser.add_argument('--seed', type=int, default=0, help='of everything')
     parser.add_argument(
         '--overwrite', action='store_true', help='replace earlier results')

@@ -5,7 +5,7 @@ import argparse
 from mmengine.config import DictAction
 
 from mmrdn.evaluation.metrics import link_predictions
-from mmrdn.registry import TASK_UTILS
+from mmrdn.post_processing import build_linker
 from mmrdn.utils.cli import one_line_errors
 from mmrdn.utils.setup_env import register_all_modules
 
@@ -15,7 +15,8 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         'predictions', help='what VIDMetric wrote with outfile_prefix')
-    parser.add_argument('out', help='JSON with the new scores')
+    parser.add_argument(
+        '--out', help='JSON with the new scores (default: NAME.linked.json)')
     parser.add_argument(
         '--linker',
         required=True,
@@ -27,7 +28,8 @@ def parse_args() -> argparse.Namespace:
         default={},
         action=DictAction,
         help='options of the linker, such as min_iou=0.3 max_gap=1')
-    parser.add_argument('--overwrite', action='store_true', help='replace OUT')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace the output')
     return parser.parse_args()
 
 
@@ -36,9 +38,9 @@ def main() -> None:
     """Link, and say where the result is."""
     args = parse_args()
     register_all_modules()
-    linker = TASK_UTILS.build(dict(args.linker_options, type=args.linker))
-    num = link_predictions(args.predictions, args.out, linker, args.overwrite)
-    print(f'linked {num} videos: {args.out}')
+    linker = build_linker(dict(args.linker_options, type=args.linker))
+    out = link_predictions(args.predictions, linker, args.out, args.overwrite)
+    print(f'linked by {args.linker}: {out}')
 
 
 if __name__ == '__main__':

@@ -31,9 +31,13 @@ def unique_frames(results: List[dict]) -> List[dict]:
         if first is result:
             continue
         for field in ('bboxes', 'scores', 'labels'):
-            if (first[field].shape != result[field].shape
-                    or not np.allclose(first[field], result[field])):
+            ours, others = (
+                r.get(f'unlinked_{field}', r[field]) for r in (first, result))
+            if ours.shape != others.shape or not np.allclose(ours, others):
                 raise ValueError(
                     f"img_id {result['img_id']} was predicted twice with "
                     f'different {field}, expected one prediction per frame')
+        # Of a video and a frame that pads a rank, the video was linked.
+        if result.get('num_linked', 0) > first.get('num_linked', 0):
+            frames[result['img_id']] = result
     return [frames[img_id] for img_id in sorted(frames, key=sort_key)]

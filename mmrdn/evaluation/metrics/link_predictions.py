@@ -3,113 +3,93 @@
 import json
 import os
 from collections import defaultdict
-from typing import Any, Dict, Iterator, List, Tuple
-
-from scipy.sparse import csr_array
+from pathlib import Path
+from typing import Any, Dict, List, Optional
 
 from mmrdn.post_processing import BaseBoxLinker
 from .coco_vid import parse_frames, read_coco_vid, require
+from .predictions import read_relations
 
 
 def link_predictions(predictions: str,
-                     out: str,
                      linker: BaseBoxLinker,
-                     overwrite: bool = False) -> int:
+                     out: Optional[str] = None,
+                     overwrite: bool = False) -> Path:
     """Link the boxes of each video, write them with their new scores.
 
     Relation weights are those that ``VIDMetric(outfile_prefix=...)`` has
-    written if the model noted them (``NextFrameRelations``).
+    written if the model noted them (``NextFrameRelations``). A file that was
+    linked already is linked anew, from the detector's scores.
 
     Args:
         predictions (str): COCO-VID JSON with a ``score`` per annotation.
-        out (str): Where to write the same with new ``score``; boxes of tubes
-            get an ``instance_id``.
         linker (BaseBoxLinker): How.
+        out (str, optional): Where to write the same with new ``score``, the
+            former ``unlinked_score`` and, in tubes, ``instance_id``;
+            ``NAME.linked.json`` for ``NAME.json`` if not given.
         overwrite (bool): Whether ``out`` may exist.
 
     Returns:
-        int: Number of videos.
+        Path: ``out``.
 
     Raises:
-        ValueError: The file is malformed, or was linked already.
+        ValueError: The file is malformed; names file and field.
         FileExistsError: ``out`` is there already.
     """
-    if os.path.exists(out) and not overwrite:
-        raise FileExistsError(f'{out} exists; choose another name or say '
+    path = Path(predictions)
+    target = Path(out) if out else path.with_name(f'{path.stem}.linked.json')
+    if target.is_dir() or (target.exists() and not overwrite):
+        raise FileExistsError(f'{target} exists; choose another name or say '
                               '--overwrite')
     coco = read_coco_vid(predictions)
-    info = coco.get('info')
-    info = dict(info) if isinstance(info, dict) else dict()
-    if 'linker' in info:
-        raise ValueError(f"{predictions} holds scores that {info['linker']} "
-                         'has linked already, expected those of the detector')
-    classes = [category['name'] for category in coco['categories']]
-    frames = parse_frames(coco, predictions, classes, with_scores=True)
-    relations = _read_relations(coco, predictions)
-    videos: Dict[Any, List[dict]] = defaultdict(list)
-    for img_id, frame in frames.items():
-        require(frame, ('video_id', 'frame_id'),
-                f'{predictions}: image {img_id}')
-        videos[frame['video_id']].append(frame)
-    for of_video in videos.values():
-        of_video.sort(key=lambda frame: frame['frame_id'])
-        pairs = zip(of_video, of_video[1:])
-        linked = linker.trace(of_video, [
-            relations.get((frame['img_id'], following['img_id']))
-            for frame, following in pairs
-        ])
-        for frame, scores, ids in zip(of_video, linked.scores, linked.ids):
-            frame.update(scores=scores, instance_ids=ids)
-    for ann, (img_id, i) in zip(coco['annotations'], _places(coco)):
-        ann.pop('relations', None)
-        ann['score'] = frames[img_id]['scores'][i].item()
-        if frames[img_id]['instance_ids'][i] >= 0:
-            ann['instance_id'] = frames[img_id]['instance_ids'][i].item()
-    coco['info'] = dict(info, linker=type(linker).__name__)
-    partial = f'{out}.{os.getpid()}.tmp'
+    for ann in coco['annotations']:
+        ann.pop('instance_id', None)
+        ann['score'] = ann.pop('unlinked_score', ann.get('score'))
+    frames = _link(coco, predictions, linker)
+    counts: Dict[Any, int] = defaultdict(int)
+    for ann in coco['annotations']:
+        frame, i = frames[ann['image_id']], counts[ann['image_id']]
+        counts[ann['image_id']] += 1
+        ann.update(
+            score=frame['scores'][i].item(), unlinked_score=ann['score'])
+        if frame['instance_ids'][i] >= 0:
+            ann['instance_id'] = frame['instance_ids'][i].item()
+    coco['info'] = dict(coco.get('info') or {}, linker=type(linker).__name__)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f'.{target.name}.{os.getpid()}.partial')
     try:
         with open(partial, 'w', encoding='utf-8') as file:
             json.dump(coco, file, allow_nan=False)
-        os.replace(partial, out)
+        partial.replace(target)
     finally:
-        if os.path.exists(partial):
-            os.remove(partial)
-    return len(videos)
+        partial.unlink(missing_ok=True)
+    return target
 
 
-def _places(coco: dict) -> Iterator[Tuple[Any, int]]:
-    """For each annotation its image and its place among those of it."""
-    counts: Dict[Any, int] = defaultdict(int)
-    for ann in coco['annotations']:
-        yield ann['image_id'], counts[ann['image_id']]
-        counts[ann['image_id']] += 1
-
-
-def _read_relations(coco: dict, path: str) -> Dict[Tuple, csr_array]:
-    """Relation weights (n, n') between the boxes of pairs of images."""
-    places = list(_places(coco))
-    by_id = {
-        ann.get('id'): place
-        for ann, place in zip(coco['annotations'], places)
-    }
-    nums: Dict[Any, int] = defaultdict(int)
-    for img_id, _ in places:
-        nums[img_id] += 1
-    entries: Dict[Tuple, List] = defaultdict(list)
-    for number, (ann, (img_id,
-                       i)) in enumerate(zip(coco['annotations'], places)):
-        for pair in ann.get('relations') or []:
-            if (not isinstance(pair, list) or len(pair) != 2
-                    or pair[0] not in by_id
-                    or not isinstance(pair[1], (int, float))):
+def _link(coco: dict, path: str, linker: BaseBoxLinker) -> Dict[Any, dict]:
+    """By image id the frames, with new ``scores`` and ``instance_ids``."""
+    classes = [category['name'] for category in coco['categories']]
+    frames = parse_frames(coco, path, classes, with_scores=True)
+    relations = read_relations(coco, path)
+    videos: Dict[Any, List[dict]] = defaultdict(list)
+    for img_id, frame in frames.items():
+        require(frame, ('video_id', 'frame_id'), f'{path}: image {img_id}')
+        videos[frame['video_id']].append(frame)
+    for video_id, video in videos.items():
+        video.sort(key=lambda frame: frame['frame_id'])
+        for frame, following in zip(video, video[1:]):
+            if following['frame_id'] != frame['frame_id'] + 1:
                 raise ValueError(
-                    f"{path}: annotations[{number}]: 'relations' must be "
-                    f'pairs of an annotation id and a weight, got {pair}')
-            following, j = by_id[pair[0]]
-            entries[img_id, following].append((i, j, pair[1]))
-    relations = dict()
-    for (img_id, following), found in entries.items():
-        i, j, weights = zip(*found)
-        relations[img_id, following] = csr_array(
-            (weights, (i, j)), shape=(nums[img_id], nums[following]))
-    return relations
+                    f'{path}: video {video_id}: frame {following["frame_id"]} '
+                    f'comes after frame {frame["frame_id"]}, expected all '
+                    'frames of a video, each once')
+        try:
+            linked = linker.trace(video, [
+                relations.get((frame['img_id'], following['img_id']))
+                for frame, following in zip(video, video[1:])
+            ])
+        except ValueError as error:
+            raise ValueError(f'{path}: video {video_id}: {error}') from None
+        for frame, scores, ids in zip(video, linked.scores, linked.ids):
+            frame.update(scores=scores, instance_ids=ids)
+    return frames

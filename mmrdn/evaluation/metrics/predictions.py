@@ -2,16 +2,22 @@
 """COCO-VID JSON of predictions.
 
 Annotations have ``bbox`` xywh in pixels with w = x2 - x1, and ``score``, with
-all digits. ``instance_id`` is the tube of a linked box. ``relations`` are
-weights of boxes of the next frame: ``[[annotation id, weight], ...]``.
+all digits. Of linked boxes ``unlinked_score`` is the detector's own, and
+``instance_id`` the tube. ``relations`` are weights of boxes of the next frame:
+``[[annotation id, weight], ...]``.
 """
 import json
 import os
 import os.path as osp
-from typing import Any, Dict, List, Optional, Sequence
+from collections import defaultdict
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from scipy.sparse import csr_array
+
+# Numbers of numpy as plain ones, and no NaN.
+_encode = json.JSONEncoder(
+    allow_nan=False, default=lambda value: value.item()).encode
 
 
 def prediction_head(results: List[dict],
@@ -102,12 +108,6 @@ def write_predictions(path: str, head: dict, results: List[dict]) -> None:
             os.remove(temporary)
 
 
-def _encode(content: dict) -> str:
-    """JSON with numpy's numbers as plain ones, without NaN."""
-    return json.JSONEncoder(
-        allow_nan=False, default=lambda value: value.item()).encode(content)
-
-
 def _box(result: dict, i: int) -> dict:
     """Where a box is, how sure, and its tube if it has one.
 
@@ -119,6 +119,8 @@ def _box(result: dict, i: int) -> dict:
         bbox=[x1, y1, width, height],
         area=width * height,
         score=result['scores'][i].item())
+    if 'unlinked_scores' in result:
+        fields['unlinked_score'] = result['unlinked_scores'][i].item()
     if 'instance_ids' in result and result['instance_ids'][i] >= 0:
         fields['instance_id'] = result['instance_ids'][i].item()
     return fields
@@ -135,3 +137,45 @@ def _relations(result: dict,
              for j, weight in zip(relations.indices[start:stop].tolist(),
                                   relations.data[start:stop].tolist())]
             for start, stop in zip(relations.indptr, relations.indptr[1:])]
+
+
+def read_relations(coco: dict, path: str) -> Dict[Tuple, csr_array]:
+    """The ``relations`` of a file of predictions.
+
+    Args:
+        coco (dict): What :func:`read_coco_vid` returns.
+        path (str): Its path, for messages.
+
+    Returns:
+        dict[tuple, csr_array]: By pairs of image ids (n, n'), boxes in the
+        order of the file.
+
+    Raises:
+        ValueError: A relation is no pair of an annotation and a weight.
+    """
+    nums: Dict[Any, int] = defaultdict(int)
+    places = []
+    for ann in coco['annotations']:
+        places.append((ann['image_id'], nums[ann['image_id']]))
+        nums[ann['image_id']] += 1
+    by_id = {
+        ann['id']: place
+        for ann, place in zip(coco['annotations'], places) if 'id' in ann
+    }
+    entries: Dict[Tuple, List] = defaultdict(list)
+    for number, (ann, (img_id,
+                       i)) in enumerate(zip(coco['annotations'], places)):
+        try:
+            for other, weight in ann.get('relations') or ():
+                following, j = by_id[other]
+                entries[img_id, following].append((i, j, float(weight)))
+        except (KeyError, TypeError, ValueError):
+            raise ValueError(
+                f"{path}: annotations[{number}]: 'relations' "
+                'must be pairs of an annotation id and a weight') from None
+    relations = dict()
+    for (img_id, following), found in entries.items():
+        i, j, weights = zip(*found)
+        relations[img_id, following] = csr_array(
+            (weights, (i, j)), shape=(nums[img_id], nums[following]))
+    return relations

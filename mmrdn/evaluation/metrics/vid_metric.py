@@ -9,8 +9,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from terminaltables import AsciiTable
 
-from mmrdn.post_processing import VideoLinker
-from mmrdn.registry import METRICS, TASK_UTILS
+from mmrdn.post_processing import VideoLinker, build_linker
+from mmrdn.registry import METRICS
 from mmrdn.utils.arrays import to_numpy
 from ..functional import add_motion_ious, vid_map
 from .coco_vid import parse_frames, parse_instances, read_coco_vid, require
@@ -81,8 +81,9 @@ class VIDMetric(BaseMetric):
             pixel_tolerance=pixel_tolerance)
         vid_map([], [], 1, **self.settings)  # refuses wrong settings
         self.ann_file = ann_file
-        self.linker = TASK_UTILS.build(linker) if linker else None
-        self.video = VideoLinker(self.linker)
+        self.linker = None if linker is None else build_linker(linker)
+        self.video = VideoLinker(
+            self.linker, keep_relations=outfile_prefix is not None)
         self.classwise = classwise
         self.coco = read_coco_vid(ann_file) if ann_file else None
         self.ground_truth: Optional[Dict[Any, dict]] = None
@@ -160,7 +161,7 @@ class VIDMetric(BaseMetric):
                         f"{sample['img_id']} must be finite, got NaN or inf")
             if self.coco is None:
                 result['instances'] = sample['instances']
-            if 'link_relations' in sample:
+            if 'link_relations' in sample and self.video.wants_relations:
                 result['link_relations'] = sample['link_relations']
                 result['support_inds'] = sample['pred_det_instances'][
                     'support_inds']

@@ -36,8 +36,9 @@ class NextFrameRelations:
         ``pred_det_instances.support_inds`` (n,): place among the supports of
         the frame of each detection's proposal, -1 if it is none.
         ``link_relations``: ``detection_inds`` (k,) of the detections that
-        reach the threshold, and ``weights`` (k, K), omega-bar to the supports
-        of the next frame; (k, 0) where the pool does not hold it.
+        reach the threshold, ``weights`` (k, K), omega-bar to the supports
+        of the next frame, (k, 0) where the pool does not hold it, and its
+        number ``next_frame_id``, None without one.
 
         Args:
             frame (FrameProposals): N proposals, with their detections.
@@ -51,7 +52,11 @@ class NextFrameRelations:
         places[supports] = torch.arange(len(supports), device=places.device)
         found.support_inds = places[found.proposal_inds]
         kept = (found.scores >= self.score_thr).nonzero()[:, 0]  # (k,)
+        following = window.next_frame
         frame.data_sample.link_relations = InstanceData(
+            metainfo=dict(
+                next_frame_id=None if following is
+                None else following.data_sample.metainfo.get('frame_id')),
             detection_inds=kept,
             weights=weights[found.proposal_inds[kept],
                             window.columns(1)])

@@ -40,6 +40,11 @@ class SlidingWindow:
         """int: Frames that came and were not handed out yet."""
         return len(self._waiting)
 
+    @property
+    def next_frame(self) -> Optional[FrameProposals]:
+        """FrameProposals or None: The one after that handed out last."""
+        return self._waiting[0] if self._waiting else None
+
     def offsets(self) -> range:
         """Frames of the pool, counted from the one handed out last.
 

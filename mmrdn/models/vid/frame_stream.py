@@ -116,15 +116,18 @@ class FrameStream:
 
     def _detect(self, frame: FrameProposals, rescale: bool) -> TrackDataSample:
         """The result of a frame, in tensors that may be changed anywhere."""
+        given = set(frame.data_sample.keys())
         data_sample = self.model.detect(frame, self.window, rescale)
-        for name, instances in data_sample.items():
-            if isinstance(instances, InstanceData):
-                with torch.inference_mode(False):
-                    copied = InstanceData(**{
+        for name in set(data_sample.keys()) - given:
+            instances = data_sample.get(name)
+            with torch.inference_mode(False):
+                copied = InstanceData(
+                    metainfo=instances.metainfo,
+                    **{
                         key: value.clone()
                         for key, value in instances.items()
                     })
-                data_sample.set_data({name: copied})
+            data_sample.set_data({name: copied})
         return data_sample
 
 

@@ -94,6 +94,11 @@ class RDN(BaseVideoDetector):
         self.rpn_in_indices = rpn_in_indices
         self.roi_in_indices = roi_in_indices
         self.recorders = [TASK_UTILS.build(r) for r in recorders]
+        for recorder in self.recorders:
+            if not hasattr(recorder, 'record'):
+                raise ValueError('recorders must note relation weights, such '
+                                 'as NextFrameRelations, got a '
+                                 f'{type(recorder).__name__}')
         if self.recorders and not getattr(self.neck, 'num_basic', 0):
             raise ValueError('recorders need a neck with num_basic >= 1: they '
                              'note weights of the last module of the basic '
@@ -317,8 +322,8 @@ class RDN(BaseVideoDetector):
             ``bboxes`` (n, 4), ``scores``, ``labels`` and ``proposal_inds``
             (n,), and with what the recorders note.
         """
-        feats = frame.feats
-        if window is not None and self.recorders:
+        feats, recorders = frame.feats, self.recorders if window else []
+        if recorders:
             feats, weights = window.memory.aggregate(
                 feats, frame.boxes, return_weights=True)
         elif window is not None:
@@ -326,7 +331,7 @@ class RDN(BaseVideoDetector):
         data_sample = frame.data_sample
         data_sample.pred_det_instances = self.detector.roi_head.detect(
             feats, frame.boxes, data_sample.metainfo, rescale)
-        for recorder in self.recorders:
+        for recorder in recorders:
             recorder.record(frame, window, weights, rescale)
         return data_sample
 

@@ -1,0 +1,22 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from mmrdn.registry import TASK_UTILS
+from .base_box_linker import BaseBoxLinker
+
+
+def build_linker(cfg: dict) -> BaseBoxLinker:
+    """Build a box linker.
+
+    Args:
+        cfg (dict): With its ``type``, such as ``'SeqNMS'``.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if not isinstance(cfg, dict) or 'type' not in cfg:
+        raise ValueError("linker must be a dict such as dict(type='SeqNMS'), "
+                         f'got {cfg!r}')
+    linker = TASK_UTILS.build(cfg)
+    if not isinstance(linker, BaseBoxLinker):
+        raise ValueError(f'linker {cfg["type"]} must be a box linker such as '
+                         'BoxLinkingWithRelations, TubeLinking or SeqNMS')
+    return linker
