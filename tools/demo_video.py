@@ -2,8 +2,8 @@
 """Detect in a video: a file, images, a camera, a stream, standard input.
 
 Exit status: 0, all went well; 1, bad input; 3, the video is truncated or
-damaged and what decodes was written; 130, Ctrl-C, the frames that were done
-were written.
+damaged and what decodes was written; 130, Ctrl-C or SIGTERM, the frames that
+were done were written.
 """
 import argparse
 import sys
@@ -15,6 +15,7 @@ from mmrdn.apis import VideoInferencer
 from mmrdn.apis.video_outputs import VideoOutputs
 from mmrdn.utils.cli import one_line_errors
 from mmrdn.utils.frame_progress import FrameProgress
+from mmrdn.utils.interrupts import end_as_ctrl_c_does
 from mmrdn.video import open_source
 
 
@@ -36,7 +37,8 @@ def parse_args() -> argparse.Namespace:
     out = parser.add_argument_group('outputs, at least one')
     out.add_argument('--out-video', help='.mp4 with boxes drawn')
     out.add_argument(
-        '--out-json', help='.jsonl: a line a frame; .json: COCO-VID')
+        '--out-json',
+        help='.jsonl: a line a frame; .json: COCO-VID; -: lines to stdout')
     out.add_argument('--out-mot', help='MOTChallenge text')
     out.add_argument('--out-images', help='folder of pictures')
     out.add_argument(
@@ -107,7 +109,9 @@ def run(args: argparse.Namespace) -> int:
         amp=args.amp,
         trust_checkpoint=args.trust_checkpoint,
         cfg_options=args.cfg_options)
-    with FrameProgress('frames', Console(), args.quiet) as progress:
+    # Lines of JSON have standard output for themselves.
+    console = Console(stderr=args.out_json == '-')
+    with FrameProgress('frames', console, args.quiet) as progress:
         summary = inferencer(
             source,
             **outputs,
@@ -116,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
             show_relations=args.show_relations,
             progress=progress.update)
     if not args.quiet:
-        print(summary)
+        print(summary, file=console.file)
     return 3 if summary.truncated else 0
 
 
@@ -124,6 +128,7 @@ def run(args: argparse.Namespace) -> int:
 def main() -> None:
     """Run the tool."""
     args = parse_args()
+    end_as_ctrl_c_does()
     try:
         sys.exit(run(args))
     except KeyboardInterrupt as interrupt:

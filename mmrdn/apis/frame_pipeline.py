@@ -8,6 +8,7 @@ from mmengine.registry import DefaultScope
 from mmrdn.utils.setup_env import register_all_modules
 
 _LOADERS = ('LoadFrame', 'LoadImageFromFile', 'LoadImageFromNDArray')
+_ANNOTATIONS = ('LoadTrackAnnotations', 'LoadAnnotations')  # there are none
 
 
 class FramePipeline:
@@ -20,8 +21,8 @@ class FramePipeline:
     """
 
     def __init__(self, transforms: Sequence[dict], scope: str = None) -> None:
-        first = transforms[0]['type'] if transforms else 'nothing'
-        if str(first).rsplit('.', 1)[-1] not in _LOADERS:
+        first = _name(transforms[0]) if transforms else 'nothing'
+        if first not in _LOADERS:
             raise ValueError('the test pipeline must begin with one of '
                              f'{", ".join(_LOADERS)}, got {first}')
         loader = dict(
@@ -29,7 +30,10 @@ class FramePipeline:
             to_float32=transforms[0].get('to_float32', False))
         register_all_modules()
         with DefaultScope.overwrite_default_scope(scope):
-            self.compose = Compose([loader, *transforms[1:]])
+            self.compose = Compose([
+                loader,
+                *(t for t in transforms[1:] if _name(t) not in _ANNOTATIONS)
+            ])
 
     def __call__(self, image: np.ndarray, frame_id: int, name: str) -> dict:
         """Preprocess a frame.
@@ -61,3 +65,8 @@ class FramePipeline:
             reason = ' '.join(str(error).split())
             raise ValueError(f'{name}, {width}x{height}: the test pipeline '
                              f'cannot take it: {reason}') from error
+
+
+def _name(transform: dict) -> str:
+    """The type of a transform without its scope."""
+    return str(transform['type']).rsplit('.', 1)[-1]

@@ -83,7 +83,8 @@ class VideoInferencer:
                              'published weights')
         self.model = model.to(self.device).eval()
         spans = range(model.temporal_range + 1)
-        if lookahead is not None and lookahead not in spans:
+        if lookahead is not None and (not isinstance(lookahead, int)
+                                      or lookahead not in spans):
             raise ValueError('lookahead must be a whole number of frames from '
                              f'0 to temporal_range={model.temporal_range}, '
                              f'got {lookahead!r}')
@@ -140,22 +141,33 @@ class VideoInferencer:
         Yields:
             tuple[int, TrackDataSample]: Place of the video, and its next
             result.
+
+        Raises:
+            Exception: What one of the videos raised; that one ends there, the
+                others go on to their ends first.
         """
         streams = [self.open_stream(f'video {i}') for i in range(len(videos))]
         running = {i: iter(video) for i, video in enumerate(videos)}
+        errors: List[Exception] = []
         while running:
             inputs = {}
             for i in list(running):
-                image = next(running[i], _END)
+                try:
+                    image = next(running[i], _END)
+                    if image is not _END:
+                        inputs[i] = self.to_input(streams[i].prepare(image))
+                except Exception as error:  # of one video: the others go on
+                    errors.append(error)
+                    image = _END
                 if image is _END:
                     del running[i]
                     yield from ((i, result) for result in streams[i].flush())
-                else:
-                    inputs[i] = self.to_input(streams[i].prepare(image))
             for i, frame in sorted(self._extract_together(inputs).items()):
                 with self.precision():
                     results = streams[i].state.advance(frame, rescale=True)
                 yield from ((i, result) for result in results)
+        if errors:
+            raise errors[0]
 
     def _extract_together(
         self, inputs: Dict[int,
@@ -237,11 +249,13 @@ class VideoInferencer:
             VideoSummary: Of the run.
         """
         start = time.time()
+        if not 0 <= score_thr < float('inf'):
+            raise ValueError(f'score_thr must be 0 or more, got {score_thr}')
         labels = self._labels(classes)
         outputs = VideoOutputs(out_video, out_json, out_mot, out_images,
                                overwrite)
-        source = video if isinstance(video, BaseSource) else open_source(
-            video, size, strict, max_frames, fps)
+        source = _source(
+            video, size=size, strict=strict, max_frames=max_frames, fps=fps)
         self._check_run(source, outputs, show_relations)
         buffer = FrameBuffer(
             self.model.temporal_range if show_relations else 0)
@@ -294,7 +308,9 @@ class VideoInferencer:
         """Let the model note what the run needs of its relation weights."""
         recorders: List[Any] = []
         if show_relations:
-            recorders.append(TopSupports(score_thr=score_thr))
+            # Linking may raise any score above the threshold.
+            recorders.append(
+                TopSupports(score_thr=score_thr if self.linker is None else 0))
         if (self.linker is not None and self.linker.uses_relations
                 and getattr(self.model.neck, 'num_basic', 0)):
             recorders.append(NextFrameRelations())
@@ -304,6 +320,17 @@ class VideoInferencer:
             yield
         finally:
             self.model.recorders[:] = before
+
+
+def _source(video: Union[str, Path, BaseSource], **options) -> BaseSource:
+    """The video as a source."""
+    if not isinstance(video, BaseSource):
+        return open_source(video, **options)
+    for name, value in options.items():
+        if value not in (None, False):
+            raise ValueError(f'{name} is for videos that are opened here; '
+                             f'give it to {type(video).__name__}')
+    return video
 
 
 def _wanted(sample: TrackDataSample, labels: Optional[List[int]],

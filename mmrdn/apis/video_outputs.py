@@ -20,8 +20,8 @@ class VideoOutputs:
 
     Args:
         out_video (str or Path, optional): ``.mp4`` with boxes drawn.
-        out_json (str or Path, optional): ``.jsonl``, a line a frame, or
-            ``.json``, COCO-VID.
+        out_json (str or Path, optional): ``.jsonl``, a line a frame, ``-``
+            for the same to standard output, or ``.json``, COCO-VID.
         out_mot (str or Path, optional): MOTChallenge text.
         out_images (str or Path, optional): Folder of pictures with boxes.
         overwrite (bool): Whether they may be there already.
@@ -66,6 +66,8 @@ class VideoOutputs:
     def _writer_type(self, key: str) -> Type[BaseWriter]:
         """The class that writes an output, by its name."""
         path = self.paths[key]
+        if key == 'out_json' and str(path) == '-':
+            return JsonLinesWriter
         if key == 'out_json':
             kinds = {'.jsonl': JsonLinesWriter, '.json': CocoVidWriter}
         elif key == 'out_video':

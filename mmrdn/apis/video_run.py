@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Iterator, List, Mapping, Tuple
 from mmtrack.structures import TrackDataSample
 
 from mmrdn.post_processing import BaseBoxLinker, SampleLinker
+from mmrdn.utils.interrupts import hold_interrupts
 from mmrdn.video import BaseSource, Frame, FrameBuffer, prefetch
 
 if TYPE_CHECKING:
@@ -76,7 +77,11 @@ def detect_and_link(inferencer: 'VideoInferencer', source: BaseSource,
             frames.append(frame)
     except KeyboardInterrupt as error:
         interrupt = error
-    samples = video.finish()
+    try:
+        with hold_interrupts():
+            samples = video.finish()
+    except KeyboardInterrupt as error:
+        interrupt = error
     ahead = inferencer.lookahead if buffer.num_behind else 0
     with contextlib.closing(
             iter(source) if keep_images else (frame

@@ -18,6 +18,7 @@ from . import relation
 from .linking import time_linking
 from .relation import Setting, time_relation, time_training
 from .streams import time_streams
+from .video import time_video
 from .whole_frame import time_frames
 
 # Paper, Table 4: ms a frame on a V100.
@@ -71,6 +72,10 @@ def _linking_part(repeats: int, seed: int, quick: bool) -> Dict[str, Any]:
     return time_linking(repeats, seed, quick)
 
 
+def _video_part(repeats: int, seed: int, quick: bool) -> Dict[str, Any]:
+    return time_video(repeats, seed, quick)
+
+
 def _cuda_part(repeats: int, seed: int, quick: bool) -> Dict[str, Any]:
     """Relation at T = 18 on a GPU, by precision; nothing without one."""
     if not torch.cuda.is_available():
@@ -90,6 +95,7 @@ PARTS = dict(
     relation=_relation_part,
     streams=_streams_part,
     linking=_linking_part,
+    video=_video_part,
     frame=_frame_part,
     cuda=_cuda_part)
 

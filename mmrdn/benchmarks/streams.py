@@ -9,7 +9,7 @@ from mmrdn.models.vid.frame_stream import FrameStream
 from .timing import summary, take_turns
 from .whole_frame import _CONFIGS, random_model, sample
 
-_CONFIG = 'rdn_faster-rcnn_r18_1xb4-1500_movingdigits.py'
+CONFIG = _CONFIGS / 'rdn_faster-rcnn_r18_1xb4-1500_movingdigits.py'
 
 
 def time_streams(repeats: int,
@@ -26,7 +26,7 @@ def time_streams(repeats: int,
         dict[str, dict]: Summary of seconds by number of streams, with
         ``frames_per_second`` over all streams.
     """
-    model = random_model(Config.fromfile(_CONFIGS / _CONFIG).model, seed)
+    model = random_model(Config.fromfile(CONFIG).model, seed)
     size = (160, 160)
 
     def contender(num: int):

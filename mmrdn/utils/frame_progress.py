@@ -46,9 +46,21 @@ class FrameProgress:
         self._bar.stop()
 
     def update(self, done: int, total: Optional[int]) -> None:
-        """Show how many frames are done, of how many if known."""
+        """Show how many frames are done, of how many if known.
+
+        Where nobody reads what is shown (a pipe that was closed) it is no
+        longer shown; that must not end the run.
+        """
+        try:
+            self._show(done, total)
+        except (OSError, SystemExit):  # rich exits when a pipe is broken
+            self.quiet = True
+
+    def _show(self, done: int, total: Optional[int]) -> None:
+        if self.quiet:
+            return
         self._bar.update(self._task, completed=done, total=total)
-        if self.quiet or self.console.is_terminal:
+        if self.console.is_terminal:
             return
         step = 10 * done // total if total else done // 100
         if step > self._told:

@@ -25,3 +25,9 @@ def hold_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
     if came:
         before(*came[0])
+
+
+def end_as_ctrl_c_does() -> None:
+    """Let SIGTERM and SIGHUP end this process as Ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)

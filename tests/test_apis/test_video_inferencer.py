@@ -14,6 +14,7 @@ from video_testing import flat, noise, tiny_inferencer
 
 from mmrdn.apis import VideoInferencer, build_runner, load_config
 from mmrdn.engine.hooks import ChannelsLastHook
+from mmrdn.video import open_source
 
 
 def assert_same(results, expected):
@@ -264,3 +265,47 @@ def test_amp_is_close():
     for one, other in zip(exact, mixed):
         top = [r.pred_det_instances.scores.float().max() for r in (one, other)]
         assert top[0] != top[1] and abs(top[0] - top[1]) < .05
+
+
+def test_a_stream_that_fails_does_not_end_the_others():
+
+    def broken():
+        yield flat(1)
+        yield flat(2)
+        raise OSError('the camera was unplugged')
+
+    inferencer, results = tiny_inferencer(lookahead=1), []
+    with pytest.raises(OSError, match='unplugged'):
+        for i, result in inferencer.stream_many([noise(5), broken()]):
+            results.append((i, result.frame_id))
+    assert [t for i, t in results if i == 0] == list(range(5))
+    assert [t for i, t in results if i == 1] == [0, 1]
+
+
+@pytest.mark.parametrize('options, message', [
+    (dict(max_frames=2), '^max_frames is for videos that are opened here'),
+    (dict(fps=9), '^fps is for videos that are opened here'),
+    (dict(strict=True), '^strict is for videos that are opened here'),
+    (dict(score_thr=float('nan')), '^score_thr must be 0 or more, got nan'),
+    (dict(score_thr=-1), '^score_thr must be 0 or more, got -1'),
+])
+def test_options_without_effect_are_refused(options, message, clip, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        tiny_inferencer()(
+            open_source(clip[0]), out_json=tmp_path / 'o.json', **options)
+    assert list(tmp_path.glob('o*')) == []
+
+
+def test_lookahead_is_a_whole_number():
+    with pytest.raises(ValueError, match='lookahead must be a whole number'):
+        tiny_inferencer(lookahead=1.0)
+
+
+def test_pipelines_that_load_annotations():
+    """A frame has none."""
+    model = tiny_inferencer().model
+    cfg = tiny_inferencer(model=model).cfg
+    pipeline = cfg.test_dataloader.dataset.pipeline
+    pipeline.insert(1, dict(type='LoadTrackAnnotations'))
+    found = list(VideoInferencer(cfg, model=model).stream(noise(2)))
+    assert_same(found, list(tiny_inferencer(model=model).stream(noise(2))))

@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import json
 import os
+import signal
 
 import pytest
 from video_testing import read_mp4, tiny_inferencer
@@ -196,3 +197,22 @@ def test_ctrl_c_before_linking(clip, tmp_path):
     for line, scores in zip(lines, expected.scores, strict=True):
         assert [d['score'] for d in json.loads(line)['detections']] == \
             pytest.approx([s for s in scores if s >= 0.3], abs=1e-5)
+
+
+def test_ctrl_c_while_boxes_are_linked(clip, tmp_path, monkeypatch):
+    """It takes effect afterwards, so that nothing is lost."""
+    trace = TubeLinking.trace
+
+    def slow(self, *args):
+        signal.raise_signal(signal.SIGINT)
+        return trace(self, *args)
+
+    monkeypatch.setattr(TubeLinking, 'trace', slow)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            tiny_inferencer(linker=dict(type='TubeLinking'))(
+                clip[0], out_json=tmp_path / 'o.jsonl')
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len((tmp_path / 'o.jsonl').read_text().splitlines()) == 8

@@ -174,6 +174,28 @@ def test_top_supports():
             np.testing.assert_allclose(top.bboxes[row], boxes, rtol=1e-4)
 
 
+def test_supports_are_in_pixels_of_their_own_frames():
+    """Every second frame is four times as large before it is resized."""
+    recorders = [dict(type='TopSupports', num_supports=4, score_thr=0.35)]
+    model = build(temporal_range=2, recorders=recorders)
+    frames, resized = video(), video()
+    for t, (_, samples) in enumerate(resized):
+        samples[0].set_metainfo(
+            dict(scale_factor=(0.25, 0.25) if t % 2 else (1., 1.)))
+    for t, (a, b) in enumerate(zip(run(model, frames), run(model, resized))):
+        a, b = a.top_supports, b.top_supports
+        scale = torch.where((a.frame_offsets + t) % 2 == 1, 4., 1.)  # (k, S)
+        torch.testing.assert_close(b.bboxes, a.bboxes * scale[..., None])
+        assert torch.equal(a.frame_offsets, b.frame_offsets)
+
+
+def test_class_scores_that_are_no_numbers_are_refused():
+    model = build()
+    model.detector.roi_head.bbox_head.fc_cls.weight.data.fill_(float('nan'))
+    with pytest.raises(ValueError, match='frame 0: class scores became NaN'):
+        run(model, video(3))
+
+
 @pytest.mark.parametrize('lookahead', [0, 1, 2])
 def test_look_ahead_shows_fewer_frames(lookahead):
     """The pool is t - T .. t + look-ahead; results come that much later."""

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import io
+import os
 
 from rich.console import Console
 
@@ -31,3 +32,20 @@ def test_a_bar_on_a_terminal():
 
 def test_quiet():
     assert shown(5, 5, quiet=True) == shown(5, 5, True, quiet=True) == ''
+
+
+def test_a_pipe_that_nobody_reads_does_not_end_the_run():
+    """As in ``demo_video.py ... | head -n 1``."""
+
+    class Broken(io.StringIO):
+
+        def write(self, text):
+            raise BrokenPipeError
+
+        def fileno(self):
+            return os.open(os.devnull, os.O_WRONLY)
+
+    with FrameProgress('frames', Console(file=Broken())) as progress:
+        for done in range(1, 11):
+            progress.update(done, 10)
+    assert progress.quiet

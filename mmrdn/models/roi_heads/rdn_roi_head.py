@@ -114,8 +114,15 @@ class RDNRoIHead(StandardRoIHead):
         Returns:
             InstanceData: ``bboxes`` (n, 4), ``scores``, ``labels`` and
             ``proposal_inds`` (n,), the rows of ``boxes`` they came from.
+
+        Raises:
+            ValueError: A class score is NaN or infinite, as in fp16 a number
+                beyond 65504 becomes.
         """
         cls_score, bbox_pred = self.bbox_head(feats)
+        if not torch.isfinite(cls_score).all():
+            raise ValueError(f'frame {img_meta.get("frame_id", 0)}: class '
+                             'scores became NaN or infinite')
         return self.bbox_head.predict_by_feat(
             rois=(bbox2roi([boxes]), ),
             cls_scores=(cls_score, ),

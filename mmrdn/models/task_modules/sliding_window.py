@@ -5,7 +5,7 @@ Deviations from the paper, off by default: a ``lookahead`` below T, down to 0
 for online detection, shows fewer frames ahead.
 """
 from collections import deque
-from typing import Deque, Iterator, Optional
+from typing import Deque, Iterator, List, Optional
 
 from mmrdn.structures import FrameProposals
 from .relation_memory import RelationMemory
@@ -34,6 +34,8 @@ class SlidingWindow:
         self.temporal_range = temporal_range
         self.lookahead = temporal_range if lookahead is None else lookahead
         self._waiting: Deque[FrameProposals] = deque()
+        # Scale factors of the frames of the pool.
+        self._scales: Deque[Optional[tuple]] = deque(maxlen=memory.max_frames)
 
     @property
     def num_waiting(self) -> int:
@@ -54,6 +56,11 @@ class SlidingWindow:
         current = len(self.memory) - self.num_waiting - 1
         return range(-current, len(self.memory) - current)
 
+    @property
+    def scale_factors(self) -> List[Optional[tuple]]:
+        """list[tuple or None]: Of each frame of the pool, oldest first."""
+        return list(self._scales)[-len(self.memory):]
+
     def columns(self, offset: int) -> slice:
         """Where the pool holds the supports of a frame.
 
@@ -73,6 +80,7 @@ class SlidingWindow:
         """Forget everything."""
         self.memory.reset()
         self._waiting.clear()
+        self._scales.clear()
 
     def push(self, frame: FrameProposals) -> Optional[FrameProposals]:
         """Take the next frame of the video.
@@ -83,6 +91,7 @@ class SlidingWindow:
         """
         self.memory.append(frame.feats, frame.boxes, frame.scores)
         self._waiting.append(frame)
+        self._scales.append(frame.data_sample.metainfo.get('scale_factor'))
         if len(self._waiting) > self.lookahead:
             return self._waiting.popleft()
         return None

@@ -41,7 +41,7 @@ class TopSupports:
             frame (FrameProposals): N proposals, with their detections.
             window (SlidingWindow): That handed out the frame.
             weights (Tensor): (N, M) omega-bar, columns as in the pool.
-            rescale (bool): Whether boxes are those of the original frame.
+            rescale (bool): Whether boxes are those of the original frames.
         """
         found = frame.data_sample.pred_det_instances
         kept = (found.scores >= self.score_thr).nonzero()[:, 0]  # (k,)
@@ -50,12 +50,12 @@ class TopSupports:
         _, boxes, _, nums = window.memory.pool()
         offsets = torch.repeat_interleave(
             torch.tensor(list(window.offsets())), torch.tensor(nums))  # (M,)
-        boxes = boxes[inds]  # (k, S, 4)
-        if rescale:
-            scale = frame.data_sample.metainfo['scale_factor']
-            boxes = boxes / boxes.new_tensor(scale).repeat(2)
+        if rescale:  # each support by the scale of its own frame
+            scales = boxes.new_tensor(window.scale_factors).repeat(1, 2)
+            boxes = boxes / scales.repeat_interleave(
+                torch.tensor(nums, device=boxes.device), 0)  # (M, 4)
         frame.data_sample.top_supports = InstanceData(
             detection_inds=kept,
             frame_offsets=offsets.to(inds.device)[inds],
-            bboxes=boxes,
+            bboxes=boxes[inds],
             weights=top)

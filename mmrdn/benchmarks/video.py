@@ -1,0 +1,77 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Videos through :class:`VideoInferencer`: delay, and memory over length."""
+import resource
+import time
+from typing import Any, Dict, Iterator, List
+
+import numpy as np
+import torch
+from mmengine.config import Config
+
+from mmrdn.apis import VideoInferencer
+from .streams import CONFIG
+from .timing import summary
+from .whole_frame import random_model
+
+FPS = 10  # of the source that is waited for
+LENGTHS = (200, 2000)  # frames, for the memory
+
+
+def time_video(repeats: int,
+               seed: int = 0,
+               quick: bool = False) -> Dict[str, Any]:
+    """Delay of results and peak memory of the moving digits model.
+
+    Args:
+        repeats (int): Seconds of video for each look-ahead.
+        seed (int): Of weights and frames.
+        quick (bool): Without the memory.
+
+    Returns:
+        dict[str, dict]: By look-ahead seconds between a frame and its result,
+        from a source of 10 frames a second and from one that is as fast as
+        can be; MB of the process's peak after some numbers of frames.
+    """
+    torch.manual_seed(seed)
+    cfg = Config.fromfile(CONFIG)
+    model = random_model(cfg.model, seed)
+    frames = np.random.default_rng(seed).integers(
+        0, 255, (8, 128, 160, 3), dtype=np.uint8)
+    result: Dict[str, Any] = dict()
+    for lookahead in (0, 3, model.temporal_range):
+        inferencer = VideoInferencer(cfg, model=model, lookahead=lookahead)
+        for fps in (FPS, None):
+            speed = f'{fps} fps' if fps else 'as fast as can be'
+            result[f'look-ahead {lookahead}, {speed}'] = summary(
+                _delays(inferencer, frames, repeats * FPS, fps))
+    if not quick:
+        done = 0
+        for number, _ in enumerate(
+                inferencer.stream(frames[i % 8] for i in range(LENGTHS[-1])),
+                1):
+            if number == LENGTHS[done]:
+                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+                result[f'peak memory after {number} frames'] = dict(
+                    megabytes=peak * 1024 / 1e6)
+                done += 1
+    return result
+
+
+def _delays(inferencer: VideoInferencer, frames: np.ndarray, num: int,
+            fps: int) -> List[float]:
+    """Seconds between reading a frame and its result, of frames that have all
+    of their look-ahead."""
+    read: List[float] = []
+
+    def source() -> Iterator[np.ndarray]:
+        start = time.perf_counter()
+        for i in range(num + inferencer.lookahead):
+            if fps:
+                time.sleep(max(start + i / fps - time.perf_counter(), 0))
+            read.append(time.perf_counter())
+            yield frames[i % len(frames)]
+
+    delays = []
+    for i, _ in zip(range(num), inferencer.stream(source())):
+        delays.append(time.perf_counter() - read[i])
+    return delays
