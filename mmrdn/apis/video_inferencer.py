@@ -2,8 +2,8 @@
 import contextlib
 import time
 from pathlib import Path
-from typing import (Any, Callable, ContextManager, Dict, Iterable, Iterator,
-                    List, Optional, Sequence, Tuple, Union)
+from typing import (Callable, ContextManager, Dict, Iterable, Iterator, List,
+                    Optional, Sequence, Tuple, Union)
 
 import numpy as np
 import torch
@@ -14,16 +14,17 @@ from mmtrack.structures import TrackDataSample
 from mmtrack.utils import SampleList
 from torch import Tensor
 
-from mmrdn.models import RDN, NextFrameRelations, TopSupports
+from mmrdn.models import RDN
 from mmrdn.post_processing import build_linker
-from mmrdn.structures import FrameProposals, select_detections
-from mmrdn.video import BaseSource, FrameBuffer, open_source
+from mmrdn.structures import FrameProposals
+from mmrdn.utils.checks import check_num_frames
+from mmrdn.video import BaseSource, FrameBuffer
 from .detection_stream import DetectionStream
 from .frame_pipeline import FramePipeline
 from .model_loading import (load_detector, model_classes, resolve_config,
                             resolve_device)
 from .video_outputs import VideoOutputs
-from .video_run import detect, detect_and_link
+from .video_run import as_source, detect, detect_and_link, recording, wanted
 from .video_summary import VideoSummary
 
 _END = object()  # of an iterator
@@ -82,12 +83,8 @@ class VideoInferencer:
             raise ValueError(f'no checkpoint given, and {name} has no '
                              'published weights')
         self.model = model.to(self.device).eval()
-        spans = range(model.temporal_range + 1)
-        if lookahead is not None and (not isinstance(lookahead, int)
-                                      or lookahead not in spans):
-            raise ValueError('lookahead must be a whole number of frames from '
-                             f'0 to temporal_range={model.temporal_range}, '
-                             f'got {lookahead!r}')
+        if lookahead is not None:
+            check_num_frames('lookahead', lookahead, 0, model.temporal_range)
         window = model.new_window(lookahead)
         self.lookahead = window.lookahead if window is not None else 0
         self.linker = None if linker is None else build_linker(linker)
@@ -254,7 +251,7 @@ class VideoInferencer:
         labels = self._labels(classes)
         outputs = VideoOutputs(out_video, out_json, out_mot, out_images,
                                overwrite)
-        source = _source(
+        source = as_source(
             video, size=size, strict=strict, max_frames=max_frames, fps=fps)
         self._check_run(source, outputs, show_relations)
         buffer = FrameBuffer(
@@ -266,10 +263,10 @@ class VideoInferencer:
                                       self.linker)
         files = outputs.open(source, self.classes, score_thr)
         try:
-            with files, self._recording(show_relations, score_thr), \
+            with files, recording(self, show_relations, score_thr), \
                     contextlib.closing(results):
                 for sample, frame, images in results:
-                    files.write(frame, _wanted(sample, labels, score_thr),
+                    files.write(frame, wanted(sample, labels, score_thr),
                                 images if show_relations else None)
                     if progress is not None:
                         progress(files.num_frames, source.num_frames)
@@ -301,43 +298,3 @@ class VideoInferencer:
             raise ValueError(f'{source.name} cannot be read a second time, as '
                              'drawing linked boxes needs; leave out the '
                              'linker, out_video and out_images')
-
-    @contextlib.contextmanager
-    def _recording(self, show_relations: bool,
-                   score_thr: float) -> Iterator[None]:
-        """Let the model note what the run needs of its relation weights."""
-        recorders: List[Any] = []
-        if show_relations:
-            # Linking may raise any score above the threshold.
-            recorders.append(
-                TopSupports(score_thr=score_thr if self.linker is None else 0))
-        if (self.linker is not None and self.linker.uses_relations
-                and getattr(self.model.neck, 'num_basic', 0)):
-            recorders.append(NextFrameRelations())
-        before = list(self.model.recorders)
-        self.model.recorders += recorders
-        try:
-            yield
-        finally:
-            self.model.recorders[:] = before
-
-
-def _source(video: Union[str, Path, BaseSource], **options) -> BaseSource:
-    """The video as a source."""
-    if not isinstance(video, BaseSource):
-        return open_source(video, **options)
-    for name, value in options.items():
-        if value not in (None, False):
-            raise ValueError(f'{name} is for videos that are opened here; '
-                             f'give it to {type(video).__name__}')
-    return video
-
-
-def _wanted(sample: TrackDataSample, labels: Optional[List[int]],
-            score_thr: float) -> TrackDataSample:
-    """Of the detections those of some classes that reach the threshold."""
-    found = sample.pred_det_instances
-    keep = found.scores >= score_thr
-    if labels is not None:
-        keep &= torch.isin(found.labels, found.labels.new_tensor(labels))
-    return select_detections(sample, keep)

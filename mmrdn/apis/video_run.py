@@ -3,13 +3,18 @@
 import contextlib
 import dataclasses
 import itertools
-from typing import TYPE_CHECKING, Iterator, List, Mapping, Tuple
+from pathlib import Path
+from typing import (TYPE_CHECKING, Iterator, List, Mapping, Optional, Tuple,
+                    Union)
 
+import torch
 from mmtrack.structures import TrackDataSample
 
+from mmrdn.models import NextFrameRelations, TopSupports
 from mmrdn.post_processing import BaseBoxLinker, SampleLinker
+from mmrdn.structures import select_detections
 from mmrdn.utils.interrupts import hold_interrupts
-from mmrdn.video import BaseSource, Frame, FrameBuffer, prefetch
+from mmrdn.video import BaseSource, Frame, FrameBuffer, open_source, prefetch
 
 if TYPE_CHECKING:
     from .video_inferencer import VideoInferencer
@@ -102,3 +107,44 @@ def _compact(sample: TrackDataSample) -> TrackDataSample:
         if key in sample:
             setattr(compact, key, sample.get(key).cpu())
     return compact
+
+
+@contextlib.contextmanager
+def recording(inferencer: 'VideoInferencer', show_relations: bool,
+              score_thr: float) -> Iterator[None]:
+    """Let the model note what a run needs of its relation weights."""
+    model, linker, recorders = inferencer.model, inferencer.linker, []
+    if show_relations:
+        # Linking may raise any score above the threshold.
+        recorders.append(
+            TopSupports(score_thr=score_thr if linker is None else 0))
+    if (linker is not None and linker.uses_relations
+            and getattr(model.neck, 'num_basic', 0)):
+        recorders.append(NextFrameRelations())
+    before = list(model.recorders)
+    model.recorders += recorders
+    try:
+        yield
+    finally:
+        model.recorders[:] = before
+
+
+def as_source(video: Union[str, Path, BaseSource], **options) -> BaseSource:
+    """The video as a source."""
+    if not isinstance(video, BaseSource):
+        return open_source(video, **options)
+    for name, value in options.items():
+        if value not in (None, False):
+            raise ValueError(f'{name} is for videos that are opened here; '
+                             f'give it to {type(video).__name__}')
+    return video
+
+
+def wanted(sample: TrackDataSample, labels: Optional[List[int]],
+           score_thr: float) -> TrackDataSample:
+    """Of the detections those of some classes that reach the threshold."""
+    found = sample.pred_det_instances
+    keep = found.scores >= score_thr
+    if labels is not None:
+        keep &= torch.isin(found.labels, found.labels.new_tensor(labels))
+    return select_detections(sample, keep)

@@ -239,9 +239,12 @@ def test_memory_does_not_grow_with_the_video():
 
 
 @pytest.mark.parametrize('kwargs, message', [
-    (dict(lookahead=3), '0 to temporal_range=2, got 3'),
-    (dict(lookahead=-1), '0 to temporal_range=2, got -1'),
-    (dict(lookahead=.5), '0 to temporal_range=2, got 0.5'),
+    (dict(lookahead=3),
+     'lookahead must be a whole number of frames, from 0 to 2, got 3'),
+    (dict(lookahead=-1),
+     'lookahead must be a whole number of frames, from 0 to 2, got -1'),
+    (dict(lookahead=.5),
+     'lookahead must be a whole number of frames, from 0 to 2, got 0.5'),
     (dict(device='abc'), 'device abc cannot be used'),
     (dict(device='cuda:97'), 'device cuda:97 cannot be used'),
     (dict(checkpoint='x.pth'), 'a model or a checkpoint, not both'),

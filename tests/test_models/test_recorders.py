@@ -235,7 +235,7 @@ def test_a_stream_may_look_ahead_less_than_its_model():
 
 @pytest.mark.parametrize('value', [-1, 3, 1.5, 'all'])
 def test_wrong_lookahead_is_named(value):
-    with pytest.raises(ValueError, match='lookahead must be .* 0 to .*=2'):
+    with pytest.raises(ValueError, match='lookahead must be .* from 0 to 2'):
         build(temporal_range=2, lookahead=value)
 
 

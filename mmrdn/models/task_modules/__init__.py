@@ -1,4 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+from .build_recorders import build_recorders
 from .next_frame_relations import NextFrameRelations
 from .relation_memory import RelationMemory
 from .selective_support_sampler import SelectiveSupportSampler
@@ -7,5 +8,5 @@ from .top_supports import TopSupports
 
 __all__ = [
     'NextFrameRelations', 'RelationMemory', 'SelectiveSupportSampler',
-    'SlidingWindow', 'TopSupports'
+    'SlidingWindow', 'TopSupports', 'build_recorders'
 ]

@@ -22,9 +22,10 @@ from torch import Tensor
 
 from mmrdn.registry import MODELS, TASK_UTILS
 from mmrdn.structures import FrameProposals
-from ..task_modules import RelationMemory, SlidingWindow
+from mmrdn.utils.checks import check_num_frames
+from ..task_modules import RelationMemory, SlidingWindow, build_recorders
 from .frame_stream import FrameStream
-from .training_frames import rpn_sample, training_frames
+from .training_frames import check_losses, rpn_sample, training_frames
 
 
 @MODELS.register_module()
@@ -70,17 +71,10 @@ class RDN(BaseVideoDetector):
                  data_preprocessor: OptConfigType = None,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(data_preprocessor, init_cfg)
-        if not isinstance(temporal_range, int) or temporal_range < 0:
-            raise ValueError('temporal_range must be a whole number of frames,'
-                             f' 0 or more, got {temporal_range!r}')
-        if lookahead is not None and lookahead not in range(temporal_range +
-                                                            1):
-            raise ValueError('lookahead must be a whole number of frames from '
-                             f'0 to temporal_range={temporal_range}, got '
-                             f'{lookahead!r}')
-        if not isinstance(lookahead_batch, int) or lookahead_batch < 1:
-            raise ValueError('lookahead_batch must be a whole number of '
-                             f'frames, 1 or more, got {lookahead_batch!r}')
+        check_num_frames('temporal_range', temporal_range, 0)
+        check_num_frames('lookahead_batch', lookahead_batch, 1)
+        if lookahead is not None:
+            check_num_frames('lookahead', lookahead, 0, temporal_range)
         self.detector = MODELS.build(detector)
         if not hasattr(getattr(self.detector, 'roi_head', None), 'detect'):
             raise ValueError("detector must have roi_head=dict(type='mmrdn."
@@ -93,16 +87,7 @@ class RDN(BaseVideoDetector):
         self.lookahead = lookahead
         self.rpn_in_indices = rpn_in_indices
         self.roi_in_indices = roi_in_indices
-        self.recorders = [TASK_UTILS.build(r) for r in recorders]
-        for recorder in self.recorders:
-            if not hasattr(recorder, 'record'):
-                raise ValueError('recorders must note relation weights, such '
-                                 'as NextFrameRelations, got a '
-                                 f'{type(recorder).__name__}')
-        if self.recorders and not getattr(self.neck, 'num_basic', 0):
-            raise ValueError('recorders need a neck with num_basic >= 1: they '
-                             'note weights of the last module of the basic '
-                             'stage')
+        self.recorders = build_recorders(recorders, self.neck)
         self.stream = FrameStream(self, lookahead_batch)
         if frozen_modules is not None:
             self.freeze_module(
@@ -205,13 +190,7 @@ class RDN(BaseVideoDetector):
             ValueError: A loss is NaN or infinite; names it.
         """
         total, log_vars = super().parse_losses(losses)
-        if not torch.isfinite(total):
-            names = [
-                name for name, value in log_vars.items()
-                if not torch.isfinite(torch.as_tensor(value)).all()
-            ]
-            raise ValueError(f'{", ".join(names)} became NaN or infinite: the '
-                             'training diverged')
+        check_losses(total, log_vars)
         return total, log_vars
 
     def _rpn_loss(self, x: Tuple[Tensor],

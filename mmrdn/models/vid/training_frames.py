@@ -57,3 +57,23 @@ def rpn_sample(data_sample: TrackDataSample) -> TrackDataSample:
     if 'ignored_instances' in data_sample:
         sample.ignored_instances = data_sample.ignored_instances
     return sample
+
+
+def check_losses(total: Tensor, log_vars: Dict[str, float]) -> None:
+    """Refuse losses that are no numbers.
+
+    Args:
+        total (Tensor): Their sum.
+        log_vars (dict[str, float]): Each of them.
+
+    Raises:
+        ValueError: One is NaN or infinite; names it.
+    """
+    if torch.isfinite(total):
+        return
+    names = [
+        name for name, value in log_vars.items()
+        if not torch.isfinite(torch.as_tensor(value)).all()
+    ]
+    raise ValueError(f'{", ".join(names)} became NaN or infinite: the '
+                     'training diverged')

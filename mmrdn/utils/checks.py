@@ -1,0 +1,24 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from typing import Any, Optional
+
+
+def check_num_frames(name: str,
+                     value: Any,
+                     low: int,
+                     high: Optional[int] = None) -> None:
+    """Refuse what is no number of frames.
+
+    Args:
+        name (str): What it is called.
+        value (Any): What it is.
+        low (int): The least.
+        high (int, optional): The most.
+
+    Raises:
+        ValueError: It is no whole number, or out of range.
+    """
+    if (not isinstance(value, int) or value < low
+            or (high is not None and value > high)):
+        span = f'{low} or more' if high is None else f'from {low} to {high}'
+        raise ValueError(f'{name} must be a whole number of frames, {span}, '
+                         f'got {value!r}')
