@@ -15,8 +15,8 @@ class FakeInferencer:
 
     classes = ('zero', 'one', 'two')
 
-    def __call__(self, video, out_video, out_json, score_thr, overwrite,
-                 progress):
+    def __call__(self, video, out_video, out_json, score_thr, scale,
+                 overwrite, progress):
         source = open_source(video)
         with VideoWriter(out_video, overwrite, source.fps) as writer, \
                 open(out_json, 'w') as lines:

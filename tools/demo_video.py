@@ -8,19 +8,12 @@ were done were written.
 import argparse
 import sys
 
-from mmengine.config import DictAction
-from rich.console import Console
-
-from mmrdn.apis import VideoInferencer
-from mmrdn.apis.video_outputs import VideoOutputs
 from mmrdn.utils.cli import one_line_errors
-from mmrdn.utils.frame_progress import FrameProgress
-from mmrdn.utils.interrupts import end_as_ctrl_c_does
-from mmrdn.video import open_source
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
+    from mmengine.config import DictAction
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -54,11 +47,20 @@ def parse_args() -> argparse.Namespace:
         '--lookahead',
         type=int,
         help='frames ahead that a frame waits for, 0 for online detection')
-    parser.add_argument('--linker', metavar='NAME', help='link boxes to tubes')
+    parser.add_argument(
+        '--linker',
+        metavar='NAME',
+        help='link boxes to tubes: BoxLinkingWithRelations, TubeLinking or '
+        'SeqNMS')
     parser.add_argument(
         '--show-relations',
         action='store_true',
         help='draw the supports that detections rest on')
+    parser.add_argument(
+        '--scale',
+        type=int,
+        help='how many times larger frames are drawn (default: small ones so '
+        'that labels have room, others as they are)')
     parser.add_argument('--max-frames', type=int, help='stop after so many')
     parser.add_argument(
         '--size', metavar='WxH', help='of raw frames on stdin, pixels')
@@ -90,12 +92,19 @@ def parse_args() -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; exit status."""
+    from rich.console import Console
+
+    from mmrdn.apis import VideoInferencer
+    from mmrdn.apis.video_outputs import VideoOutputs
+    from mmrdn.utils.frame_progress import FrameProgress
+    from mmrdn.video import open_source
     outputs = dict(
         out_video=args.out_video,
         out_json=args.out_json,
         out_mot=args.out_mot,
         out_images=args.out_images,
-        overwrite=args.overwrite)
+        overwrite=args.overwrite,
+        scale=args.scale)
     # What is refused is refused before the model is loaded.
     VideoOutputs(**outputs)
     source = open_source(args.video, args.size, args.strict, args.max_frames,
@@ -126,10 +135,11 @@ def run(args: argparse.Namespace) -> int:
 
 @one_line_errors
 def main() -> None:
-    """Run the tool."""
-    args = parse_args()
-    end_as_ctrl_c_does()
+    """Run the tool; what takes time to import is imported within."""
     try:
+        args = parse_args()
+        from mmrdn.utils.interrupts import end_as_ctrl_c_does
+        end_as_ctrl_c_does()
         sys.exit(run(args))
     except KeyboardInterrupt as interrupt:
         print(str(interrupt) or 'interrupted', file=sys.stderr)

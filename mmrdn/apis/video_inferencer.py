@@ -2,8 +2,8 @@
 import contextlib
 import time
 from pathlib import Path
-from typing import (Callable, ContextManager, Dict, Iterable, Iterator, List,
-                    Optional, Sequence, Tuple, Union)
+from typing import (ContextManager, Dict, Iterable, Iterator, List, Optional,
+                    Sequence, Tuple, Union)
 
 import numpy as np
 import torch
@@ -24,7 +24,8 @@ from .frame_pipeline import FramePipeline
 from .model_loading import (load_detector, model_classes, resolve_config,
                             resolve_device)
 from .video_outputs import VideoOutputs
-from .video_run import as_source, detect, detect_and_link, recording, wanted
+from .video_run import (Progress, as_source, detect, detect_and_link,
+                        recording, wanted)
 from .video_summary import VideoSummary
 
 _END = object()  # of an iterator
@@ -206,23 +207,22 @@ class VideoInferencer:
 
     # ----------------------------------------------------------------- files
 
-    def __call__(
-        self,
-        video: Union[str, Path, BaseSource],
-        out_video: Union[str, Path, None] = None,
-        out_json: Union[str, Path, None] = None,
-        out_mot: Union[str, Path, None] = None,
-        out_images: Union[str, Path, None] = None,
-        score_thr: float = 0.3,
-        classes: Optional[Sequence[str]] = None,
-        overwrite: bool = False,
-        max_frames: Optional[int] = None,
-        show_relations: bool = False,
-        strict: bool = False,
-        size: Union[str, Tuple[int, int], None] = None,
-        fps: Optional[float] = None,
-        progress: Optional[Callable[[int, Optional[int]], None]] = None
-    ) -> VideoSummary:
+    def __call__(self,
+                 video: Union[str, Path, BaseSource],
+                 out_video: Union[str, Path, None] = None,
+                 out_json: Union[str, Path, None] = None,
+                 out_mot: Union[str, Path, None] = None,
+                 out_images: Union[str, Path, None] = None,
+                 score_thr: float = 0.3,
+                 classes: Optional[Sequence[str]] = None,
+                 overwrite: bool = False,
+                 max_frames: Optional[int] = None,
+                 show_relations: bool = False,
+                 scale: Optional[int] = 1,
+                 strict: bool = False,
+                 size: Union[str, Tuple[int, int], None] = None,
+                 fps: Optional[float] = None,
+                 progress: Progress = None) -> VideoSummary:
         """Detect in a video and write what was asked for.
 
         Decoding and preprocessing run ahead of the model in a thread. After
@@ -234,7 +234,7 @@ class VideoInferencer:
                 :func:`mmrdn.video.open_source`, also for ``max_frames``,
                 ``strict``, ``size`` and ``fps``.
             out_video (str or Path, optional): See :class:`VideoOutputs`, also
-                for the other outputs and ``overwrite``.
+                for the other outputs, ``overwrite`` and ``scale``.
             score_thr (float): Detections below it are left out of everything.
             classes (Sequence[str], optional): Names of the classes that are
                 wanted; all if not given.
@@ -250,7 +250,7 @@ class VideoInferencer:
             raise ValueError(f'score_thr must be 0 or more, got {score_thr}')
         labels = self._labels(classes)
         outputs = VideoOutputs(out_video, out_json, out_mot, out_images,
-                               overwrite)
+                               overwrite, scale)
         source = as_source(
             video, size=size, strict=strict, max_frames=max_frames, fps=fps)
         self._check_run(source, outputs, show_relations)
@@ -260,7 +260,8 @@ class VideoInferencer:
             results = detect(self, source, buffer, outputs.draws)
         else:
             results = detect_and_link(self, source, buffer, outputs.draws,
-                                      self.linker)
+                                      progress)
+            progress = None  # it was told
         files = outputs.open(source, self.classes, score_thr)
         try:
             with files, recording(self, show_relations, score_thr), \

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, Optional
 
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
 from mmrdn.utils.cli import describe
 from mmrdn.video.sources.av_frames import open_container
 from mmrdn.visualization.timeline import draw_timeline
@@ -18,6 +21,7 @@ from .video_inferencer import VideoInferencer
 # What is taken for a video. FFmpeg reads much more: pictures, text, lists of
 # other files.
 _FORMATS = 'mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,h264'
+_MOST_FPS = 60  # frames a second, of the longest video that is taken
 
 
 @dataclass
@@ -53,6 +57,7 @@ class VideoJobs:
         inferencer (VideoInferencer): The detector.
         score_thr (float): Detections below it are left out.
         max_seconds (float): Longer videos are refused.
+        max_pixels (int): Larger frames are refused.
         max_jobs (int): Jobs that are kept; the oldest ones go first.
     """
 
@@ -60,6 +65,7 @@ class VideoJobs:
                  inferencer: VideoInferencer,
                  score_thr: float = 0.3,
                  max_seconds: float = 120.,
+                 max_pixels: int = 3840 * 2160,
                  max_jobs: int = 8) -> None:
         if score_thr != score_thr:
             raise ValueError(f'score_thr must be a number, got {score_thr}')
@@ -69,6 +75,8 @@ class VideoJobs:
         self.inferencer = inferencer
         self.score_thr = score_thr
         self.max_seconds = max_seconds
+        self.max_frames = round(_MOST_FPS * max_seconds)
+        self.max_pixels = max_pixels
         self.max_jobs = max_jobs
         self.root = Path(tempfile.mkdtemp(prefix='mmrdn-web-'))
         self._jobs: Dict[str, Job] = {}
@@ -100,7 +108,8 @@ class VideoJobs:
             save(job.folder / 'upload')
             job.seconds = self._check(job)
         except BaseException:
-            self._drop(key)
+            with self._lock:
+                self._drop(key)
             raise
         self._worker.submit(self._run, job)
         return key
@@ -143,18 +152,38 @@ class VideoJobs:
             raise ValueError(f'{job.name} is no video, expected one such as '
                              'MP4, WebM, MKV, AVI or MPEG') from None
         with container:
-            packets = [p for p in container.demux(stream) if p.size]
-            if not packets:
-                raise ValueError(f'{job.name} has no frames in it')
-            rate = stream.guessed_rate or 25
-            seconds = float(len(packets) / rate)
-            times = [p.pts * p.time_base for p in packets if p.pts is not None]
-            if times:  # from the first frame to the end of the last
-                seconds = float(max(times) - min(times) + 1 / rate)
+            if stream.width * stream.height > self.max_pixels:
+                raise ValueError(
+                    f'{job.name} has frames of {stream.width}x{stream.height} '
+                    f'pixels, expected {self.max_pixels} pixels at most')
+            seconds = self._measure(job.name, container, stream)
         if seconds > self.max_seconds:
             raise ValueError(f'{job.name} is {seconds:.1f} seconds long, '
                              f'expected {self.max_seconds:g} at most')
         return seconds
+
+    def _measure(self, name: str, container: InputContainer,
+                 stream: VideoStream) -> float:
+        """Seconds from the first frame to the end of the last.
+
+        Raises:
+            ValueError: There is no frame, or there are too many.
+        """
+        num, times = 0, []  # the first and the last one
+        for packet in container.demux(stream):
+            if not packet.size:
+                continue
+            num += 1
+            if num > self.max_frames:
+                raise ValueError(f'{name} has more than {self.max_frames} '
+                                 'frames, which is too long')
+            if packet.pts is not None:
+                time = float(packet.pts * packet.time_base)
+                times = [min(times + [time]), max(times + [time])]
+        if not num:
+            raise ValueError(f'{name} has no frames in it')
+        rate = float(stream.guessed_rate or 25)
+        return times[1] - times[0] + 1 / rate if times else num / rate
 
     def _run(self, job: Job) -> None:
         """Detect, and draw the timeline; errors become the job's message."""
@@ -173,6 +202,7 @@ class VideoJobs:
                 out_video=job.folder / 'annotated.mp4',
                 out_json=out_json,
                 score_thr=self.score_thr,
+                scale=None,
                 overwrite=True,
                 progress=progress)
             frames = [
@@ -188,6 +218,7 @@ class VideoJobs:
             job.state = 'done'
         except (ValueError, OSError) as error:
             job.message = describe(error).replace(str(path), job.name)
+            job.message = job.message.replace(f'{job.folder}/', '')
             job.state = 'failed'
         except Exception:
             logging.getLogger('mmrdn').exception('video %s', job.name)

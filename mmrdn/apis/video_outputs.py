@@ -25,6 +25,8 @@ class VideoOutputs:
         out_mot (str or Path, optional): MOTChallenge text.
         out_images (str or Path, optional): Folder of pictures with boxes.
         overwrite (bool): Whether they may be there already.
+        scale (int, optional): How many times larger pictures are drawn; None
+            makes small ones large enough for labels, see :func:`fit_scale`.
 
     Raises:
         ValueError: None is given, or a name is of no use.
@@ -36,7 +38,11 @@ class VideoOutputs:
                  out_json: PathLike = None,
                  out_mot: PathLike = None,
                  out_images: PathLike = None,
-                 overwrite: bool = False) -> None:
+                 overwrite: bool = False,
+                 scale: Optional[int] = 1) -> None:
+        if scale is not None and (not isinstance(scale, int) or scale < 1):
+            raise ValueError(f'scale must be 1, 2 or more, got {scale!r}')
+        self.scale = scale
         self.paths = dict(
             out_video=out_video,
             out_json=out_json,
@@ -101,7 +107,12 @@ class VideoOutputs:
                 writer.abort()
             raise
         visualizer = VIDVisualizer(classes=classes, score_thr=score_thr)
-        return _OpenOutputs(writers, visualizer.draw)
+
+        def draw(image, *args):
+            visualizer.scale = self.scale or fit_scale(*image.shape[:2])
+            return visualizer.draw(image, *args)
+
+        return _OpenOutputs(writers, draw)
 
     def _open(self, key: str, source: BaseSource,
               classes: Sequence[str]) -> BaseWriter:
@@ -186,3 +197,11 @@ def _to_detections(frame: Frame, sample: TrackDataSample) -> FrameDetections:
         scores=found.scores.float().cpu().numpy(),
         labels=found.labels.cpu().numpy(),
         track_ids=None if tracks is None else tracks.cpu().numpy())
+
+
+def fit_scale(height: int, width: int) -> int:
+    """The whole factor that makes room for labels in a small picture.
+
+    The shorter side becomes 480 pixels at most, the longer one 1280.
+    """
+    return max(1, min(480 // min(height, width), 1280 // max(height, width)))

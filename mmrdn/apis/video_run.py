@@ -4,14 +4,14 @@ import contextlib
 import dataclasses
 import itertools
 from pathlib import Path
-from typing import (TYPE_CHECKING, Iterator, List, Mapping, Optional, Tuple,
-                    Union)
+from typing import (TYPE_CHECKING, Callable, Iterator, List, Mapping, Optional,
+                    Tuple, Union)
 
 import torch
 from mmtrack.structures import TrackDataSample
 
 from mmrdn.models import NextFrameRelations, TopSupports
-from mmrdn.post_processing import BaseBoxLinker, SampleLinker
+from mmrdn.post_processing import SampleLinker
 from mmrdn.structures import select_detections
 from mmrdn.utils.interrupts import hold_interrupts
 from mmrdn.video import BaseSource, Frame, FrameBuffer, open_source, prefetch
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # A result, its frame, and the images that are kept, by relative place.
 Found = Iterator[Tuple[TrackDataSample, Frame, Mapping]]
+# Called with the number of frames done, and of all if known.
+Progress = Optional[Callable[[int, Optional[int]], None]]
 
 
 def detect(inferencer: 'VideoInferencer', source: BaseSource,
@@ -56,7 +58,7 @@ def detect(inferencer: 'VideoInferencer', source: BaseSource,
 
 def detect_and_link(inferencer: 'VideoInferencer', source: BaseSource,
                     buffer: FrameBuffer, keep_images: bool,
-                    linker: BaseBoxLinker) -> Found:
+                    progress: Progress) -> Found:
     """Detect in the whole video, link its boxes, read its frames again.
 
     After Ctrl-C the frames that have results are linked and given, then it
@@ -67,12 +69,13 @@ def detect_and_link(inferencer: 'VideoInferencer', source: BaseSource,
         source (BaseSource): The video; read twice if images are needed.
         buffer (FrameBuffer): An empty one.
         keep_images (bool): Whether images are needed with the results.
-        linker (BaseBoxLinker): How to link.
+        progress (callable, optional): Called after each frame that was
+            detected.
 
     Yields:
         tuple: Each frame's, in order.
     """
-    video = SampleLinker(linker)
+    video = SampleLinker(inferencer.linker)
     frames: List[Frame] = []
     interrupt = None
     try:
@@ -80,6 +83,8 @@ def detect_and_link(inferencer: 'VideoInferencer', source: BaseSource,
                                        False):
             video.push(_compact(sample))
             frames.append(frame)
+            if progress is not None:
+                progress(len(frames), source.num_frames)
     except KeyboardInterrupt as error:
         interrupt = error
     try:

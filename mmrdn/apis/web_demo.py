@@ -6,8 +6,10 @@ the browser ensure, and reports nothing to anybody.
 """
 import contextlib
 import socket
+from ipaddress import ip_address
 from pathlib import Path, PurePath
 from typing import Iterator, Tuple
+from urllib.parse import urlsplit
 
 from flask import (Flask, Response, abort, jsonify, render_template, request,
                    send_from_directory, url_for)
@@ -20,7 +22,7 @@ from .video_jobs import Job, VideoJobs
 
 _PAGE = Path(__file__).with_name('web_page')
 _RESULTS = ('annotated.mp4', 'detections.jsonl', 'timeline.svg')
-_LOOPBACK = ('127.0.0.1', 'localhost', '::1', '[::1]')
+_LOOPBACK = ('127.0.0.1', 'localhost', '::1', '[::1]')  # its names
 _HEADERS = {
     'Content-Security-Policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -60,7 +62,9 @@ def create_app(jobs: VideoJobs,
     @app.before_request
     def refuse_other_sites() -> None:
         site = request.headers.get('Sec-Fetch-Site', 'none')
-        if request.method == 'POST' and site not in ('same-origin', 'none'):
+        origin = urlsplit(request.headers.get('Origin', request.host_url))
+        if request.method == 'POST' and (site not in ('same-origin', 'none')
+                                         or origin.netloc != request.host):
             abort(403, 'another site may not send videos here')
 
     @app.after_request
@@ -163,8 +167,8 @@ def open_server(app: Flask,
     """
     if not 0 <= port <= 65535:
         raise ValueError(f'port must be from 0 to 65535, got {port}')
-    if host in _LOOPBACK:
-        app.config['TRUSTED_HOSTS'] = list(_LOOPBACK)
+    if _is_loopback(host):
+        app.config['TRUSTED_HOSTS'] = [*_LOOPBACK, host]
     family = socket.AF_INET6 if ':' in host else socket.AF_INET
     with socket.create_server((host, port), family=family) as listening:
         server = make_server(
@@ -178,3 +182,11 @@ def open_server(app: Flask,
             yield server
         finally:
             server.server_close()
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return host == 'localhost' or ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -15,7 +15,15 @@ def build_linker(cfg: dict) -> BaseBoxLinker:
     if not isinstance(cfg, dict) or 'type' not in cfg:
         raise ValueError("linker must be a dict such as dict(type='SeqNMS'), "
                          f'got {cfg!r}')
-    linker = TASK_UTILS.build(cfg)
+    try:
+        linker = TASK_UTILS.build(cfg)
+    except KeyError:
+        names = [
+            name for name, kind in TASK_UTILS.module_dict.items()
+            if isinstance(kind, type) and issubclass(kind, BaseBoxLinker)
+        ]
+        raise ValueError(f'there is no box linker {cfg["type"]}, expected one '
+                         f'of {", ".join(sorted(names))}') from None
     if not isinstance(linker, BaseBoxLinker):
         raise ValueError(f'linker {cfg["type"]} must be a box linker such as '
                          'BoxLinkingWithRelations, TubeLinking or SeqNMS')

@@ -17,7 +17,7 @@ def check_num_frames(name: str,
     Raises:
         ValueError: It is no whole number, or out of range.
     """
-    if (not isinstance(value, int) or value < low
+    if (not isinstance(value, int) or isinstance(value, bool) or value < low
             or (high is not None and value > high)):
         span = f'{low} or more' if high is None else f'from {low} to {high}'
         raise ValueError(f'{name} must be a whole number of frames, {span}, '

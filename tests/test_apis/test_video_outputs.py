@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from video_testing import CLASSES, noise, read_mp4, tiny_inferencer
 
+from mmrdn.apis.video_outputs import VideoOutputs, fit_scale
 from mmrdn.evaluation.metrics.coco_vid import read_coco_vid
 from mmrdn.video import open_source
 from mmrdn.visualization import VIDVisualizer
@@ -166,3 +167,31 @@ def test_real_clip(tmp_path):
     assert times == pytest.approx([i / 3 for i in range(8)], abs=1e-4)
     with av.open(str(tmp_path / 'o.mp4')) as file:
         assert file.streams.video[0].average_rate == 3
+
+
+@pytest.mark.parametrize('size, scale', [
+    ((1080, 1920), 1),
+    ((480, 640), 1),
+    ((240, 320), 2),
+    ((128, 160), 3),
+    ((1, 1), 480),
+    ((40, 1000), 1),
+    ((1, 60), 21),
+])
+def test_small_pictures_are_drawn_larger(size, scale):
+    """The shorter side up to 480 pixels, the longer one up to 1280."""
+    assert fit_scale(*size) == fit_scale(*size[::-1]) == scale
+
+
+@pytest.mark.parametrize('scale, expected', [(1, (48, 64)), (2, (96, 128)),
+                                             (None, (480, 640))])
+def test_scale_of_what_is_drawn(scale, expected, clip, tmp_path):
+    tiny_inferencer()(clip[0], out_video=tmp_path / 'o.mp4', scale=scale)
+    frames, _ = read_mp4(tmp_path / 'o.mp4')
+    assert {frame.shape[:2] for frame in frames} == {expected}
+
+
+@pytest.mark.parametrize('scale', [0, -1, 1.5])
+def test_wrong_scale_is_named(scale, tmp_path):
+    with pytest.raises(ValueError, match=f'scale must be .* got {scale}'):
+        VideoOutputs(out_video=tmp_path / 'o.mp4', scale=scale)

@@ -199,6 +199,17 @@ def test_ctrl_c_before_linking(clip, tmp_path):
             pytest.approx([s for s in scores if s >= 0.3], abs=1e-5)
 
 
+def test_progress_of_a_linked_video_is_that_of_the_detector(clip, tmp_path):
+    """And not of the writing, which only begins when all is detected."""
+    told = []
+    tiny_inferencer(linker=dict(type='SeqNMS'))(
+        clip[0],
+        out_json=tmp_path / 'o.jsonl',
+        progress=lambda *args: told.append(
+            (args, (tmp_path / 'o.jsonl').stat().st_size)))
+    assert told == [((i, 8), 0) for i in range(1, 9)]
+
+
 def test_ctrl_c_while_boxes_are_linked(clip, tmp_path, monkeypatch):
     """It takes effect afterwards, so that nothing is lost."""
     trace = TubeLinking.trace

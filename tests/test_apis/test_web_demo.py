@@ -17,6 +17,7 @@ pytest.importorskip('flask', reason='needs the extra "web"')
 
 from mmrdn.apis.video_jobs import VideoJobs  # noqa: E402
 from mmrdn.apis.web_demo import create_app, open_server  # noqa: E402
+from mmrdn.video import VideoWriter  # noqa: E402
 
 
 @pytest.fixture
@@ -144,6 +145,27 @@ def test_long_video_is_refused(client, tmp_path):
         400, dict(message='b.mp4 is 2.1 seconds long, expected 2 at most'))
 
 
+def test_many_frames_in_a_short_time_are_refused(client, tmp_path):
+    """60 a second of the longest video are taken."""
+    for num, status in ((120, 202), (121, 400)):
+        with VideoWriter(tmp_path / f'{num}.mp4') as writer:
+            for i in range(num):
+                writer.write(np.zeros((2, 2, 3), np.uint8), i / 1000)
+        answer = send(client, tmp_path / f'{num}.mp4')
+        assert answer[0] == status
+    assert answer[1]['message'] == ('clip.mp4 has more than 120 frames, which '
+                                    'is too long')
+
+
+def test_large_frames_are_refused(client, jobs, tmp_path):
+    jobs.max_pixels = 64 * 96 - 1
+    assert send(client, write_clip(tmp_path / 'a.mp4', 3)) == (
+        400,
+        dict(message=
+             'clip.mp4 has frames of 96x64 pixels, expected 6143 pixels at '
+             'most'))
+
+
 def test_large_file_is_refused(client):
     assert send(
         client,
@@ -263,6 +285,26 @@ def test_other_sites_cannot_use_it(client, tmp_path):
     assert send(
         client, clip, headers=headers) == (
             403, dict(message='another site may not send videos here'))
+
+
+@pytest.mark.parametrize('origin, status', [
+    ('http://localhost', 202),
+    ('http://evil.example', 403),
+    ('http://localhost:1', 403),
+    ('null', 403),
+])
+def test_origin_of_browsers_that_say_no_site(client, tmp_path, origin, status):
+    """As on plain HTTP in a local network."""
+    clip = write_clip(tmp_path / 'clip.mp4', 3)
+    assert send(client, clip, headers=dict(Origin=origin))[0] == status
+
+
+@pytest.mark.parametrize('host, checked', [('127.0.0.2', True),
+                                           ('0.0.0.0', False)])
+def test_names_are_checked_on_any_loopback_address(jobs, host, checked):
+    app = create_app(jobs)
+    with open_server(app, host, port=0):
+        assert bool(app.config.get('TRUSTED_HOSTS')) == checked
 
 
 def test_server_listens_at_loopback(jobs):

@@ -350,7 +350,9 @@ def test_bad_files_are_named(predictions, run_main, tmp_path):
     assert 'video 1: frame 0 comes after frame 0' in fails_with(
         lambda content: content['images'][1].update(frame_id=0))
     status, _, stderr = run_main(tool, path, '--linker', 'Nothing')
-    assert status == 1 and 'Nothing is not in' in stderr
+    assert status == 1 and stderr == (
+        'error: there is no box linker Nothing, expected one of '
+        'BoxLinkingWithRelations, SeqNMS, TubeLinking\n')
     status, _, stderr = run_main(tool, path, '--linker', 'TopSupports')
     assert status == 1 and 'TopSupports must be a box linker' in stderr
 

@@ -50,8 +50,8 @@ def test_there_are_commands():
 @pytest.mark.parametrize('command', sorted(set(commands())))
 def test_command_runs(command, place, run_main):
     words = shlex.split(CONFIGS.sub('config.py', command))
-    words = words[words.index('demo_video' if words[0] == 'mim' else
-                              'tools/demo_video.py') + 1:]
+    words = words[words.index('demo_video' if words[0] ==
+                              'mim' else 'tools/demo_video.py') + 1:]
     words = [
         'rdn.pth' if re.search(r'iter_\d+\.pth', word) else word
         for word in words
@@ -72,8 +72,8 @@ def test_python_runs(place, capsys):
     names.update({f'frames_{c}': noise(2, (64, 80)) for c in 'abc'})
     page = (ROOT / 'docs' / 'video.md').read_text()
     for block in re.findall(r'```python\n(.*?)```', page, re.DOTALL):
-        block = CONFIGS.sub('config.py', block).replace(
-            'lookahead=3', 'lookahead=1')
+        block = CONFIGS.sub('config.py',
+                            block).replace('lookahead=3', 'lookahead=1')
         exec(compile(block, 'docs/video.md', 'exec'), names)
     assert (place / 'out.mp4').exists() and (place / 'out.jsonl').exists()
     lines = capsys.readouterr().out.splitlines()
