@@ -3,8 +3,9 @@ import json
 import os
 import signal
 
+import cv2
 import pytest
-from video_testing import read_mp4, tiny_inferencer
+from video_testing import noise, read_mp4, tiny_inferencer
 
 from mmrdn.evaluation.metrics.coco_vid import read_coco_vid
 from mmrdn.models import NextFrameRelations
@@ -208,6 +209,24 @@ def test_progress_of_a_linked_video_is_that_of_the_detector(clip, tmp_path):
         progress=lambda *args: told.append(
             (args, (tmp_path / 'o.jsonl').stat().st_size)))
     assert told == [((i, 8), 0) for i in range(1, 9)]
+
+
+def test_second_reading_forgets_no_damage(clip, tmp_path):
+    """Neither that a video is truncated nor that an image was left out."""
+    content = clip[0].read_bytes()
+    (tmp_path / 'cut.mp4').write_bytes(content[:-len(content) // 4])
+    (tmp_path / 'images').mkdir()
+    for i, image in enumerate(noise(3)):
+        cv2.imwrite(str(tmp_path / 'images' / f'{i}.png'), image)
+    (tmp_path / 'images' / '2.png').write_bytes(b'')
+    inferencer = tiny_inferencer(linker=dict(type='TubeLinking'))
+    for video, truncated, skipped in (('cut.mp4', True, 0), ('images', False,
+                                                             1)):
+        with pytest.warns(UserWarning):
+            summary = inferencer(
+                tmp_path / video, out_video=tmp_path / 'o.mp4', overwrite=True)
+        assert summary.truncated == truncated
+        assert len(summary.skipped) == skipped
 
 
 def test_ctrl_c_while_boxes_are_linked(clip, tmp_path, monkeypatch):

@@ -23,8 +23,8 @@ class BaseSource(ABC):
         fps (float or None): Frames a second, if known.
         num_frames (int or None): Frames to expect, if known.
         rereadable (bool): Whether it can be read from its beginning again.
-        skipped (list[str]): What was left out in the last reading.
-        truncated (bool): Whether the last reading met damage that cost frames.
+        skipped (list[str]): What was left out in the first reading.
+        truncated (bool): Whether it met damage that cost frames.
     """
 
     fps: Optional[float] = None
@@ -51,6 +51,7 @@ class BaseSource(ABC):
         """
         if self._was_read and not self.rereadable:
             raise ValueError(f'{self.name} can be read once only')
+        again, noted = self._was_read, (self.skipped, self.truncated)
         self.skipped, self.truncated = [], False
         count = 0
         frames = self._frames()
@@ -60,6 +61,8 @@ class BaseSource(ABC):
                 yield frame
         finally:
             self._was_read = True
+            if again:
+                self.skipped, self.truncated = noted
             frames.close()
         if not count:
             raise ValueError(f'{self.name} has no frames that can be read')
