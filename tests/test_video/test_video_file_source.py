@@ -111,6 +111,22 @@ def test_damage_in_the_middle_costs_few_frames(tmp_path):
     assert [frame.index for frame in frames] == list(range(len(frames)))
 
 
+def test_a_frame_that_the_decoder_conceals(tmp_path):
+    """Half of a packet is noise: all frames come, one of them is a guess."""
+    path = write_mp4(tmp_path / 'a.mp4', noise(20))
+    with av.open(str(path)) as file:
+        packets = [(p.pos, p.size) for p in file.demux(video=0) if p.size]
+    data = bytearray(path.read_bytes())
+    place, size = packets[10]
+    data[place + size // 2:place +
+         size] = np.random.default_rng(0).bytes(size - size // 2)
+    path.write_bytes(data)
+    source = open_source(path)
+    with pytest.warns(UserWarning, match='damaged at frame 10 ') as told:
+        frames = list(source)
+    assert len(told) == 1 and source.truncated and len(frames) == 20
+
+
 @pytest.mark.parametrize('content, error, message', [
     (None, FileNotFoundError, 'video {path} does not exist'),
     (b'', ValueError, 'video {path} is empty'),

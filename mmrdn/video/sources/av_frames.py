@@ -77,6 +77,8 @@ def decode(container: 'av.container.InputContainer',
             else:
                 start = picture.pts if start is None else start
                 time = float((picture.pts - start) * stream.time_base)
+            if picture.is_corrupt:  # the decoder guessed a part of it
+                damage.note('incomplete data', picture.pts)
             damage.tell_before(picture.pts, count)
             yield Frame(_to_bgr(picture), count, time)
             count += 1
