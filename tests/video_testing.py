@@ -29,17 +29,20 @@ def levels(source):
     return [round(float(frame.image.mean())) for frame in source]
 
 
-def write_mp4(path, frames, times=None, rotate=None, codec='libx264'):
+def write_mp4(path, frames, times=None, codec='libx264', ticks=1000):
     """Write a video with PyAV alone; frames have even sides."""
     times = times or [i / 10 for i in range(len(frames))]
     with av.open(str(path), 'w', options={'movflags': 'faststart'}) as file:
-        stream = file.add_stream(codec, rate=10, options={'crf': '10'})
+        stream = file.add_stream(codec, rate=10)
+        if codec.startswith('lib'):
+            stream.options = {'crf': '10'}
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = 'yuv420p'
-        stream.codec_context.time_base = Fraction(1, 1000)
+        stream.codec_context.time_base = Fraction(1, ticks)
         for image, time in zip(frames, times):
             frame = av.VideoFrame.from_ndarray(image, format='bgr24')
-            frame.pts, frame.time_base = round(1000 * time), Fraction(1, 1000)
+            frame.pts, frame.time_base = round(ticks * time), Fraction(
+                1, ticks)
             file.mux(stream.encode(frame))
         file.mux(stream.encode())
     return path

@@ -35,15 +35,80 @@ def test_times_start_at_zero(tmp_path):
                                                              abs=1e-3)
 
 
-@pytest.mark.parametrize('kind, codec', [('avi', 'mpeg4'), ('mkv', 'libx264'),
-                                         ('webm', 'libvpx')])
+# Containers whose head says how much must come, and those where only a frame
+# that was cut shows.
+WITH_LENGTH = [('mp4', 'libx264'), ('avi', 'mpeg4'), ('mkv', 'libx264'),
+               ('webm', 'libvpx'), ('flv', 'libx264')]
+WITHOUT_LENGTH = [('ts', 'libx264'), ('mpg', 'mpeg2video'),
+                  ('h264', 'libx264'), ('wmv', 'wmv2')]
+
+
+def ticks(kind):
+    """Of the clock: MPEG-2 has no finer one, AVI would be of empty frames."""
+    return 10 if kind in ('mpg', 'avi') else 1000
+
+
+@pytest.mark.parametrize('kind, codec', [*WITH_LENGTH, *WITHOUT_LENGTH])
 def test_other_containers(kind, codec, tmp_path):
     frames = [flat(30), flat(120), flat(210)]
-    path = write_mp4(tmp_path / f'a.{kind}', frames, codec=codec)
+    path = write_mp4(tmp_path / f'a.{kind}', frames, None, codec, ticks(kind))
+    source = open_source(path)
     with warnings.catch_warnings():
         warnings.simplefilter('error')
-        found = levels(open_source(path))
+        found = levels(source)
     assert found == pytest.approx([30, 120, 210], abs=4)
+    assert not source.truncated
+
+
+@pytest.mark.parametrize('share', [.5, .77])
+@pytest.mark.parametrize('kind, codec', [*WITH_LENGTH, *WITHOUT_LENGTH])
+def test_other_containers_truncated(kind, codec, share, tmp_path):
+    path = write_mp4(tmp_path / f'a.{kind}', noise(40), None, codec,
+                     ticks(kind))
+    data = path.read_bytes()
+    path.write_bytes(data[:int(share * len(data))])
+    source = open_source(path)
+    with pytest.warns(UserWarning, match='damaged at frame') as told:
+        frames = list(source)
+    assert len(told) == 1 and source.truncated
+    assert 40 * share - 10 < len(frames) < 40
+
+
+@pytest.mark.parametrize('kind, codec', WITH_LENGTH)
+def test_other_containers_cut_between_two_packets(kind, codec, tmp_path):
+    path = write_mp4(tmp_path / f'a.{kind}', noise(40), None, codec,
+                     ticks(kind))
+    with av.open(str(path)) as file:
+        places = [packet.pos for packet in file.demux(video=0) if packet.size]
+    path.write_bytes(path.read_bytes()[:places[20]])
+    source = open_source(path)
+    with pytest.warns(UserWarning, match='damaged at frame'):
+        frames = list(source)
+    assert source.truncated and 17 <= len(frames) <= 20
+
+
+@pytest.mark.parametrize('num_seconds', [0, 1, 9])
+def test_sound_of_another_length(num_seconds, tmp_path):
+    """The container's duration is that of the longest stream."""
+    path = tmp_path / 'a.mkv'
+    with av.open(str(path), 'w') as file:
+        video = file.add_stream('libx264', rate=10)
+        video.width, video.height, video.pix_fmt = 64, 48, 'yuv420p'
+        sound = file.add_stream('pcm_s16le', rate=8000)
+        for image in noise(30):
+            frame = av.VideoFrame.from_ndarray(image, format='bgr24')
+            file.mux(video.encode(frame))
+        for i in range(num_seconds):
+            frame = av.AudioFrame.from_ndarray(
+                np.zeros((1, 8000), np.int16), 's16', 'mono')
+            frame.sample_rate, frame.pts = 8000, 8000 * i
+            file.mux(sound.encode(frame))
+        file.mux(video.encode())
+    source = open_source(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert len(list(source)) == 30
+    assert not source.truncated
 
 
 def test_rotation(tmp_path):

@@ -64,13 +64,8 @@ def decode(container: 'av.container.InputContainer',
     step = float(1 / (stream.guessed_rate or DEFAULT_FPS))
     count, start, time = 0, None, -step
     damage = _Damage(damaged)
-    packets, num_packets, reading = container.demux(stream), 0, True
-    while reading:
-        packet, reading = _next_packet(packets, damage)
-        if packet is not None:
-            num_packets += 1
-            if packet.is_corrupt:
-                damage.note('incomplete data', packet.pts)
+    packets = _Packets(container, stream, damage)
+    for packet in packets:
         for picture in _decode_packet(stream, packet, damage):
             if picture.pts is None:
                 time += step
@@ -82,8 +77,7 @@ def decode(container: 'av.container.InputContainer',
             damage.tell_before(picture.pts, count)
             yield Frame(_to_bgr(picture), count, time)
             count += 1
-    # Of an MP4 the index names every packet, of other files some at most.
-    if num_packets < len(getattr(stream, 'index_entries', ())):
+    if packets.are_fewer_than_said(step):
         damage.note('the end is missing')
     damage.tell_before(None, count)
 
@@ -114,6 +108,70 @@ class _Damage:
             self._told = True
 
 
+class _Packets:
+    """The packets of a video stream, and whether all of them came.
+
+    Iterating gives each of them, and None at the end.
+    """
+
+    def __init__(self, container: 'av.container.InputContainer',
+                 stream: 'av.video.stream.VideoStream',
+                 damage: _Damage) -> None:
+        self._container = container
+        self._stream = stream
+        self._damage = damage
+        self._num = 0
+        self._end = 0.0  # seconds, of the video stream
+        self._end_of_all = 0.0  # of all streams
+
+    def __iter__(self) -> Iterator[Optional['av.Packet']]:
+        try:
+            # Sound may end last; FFmpeg reads all streams in any case.
+            for packet in self._container.demux():
+                end = _end_of(packet)
+                self._end_of_all = max(self._end_of_all, end)
+                # PyAV marks the end of a stream by an empty packet.
+                if packet.stream_index != self._stream.index or not packet.size:
+                    continue
+                self._num += 1
+                self._end = max(self._end, end)
+                if packet.is_corrupt:
+                    self._damage.note('incomplete data', packet.pts)
+                yield packet
+        except av.error.FFmpegError as error:
+            self._damage.note(_reason(error))
+        yield None
+
+    def are_fewer_than_said(self, step: float) -> bool:
+        """Whether a header or index promised more than what came.
+
+        Of an MP4 the index names every packet, of other files some at most.
+        The header of an AVI has the number of ticks. Where a duration is
+        known of the container alone it stands in its header (Matroska, WebM,
+        FLV); otherwise FFmpeg made it from what is there.
+
+        Args:
+            step (float): Seconds a frame.
+        """
+        slack, stream = 3 * step, self._stream
+        if self._num < len(stream.index_entries):
+            return True
+        if self._container.format.name == 'avi':
+            length = float(stream.frames * stream.time_base)
+            return self._end + slack < length
+        duration = self._container.duration
+        return (stream.duration is None and duration is not None
+                and self._end_of_all + slack < duration / av.time_base)
+
+
+def _end_of(packet: 'av.Packet') -> float:
+    """Seconds at which the last thing in it ends."""
+    time = packet.dts if packet.pts is None else packet.pts
+    if time is None:
+        return 0.0
+    return float((time + (packet.duration or 0)) * packet.time_base)
+
+
 def _decode_packet(stream: 'av.video.stream.VideoStream',
                    packet: Optional['av.Packet'],
                    damage: _Damage) -> List['av.VideoFrame']:
@@ -125,19 +183,6 @@ def _decode_packet(stream: 'av.video.stream.VideoStream',
     except av.error.FFmpegError as error:
         damage.note(_reason(error), packet.pts if packet else None)
         return []
-
-
-def _next_packet(packets: Iterator,
-                 damage: _Damage) -> Tuple[Optional['av.Packet'], bool]:
-    """The next packet, None at the end; and whether more may follow."""
-    try:
-        packet = next(packets, None)
-    except av.error.FFmpegError as error:
-        damage.note(_reason(error))
-        packet = None
-    if packet is None or packet.size == 0:  # PyAV's own mark of the end
-        return None, False
-    return packet, True
 
 
 def _to_bgr(picture: 'av.VideoFrame') -> np.ndarray:
