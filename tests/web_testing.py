@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from mmrdn.apis.video_summary import VideoSummary
-from mmrdn.video import VideoWriter, open_source
+from mmrdn.video import VideoWriter
 
 FPS = 10
 
@@ -15,9 +15,8 @@ class FakeInferencer:
 
     classes = ('zero', 'one', 'two')
 
-    def __call__(self, video, out_video, out_json, score_thr, scale,
+    def __call__(self, source, out_video, out_json, score_thr, scale,
                  overwrite, progress):
-        source = open_source(video)
         with VideoWriter(out_video, overwrite, source.fps) as writer, \
                 open(out_json, 'w') as lines:
             for frame in source:

@@ -46,6 +46,16 @@ def parse_args() -> argparse.Namespace:
         default=120,
         help='refuse longer videos (default: %(default)s)')
     parser.add_argument(
+        '--max-frames',
+        type=int,
+        help='refuse videos of more frames (default: 60 a second of '
+        '--max-seconds)')
+    parser.add_argument(
+        '--max-pixels',
+        type=int,
+        default=3840 * 2160,
+        help='refuse videos with more pixels a frame (default: %(default)s)')
+    parser.add_argument(
         '--trust-checkpoint',
         action='store_true',
         help='unpickle the checkpoint (runs code of whoever wrote it)')
@@ -54,9 +64,13 @@ def parse_args() -> argparse.Namespace:
 
 @one_line_errors
 def main() -> None:
-    """Serve until Ctrl-C or SIGTERM."""
+    """Serve until Ctrl-C, SIGTERM or the end of the terminal."""
     args = parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for name in ('SIGTERM', 'SIGHUP'):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        # nohup lets SIGHUP be ignored, which stays so.
+        if number and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     try:
         from mmrdn.apis.web_demo import create_app, open_server
     except ModuleNotFoundError as error:
@@ -70,7 +84,8 @@ def main() -> None:
         args.device,
         args.lookahead,
         trust_checkpoint=args.trust_checkpoint)
-    jobs = VideoJobs(inferencer, args.score_thr, args.max_seconds)
+    jobs = VideoJobs(inferencer, args.score_thr, args.max_seconds,
+                     args.max_frames, args.max_pixels)
     with contextlib.closing(jobs), open_server(
             create_app(jobs, max_mb=args.max_mb), args.host,
             args.port) as server, contextlib.suppress(KeyboardInterrupt):

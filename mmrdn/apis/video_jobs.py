@@ -1,6 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import json
 import logging
+import math
+import os
 import shutil
 import tempfile
 import threading
@@ -10,18 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, Optional
 
-from av.container import InputContainer
-from av.video.stream import VideoStream
-
 from mmrdn.utils.cli import describe
-from mmrdn.video.sources.av_frames import open_container
 from mmrdn.visualization.timeline import draw_timeline
+from .upload_source import UploadSource
 from .video_inferencer import VideoInferencer
-
-# What is taken for a video. FFmpeg reads much more: pictures, text, lists of
-# other files.
-_FORMATS = 'mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,h264'
-_MOST_FPS = 60  # frames a second, of the longest video that is taken
 
 
 @dataclass
@@ -57,7 +51,9 @@ class VideoJobs:
         inferencer (VideoInferencer): The detector.
         score_thr (float): Detections below it are left out.
         max_seconds (float): Longer videos are refused.
-        max_pixels (int): Larger frames are refused.
+        max_frames (int, optional): Videos of more frames are refused; 60 a
+            second of ``max_seconds`` if not given.
+        max_pixels (int): Videos with more pixels a frame are refused.
         max_jobs (int): Jobs that are kept; the oldest ones go first.
     """
 
@@ -65,17 +61,24 @@ class VideoJobs:
                  inferencer: VideoInferencer,
                  score_thr: float = 0.3,
                  max_seconds: float = 120.,
+                 max_frames: Optional[int] = None,
                  max_pixels: int = 3840 * 2160,
                  max_jobs: int = 8) -> None:
         if score_thr != score_thr:
             raise ValueError(f'score_thr must be a number, got {score_thr}')
-        if not max_seconds > 0:
+        if not 0 < max_seconds < math.inf:
             raise ValueError(
                 f'max_seconds must be positive, got {max_seconds}')
+        if max_frames is None:
+            max_frames = math.ceil(max_seconds * 60)
+        for name, value in dict(
+                max_frames=max_frames, max_pixels=max_pixels).items():
+            if value < 1:
+                raise ValueError(f'{name} must be 1 or more, got {value}')
         self.inferencer = inferencer
         self.score_thr = score_thr
         self.max_seconds = max_seconds
-        self.max_frames = round(_MOST_FPS * max_seconds)
+        self.max_frames = max_frames
         self.max_pixels = max_pixels
         self.max_jobs = max_jobs
         self.root = Path(tempfile.mkdtemp(prefix='mmrdn-web-'))
@@ -96,7 +99,7 @@ class VideoJobs:
 
         Raises:
             ValueError: It is no video, or too long, or so many wait already
-                that there is no room.
+                that there is no room, or it cannot be kept.
         """
         key = uuid.uuid4().hex
         job = Job(name, self.root / key)
@@ -106,12 +109,16 @@ class VideoJobs:
         try:
             job.folder.mkdir()
             save(job.folder / 'upload')
-            job.seconds = self._check(job)
-        except BaseException:
+            source = UploadSource(job.folder / 'upload', name, self.max_frames,
+                                  self.max_pixels)
+            job.seconds = source.measure(self.max_seconds)
+        except BaseException as error:
             with self._lock:
                 self._drop(key)
+            if isinstance(error, (ValueError, OSError)):
+                raise ValueError(_explain(job, error)) from error
             raise
-        self._worker.submit(self._run, job)
+        self._worker.submit(self._run, job, source)
         return key
 
     def get(self, key: str) -> Optional[Job]:
@@ -135,60 +142,12 @@ class VideoJobs:
                          'later')
 
     def _drop(self, key: str) -> None:
-        """Forget a job and remove its files."""
+        """Forget a job and remove its files; the lock must be held."""
         shutil.rmtree(self._jobs.pop(key).folder, ignore_errors=True)
 
-    def _check(self, job: Job) -> float:
-        """How long a video is, in seconds."""
-        path = job.folder / 'upload'
-        if not path.stat().st_size:
-            raise ValueError(f'{job.name} is empty')
-        try:
-            container, stream = open_container(
-                f'file:{path}',
-                job.name,
-                options=dict(format_whitelist=_FORMATS))
-        except OSError:  # FFmpeg's reason is of no help
-            raise ValueError(f'{job.name} is no video, expected one such as '
-                             'MP4, WebM, MKV, AVI or MPEG') from None
-        with container:
-            if stream.width * stream.height > self.max_pixels:
-                raise ValueError(
-                    f'{job.name} has frames of {stream.width}x{stream.height} '
-                    f'pixels, expected {self.max_pixels} pixels at most')
-            seconds = self._measure(job.name, container, stream)
-        if seconds > self.max_seconds:
-            raise ValueError(f'{job.name} is {seconds:.1f} seconds long, '
-                             f'expected {self.max_seconds:g} at most')
-        return seconds
-
-    def _measure(self, name: str, container: InputContainer,
-                 stream: VideoStream) -> float:
-        """Seconds from the first frame to the end of the last.
-
-        Raises:
-            ValueError: There is no frame, or there are too many.
-        """
-        num, times = 0, []  # the first and the last one
-        for packet in container.demux(stream):
-            if not packet.size:
-                continue
-            num += 1
-            if num > self.max_frames:
-                raise ValueError(f'{name} has more than {self.max_frames} '
-                                 'frames, which is too long')
-            if packet.pts is not None:
-                time = float(packet.pts * packet.time_base)
-                times = [min(times + [time]), max(times + [time])]
-        if not num:
-            raise ValueError(f'{name} has no frames in it')
-        rate = float(stream.guessed_rate or 25)
-        return times[1] - times[0] + 1 / rate if times else num / rate
-
-    def _run(self, job: Job) -> None:
+    def _run(self, job: Job, source: UploadSource) -> None:
         """Detect, and draw the timeline; errors become the job's message."""
         job.state = 'running'
-        path = job.folder / 'upload'
 
         def progress(frames: int, num_frames: Optional[int]) -> None:
             if self._closing:
@@ -198,7 +157,7 @@ class VideoJobs:
         try:
             out_json = job.folder / 'detections.jsonl'
             summary = self.inferencer(
-                str(path),
+                source,
                 out_video=job.folder / 'annotated.mp4',
                 out_json=out_json,
                 score_thr=self.score_thr,
@@ -217,11 +176,17 @@ class VideoJobs:
                 job.message += ', which is truncated or damaged'
             job.state = 'done'
         except (ValueError, OSError) as error:
-            job.message = describe(error).replace(str(path), job.name)
-            job.message = job.message.replace(f'{job.folder}/', '')
+            job.message = _explain(job, error)
             job.state = 'failed'
         except Exception:
             logging.getLogger('mmrdn').exception('video %s', job.name)
             job.message = (f'{job.name}: an unforeseen error; the log of the '
                            'server says more')
             job.state = 'failed'
+
+
+def _explain(job: Job, error: Exception) -> str:
+    """The message of an error without the names of temporary files."""
+    text = describe(error).replace(str(job.folder / 'upload'), job.name)
+    text = text.replace(f'{job.folder}{os.sep}', '')
+    return text.replace(str(job.folder), job.name)

@@ -9,7 +9,7 @@ from mmtrack.structures import TrackDataSample
 from mmrdn.utils.interrupts import hold_interrupts
 from mmrdn.video import (BaseSource, BaseWriter, CocoVidWriter, Frame,
                          FrameDetections, ImageFolderWriter, JsonLinesWriter,
-                         MotWriter, VideoWriter)
+                         MotWriter, StdoutWriter, VideoWriter)
 from mmrdn.visualization import VIDVisualizer
 
 PathLike = Union[str, Path, None]
@@ -73,7 +73,7 @@ class VideoOutputs:
         """The class that writes an output, by its name."""
         path = self.paths[key]
         if key == 'out_json' and str(path) == '-':
-            return JsonLinesWriter
+            return StdoutWriter
         if key == 'out_json':
             kinds = {'.jsonl': JsonLinesWriter, '.json': CocoVidWriter}
         elif key == 'out_video':
@@ -121,7 +121,7 @@ class VideoOutputs:
         kwargs = dict(overwrite=self.overwrite)
         if kind is VideoWriter:
             kwargs.update(fps=source.fps)
-        if kind in (JsonLinesWriter, CocoVidWriter):
+        if key == 'out_json':
             kwargs.update(classes=classes)
         if kind is CocoVidWriter:
             kwargs.update(video=Path(source.name).name)

@@ -5,8 +5,8 @@ The page loads nothing from elsewhere, which its Content-Security-Policy makes
 the browser ensure, and reports nothing to anybody.
 """
 import contextlib
+import ipaddress
 import socket
-from ipaddress import ip_address
 from pathlib import Path, PurePath
 from typing import Iterator, Tuple
 from urllib.parse import urlsplit
@@ -22,7 +22,6 @@ from .video_jobs import Job, VideoJobs
 
 _PAGE = Path(__file__).with_name('web_page')
 _RESULTS = ('annotated.mp4', 'detections.jsonl', 'timeline.svg')
-_LOOPBACK = ('127.0.0.1', 'localhost', '::1', '[::1]')  # its names
 _HEADERS = {
     'Content-Security-Policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -60,11 +59,18 @@ def create_app(jobs: VideoJobs,
     app.config['MAX_CONTENT_LENGTH'] = max_bytes + 10000  # the form around it
 
     @app.before_request
+    def refuse_other_names() -> None:
+        names = app.config.get('HOST_NAMES')
+        if names and urlsplit(f'//{request.host}').hostname not in names:
+            abort(400, 'this server has another name')
+
+    @app.before_request
     def refuse_other_sites() -> None:
         site = request.headers.get('Sec-Fetch-Site', 'none')
-        origin = urlsplit(request.headers.get('Origin', request.host_url))
-        if request.method == 'POST' and (site not in ('same-origin', 'none')
-                                         or origin.netloc != request.host):
+        origin = request.headers.get('Origin')  # older browsers say this only
+        if request.method == 'POST' and (
+                site not in ('same-origin', 'none') or origin is not None
+                and origin.partition('://')[2] != request.host):
             abort(403, 'another site may not send videos here')
 
     @app.after_request
@@ -137,6 +143,13 @@ def _describe_job(key: str, job: Job) -> dict:
     return told
 
 
+def _is_loopback(host: str) -> bool:
+    """Whether an address or a name is of this machine only."""
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == 'localhost'
+
+
 class _QuietHandler(WSGIRequestHandler):
     """Does not print a line for each request."""
 
@@ -168,7 +181,8 @@ def open_server(app: Flask,
     if not 0 <= port <= 65535:
         raise ValueError(f'port must be from 0 to 65535, got {port}')
     if _is_loopback(host):
-        app.config['TRUSTED_HOSTS'] = [*_LOOPBACK, host]
+        # Not TRUSTED_HOSTS, where Werkzeug cuts ::1 at its first colon.
+        app.config['HOST_NAMES'] = ('127.0.0.1', 'localhost', '::1', host)
     family = socket.AF_INET6 if ':' in host else socket.AF_INET
     with socket.create_server((host, port), family=family) as listening:
         server = make_server(
@@ -182,11 +196,3 @@ def open_server(app: Flask,
             yield server
         finally:
             server.server_close()
-
-
-def _is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    try:
-        return host == 'localhost' or ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -6,11 +6,11 @@ from .prefetch import prefetch
 from .sources import (BaseSource, ImageFolderSource, LiveSource, RawSource,
                       VideoFileSource, open_source)
 from .writers import (BaseWriter, CocoVidWriter, ImageFolderWriter,
-                      JsonLinesWriter, MotWriter, VideoWriter)
+                      JsonLinesWriter, MotWriter, StdoutWriter, VideoWriter)
 
 __all__ = [
     'BaseSource', 'BaseWriter', 'CocoVidWriter', 'Frame', 'FrameBuffer',
     'FrameDetections', 'ImageFolderSource', 'ImageFolderWriter',
-    'JsonLinesWriter', 'LiveSource', 'MotWriter', 'RawSource',
+    'JsonLinesWriter', 'LiveSource', 'MotWriter', 'RawSource', 'StdoutWriter',
     'VideoFileSource', 'VideoWriter', 'open_source', 'prefetch'
 ]

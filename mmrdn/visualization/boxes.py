@@ -75,7 +75,8 @@ def draw_boxes(image: np.ndarray,
                scores: Optional[np.ndarray] = None,
                ids: Optional[np.ndarray] = None,
                scale: int = 1,
-               marked: Optional[int] = None) -> np.ndarray:
+               marked: Optional[int] = None,
+               line: Optional[int] = None) -> np.ndarray:
     """Draw boxes with their class names, scores and numbers.
 
     Boxes are cut where the picture ends; one outside it is left out. Labels
@@ -92,6 +93,8 @@ def draw_boxes(image: np.ndarray,
         ids (np.ndarray, optional): (n,) tube of each box, negative for none.
         scale (int): How many times larger the picture is drawn.
         marked (int, optional): A box to be set off from the others.
+        line (int, optional): Width of edges in pixels; what suits the size of
+            the picture if not given.
 
     Returns:
         np.ndarray: (scale * H, scale * W, 3) uint8 BGR, a new picture.
@@ -113,7 +116,8 @@ def draw_boxes(image: np.ndarray,
     order = [(i, visible_part(bboxes[i] * scale, canvas))
              for i in np.argsort(ranks, kind='stable')]
     order = [(i, rect) for i, rect in order if rect is not None]
-    line = line_width(*canvas.shape[:2])
+    if line is None:
+        line = line_width(*canvas.shape[:2])
     for i, rect in reversed(order):  # the best ones over the others
         draw_box(canvas, rect, class_color(int(labels[i])), line, i == marked)
     placed: List[Rect] = []

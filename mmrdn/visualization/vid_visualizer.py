@@ -8,9 +8,9 @@ from mmdet.visualization import DetLocalVisualizer
 from mmengine.dist import master_only
 from mmengine.structures import InstanceData
 from mmtrack.structures import TrackDataSample
-from torch import Tensor
 
 from mmrdn.registry import VISUALIZERS
+from mmrdn.utils.arrays import to_numpy
 from .boxes import check_image, draw_boxes
 from .colors import class_color
 from .panels import titled_panels
@@ -38,6 +38,12 @@ class VIDVisualizer(DetLocalVisualizer):
         num_supports (int): Supports in the strip, at most.
         scale (int): How many times larger pictures are drawn. At 1, those of
             few pixels have room for few labels.
+        line_width (float, optional): Of the edges of boxes, in pixels; what
+            suits the size of a picture if not given.
+        **kwargs: ``bbox_color``, ``text_color``, ``mask_color`` and ``alpha``
+            of :class:`mmdet.visualization.DetLocalVisualizer`. They have no
+            effect on what is drawn here: colours are those of the classes,
+            and there are no masks.
     """
 
     def __init__(self,
@@ -48,15 +54,23 @@ class VIDVisualizer(DetLocalVisualizer):
                  classes: Optional[Sequence[str]] = None,
                  score_thr: float = 0.3,
                  num_supports: int = 5,
-                 scale: int = 1) -> None:
+                 scale: int = 1,
+                 line_width: Optional[float] = None,
+                 **kwargs) -> None:
         for key, value in dict(num_supports=num_supports, scale=scale).items():
             if value < 1 or value != int(value):
                 raise ValueError(f'{key} must be 1, 2 or more, got {value}')
-        super().__init__(name, image, vis_backends, save_dir)
+        if line_width is not None:
+            if not line_width >= 1:
+                raise ValueError('line_width must be 1 pixel or more, got '
+                                 f'{line_width}')
+            kwargs['line_width'] = line_width
+        super().__init__(name, image, vis_backends, save_dir, **kwargs)
         self._classes = None if classes is None else tuple(classes)
         self.score_thr = score_thr
         self.num_supports = num_supports
         self.scale = scale
+        self._line = None if line_width is None else round(line_width)
 
     @property
     def classes(self) -> Sequence[str]:
@@ -204,7 +218,7 @@ class VIDVisualizer(DetLocalVisualizer):
             arrays['scores'] = instances.scores
         if 'instances_id' in instances:
             arrays['ids'] = instances.instances_id
-        arrays = {k: _to_numpy(v) for k, v in arrays.items()}
+        arrays = {k: to_numpy(v) for k, v in arrays.items()}
         kept = np.arange(len(instances))
         if 'scores' in arrays:  # NaN is kept, to be complained about
             kept = kept[~(arrays['scores'] < score_thr)]
@@ -215,6 +229,7 @@ class VIDVisualizer(DetLocalVisualizer):
             classes=self.classes,
             scale=self.scale,
             marked=marked,
+            line=self._line,
             **{
                 k: v[kept]
                 for k, v in arrays.items()
@@ -244,12 +259,3 @@ class VIDVisualizer(DetLocalVisualizer):
             Support(*values) for values in zip(top.frame_offsets[row].tolist(
             ), top.bboxes[row].tolist(), top.weights[row].tolist())
         ]
-
-
-def _to_numpy(values) -> np.ndarray:
-    """An array of a tensor on any device, of any precision."""
-    if isinstance(values, Tensor):
-        values = values.detach().cpu()
-        if values.is_floating_point():
-            values = values.float()  # numpy has no bfloat16
-    return np.asarray(values)

@@ -16,6 +16,7 @@ from video_testing import flat, noise, read_mp4, write_mp4
 
 from mmrdn.evaluation.metrics.coco_vid import read_coco_vid
 from mmrdn.utils.checkpoint import load_checkpoint_file
+from mmrdn.video import VideoWriter
 
 TOOL = 'demo_video.py'
 
@@ -94,12 +95,18 @@ def test_raw_frames_through_a_pipe(tiny_config, trained, tmp_path):
     assert [line['time'] for line in found] == [0, .1, .2]
     assert {(line['width'], line['height']) for line in found} == {(32, 24)}
 
-    done = run(data[:-5], tmp_path / 'cut.json')
-    assert done.returncode == 1
+    done = run(data[:-5], tmp_path / 'cut.jsonl')
+    assert done.returncode == 3
     assert done.stderr.decode() == (
-        'error: stdin ends inside frame 2: got 2299 bytes, expected 2304 for '
-        '32x24 BGR24\n')
-    assert not (tmp_path / 'cut.json').exists()
+        'warning: stdin ends inside frame 2: got 2299 bytes, expected 2304 '
+        'for 32x24 BGR24\n')
+    assert len(lines_of(tmp_path / 'cut.jsonl')) == 2
+
+    # Out through a pipe too: lines and nothing else.
+    done = run(data, '-')
+    assert done.returncode == 0
+    assert [json.loads(line) for line in done.stdout.splitlines()] == found
+    assert b'3 frames' in done.stderr
 
 
 # ------------------------------------------------------------------ bad videos
@@ -238,9 +245,16 @@ def test_existing_outputs(option, name, tool, clip, tmp_path):
 
 @pytest.mark.skipif(
     not os.path.exists('/dev/full'), reason='needs /dev/full of Linux')
-def test_disk_full(tool, clip, tmp_path):
+def test_disk_full(tool, clip, tmp_path, monkeypatch):
     """The video's temporary file never has room, which shows at its end."""
-    (tmp_path / f'.o.mp4.{os.getpid()}.partial').symlink_to('/dev/full')
+    begin = VideoWriter._begin
+
+    def begin_on_a_full_disk(writer, *size):
+        writer.partial.unlink()
+        writer.partial.symlink_to('/dev/full')
+        begin(writer, *size)
+
+    monkeypatch.setattr(VideoWriter, '_begin', begin_on_a_full_disk)
     status, _, err = tool(clip, '--out-video', tmp_path / 'o.mp4',
                           '--out-json', tmp_path / 'o.json')
     assert status == 1 and len(err) == 1
@@ -305,7 +319,8 @@ def wait_for(condition, process, seconds=100):
         time.sleep(.02)
 
 
-def test_ctrl_c_completes_the_files(tiny_config, trained, tmp_path):
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_completes_the_files(number, tiny_config, trained, tmp_path):
     clip = write_mp4(tmp_path / 'clip.mp4', 200 * noise(10, (64, 64)))
     names = ['o.mp4', 'o.jsonl', 'o.txt']
     process = start(clip, tiny_config, trained / 'iter_8.pth', '--out-video',
@@ -314,7 +329,7 @@ def test_ctrl_c_completes_the_files(tiny_config, trained, tmp_path):
     lines = tmp_path / 'o.jsonl'
     wait_for(lambda: lines.exists() and lines.read_text().count('\n') > 5,
              process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     num = len(lines_of(lines))  # all of them are valid

@@ -63,11 +63,29 @@ def test_video_passes_a_real_detector(server, tmp_path):
     assert (process.returncode, out, err) == (0, '', '')
 
 
+@pytest.mark.parametrize('number', ['SIGINT', 'SIGTERM', 'SIGHUP'])
+def test_signals_end_it_and_remove_its_files(monkeypatch, tmp_path,
+                                             tiny_config, trained, number):
+    """SIGHUP comes when its terminal is closed."""
+    monkeypatch.setenv('TMPDIR', str(tmp_path))
+    process = start_tool(TOOL, tiny_config, trained / 'iter_8.pth', '--port',
+                         '0', '--device', 'cpu')
+    assert process.stdout.readline().startswith('http://')
+    assert len(list(tmp_path.glob('mmrdn-web-*'))) == 1
+    process.send_signal(getattr(signal, number))
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, '', '')
+    assert not list(tmp_path.glob('mmrdn-web-*'))
+
+
 @pytest.mark.parametrize('args, message', [
     (('--lookahead', 9), 'lookahead must be a whole number of frames from 0 '
      'to temporal_range=2, got 9'),
     (('--port', 99999), 'port must be from 0 to 65535, got 99999'),
     (('--max-seconds', 0), 'max_seconds must be positive, got 0.0'),
+    (('--max-seconds', 'inf'), 'max_seconds must be positive, got inf'),
+    (('--max-frames', 0), 'max_frames must be 1 or more, got 0'),
+    (('--max-pixels', -3), 'max_pixels must be 1 or more, got -3'),
     (('--max-mb', -1), 'max_mb must be positive, got -1.0'),
     (('--score-thr', 'nan'), 'score_thr must be a number, got nan'),
 ])

@@ -81,6 +81,8 @@ def test_one_bad_image(content, message, tmp_path):
     assert [f.index for f in frames] == [0, 1]
     assert [f.name for f in frames] == ['0.png', '2.png']
     assert [f.time for f in frames] == pytest.approx([0, .08])
+    assert next(iter(source)).name == '0.png'  # read again, in part
+    assert source.skipped == [str(path)]
     with pytest.raises(ValueError, match=f'image {path} {message}'):
         list(open_source(tmp_path, strict=True))
 

@@ -25,3 +25,15 @@ def test_options_of_other_sources(tmp_path):
         open_source(path, fps=5)
     with pytest.raises(ValueError, match='fps must be positive, got -1'):
         open_source(path, fps=-1)
+
+
+def test_a_file_named_like_a_camera(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_mp4(tmp_path / 'a.mp4', [flat(9)]).rename('5')
+    assert len(list(open_source('5'))) == 1
+
+
+def test_addresses_in_capitals():
+    with pytest.raises(
+            OSError, match='://127.0.0.1:9/A cannot be opened: Connection re'):
+        open_source('RTSP://127.0.0.1:9/A')

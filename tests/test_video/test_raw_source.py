@@ -29,13 +29,19 @@ def test_raw_frames():
 
 
 def test_raw_frames_cut_inside_one():
+    """What came whole is kept; if nothing did, the size may be wrong."""
     pipe = Pipe(bytes(30 + 11))
     pipe.name = 'a pipe'
-    with pytest.raises(
-            ValueError,
+    source = RawSource((5, 2), pipe)
+    with pytest.warns(
+            UserWarning,
             match='a pipe ends inside frame 1: got 11 bytes, expected 30 for '
-            '5x2 BGR24'):
-        list(RawSource((5, 2), pipe))
+            '5x2 BGR24') as told:
+        assert len(list(source)) == 1
+    assert len(told) == 1 and source.truncated
+    with pytest.raises(
+            ValueError, match='ends inside frame 0: got 29 bytes, expected'):
+        list(RawSource((5, 2), Pipe(bytes(29))))
 
 
 def test_no_raw_frames():

@@ -127,6 +127,14 @@ def test_rotation(tmp_path):
             assert frame.image[y, x].mean() < 60
 
 
+def test_times_that_begin_anew(tmp_path):
+    """Two transport streams, one after the other in a file."""
+    path = write_mp4(tmp_path / 'a.ts', noise(5))
+    path.write_bytes(2 * path.read_bytes())
+    times = [frame.time for frame in open_source(path)]
+    assert times == pytest.approx([i / 10 for i in range(10)])
+
+
 @pytest.mark.parametrize('share', [.3, .6, .99])
 def test_truncated(share, tmp_path):
     whole = noise(20)
@@ -242,6 +250,27 @@ def test_names_that_look_like_protocols(tmp_path, monkeypatch):
     write_mp4(tmp_path / 'plain.mp4', [flat(9)] * 2)
     (tmp_path / 'plain.mp4').rename(tmp_path / 'a:b %d.mp4')
     assert len(list(open_source('a:b %d.mp4'))) == 2
+
+
+def test_two_readings_at_once(tmp_path):
+    """The second, shorter one takes nothing back and warns no more."""
+    path = write_mp4(tmp_path / 'a.mp4', noise(20))
+    data = path.read_bytes()
+    path.write_bytes(data[:2 * len(data) // 3])
+    source = open_source(path)
+    first = iter(source)
+    images = [next(first).image]
+    second = iter(source)
+    assert (next(second).image == images[0]).all()
+    with pytest.warns(UserWarning, match='damaged at frame') as told:
+        images += [frame.image for frame in first]
+    assert len(told) == 1 and source.truncated
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        for image, frame in zip(images[1:], second):
+            assert (frame.image == image).all()
+        next(iter(source))  # a third
+    assert source.truncated
 
 
 def test_max_frames(tmp_path):

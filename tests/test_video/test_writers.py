@@ -131,14 +131,51 @@ def test_what_came_meanwhile_is_kept(kind, name, tmp_path):
     assert os.listdir(tmp_path) == [name]
 
 
+@every_writer
+def test_names_with_colons_in_the_working_folder(kind, name, tmp_path,
+                                                 monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    writer, write = make(kind, f'a:b {name}')
+    with writer:
+        write()
+    assert os.listdir(tmp_path) == [f'a:b {name}']
+
+
+@pytest.mark.parametrize('kind, name',
+                         [case for case in ALL if case[1] != 'a.jsonl'])
+def test_temporary_names_cannot_be_guessed(kind, name, tmp_path):
+    """Nor does what another run left stand in the way."""
+    writers = [make(kind, tmp_path / name)[0] for _ in range(2)]
+    names = {writer.partial.name for writer in writers}
+    assert len(names) == 2
+    assert not any(f'.{os.getpid()}.' in partial for partial in names)
+    for writer in writers:
+        writer.abort()
+
+
+@every_file
+def test_permissions_are_those_of_any_new_file(kind, name, tmp_path):
+    (tmp_path / 'plain').write_text('')
+    writer, write = make(kind, tmp_path / name)
+    with writer:
+        write()
+    modes = [(tmp_path / file).stat().st_mode for file in (name, 'plain')]
+    assert modes[0] == modes[1]
+
+
 @pytest.mark.skipif(
     not os.path.exists('/dev/full'), reason='needs /dev/full of Linux')
 @pytest.mark.parametrize('kind, name', [FILES[0], FILES[3]])
 def test_disk_full(kind, name, tmp_path):
-    """The temporary file is one that never has room."""
-    partial = tmp_path / f'.{name}.{os.getpid()}.partial'
-    partial.symlink_to('/dev/full')
+    """The temporary file becomes one that never has room."""
     writer, write = make(kind, tmp_path / name)
+    if kind is VideoWriter:  # FFmpeg opens it later
+        writer.partial.unlink()
+        writer.partial.symlink_to('/dev/full')
+    else:
+        full = os.open('/dev/full', os.O_WRONLY)
+        os.dup2(full, writer._file.fileno())
+        os.close(full)
     with pytest.raises(OSError, match='No space left on device') as error:
         with writer:
             for i in range(300):
@@ -195,6 +232,14 @@ def test_json_lines(tmp_path):
     second, third = map(json.loads, path.read_text().splitlines()[1:])
     assert second['time'] == .25 and third['detections'] == []
     assert [d.get('track_id') for d in second['detections']] == [7, None]
+
+
+def test_json_lines_name_the_images(tmp_path):
+    with JsonLinesWriter(tmp_path / 'a.jsonl', CLASSES) as writer:
+        writer.write(found(0, name='b.png'))
+        writer.write(found(1))
+    lines = (tmp_path / 'a.jsonl').read_text().splitlines()
+    assert [json.loads(line).get('name') for line in lines] == ['b.png', None]
 
 
 def test_json_lines_take_back_what_has_no_room(tmp_path, monkeypatch):
@@ -304,3 +349,12 @@ def test_a_file_instead_of_a_folder(tmp_path):
     (tmp_path / 'x').write_text('precious')
     with pytest.raises(FileExistsError, match='is a file, expected a folder'):
         ImageFolderWriter(tmp_path / 'x', overwrite=True)
+
+
+@pytest.mark.parametrize('path, example', [('.', 'pictures'),
+                                           ('..', '../pictures')])
+def test_a_folder_without_a_name(path, example):
+    with pytest.raises(ValueError) as error:
+        ImageFolderWriter(path, overwrite=True)
+    assert str(error.value) == (
+        f'{path}: expected a folder with a name, such as {example}')

@@ -52,6 +52,35 @@ def colored(picture, label):
     return (picture == class_color(label)).all(-1).any()
 
 
+@pytest.mark.parametrize('width', [1, 5])
+def test_arguments_of_mmdet_are_taken(width):
+    """A config of mmdet works; of its arguments the line width counts."""
+    visualizer = VIDVisualizer(
+        classes=CLASSES,
+        bbox_color='red',
+        text_color=(200, 200, 200),
+        mask_color=None,
+        line_width=width,
+        alpha=.5)
+    assert (visualizer.bbox_color, visualizer.alpha) == ('red', .5)
+    box = sample(scores=(.9, ), boxes=[[20, 40, 120, 110]], labels=(1, ))
+    picture = visualizer.draw(IMAGE, box)
+    # Along a row through the middle there are two edges, nothing else.
+    is_edge = (picture[75] == class_color(1)).all(-1)
+    plain = cv2.rectangle(np.zeros((120, 160)), (20, 40), (120, 110), 1, width)
+    assert (is_edge == plain[75]).all() and is_edge.sum() >= 2 * width
+
+
+@pytest.mark.parametrize('kwargs, error, message', [
+    (dict(line_width=0), ValueError,
+     'line_width must be 1 pixel or more, got 0'),
+    (dict(line_widht=1), TypeError, 'line_widht'),
+])
+def test_bad_arguments_are_named(kwargs, error, message):
+    with pytest.raises(error, match=message):
+        VIDVisualizer(**kwargs)
+
+
 def test_it_is_built_by_name():
     register_all_modules()
     visualizer = VISUALIZERS.build(

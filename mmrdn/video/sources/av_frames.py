@@ -62,7 +62,7 @@ def decode(container: 'av.container.InputContainer',
         Frame: The next one.
     """
     step = float(1 / (stream.guessed_rate or DEFAULT_FPS))
-    count, start, time = 0, None, -step
+    count, offset, time = 0, None, -step
     damage = _Damage(damaged)
     packets = _Packets(container, stream, damage)
     for packet in packets:
@@ -70,8 +70,11 @@ def decode(container: 'av.container.InputContainer',
             if picture.pts is None:
                 time += step
             else:
-                start = picture.pts if start is None else start
-                time = float((picture.pts - start) * stream.time_base)
+                stamp = float(picture.pts * stream.time_base)
+                if offset is None or stamp + offset < time:
+                    # The first one, or a clock that begins anew.
+                    offset = time + step - stamp
+                time = stamp + offset
             if picture.is_corrupt:  # the decoder guessed a part of it
                 damage.note('incomplete data', picture.pts)
             damage.tell_before(picture.pts, count)
@@ -131,7 +134,7 @@ class _Packets:
                 end = _end_of(packet)
                 self._end_of_all = max(self._end_of_all, end)
                 # PyAV marks the end of a stream by an empty packet.
-                if packet.stream_index != self._stream.index or not packet.size:
+                if packet.stream is not self._stream or not packet.size:
                     continue
                 self._num += 1
                 self._end = max(self._end, end)

@@ -13,7 +13,9 @@ class BaseSource(ABC):
     """The frames of a video, in order.
 
     What a source cannot read it leaves out, with one warning, and notes it in
-    ``skipped`` or ``truncated``.
+    ``skipped`` or ``truncated``. Readings do not know of each other, so a
+    second one may begin before the first has ended; what any of them met stays
+    noted.
 
     Args:
         name (str): What messages call it.
@@ -23,8 +25,8 @@ class BaseSource(ABC):
         fps (float or None): Frames a second, if known.
         num_frames (int or None): Frames to expect, if known.
         rereadable (bool): Whether it can be read from its beginning again.
-        skipped (list[str]): What was left out in the first reading.
-        truncated (bool): Whether it met damage that cost frames.
+        skipped (list[str]): What was left out.
+        truncated (bool): Whether damage was met.
     """
 
     fps: Optional[float] = None
@@ -51,8 +53,7 @@ class BaseSource(ABC):
         """
         if self._was_read and not self.rereadable:
             raise ValueError(f'{self.name} can be read once only')
-        again, noted = self._was_read, (self.skipped, self.truncated)
-        self.skipped, self.truncated = [], False
+        self._was_read = True
         count = 0
         frames = self._frames()
         try:
@@ -60,9 +61,6 @@ class BaseSource(ABC):
                 count += 1
                 yield frame
         finally:
-            self._was_read = True
-            if again:
-                self.skipped, self.truncated = noted
             frames.close()
         if not count:
             raise ValueError(f'{self.name} has no frames that can be read')
@@ -77,7 +75,14 @@ class BaseSource(ABC):
             num_frames = min(num_frames, self.max_frames)
         self.num_frames = num_frames or None
 
-    def _warn(self, message: str) -> None:
-        """Warn, in the first reading only."""
-        if not self._was_read:
+    def _leave_out(self, path: str, message: str) -> None:
+        """Note what cannot be read, and warn once."""
+        if path not in self.skipped:
+            self.skipped.append(path)
+            warnings.warn(message, stacklevel=2)
+
+    def _note_damage(self, message: str) -> None:
+        """Note that frames are missing or wrong, and warn once."""
+        if not self.truncated:
+            self.truncated = True
             warnings.warn(message, stacklevel=2)

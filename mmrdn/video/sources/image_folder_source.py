@@ -59,8 +59,7 @@ class ImageFolderSource(BaseSource):
             except (OSError, ValueError) as error:
                 if self.strict:
                     raise
-                self.skipped.append(path)
-                self._warn(f'{error}; left out')
+                self._leave_out(path, f'{error}; left out')
                 continue
             yield Frame(image, index, place / self.fps, os.path.basename(path))
             index += 1

@@ -31,7 +31,9 @@ class LiveSource(BaseSource):
                  spec: str,
                  max_frames: Optional[int] = None,
                  timeout: float = 20.0) -> None:
-        is_camera = spec.isdigit()
+        scheme, *rest = spec.partition('://')
+        spec = scheme.lower() + ''.join(rest)  # as FFmpeg knows them
+        is_camera = spec.isdecimal()
         super().__init__(f'camera {spec}' if is_camera else spec, max_frames)
         kwargs = dict(timeout=timeout)
         url = spec
@@ -53,6 +55,5 @@ class LiveSource(BaseSource):
             yield from decode(self._container, self._stream, self._damaged)
 
     def _damaged(self, num_before: int, reason: str) -> None:
-        self.truncated = True
-        self._warn(f'{self.name} broke off or was damaged at frame '
-                   f'{num_before} ({reason})')
+        self._note_damage(f'{self.name} broke off or was damaged at frame '
+                          f'{num_before} ({reason})')

@@ -53,13 +53,13 @@ def open_source(spec: Union[str, Path],
     is_images = (
         os.path.isdir(spec) or spec.lower().endswith(SUFFIXES)
         or not os.path.exists(spec) and re.search(r'[*?\[]', spec))
-    is_address = re.match(r'[a-z][a-z0-9+.-]*://', spec)
+    is_address = re.match(r'[a-z][a-z0-9+.-]*://', spec, re.IGNORECASE)
     if not is_address and is_images:
         return ImageFolderSource(spec, strict, max_frames, fps or DEFAULT_FPS)
     if fps is not None:
         raise ValueError(f'fps is that of images and raw frames; {spec} has '
                          'times of its own')
-    if is_address or spec.isdigit():
+    if is_address or spec.isdecimal() and not os.path.exists(spec):
         return LiveSource(spec, max_frames)
     return VideoFileSource(spec, max_frames)
 

@@ -10,6 +10,9 @@ from .base_source import DEFAULT_FPS, BaseSource
 class RawSource(BaseSource):
     """Raw BGR24 frames from a pipe.
 
+    One that ends inside a frame counts as truncated, inside the first one it
+    is a ValueError.
+
     Args:
         size (tuple[int, int]): Width and height, pixels.
         file (IO, optional): What to read, in bytes; standard input if not
@@ -48,10 +51,13 @@ class RawSource(BaseSource):
             if not num_bytes:
                 return
             if num_bytes < image.nbytes:
-                raise ValueError(
+                message = (
                     f'{self.name} ends inside frame {index}: got {num_bytes} '
                     f'bytes, expected {image.nbytes} for {width}x{height} '
                     'BGR24')
+                if not index:
+                    raise ValueError(message)
+                return self._note_damage(message)
             yield Frame(image, index, index / self.fps)
             index += 1
 

@@ -51,6 +51,6 @@ class VideoFileSource(BaseSource):
             yield from decode(container, stream, self._damaged)
 
     def _damaged(self, num_before: int, reason: str) -> None:
-        self.truncated = True
-        self._warn(f'video {self.name} is truncated or damaged at frame '
-                   f'{num_before} ({reason}): what decodes is used')
+        self._note_damage(
+            f'video {self.name} is truncated or damaged at frame '
+            f'{num_before} ({reason}): what decodes is used')

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import os
+import secrets
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Union
@@ -28,8 +29,10 @@ class BaseWriter(ABC):
         self.overwrite = overwrite
         self.refuse_existing(path, overwrite)
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        # Nobody can guess the name and put a link there. Writers make it
+        # anew ('x'), with the permissions that any new file gets.
         self.partial = self.path.with_name(
-            f'.{self.path.name}.{os.getpid()}.partial')
+            f'.{self.path.name}.{secrets.token_hex(8)}.partial')
         self.num_frames = 0
         self._ended = False
 

@@ -28,7 +28,8 @@ class CocoVidWriter(BaseWriter):
                  overwrite: bool = False,
                  video: str = '') -> None:
         super().__init__(path, overwrite)
-        self.partial.touch()  # whether it can be written shows now
+        self.partial.touch(
+            exist_ok=False)  # whether it can be written shows now
         self._head: Dict[str, list] = dict(
             categories=[
                 dict(id=i + 1, name=name) for i, name in enumerate(classes)

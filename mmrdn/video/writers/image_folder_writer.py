@@ -33,6 +33,9 @@ class ImageFolderWriter(BaseWriter):
     def refuse_existing(path: Union[str, Path],
                         overwrite: bool = False) -> None:
         """Raise FileExistsError if something must not be written."""
+        if Path(path).name in ('', '..'):
+            raise ValueError(f'{path}: expected a folder with a name, such as '
+                             f'{Path(path) / "pictures"}')
         if os.path.exists(path) and not os.path.isdir(path):
             raise FileExistsError(f'{path} is a file, expected a folder')
         if os.path.isdir(path) and os.listdir(path) and not overwrite:

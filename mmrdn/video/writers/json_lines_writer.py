@@ -33,25 +33,7 @@ class JsonLinesWriter(BaseWriter):
 
     def write(self, detections: FrameDetections) -> None:
         """Add a frame."""
-        frame = detections.frame
-        found = []
-        for box, score, label, track in detections:
-            found.append(
-                dict(
-                    bbox=box,
-                    score=score,
-                    label=label,
-                    **{'class': self.classes[label]}))
-            if track is not None:
-                found[-1]['track_id'] = track
-        line = json.dumps(
-            dict(
-                frame=frame.index,
-                time=round(frame.time, 6),
-                width=detections.width,
-                height=detections.height,
-                detections=found),
-            allow_nan=False)
+        line = to_json_line(detections, self.classes)
         if not self.num_frames:
             self._file.truncate(0)
         self._write_whole(line.encode() + b'\n')
@@ -78,3 +60,30 @@ class JsonLinesWriter(BaseWriter):
         self._file.close()
         if self._is_new and not self.num_frames:
             self.path.unlink(missing_ok=True)
+
+
+def to_json_line(detections: FrameDetections, classes: Sequence[str]) -> str:
+    """What was found in a frame, in one line.
+
+    Args:
+        detections (FrameDetections): Of the frame.
+        classes (Sequence[str]): Class names.
+
+    Returns:
+        str: JSON without a line's end.
+    """
+    frame, found = detections.frame, []
+    for box, score, label, track in detections:
+        found.append(dict(bbox=box, score=score, label=label))
+        found[-1]['class'] = classes[label]
+        if track is not None:
+            found[-1]['track_id'] = track
+    line = dict(frame=frame.index)
+    if frame.name:
+        line['name'] = frame.name
+    line.update(
+        time=round(frame.time, 6),
+        width=detections.width,
+        height=detections.height,
+        detections=found)
+    return json.dumps(line, allow_nan=False)

@@ -22,7 +22,7 @@ class MotWriter(BaseWriter):
                  path: Union[str, Path],
                  overwrite: bool = False) -> None:
         super().__init__(path, overwrite)
-        self._file = open(self.partial, 'w', encoding='ascii')
+        self._file = open(self.partial, 'x', encoding='ascii')
 
     def write(self, detections: FrameDetections) -> None:
         """Add a frame."""

@@ -39,9 +39,11 @@ class VideoWriter(BaseWriter):
         self._fps = fps or DEFAULT_FPS
         self._size = None  # height and width of the first frame
         self._last_tick = -1
-        self.partial.touch()  # whether it can be written shows now
+        # Whether it can be written shows now: FFmpeg opens it later.
+        self.partial.touch(exist_ok=False)
+        # The prefix keeps FFmpeg from taking "a:b.mp4" for a protocol.
         self._container = av.open(
-            str(self.partial),
+            f'file:{self.partial}',
             'w',
             format='mp4',
             options=dict(movflags='faststart'))
