@@ -2,9 +2,9 @@
 """Serve a web page: drop a video, see it annotated."""
 import argparse
 import contextlib
-import signal
 
 from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.interrupts import end_as_ctrl_c_does
 
 
 def parse_args() -> argparse.Namespace:
@@ -66,11 +66,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Serve until Ctrl-C, SIGTERM or the end of the terminal."""
     args = parse_args()
-    for name in ('SIGTERM', 'SIGHUP'):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        # nohup lets SIGHUP be ignored, which stays so.
-        if number and signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
+    end_as_ctrl_c_does()
     try:
         from mmrdn.apis.web_demo import create_app, open_server
     except ModuleNotFoundError as error:

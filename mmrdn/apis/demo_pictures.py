@@ -11,9 +11,10 @@ from mmrdn.video import VideoWriter
 from mmrdn.visualization import draw_boxes, put_label, titled_panels
 
 
-def load_results(
-        ann_file: str, image_root: Path,
-        prediction_files: Dict[str, str]) -> Tuple[List[dict], List[str]]:
+def load_results(ann_file: str,
+                 image_root: Path,
+                 prediction_files: Dict[str, str],
+                 score_thr: float = 0.5) -> Tuple[List[dict], List[str]]:
     """Ground truth and predictions of all frames, in order.
 
     Args:
@@ -21,10 +22,14 @@ def load_results(
         image_root (Path): What its file names are relative to.
         prediction_files (dict[str, str]): For each detector what
             ``VIDMetric(outfile_prefix=...)`` wrote.
+        score_thr (float): Detections below are left out.
 
     Returns:
         tuple: For each frame its ``path``, ``video``, ``truth`` and, under
         ``found``, the confident detections of each detector; class names.
+
+    Raises:
+        ValueError: Predictions are of other images.
     """
     coco = read_coco_vid(ann_file)
     classes = [category['name'] for category in coco['categories']]
@@ -33,6 +38,10 @@ def load_results(
     for name, path in prediction_files.items():
         predictions[name] = parse_frames(
             read_coco_vid(path), path, classes, with_scores=True)
+        for key in truth:
+            if key not in predictions[name]:
+                raise ValueError(f'{path} has no image id {key}, expected '
+                                 f'those of {ann_file}')
     frames = []
     for image in coco['images']:
         frames.append(
@@ -41,7 +50,7 @@ def load_results(
                 video=image['video_id'],
                 truth=truth[image['id']],
                 found={
-                    name: confident(found[image['id']])
+                    name: confident(found[image['id']], score_thr)
                     for name, found in predictions.items()
                 }))
     return frames, classes
@@ -76,14 +85,44 @@ def count_right(detections: dict, truth: dict) -> int:
     return right
 
 
-def _panels(frame: dict, classes: Sequence[str], scale: int = 3) -> np.ndarray:
-    """Ground truth, single frame and RDN of a frame side by side."""
-    image = cv2.imread(frame['path'])
-    truth = frame['truth']
-    pictures = [
-        draw_boxes(
-            image, truth['bboxes'], truth['labels'], classes, scale=scale)
-    ]
+def read_picture(path: str) -> np.ndarray:
+    """(H, W, 3) uint8 BGR.
+
+    Raises:
+        FileNotFoundError: There is none that can be read.
+    """
+    image = cv2.imread(path)
+    if image is None:
+        raise FileNotFoundError(f'{path} is no picture that can be read')
+    return image
+
+
+def draw_panels(frame: dict,
+                classes: Sequence[str],
+                scale: int = 3,
+                truth: bool = True) -> np.ndarray:
+    """What detectors found in a frame, side by side.
+
+    Args:
+        frame (dict): From :func:`load_results`.
+        classes (Sequence[str]): Class names.
+        scale (int): How many times larger the picture is drawn.
+        truth (bool): Whether the first panel is the ground truth.
+
+    Returns:
+        np.ndarray: See :func:`mmrdn.visualization.titled_panels`.
+    """
+    image = read_picture(frame['path'])
+    pictures, titles = [], list(frame['found'])
+    if truth:
+        titles.insert(0, 'ground truth')
+        pictures.append(
+            draw_boxes(
+                image,
+                frame['truth']['bboxes'],
+                frame['truth']['labels'],
+                classes,
+                scale=scale))
     for found in frame['found'].values():
         pictures.append(
             draw_boxes(
@@ -93,7 +132,7 @@ def _panels(frame: dict, classes: Sequence[str], scale: int = 3) -> np.ndarray:
                 classes,
                 found['scores'],
                 scale=scale))
-    return titled_panels(pictures, ['ground truth', *frame['found']])
+    return titled_panels(pictures, titles)
 
 
 def write_pictures(frames: List[dict], classes: Sequence[str], video: Path,
@@ -116,18 +155,18 @@ def write_pictures(frames: List[dict], classes: Sequence[str], video: Path,
     with VideoWriter(video, overwrite=True, fps=6) as writer:
         for frame in frames:
             if frame['video'] in shown:
-                writer.write(_panels(frame, classes))
+                writer.write(draw_panels(frame, classes))
     rows, seen = [], set()
     for i in sorted(range(len(frames)), key=lambda i: -abs(gains[i])):
         if gains[i] and frames[i]['video'] not in seen and len(rows) < 8:
             seen.add(frames[i]['video'])
-            row = _panels(frames[i], classes, scale=2)
+            row = draw_panels(frames[i], classes, scale=2)
             better = second if gains[i] > 0 else first
             put_label(row, f'better: {better}', (row.shape[1], 0),
                       (200, 200, 200))
             rows.append(row)
     if not rows:
-        rows = [_panels(frames[0], classes, scale=2)]
+        rows = [draw_panels(frames[0], classes, scale=2)]
     partial = sheet.with_name(f'.{sheet.stem}.partial.png')
     if not cv2.imwrite(str(partial), np.vstack(rows)):
         raise OSError(f'cannot write {sheet}')

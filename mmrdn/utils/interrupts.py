@@ -28,6 +28,10 @@ def hold_interrupts() -> Iterator[None]:
 
 
 def end_as_ctrl_c_does() -> None:
-    """Let SIGTERM and SIGHUP end this process as Ctrl-C does."""
+    """Let SIGTERM and SIGHUP end this process as Ctrl-C does.
+
+    One that is ignored, as nohup lets SIGHUP be, stays ignored.
+    """
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)

@@ -56,7 +56,7 @@ def test_video_passes_a_real_detector(server, tmp_path):
     with urllib.request.urlopen(home + job['files']['annotated']) as answer:
         with av.open(io.BytesIO(answer.read())) as container:
             shapes = [(f.height, f.width) for f in container.decode(video=0)]
-    assert shapes == [(128, 160)] * 6
+    assert shapes == [(384, 480)] * 6  # small ones are drawn larger
 
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
@@ -79,7 +79,7 @@ def test_signals_end_it_and_remove_its_files(monkeypatch, tmp_path,
 
 
 @pytest.mark.parametrize('args, message', [
-    (('--lookahead', 9), 'lookahead must be a whole number of frames from 0 '
+    (('--lookahead', 9), 'lookahead must be a whole number of frames, from 0 '
      'to temporal_range=2, got 9'),
     (('--port', 99999), 'port must be from 0 to 65535, got 99999'),
     (('--max-seconds', 0), 'max_seconds must be positive, got 0.0'),
