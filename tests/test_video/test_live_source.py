@@ -18,6 +18,8 @@ def test_no_camera_and_no_server():
             OSError,
             match='rtsp://127.0.0.1:9/a cannot be opened: Connection refused'):
         open_source('rtsp://127.0.0.1:9/a')
+    with pytest.raises(OSError, match='^rtsp://127.0.0.1:9/a cannot'):
+        open_source('rtsp://user:secret@127.0.0.1:9/a')
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import threading
-import time
 
 import pytest
 
@@ -24,18 +23,17 @@ def test_items_in_order_and_never_far_ahead():
 
 
 def test_runs_ahead_in_a_thread():
-    """Two slow sides take the time of one."""
+    """The next item is made while the last one is worked on."""
+    made = [threading.Event() for _ in range(10)]
 
-    def slow():
-        for i in range(10):
-            time.sleep(.03)
+    def items():
+        for event in made:
+            event.set()
             yield threading.current_thread()
 
-    start = time.time()
-    for thread in prefetch(slow()):
+    for i, thread in enumerate(prefetch(items())):
         assert thread is not threading.current_thread()
-        time.sleep(.03)
-    assert time.time() - start < .5  # one after the other: 0.6 s
+        assert all(event.wait(timeout=30) for event in made[:i + 2])
 
 
 def test_errors_come_through():

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import os
+import re
 from typing import Iterator, Optional
 
 from ..frame import Frame
@@ -34,7 +35,10 @@ class LiveSource(BaseSource):
         scheme, *rest = spec.partition('://')
         spec = scheme.lower() + ''.join(rest)  # as FFmpeg knows them
         is_camera = spec.isdecimal()
-        super().__init__(f'camera {spec}' if is_camera else spec, max_frames)
+        super().__init__(
+            # Messages keep user and password of an address to themselves.
+            f'camera {spec}' if is_camera else re.sub('//[^/@]*@', '//', spec),
+            max_frames)
         kwargs = dict(timeout=timeout)
         url = spec
         if is_camera:
