@@ -7,6 +7,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from tool_testing import ROOT
 from video_testing import CLASSES, noise, read_mp4, tiny_inferencer
 
 from mmrdn.apis.video_outputs import VideoOutputs, fit_scale
@@ -14,7 +15,7 @@ from mmrdn.evaluation.metrics.coco_vid import read_coco_vid
 from mmrdn.video import open_source
 from mmrdn.visualization import VIDVisualizer
 
-REAL_CLIP = Path('/work/shared/data/demo.mp4')
+REAL_CLIP = ROOT.parent / 'shared' / 'data' / 'demo.mp4'  # see its README
 
 
 @pytest.mark.parametrize('lookahead', [0, None])
