@@ -108,17 +108,21 @@ def run_tool(tool, *args, status=0, through=()):
 
 
 def start_tool(tool, *args, **kwargs):
-    """Start a tool that Ctrl-C can end, also where tests run in the background
-    and so with SIGINT ignored."""
+    """Start a tool that signals can end, also where tests run in background or
+    under nohup, and so with some of them ignored."""
+
+    def heed_signals():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+
     command = [sys.executable, ROOT / 'tools' / tool, *args]
-    return subprocess.Popen(
-        [str(word) for word in command],
-        env=tool_env(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        **kwargs)
+    return subprocess.Popen([str(word) for word in command],
+                            env=tool_env(),
+                            stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE,
+                            text=True,
+                            preexec_fn=heed_signals,
+                            **kwargs)
 
 
 def logged_steps(work_dir):
