@@ -84,8 +84,10 @@ def _take_all(graph: BoxGraph, search: _Search, min_length: int,
         if box < 0 or path[box] != FREE or value[box] != -gain:
             continue  # outdated
         length = _follow(graph, search, box, chain)
-        if length < 0:  # its sum was smaller
-            _update_slot(graph, search, min_length, heap, slot)
+        if length < 0:  # sums along it were smaller
+            for i in range(-length):
+                _update_slot(graph, search, min_length, heap,
+                             slot_of[chain[i]])
             continue
         for i in range(length):
             box = chain[i]
@@ -133,8 +135,8 @@ def _follow(graph: BoxGraph, search: _Search, start: int,
             chain: np.ndarray) -> int:
     """Write the best path from a box into a chain; its length.
 
-    Where boxes left since it was found it is mended, and -1 is returned: there
-    may be better ones now.
+    Where boxes left since it was found it is mended, and the length is
+    negative: there may be better ones now.
     """
     box, length, mended = start, 0, False
     while box >= 0:
@@ -154,7 +156,7 @@ def _follow(graph: BoxGraph, search: _Search, start: int,
         return length
     for i in range(length - 1, -1, -1):
         _relax(graph, search, chain[i])
-    return -1
+    return -length
 
 
 @njit(cache=True)

@@ -20,6 +20,13 @@ def test_plain_seq_nms_and_ours_agree(seed, num_classes):
     assert any((scores == 0).any() for scores in found)  # some suppressed
 
 
+def test_crowds_in_which_chains_mend_each_other():
+    """A chain that is mended lowers the sums of chains that it crosses."""
+    frames = linking.random_video(150, 80, 1)
+    for a, b in zip(SeqNMS().link(frames), plain_seq_nms(frames)):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-9)
+
+
 def test_what_computes_something_else_is_not_timed(monkeypatch):
     monkeypatch.setattr(linking, 'plain_seq_nms',
                         lambda frames: [f['scores'] + 1 for f in frames])
