@@ -120,6 +120,39 @@ def model_config(
                 **kwargs)))
 
 
+def cascade_config(**kwargs):
+    """The same with a cascade of three stages; the second's boxes depend on
+    the class."""
+    config = model_config(**kwargs)
+    detector = config.detector
+    detector.type = 'CascadeRCNN'
+    head = detector.roi_head
+    shared = dict(
+        in_channels=16, fc_out_channels=24, roi_feat_size=3, num_classes=3)
+    head.update(
+        type='mmrdn.RDNCascadeRoIHead',
+        num_stages=3,
+        stage_loss_weights=[1, 0.5, 0.25],
+        bbox_head=[
+            dict(
+                type=kind,
+                reg_class_agnostic=stage != 1,
+                bbox_coder=dict(
+                    type='DeltaXYWHBBoxCoder',
+                    target_stds=[std, std, 2 * std, 2 * std]),
+                **shared)
+            for stage, (kind, std) in enumerate([(
+                'Shared2FCBBoxHead', 0.1), ('Shared2FCBBoxHead',
+                                            0.05), ('mmrdn.RDNBBoxHead',
+                                                    0.033)])
+        ])
+    rcnn = detector.train_cfg.rcnn
+    detector.train_cfg.rcnn = [
+        dict(rcnn, assigner=_assigner(iou, iou)) for iou in (0.5, 0.6, 0.7)
+    ]
+    return config
+
+
 def tiny_model(config=None, seed=0, **kwargs):
     """Build the config, weights large enough to tell inputs apart."""
     register_all_modules(init_default_scope=True)

@@ -90,7 +90,7 @@ def model_classes(cfg: Config, model: RDN,
                   checkpoint: dict) -> Tuple[str, ...]:
     """See :func:`class_names`."""
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
-        return class_names(model.detector.roi_head.bbox_head.num_classes,
+        return class_names(model.detector.roi_head.relation_head.num_classes,
                            cfg.test_dataloader.dataset, checkpoint)
 
 

@@ -83,7 +83,8 @@ class RDNFrames:
                     model.stream.advance(frame, rescale=True)
         head = model.detector.roi_head
         self.parts = [(model.detector, 'extract_feat', 'backbone'),
-                      (model, '_proposals', 'RPN'), (head, 'extract', 'RoI'),
+                      (model.detector.rpn_head, 'predict', 'RPN'),
+                      (head, 'extract', 'RoI'),
                       (head.bbox_head, 'forward', 'head'),
                       (head, 'detect', 'NMS')]
         if model.window is not None:

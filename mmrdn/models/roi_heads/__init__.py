@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from .bbox_heads import RDNBBoxHead
+from .rdn_cascade_roi_head import RDNCascadeRoIHead
 from .rdn_roi_head import RDNRoIHead
 
-__all__ = ['RDNBBoxHead', 'RDNRoIHead']
+__all__ = ['RDNBBoxHead', 'RDNCascadeRoIHead', 'RDNRoIHead']

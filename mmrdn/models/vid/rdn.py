@@ -11,7 +11,8 @@ frames ahead in testing. In training the pool is the reference frame and the
 support frames drawn from [-T, T], none repeated: the pool of Algorithm 1 with
 frames left out (the "temporal dropout" of FGFA).
 """
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+import contextlib
+from typing import ContextManager, Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
 from mmengine.structures import InstanceData
@@ -25,7 +26,8 @@ from mmrdn.structures import FrameProposals
 from mmrdn.utils.checks import check_num_frames
 from ..task_modules import RelationMemory, SlidingWindow, build_recorders
 from .frame_stream import FrameStream
-from .training_frames import check_losses, rpn_sample, training_frames
+from .rpn import rpn_losses, rpn_proposals
+from .training_frames import check_losses, plain_samples, training_frames
 
 
 @MODELS.register_module()
@@ -134,16 +136,6 @@ class RDN(BaseVideoDetector):
 
         return pick(self.rpn_in_indices), pick(self.roi_in_indices)
 
-    def _frames(self, x: Tuple[Tensor], proposals: Sequence[InstanceData],
-                data_samples: SampleList) -> List[FrameProposals]:
-        """Extract the RoI features of the proposals of B frames."""
-        boxes = [p.bboxes.detach() for p in proposals]
-        feats = self.detector.roi_head.extract(x, boxes)
-        return [
-            FrameProposals(f, b, p.scores.detach(), sample)
-            for f, b, p, sample in zip(feats, boxes, proposals, data_samples)
-        ]
-
     # ------------------------------------------------------------- training
 
     def loss(self, inputs: Dict[str, Tensor], data_samples: SampleList,
@@ -163,11 +155,13 @@ class RDN(BaseVideoDetector):
                                                  self.neck is not None)
         batch = len(data_samples)
         rpn_x, roi_x = self._feature_maps(imgs)
-        losses, proposals = self._rpn_loss(
-            tuple(level[:batch] for level in rpn_x), data_samples)
+        losses, proposals = rpn_losses(self.detector,
+                                       tuple(level[:batch] for level in rpn_x),
+                                       data_samples)
         if supports:
-            proposals += self._proposals(
-                tuple(level[batch:] for level in rpn_x), supports)
+            proposals += rpn_proposals(self.detector,
+                                       tuple(level[batch:] for level in rpn_x),
+                                       supports)
         memories = None
         if self.neck is not None:
             memories = self._training_pools(roi_x, proposals,
@@ -193,29 +187,6 @@ class RDN(BaseVideoDetector):
         check_losses(total, log_vars)
         return total, log_vars
 
-    def _rpn_loss(self, x: Tuple[Tensor],
-                  data_samples: SampleList) -> Tuple[dict, List[InstanceData]]:
-        """RPN losses and proposals of the reference frames."""
-        x = tuple(level.float() for level in x)
-        with torch.autocast(x[0].device.type, enabled=False):
-            losses, proposals = self.detector.rpn_head.loss_and_predict(
-                x, [rpn_sample(sample) for sample in data_samples],
-                proposal_cfg=self.detector.train_cfg.get(
-                    'rpn_proposal', self.detector.test_cfg.rpn))
-        return losses, list(proposals)
-
-    def _proposals(self, x: Tuple[Tensor],
-                   data_samples: SampleList) -> List[InstanceData]:
-        """Proposals of frames without losses.
-
-        RPN runs in fp32 under autocast too: box coordinates need it, and
-        mmcv's NMS knows no bf16.
-        """
-        x = tuple(level.float() for level in x)
-        with torch.autocast(x[0].device.type, enabled=False):
-            return list(
-                self.detector.rpn_head.predict(x, data_samples, rescale=False))
-
     def _training_pools(self, x: Tuple[Tensor],
                         proposals: Sequence[InstanceData],
                         data_samples: SampleList,
@@ -227,7 +198,7 @@ class RDN(BaseVideoDetector):
         memories = [
             self._new_memory(owners.count(i)) for i in range(max(owners) + 1)
         ]
-        frames = self._frames(x, chosen, data_samples)
+        frames = self.detector.roi_head.frames(x, chosen, data_samples)
         for owner, frame in zip(owners, frames):
             memories[owner].append(frame.feats, frame.boxes, frame.scores)
         return memories
@@ -271,8 +242,8 @@ class RDN(BaseVideoDetector):
             list[FrameProposals]: B of them.
         """
         rpn_x, roi_x = self._feature_maps(imgs)
-        proposals = self._proposals(rpn_x, data_samples)
-        return self._frames(roi_x, proposals, data_samples)
+        proposals = rpn_proposals(self.detector, rpn_x, data_samples)
+        return self.detector.roi_head.frames(roi_x, proposals, data_samples)
 
     def flush(self, rescale: bool = True) -> SampleList:
         """End the video: the results of the frames that still wait.
@@ -309,7 +280,7 @@ class RDN(BaseVideoDetector):
             feats = window.memory.aggregate(feats, frame.boxes)
         data_sample = frame.data_sample
         data_sample.pred_det_instances = self.detector.roi_head.detect(
-            feats, frame.boxes, data_sample.metainfo, rescale)
+            feats, frame, rescale)
         for recorder in recorders:
             recorder.record(frame, window, weights, rescale)
         return data_sample
@@ -333,25 +304,18 @@ class RDN(BaseVideoDetector):
 
         Returns:
             tuple[Tensor, Tensor]: Class logits (B * P, num_classes + 1) and
-            box deltas (B * P, 4 * num_classes).
+            box deltas (B * P, 4 * num_classes), of a cascade's last stage.
         """
         if data_samples is None:
-            shape = tuple(inputs['img'].shape[-2:])
-            refs = inputs['ref_img'].shape[1] if 'ref_img' in inputs else 0
-            data_samples = [
-                TrackDataSample(
-                    metainfo=dict(
-                        img_shape=shape,
-                        ref_img_shape=shape if refs == 1 else [shape] * refs))
-                for _ in inputs['img']
-            ]
+            data_samples = plain_samples(inputs)
         imgs, supports, owners = training_frames(inputs, data_samples,
                                                  self.neck is not None)
         batch = len(data_samples)
         rpn_x, roi_x = self._feature_maps(imgs)
         samples = data_samples + supports
-        proposals = self._proposals(rpn_x, samples)
-        frames = self._frames(
+        proposals = rpn_proposals(self.detector, rpn_x, samples)
+        head = self.detector.roi_head
+        frames = head.frames(
             tuple(level[:batch] for level in roi_x), proposals[:batch],
             data_samples)
         feats = [frame.feats for frame in frames]
@@ -362,4 +326,4 @@ class RDN(BaseVideoDetector):
                 memory.aggregate(frame.feats, frame.boxes)
                 for memory, frame in zip(memories, frames)
             ]
-        return self.detector.roi_head.bbox_head(torch.cat(feats))
+        return head.relation_head(torch.cat(feats))

@@ -2,7 +2,6 @@
 from typing import Dict, List, Tuple
 
 import torch
-from mmengine.structures import InstanceData
 from mmtrack.structures import TrackDataSample
 from mmtrack.utils import SampleList
 from torch import Tensor
@@ -48,15 +47,24 @@ def training_frames(inputs: Dict[str, Tensor], data_samples: SampleList,
     return torch.cat(imgs), supports, owners
 
 
-def rpn_sample(data_sample: TrackDataSample) -> TrackDataSample:
-    """The ground truth of a sample as RPN wants it: one class, objects."""
-    sample = TrackDataSample(metainfo=data_sample.metainfo)
-    sample.gt_instances = InstanceData(
-        bboxes=data_sample.gt_instances.bboxes,
-        labels=torch.zeros_like(data_sample.gt_instances.labels))
-    if 'ignored_instances' in data_sample:
-        sample.ignored_instances = data_sample.ignored_instances
-    return sample
+def plain_samples(inputs: Dict[str, Tensor]) -> SampleList:
+    """Data samples for inputs that come without.
+
+    Args:
+        inputs (dict[str, Tensor]): As above.
+
+    Returns:
+        list[TrackDataSample]: B samples that know sizes alone.
+    """
+    shape = tuple(inputs['img'].shape[-2:])
+    refs = inputs['ref_img'].shape[1] if 'ref_img' in inputs else 0
+    return [
+        TrackDataSample(
+            metainfo=dict(
+                img_shape=shape,
+                ref_img_shape=shape if refs == 1 else [shape] * refs))
+        for _ in inputs['img']
+    ]
 
 
 def check_losses(total: Tensor, log_vars: Dict[str, float]) -> None:
