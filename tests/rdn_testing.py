@@ -153,6 +153,19 @@ def cascade_config(**kwargs):
     return config
 
 
+def temporal_config(num_maps=2, **kwargs):
+    """The same with mmtrack's Temporal RoI Align."""
+    config = model_config(**kwargs)
+    config.type = 'mmrdn.TemporalRDN'
+    head = config.detector.roi_head
+    head.update(type='mmrdn.TemporalRDNRoIHead', num_maps=num_maps)
+    head.bbox_roi_extractor.update(
+        type='mmtrack.TemporalRoIAlign',
+        num_most_similar_points=2,
+        num_temporal_attention_blocks=4)
+    return config
+
+
 def tiny_model(config=None, seed=0, **kwargs):
     """Build the config, weights large enough to tell inputs apart."""
     register_all_modules(init_default_scope=True)

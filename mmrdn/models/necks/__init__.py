@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from .object_relation_module import ObjectRelationModule
 from .relation_aggregator import RelationAggregator
+from .selsa_relation import SelsaRelation
 
-__all__ = ['ObjectRelationModule', 'RelationAggregator']
+__all__ = ['ObjectRelationModule', 'RelationAggregator', 'SelsaRelation']

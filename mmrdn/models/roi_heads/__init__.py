@@ -2,5 +2,8 @@
 from .bbox_heads import RDNBBoxHead
 from .rdn_cascade_roi_head import RDNCascadeRoIHead
 from .rdn_roi_head import RDNRoIHead
+from .temporal_rdn_roi_head import TemporalRDNRoIHead
 
-__all__ = ['RDNBBoxHead', 'RDNCascadeRoIHead', 'RDNRoIHead']
+__all__ = [
+    'RDNBBoxHead', 'RDNCascadeRoIHead', 'RDNRoIHead', 'TemporalRDNRoIHead'
+]

@@ -4,9 +4,10 @@ from .next_frame_relations import NextFrameRelations
 from .relation_memory import RelationMemory
 from .selective_support_sampler import SelectiveSupportSampler
 from .sliding_window import SlidingWindow
+from .temporal_window import TemporalWindow
 from .top_supports import TopSupports
 
 __all__ = [
     'NextFrameRelations', 'RelationMemory', 'SelectiveSupportSampler',
-    'SlidingWindow', 'TopSupports', 'build_recorders'
+    'SlidingWindow', 'TemporalWindow', 'TopSupports', 'build_recorders'
 ]

@@ -1,4 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from .rdn import RDN
+from .temporal_rdn import TemporalRDN
 
-__all__ = ['RDN']
+__all__ = ['RDN', 'TemporalRDN']

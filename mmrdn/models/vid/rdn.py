@@ -162,18 +162,30 @@ class RDN(BaseVideoDetector):
             proposals += rpn_proposals(self.detector,
                                        tuple(level[batch:] for level in rpn_x),
                                        supports)
-        memories = None
-        if self.neck is not None:
-            memories = self._training_pools(roi_x, proposals,
-                                            data_samples + supports,
-                                            list(range(batch)) + owners)
-        losses.update(
-            self.detector.roi_head.loss(
-                tuple(level[:batch] for level in roi_x),
-                proposals[:batch],
-                data_samples,
-                memories=memories))
+        owners = list(range(batch)) + owners
+        with self._seeing(roi_x, owners):
+            memories = None
+            if self.neck is not None:
+                memories = self._training_pools(roi_x, proposals,
+                                                data_samples + supports,
+                                                owners)
+            losses.update(
+                self.detector.roi_head.loss(
+                    tuple(level[:batch] for level in roi_x),
+                    proposals[:batch],
+                    data_samples,
+                    memories=memories))
         return losses
+
+    def _seeing(self, x: Tuple[Tensor],
+                owners: Sequence[int]) -> ContextManager:
+        """What RoI features may see of other frames in training: nothing.
+
+        Args:
+            x (tuple[Tensor]): Feature maps of all frames, each (n, c, h, w).
+            owners (Sequence[int]): For each frame the sample it belongs to.
+        """
+        return contextlib.nullcontext()
 
     def parse_losses(self, losses: dict) -> Tuple[Tensor, dict]:
         """Sum the losses; stop before the backward pass if one is no number.
@@ -314,16 +326,17 @@ class RDN(BaseVideoDetector):
         rpn_x, roi_x = self._feature_maps(imgs)
         samples = data_samples + supports
         proposals = rpn_proposals(self.detector, rpn_x, samples)
-        head = self.detector.roi_head
-        frames = head.frames(
-            tuple(level[:batch] for level in roi_x), proposals[:batch],
-            data_samples)
-        feats = [frame.feats for frame in frames]
-        if self.neck is not None:
-            memories = self._training_pools(roi_x, proposals, samples,
-                                            list(range(batch)) + owners)
-            feats = [
-                memory.aggregate(frame.feats, frame.boxes)
-                for memory, frame in zip(memories, frames)
-            ]
+        head, owners = self.detector.roi_head, list(range(batch)) + owners
+        with self._seeing(roi_x, owners):
+            frames = head.frames(
+                tuple(level[:batch] for level in roi_x), proposals[:batch],
+                data_samples)
+            feats = [frame.feats for frame in frames]
+            if self.neck is not None:
+                memories = self._training_pools(roi_x, proposals, samples,
+                                                owners)
+                feats = [
+                    memory.aggregate(frame.feats, frame.boxes)
+                    for memory, frame in zip(memories, frames)
+                ]
         return head.relation_head(torch.cat(feats))

@@ -1,0 +1,78 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""mmtrack's ``SelsaAggregator`` (Wu et al., ICCV 2019) as relation of RDN.
+
+Appearance only: boxes are not looked at.
+
+Legend: N queries, M supports, C channels, G attention blocks.
+"""
+from typing import Optional, Tuple, Union
+
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmrdn.registry import MODELS
+from ..layers import split_heads
+
+
+@MODELS.register_module()
+class SelsaRelation(BaseModule):
+    """For ``relation`` of :class:`RelationAggregator`.
+
+    ``f(i) + SelsaAggregator(f, supports)(i)``
+
+    Args:
+        embed_dims (int): C, a multiple of ``num_heads``.
+        num_heads (int): G.
+        init_cfg (dict, optional): Initialization; mmtrack's if not given.
+    """
+
+    def __init__(self,
+                 embed_dims: int = 1024,
+                 num_heads: int = 16,
+                 init_cfg: Optional[dict] = None) -> None:
+        if num_heads < 1 or embed_dims % num_heads:
+            raise ValueError('embed_dims must be a multiple of num_heads, got '
+                             f'{embed_dims} and {num_heads}')
+        super().__init__(init_cfg)
+        self.aggregator = MODELS.build(
+            dict(
+                type='mmtrack.SelsaAggregator',
+                in_channels=embed_dims,
+                num_attention_blocks=num_heads))
+
+    def forward(
+            self,
+            feats: Tensor,
+            boxes: Tensor,
+            support_feats: Tensor,
+            support_boxes: Tensor,
+            return_weights: bool = False
+    ) -> Union[Tensor, Tuple[Tensor, Tensor]]:
+        """Relate queries to supports.
+
+        Args:
+            feats (Tensor): (N, C) query features.
+            boxes (Tensor): (N, 4), not read.
+            support_feats (Tensor): (M, C); with M = 0 there is nothing to add.
+            support_boxes (Tensor): (M, 4), not read.
+            return_weights (bool): Whether to return attention weights too.
+
+        Returns:
+            Tensor or tuple[Tensor, Tensor]: (N, C) augmented features, and
+            (N, M) attention weights averaged over blocks.
+        """
+        out = feats
+        if len(support_feats):
+            out = feats + self.aggregator(feats, support_feats)
+        if not return_weights:
+            return out
+        return out, self._weights(feats, support_feats)
+
+    def _weights(self, feats: Tensor, support_feats: Tensor) -> Tensor:
+        """(N, M): once more what mmtrack computes and does not give away."""
+        query, key = (
+            split_heads(embedded, self.aggregator.num_attention_blocks)
+            for embedded in (self.aggregator.fc_embed(feats),
+                             self.aggregator.ref_fc_embed(support_feats)))
+        appearance = query @ key.transpose(1, 2) / query.shape[-1]**0.5
+        return appearance.softmax(-1).mean(0)  # (G, N, M) -> (N, M)

@@ -1,0 +1,89 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""RDN with mmtrack's Temporal RoI Align (Gong et al., AAAI 2021).
+
+RoI features of a frame are mixed with the most similar points of the feature
+maps of other frames. What differs from mmtrack, where these are the very
+frames that SELSA relates the proposals to:
+
+- In training a frame, reference or support, sees the other frames of its
+  sample. In mmtrack support frames see none.
+- In testing a frame sees the last few that came before it in its video
+  (``num_maps`` of the RoI head), whose maps are kept for that: each frame
+  still passes the backbone once, and its features do not change any more when
+  it supports others. In mmtrack a frame sees frames on both sides.
+- A frame without others, the first of a video or a still image, sees itself.
+"""
+from typing import ContextManager, List, Optional, Sequence, Tuple
+
+from mmtrack.utils import SampleList
+from torch import Tensor
+
+from mmrdn.registry import MODELS
+from mmrdn.structures import FrameMaps
+from ..roi_heads import TemporalRDNRoIHead
+from ..task_modules import TemporalWindow
+from .rdn import RDN
+from .rpn import rpn_proposals
+
+
+@MODELS.register_module()
+class TemporalRDN(RDN):
+    """RDN whose RoI features see feature maps of other frames.
+
+    Args: those of :class:`RDN`. The detector has a
+    :class:`TemporalRDNRoIHead`, which says how many frames are seen, and
+    there is a neck.
+    """
+
+    def new_window(self, lookahead: Optional[int] = None) -> TemporalWindow:
+        """The state of one more video, its last feature maps included.
+
+        Raises:
+            ValueError: There is no neck or no such RoI head.
+        """
+        plain, head = super().new_window(lookahead), self.detector.roi_head
+        if plain is None:
+            raise ValueError('TemporalRDN needs a neck: a detector of single '
+                             'frames sees no others')
+        if not isinstance(head, TemporalRDNRoIHead):
+            raise ValueError("detector must have roi_head=dict(type='mmrdn."
+                             "TemporalRDNRoIHead', ...), got a "
+                             f'{type(head).__name__}')
+        return TemporalWindow(head, plain.memory, plain.temporal_range,
+                              plain.lookahead)
+
+    def extract(self, imgs: Tensor,
+                data_samples: SampleList) -> List[FrameMaps]:
+        """Proposals and maps of frames, of one video or of several.
+
+        Their RoI features are extracted when the window of their video takes
+        them, which holds the maps that they see.
+
+        Args:
+            imgs (Tensor): (B, 3, H, W), preprocessed.
+            data_samples (list[TrackDataSample]): B samples.
+
+        Returns:
+            list[FrameMaps]: B of them.
+        """
+        rpn_x, roi_x = self._feature_maps(imgs)
+        proposals = rpn_proposals(self.detector, rpn_x, data_samples)
+        return [
+            FrameMaps(tuple(level[i:i + 1] for level in roi_x), p, sample)
+            for i, (p, sample) in enumerate(zip(proposals, data_samples))
+        ]
+
+    def _seeing(self, x: Tuple[Tensor],
+                owners: Sequence[int]) -> ContextManager:
+        """Each frame sees the others of its sample, itself if there are none.
+
+        Args:
+            x (tuple[Tensor]): Feature maps of all frames, each (n, c, h, w).
+            owners (Sequence[int]): For each frame the sample it belongs to.
+        """
+        head = self.detector.roi_head
+        maps = head.compared_level(x)
+        return head.seeing([
+            maps[[j for j, o in enumerate(owners) if o == owner and j != i]
+                 or [i]] for i, owner in enumerate(owners)
+        ])
