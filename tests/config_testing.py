@@ -5,7 +5,9 @@ Models are built on the meta device: no memory, no time, real shapes.
 """
 import copy
 import functools
+import re
 from pathlib import Path
+from unittest import mock
 
 import torch
 from mmengine.config import Config
@@ -23,12 +25,23 @@ RDN = {path.stem: path for path in FILES}
 LINKED = sorted(  # a config of RDN, with box linking in testing
     stem for stem in RDN
     if stem.startswith(('rdn-blr_', 'rdn-seqnms_', 'rdn-tubes_')))
+# Parts of RDN in or with those of others, see docs/combinations.md.
+MIXED = {
+    path.stem: path
+    for path in [*FILES, *OTHERS]
+    if re.match('selsa-relation_|rdn-(selsa|troia)_|.*[_-](fpn|cascade-rcnn)_',
+                path.stem)
+}
 VID = sorted(
     stem for stem in RDN
-    if stem.endswith('_imagenetvid') and stem not in LINKED)
+    if stem.endswith('_imagenetvid') and stem not in (*LINKED, *MIXED))
 DIGITS = sorted(
     stem for stem in RDN
-    if stem.endswith('_movingdigits') and stem not in LINKED)
+    if stem.endswith('_movingdigits') and stem not in (*LINKED, *MIXED))
+MIXED_VID = [stem for stem in MIXED if stem.endswith('_imagenetvid')]
+MIXED_DIGITS = [stem for stem in MIXED if stem.endswith('_movingdigits')]
+OTHERS = [path for path in OTHERS if path.stem not in MIXED]
+OURS = sorted({*FILES, *MIXED.values()})  # not children of mmtrack's
 
 
 @functools.lru_cache(maxsize=None)
@@ -49,7 +62,9 @@ def build(path, options=()):
     without_downloads(cfg.model)
     register_all_modules(init_default_scope=False)
     init_default_scope('mmrdn')
-    with torch.device('meta'):
+    # Swin asks for the values of a linspace while it is built.
+    linspace = functools.partial(torch.linspace, device='cpu')
+    with torch.device('meta'), mock.patch.object(torch, 'linspace', linspace):
         return MODELS.build(cfg.model)
 
 

@@ -5,8 +5,8 @@ import inspect
 import re
 
 import pytest
-from config_testing import (DIGITS, FILES, LINKED, OTHERS, RDN, VID, build,
-                            datasets, load)
+from config_testing import (DIGITS, LINKED, MIXED, MIXED_DIGITS, MIXED_VID,
+                            OTHERS, OURS, RDN, VID, build, datasets, load)
 from mmengine.registry import (LOOPS, OPTIMIZERS, DefaultScope,
                                init_default_scope)
 
@@ -17,7 +17,7 @@ from mmrdn.registry import (DATA_SAMPLERS, DATASETS, HOOKS, METRICS, MODELS,
 from mmrdn.utils.setup_env import register_all_modules
 
 every_config = pytest.mark.parametrize(
-    'path', FILES, ids=lambda path: f'{path.parent.name}/{path.stem}')
+    'path', OURS, ids=lambda path: f'{path.parent.name}/{path.stem}')
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,10 @@ def check_options(registry, cfg):
 def test_there_are_configs():
     assert len(VID) == 10 and len(DIGITS) == 4
     assert len(LINKED) == 12 and len(OTHERS) == 8
-    assert len(RDN) == len(VID) + len(DIGITS) + len(LINKED)
+    assert len(MIXED_VID) == len(MIXED_DIGITS) == 6
+    assert len(OURS) == sum(
+        map(len, (VID, DIGITS, LINKED, MIXED_VID, MIXED_DIGITS)))
+    assert len(RDN) == len(OURS) - 1  # SELSA with a part of RDN
 
 
 @every_config
@@ -77,8 +80,8 @@ def test_name_says_batch_and_schedule(path):
 
 @every_config
 def test_inherits_at_most_twice(path):
-    """Box linking adds one."""
-    assert depth(path) <= 2 + (path.stem in LINKED)
+    """Box linking and parts of others add one."""
+    assert depth(path) <= 2 + (path.stem in [*LINKED, *MIXED])
 
 
 @every_config

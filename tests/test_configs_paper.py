@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from config_testing import DIGITS, RDN, VID, build, datasets, load
+from config_testing import DIGITS, MIXED_VID, RDN, VID, build, datasets, load
 
 from mmrdn.registry import DATASETS
 
-PHASE_2 = [stem for stem in VID if stem.startswith('rdn_')]
-RELATED = [stem for stem in VID if stem.startswith(('rdn_', 'rdn-basic_'))]
+PHASE_2 = [stem for stem in [*VID, *MIXED_VID] if stem.startswith('rdn_')]
+RELATED = [
+    stem for stem in [*VID, *MIXED_VID]
+    if stem.startswith(('rdn_', 'rdn-basic_'))
+]
+BY_SGD = [stem for stem in [*VID, *MIXED_VID] if 'swin' not in stem]
 
 
 @pytest.mark.parametrize('stem', VID)
@@ -102,7 +106,7 @@ def test_relation(stem):
         assert not hasattr(model.neck, 'support_transform')
 
 
-@pytest.mark.parametrize('stem', VID)
+@pytest.mark.parametrize('stem', BY_SGD)
 def test_schedule(stem):
     """Phase 1: 120k, lr / 10 after 80k; phase 2: 60k, after 40k."""
     cfg = load(RDN[stem])
@@ -117,7 +121,7 @@ def test_schedule(stem):
     assert '_4xb1-' in stem
 
 
-@pytest.mark.parametrize('stem', VID)
+@pytest.mark.parametrize('stem', [*VID, *MIXED_VID])
 def test_data(stem):
     """VID's chosen frames and DET; shorter side 600; supports in [-18, 18]."""
     cfg = load(RDN[stem])
