@@ -7,6 +7,7 @@ from mmengine.config import DictAction
 
 from mmrdn.apis import build_runner, load_config
 from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.job_errors import ends_job
 
 
 def parse_args() -> argparse.Namespace:
@@ -44,6 +45,7 @@ def parse_args() -> argparse.Namespace:
 
 
 @one_line_errors
+@ends_job
 def main() -> None:
     """Run the test."""
     args = parse_args()

@@ -8,6 +8,7 @@ from mmengine.config import DictAction
 from mmrdn.apis import (build_runner, claim_work_dir, enable_amp, find_resume,
                         load_config)
 from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.job_errors import ends_job
 
 
 def parse_args() -> argparse.Namespace:
@@ -51,6 +52,7 @@ def parse_args() -> argparse.Namespace:
 
 
 @one_line_errors
+@ends_job
 def main() -> None:
     """Run the training."""
     args = parse_args()

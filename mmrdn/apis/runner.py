@@ -9,14 +9,15 @@ import warnings
 from typing import IO, List, Optional, Sequence
 
 import torch
-import torch.distributed as dist
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmrdn.engine import CheckpointGuardHook
+from mmrdn.engine import CheckpointGuardHook, ShardProgressHook
 from mmrdn.utils.checkpoint import install_safe_loading
+from mmrdn.utils.ranks import this_rank
 from mmrdn.utils.setup_env import register_all_modules
+from .job import join_job
 
 # What MMEngine's runner, or a command of ours, reads at the top of a config.
 _KNOWN_KEYS = {
@@ -108,20 +109,6 @@ def unread_keys(cfg: Config) -> List[str]:
     return unread
 
 
-def _distribute_over_cpus(cfg: Config) -> None:
-    """Join the processes of ``torchrun`` where there is no GPU.
-
-    MMEngine would choose a CUDA device first.
-    """
-    if not dist.is_initialized():
-        dist.init_process_group('gloo')
-    cfg.model_wrapper_cfg = dict(
-        type='MMDistributedDataParallel',
-        device_ids=None,
-        broadcast_buffers=False,
-        find_unused_parameters=cfg.get('find_unused_parameters', False))
-
-
 def enable_amp(cfg: Config) -> None:
     """Train in mixed precision: fp16 on an accelerator, bf16 on the CPU.
 
@@ -155,9 +142,8 @@ def claim_work_dir(work_dir: str, resume: bool) -> Optional[IO]:
         ValueError: The folder is in use, or holds checkpoints and
             ``resume`` is off.
     """
-    for name in ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK'):
-        if int(os.environ.get(name, 0)) > 0:
-            return None
+    if this_rank()[0] > 0:
+        return None
     if osp.exists(work_dir) and not osp.isdir(work_dir):
         raise ValueError(f'work_dir {work_dir} is a file, expected a folder')
     os.makedirs(work_dir, exist_ok=True)
@@ -217,11 +203,12 @@ def build_runner(cfg: Config,
     """
     register_all_modules(init_default_scope=False)
     install_safe_loading(trust_checkpoint)
-    if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
-        _distribute_over_cpus(cfg)
+    join_job(cfg)
     if 'runner_type' in cfg:
         runner = RUNNERS.build(cfg)
     else:
         runner = Runner.from_cfg(cfg)
     runner.register_hook(CheckpointGuardHook(partial_checkpoint))
+    if not any(isinstance(hook, ShardProgressHook) for hook in runner.hooks):
+        runner.register_hook(ShardProgressHook())
     return runner

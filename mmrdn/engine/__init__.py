@@ -1,9 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from .hooks import (ChannelsLastHook, CheckpointGuardHook, FiniteLossHook,
-                    IterSeedHook, LateVisualizationHook)
+                    IterSeedHook, LateVisualizationHook, ShardProgressHook)
 from .optim_wrappers import CPUAmpOptimWrapper
 
 __all__ = [
     'ChannelsLastHook', 'CPUAmpOptimWrapper', 'CheckpointGuardHook',
-    'FiniteLossHook', 'IterSeedHook', 'LateVisualizationHook'
+    'FiniteLossHook', 'IterSeedHook', 'LateVisualizationHook',
+    'ShardProgressHook'
 ]

@@ -6,7 +6,7 @@ import warnings
 from typing import Callable
 
 # What bad input raises, in our code and in the libraries below.
-_USER_ERRORS = (ValueError, OSError, TypeError, KeyError, ImportError,
+USER_ERRORS = (ValueError, OSError, TypeError, KeyError, ImportError,
                 AssertionError)
 
 
@@ -26,7 +26,7 @@ def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
         warnings.showwarning = _show_warning
         try:
             main()
-        except _USER_ERRORS as error:
+        except USER_ERRORS as error:
             unexplained = isinstance(error, AssertionError) and not str(error)
             if unexplained or os.environ.get('MMRDN_TRACEBACK') == '1':
                 raise

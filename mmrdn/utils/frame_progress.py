@@ -60,16 +60,19 @@ class FrameProgress:
         if self.quiet:
             return
         self._bar.update(self._task, completed=done, total=total)
-        if self.console.is_terminal:
-            return
-        step = 10 * done // total if total else done // 100
-        if step > self._told:
-            self._told = step
-            of_all = f'/{total}' if total else ''
+        if not self.console.is_terminal and self._is_due(done, total):
             self.console.print(
-                f'{self.title} {done}{of_all}',
-                highlight=False,
-                soft_wrap=True)
+                self._line(done, total), highlight=False, soft_wrap=True)
+
+    def _is_due(self, done: int, total: Optional[int]) -> bool:
+        """Whether it is time for another line."""
+        step = 10 * done // total if total else done // 100
+        due = step > self._told
+        self._told = max(step, self._told)
+        return due
+
+    def _line(self, done: int, total: Optional[int]) -> str:
+        return f'{self.title} {done}' + (f'/{total}' if total else '')
 
 
 class _FramesPerSecond(ProgressColumn):

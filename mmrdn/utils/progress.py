@@ -10,9 +10,11 @@ from rich.console import Console
 from rich.progress import (BarColumn, MofNCompleteColumn, Progress, TextColumn,
                            TimeElapsedColumn, TimeRemainingColumn)
 
-# "Iter(train) [  50/1000]  ...  loss: 0.9136  ..." of MMEngine's log
+# "Iter(train) [  50/1000]  ...  loss: 0.9136  ..." of MMEngine's log,
+# "Epoch(train)  [2][  50/1000]", and "testing 40/200 frames" of ShardProgress
 _ITERATION = re.compile(
-    r'Iter\((?:train|val|test)\)\s+\[\s*(\d+)/(\d+)\](?:.*?\bloss: ([\d.]+))?')
+    r'(?:Iter|Epoch)\((?:train|val|test)\)\s+(?:\[\d+\])?\[\s*(\d+)/(\d+)\]'
+    r'(?:.*?\bloss: ([\d.]+))?|^\w+ (\d+)/(\d+) frames')
 
 
 def run_with_progress(command: Sequence[str],
@@ -58,8 +60,9 @@ def run_with_progress(command: Sequence[str],
             found = _ITERATION.search(line)
             if not found:
                 continue
-            done, total, loss = found.groups()
-            done, total = int(done), int(total)
+            done, total, loss, *frames = found.groups()
+            done, total = (int(n) for n in (frames if done is None else
+                                            (done, total)))
             loss = f'loss {float(loss):.2f}' if loss else ''
             progress.update(task, completed=done, total=total, loss=loss)
             if not console.is_terminal and 10 * done // total > told:

@@ -5,9 +5,10 @@ from .checkpoint_guard_hook import (CheckpointGuardHook, check_state_dict,
 from .finite_loss_hook import FiniteLossHook
 from .iter_seed_hook import IterSeedHook
 from .late_visualization_hook import LateVisualizationHook
+from .shard_progress_hook import ShardProgressHook
 
 __all__ = [
     'ChannelsLastHook', 'CheckpointGuardHook', 'FiniteLossHook',
-    'IterSeedHook', 'LateVisualizationHook', 'check_state_dict',
-    'state_dict_of'
+    'IterSeedHook', 'LateVisualizationHook', 'ShardProgressHook',
+    'check_state_dict', 'state_dict_of'
 ]

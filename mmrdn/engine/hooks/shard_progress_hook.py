@@ -1,0 +1,106 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import time
+from typing import Optional, Sequence
+
+import torch.distributed as dist
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from rich.console import Console
+from torch.utils.data import DataLoader
+
+from mmrdn.registry import HOOKS
+from mmrdn.utils.ranks import job_store, this_rank
+from mmrdn.utils.shard_progress import ShardProgress
+
+
+@HOOKS.register_module()
+class ShardProgressHook(Hook):
+    """Shows how many frames all ranks together have tested or validated.
+
+    Each rank tests some of the videos, one more frames than another. It adds
+    what it has done to a counter in the store of the job, which waits for
+    nobody; rank 0 shows the sum, and goes on showing it when its own videos
+    are done. All ranks wait for the last one there: a wait in the collection
+    of results would end with the process group's timeout.
+
+    Args:
+        interval (float): Seconds between two reports of a rank.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(self, interval: float = 0.25) -> None:
+        self.interval = interval
+        self._progress: Optional[ShardProgress] = None
+        self._runs = 0
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Count from 0."""
+        self._begin(runner, runner.val_dataloader, 'validation')
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Count from 0."""
+        self._begin(runner, runner.test_dataloader, 'testing')
+
+    def after_val_iter(self,
+                       runner: Runner,
+                       batch_idx: int,
+                       data_batch: Optional[dict] = None,
+                       outputs: Optional[Sequence] = None) -> None:
+        """Report; after the last frame wait for the other ranks."""
+        self._advance(batch_idx)
+
+    def after_test_iter(self,
+                        runner: Runner,
+                        batch_idx: int,
+                        data_batch: Optional[dict] = None,
+                        outputs: Optional[Sequence] = None) -> None:
+        """Report; after the last frame wait for the other ranks."""
+        self._advance(batch_idx)
+
+    def _begin(self, runner: Runner, loader: DataLoader, title: str) -> None:
+        rank, self._size = this_rank()
+        self._runs += 1
+        self._counts = dist.PrefixStore(f'{title} {self._runs}', job_store())
+        self._batch_size = loader.batch_size or 1
+        self._batches = len(loader)
+        self._frames = min(
+            len(loader.sampler), self._batches * self._batch_size)
+        self._reported, self._time = 0, time.monotonic()
+        self._counts.add('total', self._frames)
+        self._counts.add('ranks', 1)
+        self._end()
+        if rank == 0:
+            self._progress = ShardProgress(title, runner.logger, Console())
+            self._progress.__enter__()
+
+    def _advance(self, batch_idx: int) -> None:
+        last = batch_idx + 1 >= self._batches
+        now = time.monotonic()
+        if now - self._time < self.interval and not last:
+            return
+        self._time = now
+        done = min((batch_idx + 1) * self._batch_size, self._frames)
+        self._counts.add('done', done - self._reported)
+        self._reported = done
+        everyone = self._show()
+        while last and not everyone:
+            time.sleep(self.interval)
+            everyone = self._show()
+        if last:
+            self._end()
+
+    def _show(self) -> bool:
+        """Show the sum; whether every rank is done."""
+        done = self._counts.add('done', 0)
+        total = None
+        if self._counts.add('ranks', 0) == self._size:
+            total = self._counts.add('total', 0)
+        if self._progress is not None:
+            self._progress.update(done, total)
+        return done == total
+
+    def _end(self) -> None:
+        if self._progress is not None:
+            self._progress.__exit__()
+            self._progress = None
