@@ -19,9 +19,7 @@ def main() -> None:
         default=[],
         help='change the config of both detectors, key=value ...')
     args = parser.parse_args()
-    run_demo(
-        Path(__file__).resolve().parent.parent, args.work_dir, args.seed,
-        args.cfg_options)
+    run_demo(args.work_dir, args.seed, args.cfg_options)
 
 
 if __name__ == '__main__':

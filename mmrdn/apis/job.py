@@ -41,9 +41,8 @@ def _join_over_cpus(cfg: Config) -> None:
     for name, theirs in zip(ours, ENVIRONMENT[cfg.launcher]):
         if theirs not in os.environ:
             raise ValueError(
-                f'--launcher {cfg.launcher} needs {theirs} in the environment: '
-                'start the tool through mim, a script of tools/ or the '
-                'launcher itself')
+                f'--launcher {cfg.launcher} needs {theirs} in the '
+                'environment: start the tool through mim or the launcher')
         os.environ[name] = os.environ[theirs]
     os.environ.setdefault('MASTER_PORT', '29500')
     if cfg.launcher == 'slurm' and 'MASTER_ADDR' not in os.environ:

@@ -50,8 +50,17 @@ def find_model(name: str) -> ZooModel:
                             f'the package has that name{hint}')
 
 
+def find_tool(name: str) -> str:
+    """Path of a tool of the package, such as ``train.py``."""
+    for root in _roots():
+        path = root / 'tools' / name
+        if path.is_file():
+            return str(path)
+    raise FileNotFoundError(f'mmrdn is installed without tools/{name}')
+
+
 def _roots() -> Iterator[Path]:
-    """Where ``configs`` is: the checkout, or what a wheel carries."""
+    """Where ``configs`` is, and ``tools``: the checkout or a wheel's."""
     package = Path(mmrdn.__file__).resolve().parent
     for root in (package.parent, package / '.mim'):
         if (root / 'model-index.yml').is_file():

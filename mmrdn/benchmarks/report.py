@@ -1,7 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The benchmark's parts, their JSON, table and plot."""
 import json
-import platform
 import resource
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ from mmengine.logging import MMLogger
 from rich.console import Console
 from rich.table import Table
 
-from mmrdn.version import __version__
+from mmrdn.utils.machine import machine
 from . import relation
 from .linking import time_linking
 from .relation import Setting, time_relation, time_training
@@ -144,22 +143,6 @@ def run_benchmark(out: str,
     if 'relation' in results:
         plot(results, path.with_suffix('.png'))
     return results
-
-
-def machine() -> Dict[str, Any]:
-    """What the figures depend on."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path('/proc/cpuinfo')
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith('model name'):
-                name = line.split(': ')[1]
-                break
-    return dict(
-        cpu=name,
-        threads=torch.get_num_threads(),
-        torch=torch.__version__,
-        mmrdn=__version__)
 
 
 def _cell(value: Any) -> str:

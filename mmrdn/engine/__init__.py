@@ -1,10 +1,11 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from .hooks import (ChannelsLastHook, CheckpointGuardHook, FiniteLossHook,
-                    IterSeedHook, LateVisualizationHook, ShardProgressHook)
+from .hooks import (ChannelsLastHook, CheckpointGuardHook, CostHook,
+                    FiniteLossHook, IterSeedHook, LateVisualizationHook,
+                    ShardProgressHook)
 from .optim_wrappers import CPUAmpOptimWrapper
 
 __all__ = [
     'ChannelsLastHook', 'CPUAmpOptimWrapper', 'CheckpointGuardHook',
-    'FiniteLossHook', 'IterSeedHook', 'LateVisualizationHook',
+    'CostHook', 'FiniteLossHook', 'IterSeedHook', 'LateVisualizationHook',
     'ShardProgressHook'
 ]

@@ -7,7 +7,7 @@ from typing import Callable
 
 # What bad input raises, in our code and in the libraries below.
 USER_ERRORS = (ValueError, OSError, TypeError, KeyError, ImportError,
-                AssertionError)
+               AssertionError)
 
 
 def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:

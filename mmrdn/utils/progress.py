@@ -4,7 +4,7 @@ import re
 import subprocess
 from collections import deque
 from pathlib import Path
-from typing import Dict, Optional, Sequence
+from typing import Dict, Optional, Sequence, Tuple
 
 from rich.console import Console
 from rich.progress import (BarColumn, MofNCompleteColumn, Progress, TextColumn,
@@ -52,24 +52,36 @@ def run_with_progress(command: Sequence[str],
                 stderr=subprocess.STDOUT) as process:
         task = progress.add_task(title, total=None, loss='')
         told = 0
-        for line in process.stdout:
-            log.write(line)
-            log.flush()
-            if line.strip():
-                last_lines.append(line.strip())
-            found = _ITERATION.search(line)
-            if not found:
-                continue
-            done, total, loss, *frames = found.groups()
-            done, total = (int(n) for n in (frames if done is None else
-                                            (done, total)))
-            loss = f'loss {float(loss):.2f}' if loss else ''
-            progress.update(task, completed=done, total=total, loss=loss)
-            if not console.is_terminal and 10 * done // total > told:
-                told = 10 * done // total
-                console.print(f'{title} {done}/{total} {loss}'.rstrip())
+        try:
+            for line in process.stdout:
+                log.write(line)
+                log.flush()
+                if line.strip():
+                    last_lines.append(line.strip())
+                found = _position(line)
+                if not found:
+                    continue
+                done, total, loss = found
+                progress.update(task, completed=done, total=total, loss=loss)
+                if not console.is_terminal and 10 * done // total > told:
+                    told = 10 * done // total
+                    console.print(f'{title} {done}/{total} {loss}'.rstrip())
+        except BaseException:  # Ctrl-C: the command must not outlive us
+            process.terminate()
+            raise
     if process.returncode:
         last = last_lines[-1] if last_lines else 'no output'
         raise ValueError(
             f'{title} ended with status {process.returncode}: {last} '
             f'(see {log_file})')
+
+
+def _position(line: str) -> Optional[Tuple[int, int, str]]:
+    """How much is done, of how much, and the loss, if a line says so."""
+    found = _ITERATION.search(line)
+    if not found:
+        return None
+    done, total, loss, *frames = found.groups()
+    if done is None:
+        done, total = frames
+    return int(done), int(total), f'loss {float(loss):.2f}' if loss else ''

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""The ranks of a job: which one this process is, and what all of them share."""
+"""The ranks of a job: which one this process is, and what all share."""
 import datetime
 import functools
 import os

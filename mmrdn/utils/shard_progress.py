@@ -39,7 +39,7 @@ class ShardProgress(FrameProgress):
     def __enter__(self) -> 'ShardProgress':
         super().__enter__()
         if self.console.is_terminal:
-            # A launcher may kill this process: its cursor must not stay hidden.
+            # A launcher may kill this process: no cursor must stay hidden.
             self.console.show_cursor(True)
         for handler in self._handlers:
             handler.addFilter(_is_no_iteration)
