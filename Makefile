@@ -4,12 +4,15 @@
 # make test    lint and tests
 # make lint    flake8, isort, yapf, codespell
 # make docs    HTML of docs/ in docs/_build
-# make clean   remove what builds and tests leave; `distclean` also $(VENV)
+# make clean   remove what builds and tests leave; `distclean` also .venv*
 #
 # PYTHON= chooses the interpreter that $(VENV) is created with, VENV= another
 # environment; one that exists is used as it is, its torch>=2.4 kept.
+# STACK=openmmlab: the original mmcv, mmengine and mmdet instead of the onedl
+# forks, in an environment of their own, .venv-openmmlab.
 PYTHON ?= python3
-VENV ?= .venv
+STACK ?= onedl
+VENV ?= $(if $(filter onedl,$(STACK)),.venv,.venv-$(STACK))
 
 RUN := $(VENV)/bin/python
 SOURCES := $(wildcard mmrdn configs tools tests docs setup.py)
@@ -35,7 +38,7 @@ check-python:
 	  exit 1; }
 
 setup: check-python
-	@"$(PYTHON)" tools/misc/setup_env.py --venv "$(VENV)"
+	@"$(PYTHON)" tools/misc/setup_env.py --stack "$(STACK)" --venv "$(VENV)"
 
 demo: setup
 	@$(RUN) tools/demo.py --work-dir work_dirs/demo
@@ -64,4 +67,4 @@ clean:
 	find mmrdn configs tools tests -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf .venv
+	rm -rf .venv .venv-openmmlab

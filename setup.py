@@ -117,7 +117,7 @@ if __name__ == '__main__':
         python_requires='>=3.10',
         install_requires=read_requirements('runtime'),
         extras_require=dict(
-            mim=read_requirements('mminstall'),
+            mim=read_requirements('stacks/onedl'),
             tests=read_requirements('tests'),
             docs=read_requirements('docs'),
             web=read_requirements('web')),

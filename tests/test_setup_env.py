@@ -3,6 +3,8 @@
 import importlib.util
 import re
 import subprocess
+import sys
+import venv
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,8 @@ def pins():
 
 
 @pytest.mark.parametrize('name', [
-    'build', 'mminstall', 'mminstall_nodeps', 'runtime', 'tests', 'docs', 'web'
+    'build', 'stacks/onedl', 'stacks/openmmlab', 'mminstall_nodeps', 'runtime',
+    'tests', 'docs', 'web'
 ])
 def test_every_requirement_is_pinned_and_explained(name):
     lines = lines_of(name)
@@ -101,8 +104,9 @@ def test_suitable_interpreter_passes(tmp_path):
 
 
 @pytest.fixture
-def setup_env():
+def setup_env(monkeypatch):
     path = ROOT / 'tools' / 'misc' / 'setup_env.py'
+    monkeypatch.syspath_prepend(str(path.parent))
     spec = importlib.util.spec_from_file_location('setup_env', path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -180,3 +184,85 @@ def test_progress_is_read_from_the_log(setup_env, tmp_path):
     assert setup_env.compiled(log) == ''
     log.write_text('x\n  [1/130] c++ a.o\n  [17/130] c++ b.o\n')
     assert setup_env.compiled(log) == ', 17 of 130 files compiled'
+
+
+STACKS = dict(
+    onedl=('.venv', ['onedl-mmengine', 'onedl-mmcv']),
+    openmmlab=('.venv-openmmlab', ['mmengine', 'mmcv']))
+
+
+@pytest.mark.parametrize('stack', STACKS)
+def test_each_stack_has_an_environment_of_its_own(stack):
+    folder = STACKS[stack][0]
+    for arguments, expected in (([f'STACK={stack}'], folder),
+                                ([f'STACK={stack}', 'VENV=x'], 'x')):
+        for target in ('setup', 'test', 'demo', 'docs'):
+            done = subprocess.run(['make', '-n', target, *arguments],
+                                  cwd=ROOT,
+                                  capture_output=True,
+                                  text=True)
+            assert f'--stack "{stack}" --venv "{expected}"' in done.stdout
+            interpreters = set(
+                re.findall(r'(?m)(?<=^)\S+/bin/python', done.stdout))
+            assert interpreters <= {f'{expected}/bin/python'}
+            assert interpreters or target == 'setup'
+
+
+@pytest.mark.parametrize('stack', STACKS)
+def test_mmcv_of_the_stack_is_built(setup_env, tmp_path, monkeypatch, stack):
+    installed, checks = [], [False, True]
+    env = setup_env.Environment(tmp_path, stack)
+    monkeypatch.setattr(env, 'passes', lambda mode: checks.pop(0))
+    monkeypatch.setattr(env, 'run', lambda command: None)
+    monkeypatch.setattr(
+        env, 'pip', lambda *args, patience='': installed.append(args[-1]))
+    setup_env.mmcv(env)
+    assert installed == STACKS[stack][1]
+
+
+def test_default_stack_is_onedl(setup_env, tmp_path):
+    env = setup_env.Environment(tmp_path)
+    assert env.stack.name == 'onedl'
+    assert env.check('ops')[-2:] == ['ops', 'onedl']
+    assert env.stack.foreign() == ['mmcv', 'mmdet', 'mmengine']
+
+
+def test_change_of_stack_repeats_all_steps(setup_env, tmp_path, monkeypatch):
+    monkeypatch.setattr(setup_env, 'STEPS', (lambda env: None, ))
+    (tmp_path / 'mmrdn-setup').mkdir()
+    done = [
+        setup_env.set_up(setup_env.Environment(tmp_path, stack))
+        for stack in ('onedl', 'onedl', 'openmmlab', 'openmmlab')
+    ]
+    assert done == [1, 0, 1, 0]
+
+
+def run_setup(*args):
+    done = subprocess.run(
+        [sys.executable, ROOT / 'tools' / 'misc' / 'setup_env.py', *args],
+        capture_output=True,
+        text=True)
+    assert (done.returncode, done.stdout) == (1, '')
+    return done.stderr
+
+
+def test_unknown_stack_gets_one_line(tmp_path):
+    assert run_setup('--stack', 'mmlab', '--venv', tmp_path / 'x') == (
+        "error: no stack 'mmlab', expected STACK=onedl or STACK=openmmlab\n")
+    assert not (tmp_path / 'x').exists()
+
+
+@pytest.mark.parametrize(('there', 'stack'), [('onedl_mmcv', 'openmmlab'),
+                                              ('mmengine', 'onedl')])
+def test_stacks_are_not_mixed(tmp_path, there, stack):
+    """Both provide the same modules: the later would overwrite the first."""
+    folder = tmp_path / 'env'
+    venv.create(folder, symlinks=True)
+    info = next(folder.glob('lib/*/site-packages')) / f'{there}-1.0.dist-info'
+    info.mkdir()
+    name = there.replace('_', '-')
+    (info / 'METADATA').write_text(f'Name: {name}\nVersion: 1.0\n')
+    assert run_setup('--stack', stack, '--venv', folder) == (
+        f'error: {folder} has {name}, which STACK={stack} would overwrite: '
+        'choose another VENV= or STACK=\n')
+    assert not (folder / 'mmrdn-setup').exists()

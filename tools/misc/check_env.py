@@ -1,11 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Check that the running interpreter's environment is complete.
 
-    .venv/bin/python tools/misc/check_env.py [quick|ops|all]
+    .venv/bin/python tools/misc/check_env.py [quick|ops|others|all] [STACK]
 
-`quick` imports nothing heavy; `ops` runs one of mmcv's compiled ops; `all`
-imports every part, prints the versions and looks at `pip check`. Exits
-non-zero and names what is wrong in one line.
+`quick` imports nothing heavy; `ops` runs one of mmcv's compiled ops; `others`
+names what other stacks have installed there; `all` imports every part, prints
+the versions and looks at `pip check`. Exits non-zero and names what is wrong
+in one line.
 """
 import contextlib
 import importlib.metadata
@@ -14,12 +15,14 @@ import io
 import re
 import subprocess
 import sys
+import sysconfig
 import warnings
 from pathlib import Path
 
-CONSTRAINTS = Path(__file__).parents[2] / 'requirements' / 'constraints.txt'
-PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmcv', 'onedl-mmdetection',
-            'onedl-mim', 'mmtrack', 'mmcls', 'opencv-python-headless', 'av',
+from stacks import Stack
+
+REQUIREMENTS = Path(__file__).parents[2] / 'requirements'
+PACKAGES = ('torch', 'mmtrack', 'mmcls', 'opencv-python-headless', 'av',
             'pycocotools', 'pytest', 'hypothesis', 'flake8', 'isort', 'yapf',
             'codespell', 'build', 'mmrdn')
 # mmrdn before mmtrack and mmcls: these need its shims to be imported.
@@ -29,12 +32,19 @@ MODULES = ('torch', 'mmcv', 'mmengine', 'mmdet', 'mim', 'mmrdn', 'mmtrack',
 OLD_PINS = r'(mmtrack|mmcls) '
 
 
-def check_quick():
+def is_installed(name):
+    """Whether there is a distribution of that name."""
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def check_quick(stack):
     """Every package is installed and mmcv has its compiled ops."""
-    for name in PACKAGES:
-        try:
-            importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
+    for name in (*stack.distributions, *PACKAGES):
+        if not is_installed(name):
             sys.exit(f'error: {name} is not installed')
     for name in MODULES:
         if importlib.util.find_spec(name) is None:
@@ -44,8 +54,23 @@ def check_quick():
         sys.exit('error: mmcv was built without its compiled ops')
 
 
-def check_ops():
-    """NMS of mmcv works on the CPU."""
+def check_others(stack):
+    """Print what other stacks have installed into this environment itself.
+
+    It would be overwritten: one folder holds one `mmcv`.
+    """
+    found = []
+    for name in filter(is_installed, stack.foreign()):
+        folder = importlib.metadata.distribution(name).locate_file('')
+        if Path(folder) == Path(sysconfig.get_path('purelib')):
+            found.append(name)
+    print(', '.join(found))
+
+
+def check_ops(stack):
+    """NMS of the stack's mmcv works on the CPU."""
+    if not is_installed(stack.distribution('mmcv')):
+        sys.exit(f'error: {stack.distribution("mmcv")} is not installed')
     try:
         import torch
         from mmcv.ops import nms
@@ -57,7 +82,7 @@ def check_ops():
         sys.exit(f'error: mmcv.ops.nms kept boxes {kept}, expected [0, 2]')
 
 
-def check_imports():
+def check_imports(stack):
     """Every module can be imported; print their versions."""
     warnings.simplefilter('ignore')
     versions = []
@@ -72,13 +97,15 @@ def check_imports():
     print(', '.join(versions))
 
 
-def check_pip():
+def check_pip(stack):
     """`pip check` complains of nothing but the old pins."""
     done = subprocess.run([sys.executable, '-m', 'pip', 'check'],
                           capture_output=True,
                           text=True)
     lines = done.stdout.splitlines() if done.returncode else []
-    pinned = set(re.findall(r'(?m)^([\w.-]+)==', CONSTRAINTS.read_text()))
+    pinned = set(
+        re.findall(r'(?m)^([\w.-]+)==',
+                   (REQUIREMENTS / 'constraints.txt').read_text()))
     for line in lines:
         note = ' (expected)' if re.match(OLD_PINS, line) else ''
         print(f'pip check: {line}{note}')
@@ -91,11 +118,16 @@ def check_pip():
 CHECKS = dict(
     quick=[check_quick],
     ops=[check_ops],
+    others=[check_others],
     all=[check_quick, check_ops, check_imports, check_pip])
 
 if __name__ == '__main__':
-    mode = sys.argv[1] if len(sys.argv) == 2 else 'all'
+    mode = sys.argv[1] if len(sys.argv) > 1 else 'all'
     if mode not in CHECKS:
         sys.exit(f'error: expected one of {list(CHECKS)}, got {mode!r}')
+    try:
+        stack = Stack(*sys.argv[2:3])
+    except ValueError as error:
+        sys.exit(f'error: {error}')
     for check in CHECKS[mode]:
-        check()
+        check(stack)

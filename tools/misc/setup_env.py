@@ -3,7 +3,10 @@
 
 Run by `make setup`. Standard library only, Python >= 3.10.
 
-    python3 tools/misc/setup_env.py [--venv .venv]
+    python3 tools/misc/setup_env.py [--stack onedl] [--venv .venv]
+
+Which mmcv, mmengine and mmdet: those of requirements/stacks/<stack>.txt. Each
+stack needs an environment of its own, as both provide the same modules.
 
 Each step leaves a stamp in the environment, so that a failed or interrupted
 set-up goes on where it stopped and a complete one installs nothing.
@@ -27,6 +30,8 @@ import sys
 import time
 from pathlib import Path
 
+import stacks
+
 PYTHON = '.'.join(map(str, sys.version_info[:2]))
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / 'requirements'
@@ -36,6 +41,7 @@ CHECK = ROOT / 'tools' / 'misc' / 'check_env.py'
 # What the set-up depends on: a change of one of these repeats it.
 INPUTS = sorted(REQUIREMENTS.glob('*.txt')) + [
     ROOT / 'setup.py', ROOT / 'pyproject.toml', CHECK,
+    Path(stacks.__file__),
     Path(__file__).resolve()
 ]
 PRINT_TORCH = 'import importlib.metadata as m; print(m.version("torch"))'
@@ -51,7 +57,8 @@ class StepError(Exception):
 class Environment:
     """A virtual environment and what is run in it."""
 
-    def __init__(self, path):
+    def __init__(self, path, stack=stacks.DEFAULT):
+        self.stack = stacks.Stack(stack)
         self.path = Path(path).absolute()
         self.python = self.path / 'bin' / 'python'
         self.state = self.path / 'mmrdn-setup'
@@ -90,6 +97,14 @@ class Environment:
         if args[0] == 'install':
             command += ['-c', self.constraints()]
         self.run(command, patience)
+
+    def check(self, mode):
+        """The command that checks the environment, see check_env.py."""
+        return [self.python, CHECK, mode, self.stack.name]
+
+    def passes(self, mode):
+        """Whether a check passes; False also without an environment."""
+        return self.output(*self.check(mode)[1:]) is not None
 
     def output(self, *args):
         """What the environment's interpreter prints; None if it fails."""
@@ -182,16 +197,17 @@ def dependencies(env):
 
 def mmcv(env):
     """build mmcv"""
-    if env.output(CHECK, 'ops') is not None:
+    name = env.stack.distribution('mmcv')
+    if env.passes('ops'):
         return
     say('      mmcv comes as source; compiling it takes ten minutes or so on '
         'two cores\n      (seconds, where pip has it in its cache)')
     # Under build isolation pip would build without torch, and so without the
     # compiled ops. -v makes ninja's counter appear in the log.
     args = ('install', '-v', '--no-build-isolation', '--no-deps')
-    env.pip('install', 'onedl-mmengine')  # `import mmcv` needs it
+    env.pip('install', env.stack.distribution('mmengine'))  # mmcv imports it
     try:
-        env.pip(*args, 'onedl-mmcv', patience='compiling mmcv')
+        env.pip(*args, name, patience='compiling mmcv')
     except StepError as error:
         if not any(map(shutil.which, (os.getenv('CXX', 'c++'), 'g++'))):
             raise StepError('no C++ compiler found (Debian: g++)') from None
@@ -199,17 +215,17 @@ def mmcv(env):
             raise StepError(
                 'no Python.h found (Debian: python3-dev)') from None
         raise error
-    if env.output(CHECK, 'ops') is None:
+    if not env.passes('ops'):
         # pip's cache does not know which torch a wheel was compiled against.
         say('      the mmcv that pip had does not fit this torch: compiling')
         env.pip(
             *args,
             '--force-reinstall',
             '--no-cache-dir',
-            'onedl-mmcv',
+            name,
             patience='compiling mmcv')
     try:
-        env.run([env.python, CHECK, 'ops'])
+        env.run(env.check('ops'))
     except StepError:
         raise StepError('mmcv was built, but its compiled ops do not work '
                         '(`from mmcv.ops import nms`)') from None
@@ -217,8 +233,7 @@ def mmcv(env):
 
 def openmmlab(env):
     """install mmengine, mmdet, mim and mmtrack"""
-    env.pip('install', '--no-build-isolation', '-r',
-            REQUIREMENTS / 'mminstall.txt')
+    env.pip('install', '--no-build-isolation', '-r', env.stack.requirements)
     env.pip('install', '--no-build-isolation', '--no-deps', '-r',
             REQUIREMENTS / 'mminstall_nodeps.txt')
     if not (env.path / 'bin' / 'mim').exists():  # only the parent has it
@@ -241,7 +256,7 @@ def package(env):
 
 def check(env):
     """check the whole"""
-    env.run([env.python, CHECK, 'all'])
+    env.run(env.check('all'))
     for line in env.log.read_text().splitlines()[1:]:
         say(f'      {line}')
 
@@ -250,15 +265,16 @@ STEPS = (create, build_tools, dependencies, mmcv, openmmlab, opencv, package,
          check)
 
 
-def digest():
+def digest(stack):
     """A short hash of all inputs."""
-    text = b'\0'.join(path.read_bytes() for path in INPUTS)
+    paths = [*INPUTS, stack.requirements]
+    text = b'\0'.join(path.read_bytes() for path in paths)
     return hashlib.sha256(text).hexdigest()[:16]
 
 
 def set_up(env):
     """Do the steps that are not done yet; the number of those done now."""
-    key, done_now = digest(), 0
+    key, done_now = digest(env.stack), 0
     for number, step in enumerate(STEPS, 1):
         stamp = env.state / f'{number}-{step.__name__}.done'
         if stamp.exists() and stamp.read_text() == key:
@@ -284,12 +300,22 @@ def set_up(env):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--venv', default=str(ROOT / '.venv'))
+    parser.add_argument('--stack', default=stacks.DEFAULT)
+    parser.add_argument('--venv', help='default: .venv, or .venv-STACK')
     args = parser.parse_args()
     if sys.version_info < (3, 10):
         sys.exit('error: mmrdn needs Python >= 3.10, this is '
                  f'{sys.version.split()[0]}: say `make PYTHON=...`')
-    env = Environment(args.venv)
+    default = args.stack == stacks.DEFAULT
+    folder = ROOT / ('.venv' if default else f'.venv-{args.stack}')
+    try:
+        env = Environment(args.venv or folder, args.stack)
+    except ValueError as error:
+        sys.exit(f'error: {error}')
+    others = env.output(*env.check('others')[1:])
+    if others:
+        sys.exit(f'error: {env.path} has {others}, which STACK={args.stack} '
+                 'would overwrite: choose another VENV= or STACK=')
     env.state.mkdir(parents=True, exist_ok=True)
     with open(env.state / 'lock', 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two `make` at once take turns
@@ -299,7 +325,7 @@ def main():
                      f'{made_with.read_text()}, PYTHON is {PYTHON}: remove '
                      'it (`make distclean`) or choose another VENV=')
         stamps = list(env.state.glob('*.done'))
-        if len(stamps) == len(STEPS) and env.output(CHECK, 'quick') is None:
+        if len(stamps) == len(STEPS) and not env.passes('quick'):
             say(f'[setup] {env.path} is not as it was left: repeating')
             for stamp in stamps:
                 stamp.unlink()
