@@ -177,6 +177,16 @@ def read_checkpoint(checkpoint: Union[str, os.PathLike],
     return load_checkpoint_file(checkpoint, map_location, trust_checkpoint)
 
 
+class _TorchWith:
+    """``torch`` with another ``load``, for one module that calls it."""
+
+    def __init__(self, load: Callable) -> None:
+        self.load = load
+
+    def __getattr__(self, name: str):
+        return getattr(torch, name)
+
+
 def install_safe_loading(trust_checkpoint: bool = False) -> None:
     """Make every checkpoint that MMEngine loads go through this module.
 
@@ -199,5 +209,7 @@ def install_safe_loading(trust_checkpoint: bool = False) -> None:
     loader.register_scheme(('http://', 'https://'), load_from_http, force=True)
     # The other schemes (torchvision://, open-mmlab://) call these by name.
     mmengine_checkpoint.load_from_http = load_from_http
-    # Files that other schemes have downloaded, and streams from object stores.
+    # Files that other schemes have downloaded, and streams from object stores:
+    # the fork calls the first for them, the original MMEngine torch.load.
     mmengine_checkpoint._safe_torch_load = load_from_local
+    mmengine_checkpoint.torch = _TorchWith(load_from_local)

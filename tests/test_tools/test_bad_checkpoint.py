@@ -2,11 +2,13 @@
 """Checkpoints that ``tools/test.py`` must not, or may, load."""
 import io
 import itertools
+import json
 import pathlib
 import pickle
 
 import pytest
 import torch
+from mmengine.runner import CheckpointLoader
 
 from mmrdn.utils.checkpoint import install_safe_loading, load_checkpoint_file
 
@@ -115,6 +117,22 @@ def test_harmless_objects_are_refused_by_name(tmp_path):
         load_checkpoint_file(path)
     assert load_checkpoint_file(
         path, trust_checkpoint=True)['path'] == pathlib.PurePosixPath('a')
+
+
+def test_files_that_mmengine_names_are_not_unpickled(trained, tmp_path,
+                                                     monkeypatch):
+    """MMEngine reads them by torch.load or by a function of its own."""
+    monkeypatch.setenv('MMENGINE_HOME', str(tmp_path))
+    made = tmp_path / 'made'
+    torch.save(dict(extra=Intruder(made)), tmp_path / 'theirs.pth')
+    (tmp_path / 'open_mmlab.json').write_text(
+        json.dumps(dict(theirs='theirs.pth', ours=f'{trained}/iter_8.pth')))
+    with pytest.raises(ValueError, match='--trust-checkpoint'):
+        CheckpointLoader.load_checkpoint('open-mmlab://theirs')
+    assert not made.exists()
+    # A training checkpoint holds more than tensors.
+    found = CheckpointLoader.load_checkpoint('open-mmlab://ours')
+    assert found['meta']['iter'] == 8
 
 
 def test_getattr_is_no_way_in(tmp_path):
