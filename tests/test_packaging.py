@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-NOT_COPIED = ('.git', '.venv', 'work_dirs', 'data', 'build', 'dist',
+NOT_COPIED = ('.git', '.venv*', 'work_dirs', 'data', 'build', 'dist',
               '__pycache__', '*.pyc', '.hypothesis', '.pytest_cache', 'docs',
               'tests')
 CONFIG = 'configs/rdn/rdn_faster-rcnn_r18_1xb4-1500_movingdigits.py'
