@@ -21,7 +21,7 @@ SOURCES := $(wildcard mmrdn configs tools tests docs setup.py)
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^# \{0,1\}//p;/^PYTHON/q' Makefile
+	@sed -n 's/^# \{0,1\}//p;/^PYTHON ?=/q' Makefile
 
 check-python:
 	@command -v "$(PYTHON)" >/dev/null || { \
