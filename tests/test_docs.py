@@ -71,7 +71,9 @@ COMMANDS = [command for command in COMMANDS if command[1]]
 @functools.lru_cache(maxsize=None)
 def tool_help(tool):
     out = io.StringIO()
+    folder = str((ROOT / tool).parent)  # where a script finds its siblings
     with mock.patch.object(sys, 'argv', [tool, '--help']), \
+            mock.patch.object(sys, 'path', [folder, *sys.path]), \
             contextlib.redirect_stdout(out), \
             pytest.raises(SystemExit) as stop:
         runpy.run_path(str(ROOT / tool), run_name='__main__')
