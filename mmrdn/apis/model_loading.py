@@ -6,6 +6,7 @@ from typing import Optional, Tuple, Union
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from mmtrack.models import BaseVideoDetector
 
 from mmrdn.engine.hooks import check_state_dict, state_dict_of
 from mmrdn.models import RDN
@@ -59,7 +60,10 @@ def load_detector(
         ValueError: The checkpoint is not of this model, or not to be used.
     """
     loaded = read_checkpoint(checkpoint, 'cpu', trust_checkpoint)
-    model = _build(cfg)
+    model = build_model(cfg)
+    if not isinstance(model, RDN):
+        raise ValueError('the model must be an mmrdn.RDN, got a '
+                         f'{type(model).__name__}')
     try:
         check_state_dict(model, loaded)
         names = model_classes(cfg, model, loaded)
@@ -69,16 +73,13 @@ def load_detector(
     return model, names
 
 
-def _build(cfg: Config) -> RDN:
-    """The model with its initial weights."""
+def build_model(cfg: Config) -> BaseVideoDetector:
+    """The model of a config, before its weights are loaded or initialized."""
     register_all_modules()
     settings = copy.deepcopy(cfg.model)
     settings.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
         model = MODELS.build(settings)
-    if not isinstance(model, RDN):
-        raise ValueError('the model must be an mmrdn.RDN, got a '
-                         f'{type(model).__name__}')
     if any(
             str(hook.get('type')).endswith('ChannelsLastHook')
             for hook in cfg.get('custom_hooks') or []):
@@ -86,7 +87,7 @@ def _build(cfg: Config) -> RDN:
     return model
 
 
-def model_classes(cfg: Config, model: RDN,
+def model_classes(cfg: Config, model: BaseVideoDetector,
                   checkpoint: dict) -> Tuple[str, ...]:
     """See :func:`class_names`."""
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):

@@ -2,6 +2,7 @@
 """Configs and weights by name."""
 import difflib
 import os.path as osp
+import re
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional
 
@@ -25,8 +26,9 @@ def find_model(name: str) -> ZooModel:
             of the model zoo (``configs/*/metafile.yml``).
 
     Returns:
-        ZooModel: Weights are those of the entry. A config that is given by
-        its path has none.
+        ZooModel: Weights are those of the entry; a path there is seen from
+        the folder of ``model-index.yml``. A config that is given by its path
+        has none.
 
     Raises:
         FileNotFoundError: There is nothing of this name.
@@ -42,7 +44,9 @@ def find_model(name: str) -> ZooModel:
                 config = Path(model['Config'])
                 path = config.relative_to('configs').with_suffix('')
                 if wanted in (model['Name'], path.as_posix(), path.name):
-                    return ZooModel(str(root / config), model.get('Weights'))
+                    return ZooModel(
+                        str(root / config),
+                        _resolve_weights(model.get('Weights'), root))
                 names.append(model['Name'])
     close = difflib.get_close_matches(wanted.rsplit('/', 1)[-1], names, 1)
     hint = f', did you mean {close[0]}?' if close else ''
@@ -57,6 +61,13 @@ def find_tool(name: str) -> str:
         if path.is_file():
             return str(path)
     raise FileNotFoundError(f'mmrdn is installed without tools/{name}')
+
+
+def _resolve_weights(weights: Optional[str], root: Path) -> Optional[str]:
+    """An address as it is, a path from the root."""
+    if weights is None or re.match('[a-z][a-z-]*://', weights):
+        return weights
+    return str(root / weights)
 
 
 def _roots() -> Iterator[Path]:

@@ -22,6 +22,8 @@ from mmengine.logging import HistoryBuffer
 from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
+from .download import fetch, file_hash, named_hash
+
 OPT_IN = '--trust-checkpoint (in Python: trust_checkpoint=True)'
 
 _NUMPY_DTYPES = ('bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 '
@@ -90,8 +92,9 @@ def load_checkpoint_file(filename: Union[str, os.PathLike, IO],
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is truncated or no checkpoint, or if it holds
-            objects that would have to be unpickled.
+        ValueError: If the file is truncated or no checkpoint, if it is not the
+            one that the hash in its name is of (``name-1a2b3c4d.pth``), or if
+            it holds objects that would have to be unpickled.
     """
     if hasattr(filename, 'read'):
         with tempfile.NamedTemporaryFile(suffix='.pth') as file:
@@ -104,6 +107,7 @@ def load_checkpoint_file(filename: Union[str, os.PathLike, IO],
         raise FileNotFoundError(f'checkpoint {filename} does not exist')
     if osp.getsize(filename) == 0:
         raise ValueError(f'checkpoint {filename} is empty')
+    _check_named_hash(filename)
     try:
         if trust_checkpoint:
             checkpoint = torch.load(
@@ -132,6 +136,18 @@ def load_checkpoint_file(filename: Union[str, os.PathLike, IO],
     return checkpoint
 
 
+def _check_named_hash(filename: str) -> None:
+    """A published file has its hash in its name: compare them."""
+    wanted = named_hash(filename)
+    if wanted is None:
+        return
+    found = file_hash(filename)[:8]
+    if found != wanted:
+        raise ValueError(
+            f'checkpoint {filename} is damaged or was changed: its SHA-256 '
+            f'starts with {found}, expected {wanted} as in its name')
+
+
 def _is_pickle(filename: str) -> bool:
     """Whether ``torch.save`` or ``pickle`` could have written the file."""
     with open(filename, 'rb') as file:
@@ -147,22 +163,14 @@ def _what_was_refused(error: Exception) -> str:
     return 'objects that are neither tensors nor plain values'
 
 
-def _download(url: str,
-              model_dir: Optional[str] = None,
-              progress: bool = False) -> str:
+def _download(url: str, model_dir: Optional[str] = None) -> str:
     """Path of a copy of a checkpoint, which is fetched once."""
     _, world_size = get_dist_info()
     cache = model_dir or osp.join(torch.hub.get_dir(), 'checkpoints')
     target = osp.join(cache, osp.basename(url.split('?')[0]))
     # Once a machine: another one may have another disk.
     if os.environ.get('LOCAL_RANK', '0') == '0' and not osp.exists(target):
-        os.makedirs(cache, exist_ok=True)
-        named_hash = torch.hub.HASH_REGEX.search(osp.basename(target))
-        torch.hub.download_url_to_file(
-            url,
-            target,
-            hash_prefix=named_hash.group(1) if named_hash else None,
-            progress=progress)
+        fetch(url, target)
     if world_size > 1:
         barrier()
     return target
@@ -201,7 +209,7 @@ def install_safe_loading(trust_checkpoint: bool = False) -> None:
                        map_location=None,
                        model_dir=None,
                        progress=False):
-        target = _download(filename, model_dir, progress)
+        target = _download(filename, model_dir)
         return load_checkpoint_file(target, map_location, trust_checkpoint)
 
     loader = mmengine_checkpoint.CheckpointLoader

@@ -1,7 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from .channels_last_hook import ChannelsLastHook
-from .checkpoint_guard_hook import (CheckpointGuardHook, check_state_dict,
-                                    state_dict_of)
+from .checkpoint_guard_hook import (CheckpointGuardHook, check_finite,
+                                    check_state_dict, state_dict_of)
 from .cost_hook import CostHook
 from .finite_loss_hook import FiniteLossHook
 from .iter_seed_hook import IterSeedHook
@@ -11,5 +11,5 @@ from .shard_progress_hook import ShardProgressHook
 __all__ = [
     'ChannelsLastHook', 'CheckpointGuardHook', 'CostHook', 'FiniteLossHook',
     'IterSeedHook', 'LateVisualizationHook', 'ShardProgressHook',
-    'check_state_dict', 'state_dict_of'
+    'check_finite', 'check_state_dict', 'state_dict_of'
 ]

@@ -30,7 +30,13 @@ class CheckpointGuardHook(Hook):
 
         Raises:
             ValueError: The checkpoint does not fit; names the first entry.
+                Or a training is to go on from weights alone.
         """
+        if runner._resume and 'message_hub' not in checkpoint:
+            raise ValueError(
+                'the checkpoint holds no state of a training to resume, as '
+                'published ones do not: start from it with --cfg-options '
+                'load_from=CHECKPOINT')
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
@@ -90,8 +96,13 @@ def check_state_dict(model: nn.Module,
         raise ValueError('the checkpoint is of another model: it lacks '
                          f'{len(missing)} of {len(wanted)} entries'
                          f'{_first("the first is", missing)}')
-    for key in fitting:
-        if not torch.isfinite(given[key]).all():
+    check_finite({key: given[key] for key in fitting})
+
+
+def check_finite(tensors: Dict[str, torch.Tensor]) -> None:
+    """Raise ValueError if one of the named tensors holds NaN or infinity."""
+    for key, value in tensors.items():
+        if not torch.isfinite(value).all():
             raise ValueError(f'{key} of the checkpoint holds NaN or infinite '
                              'numbers')
 
