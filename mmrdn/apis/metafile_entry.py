@@ -29,7 +29,7 @@ def make_entry(
     weights: Optional[str] = None,
     metrics: Optional[str] = None,
     dataset: Optional[str] = None,
-    frame_size: Tuple[int, int] = (1280, 720)
+    frame_size: Tuple[int, int] = FRAME_SIZE
 ) -> Dict[str, Any]:
     """What a metafile says of a config, as far as it is known.
 

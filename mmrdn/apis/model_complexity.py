@@ -24,8 +24,7 @@ from mmrdn.models import RDN
 from .frame_pipeline import FramePipeline
 from .model_loading import build_model
 
-
-FRAME_SIZE = (1280, 720)  # width and height of most ImageNet VID frames, pixels
+FRAME_SIZE = (1280, 720)  # width, height, pixels; as most of ImageNet VID
 
 
 class Complexity(NamedTuple):

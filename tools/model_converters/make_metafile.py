@@ -8,6 +8,7 @@ changes.
 import argparse
 
 from mmrdn.apis import make_entry, update_metafile
+from mmrdn.apis.model_complexity import FRAME_SIZE
 from mmrdn.utils.cli import one_line_errors
 from mmrdn.utils.yaml_text import dump_yaml
 
@@ -34,7 +35,7 @@ def parse_args() -> argparse.Namespace:
         '--frame-size',
         nargs=2,
         type=int,
-        default=(1280, 720),
+        default=FRAME_SIZE,
         metavar=('WIDTH', 'HEIGHT'),
         help='of the video that FLOPs are counted for, before the test '
         'pipeline, pixels (default: 1280 720)')
