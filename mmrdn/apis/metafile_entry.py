@@ -23,14 +23,12 @@ _DATASETS = dict(
 _SHOWN = ('mAP50', 'mAP50_slow', 'mAP50_medium', 'mAP50_fast')
 
 
-def make_entry(
-    config: str,
-    checkpoint: Optional[str] = None,
-    weights: Optional[str] = None,
-    metrics: Optional[str] = None,
-    dataset: Optional[str] = None,
-    frame_size: Tuple[int, int] = FRAME_SIZE
-) -> Dict[str, Any]:
+def make_entry(config: str,
+               checkpoint: Optional[str] = None,
+               weights: Optional[str] = None,
+               metrics: Optional[str] = None,
+               dataset: Optional[str] = None,
+               frame_size: Tuple[int, int] = FRAME_SIZE) -> Dict[str, Any]:
     """What a metafile says of a config, as far as it is known.
 
     Args:
