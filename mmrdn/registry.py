@@ -28,7 +28,7 @@ def _child(kind: str, parent: Registry, *locations: str) -> Registry:
 RUNNERS = _child('runner', mmtrack_registry.RUNNERS)
 RUNNER_CONSTRUCTORS = _child('runner constructor',
                              mmtrack_registry.RUNNER_CONSTRUCTORS)
-LOOPS = _child('loop', mmtrack_registry.LOOPS)
+LOOPS = _child('loop', mmtrack_registry.LOOPS, 'engine')
 HOOKS = _child('hook', mmtrack_registry.HOOKS, 'engine')
 DATASETS = _child('dataset', mmtrack_registry.DATASETS, 'datasets')
 DATA_SAMPLERS = _child('data sampler', mmtrack_registry.DATA_SAMPLERS,

@@ -2,10 +2,11 @@
 from .hooks import (ChannelsLastHook, CheckpointGuardHook, CostHook,
                     FiniteLossHook, IterSeedHook, LateVisualizationHook,
                     ShardProgressHook)
+from .loops import ValidateLoop
 from .optim_wrappers import CPUAmpOptimWrapper
 
 __all__ = [
     'ChannelsLastHook', 'CPUAmpOptimWrapper', 'CheckpointGuardHook',
     'CostHook', 'FiniteLossHook', 'IterSeedHook', 'LateVisualizationHook',
-    'ShardProgressHook'
+    'ShardProgressHook', 'ValidateLoop'
 ]

@@ -1,0 +1,40 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import torch.nn as nn
+from mmengine.runner import IterBasedTrainLoop, Runner
+
+from mmrdn.registry import LOOPS
+from ..hooks import CheckpointGuardHook
+
+
+@LOOPS.register_module()
+class ValidateLoop(IterBasedTrainLoop):
+    """A training of no iteration: validates the weights of ``load_from``.
+
+    ``mim gridsearch`` can do nothing but train. With
+    ``train_cfg.type=ValidateLoop`` it compares options of testing, such as T
+    (Table 4), with one and the same trained model.
+
+    Args:
+        runner (Runner): Must have ``load_from``, whose every parameter must
+            fit, and a validation.
+        *args, **kwargs: Of a training loop, unused.
+
+    Raises:
+        ValueError: The runner lacks one of them.
+    """
+
+    def __init__(self, runner: Runner, *args, **kwargs) -> None:
+        if runner.val_loop is None or not runner._load_from:
+            raise ValueError('ValidateLoop needs load_from, the checkpoint to '
+                             'validate, and val_cfg')
+        super().__init__(runner, *args, **kwargs)
+        for hook in runner.hooks:
+            if isinstance(hook, CheckpointGuardHook):
+                hook.partial = False
+
+    def run(self) -> nn.Module:
+        """Validate once."""
+        self.runner.call_hook('before_train')
+        self.runner.val_loop.run()
+        self.runner.call_hook('after_train')
+        return self.runner.model
