@@ -80,6 +80,9 @@ def _copy(url: str, shown: str, file: IO[bytes]) -> None:
                     console=Console(stderr=True),
                     disable=not sys.stderr.isatty()) as reader:
                 shutil.copyfileobj(reader, file)
+    except http.client.InvalidURL:  # its message tells passwords
+        raise OSError(
+            f'{shown} cannot be downloaded: no valid address') from None
     except (OSError, http.client.HTTPException) as error:
         raise OSError(f'{shown} cannot be downloaded: {error}') from error
     if size is not None and file.tell() != size:

@@ -22,8 +22,9 @@ def whole_file(path: Union[str, os.PathLike]) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, partial = tempfile.mkstemp(
         prefix=f'.{path.name}.', dir=path.parent)
+    os.close(handle)
     try:
-        with os.fdopen(handle, 'wb') as file:
+        with open(partial, 'wb') as file:
             yield file
         os.chmod(partial, 0o644)  # mkstemp makes it private
         os.replace(partial, path)
