@@ -53,20 +53,21 @@ def make_entry(config: str,
     root = find_root(config)
     cfg = load_config(
         config, needs=('train_cfg', 'train_dataloader', 'test_dataloader'))
-    entry = dict(
-        Name=Path(config).stem,
-        Config=Path(config).resolve().relative_to(root).as_posix(),
-        Metadata=_metadata(cfg,
-                           Path(config).stem, frame_size))
     measured = {} if metrics is None else read_metrics(metrics)
     if checkpoint is not None:
         meta = _read_published(checkpoint, cfg)
         measured = measured or meta.get('metrics', {})
+    known: Dict[str, Any] = {}
     if measured:
-        entry['Results'] = [_result(measured, cfg, dataset)]
+        known['Results'] = [_result(measured, cfg, dataset)]
     if weights is not None:
-        entry['Weights'] = _check_weights(weights, checkpoint, root)
-    return entry
+        known['Weights'] = _check_weights(weights, checkpoint, root)
+    name = Path(config).stem
+    return dict(
+        Name=name,
+        Config=Path(config).resolve().relative_to(root).as_posix(),
+        Metadata=_metadata(cfg, name, frame_size),  # takes longest
+        **known)
 
 
 def find_root(config: Union[str, os.PathLike]) -> Path:
