@@ -7,10 +7,11 @@ from .coco_vid_file import CocoVidFile
 from .imagenet_vid_dataset import ImageNetVIDDataset
 from .moving_digits_dataset import MovingDigitsDataset
 from .samplers import SeededIndex, SeededInfiniteSampler
-from .transforms import LoadFrame
+from .transforms import LoadFrame, ShorterSideResize
 from .video_det_dataset import VideoDetDataset
 
 __all__ = [
     'CocoVidFile', 'ImageNetVIDDataset', 'LoadFrame', 'MovingDigitsDataset',
-    'SeededIndex', 'SeededInfiniteSampler', 'VideoDetDataset'
+    'SeededIndex', 'SeededInfiniteSampler', 'ShorterSideResize',
+    'VideoDetDataset'
 ]

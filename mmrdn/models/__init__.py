@@ -1,17 +1,21 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from .aggregators import ObjectRelationAggregator
-from .necks import ObjectRelationModule, RelationAggregator, SelsaRelation
-from .roi_heads import (RDNBBoxHead, RDNCascadeRoIHead, RDNRoIHead,
-                        TemporalRDNRoIHead)
-from .task_modules import (NextFrameRelations, RelationMemory,
-                           SelectiveSupportSampler, SlidingWindow,
-                           TemporalWindow, TopSupports)
+from .necks import (LastMapReducer, ObjectRelationModule, RelationAggregator,
+                    SelsaRelation)
+from .roi_heads import (InputScaleBBoxHead, RDNBBoxHead, RDNCascadeRoIHead,
+                        RDNRoIHead, TemporalRDNRoIHead)
+from .task_modules import (InclusiveDeltaXYWHBBoxCoder, NextFrameRelations,
+                           RelationMemory, RepeatedFrameWindow,
+                           RoundedAnchorGenerator, SelectiveSupportSampler,
+                           SlidingWindow, TemporalWindow, TopSupports)
 from .vid import RDN, TemporalRDN
 
 __all__ = [
+    'InclusiveDeltaXYWHBBoxCoder', 'InputScaleBBoxHead', 'LastMapReducer',
     'NextFrameRelations', 'ObjectRelationAggregator', 'ObjectRelationModule',
     'RDN', 'RDNBBoxHead', 'RDNCascadeRoIHead', 'RDNRoIHead',
-    'RelationAggregator', 'RelationMemory', 'SelectiveSupportSampler',
-    'SelsaRelation', 'SlidingWindow', 'TemporalRDN', 'TemporalRDNRoIHead',
-    'TemporalWindow', 'TopSupports'
+    'RelationAggregator', 'RelationMemory', 'RepeatedFrameWindow',
+    'RoundedAnchorGenerator', 'SelectiveSupportSampler', 'SelsaRelation',
+    'SlidingWindow', 'TemporalRDN', 'TemporalRDNRoIHead', 'TemporalWindow',
+    'TopSupports'
 ]

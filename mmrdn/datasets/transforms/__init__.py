@@ -1,4 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from .loading import LoadFrame
+from .shorter_side_resize import ShorterSideResize
 
-__all__ = ['LoadFrame']
+__all__ = ['LoadFrame', 'ShorterSideResize']

@@ -5,12 +5,14 @@ Deviations from the paper, off by default: a ``lookahead`` below T, down to 0
 for online detection, shows fewer frames ahead.
 """
 from collections import deque
-from typing import Deque, Iterator, List, Optional
+from typing import Deque, Iterator, List, Optional, Sequence
 
+from mmrdn.registry import TASK_UTILS
 from mmrdn.structures import FrameProposals
 from .relation_memory import RelationMemory
 
 
+@TASK_UTILS.register_module()
 class SlidingWindow:
     """Frames whose look-ahead is not complete yet, and their shared pool.
 
@@ -47,11 +49,11 @@ class SlidingWindow:
         """FrameProposals or None: The one after that handed out last."""
         return self._waiting[0] if self._waiting else None
 
-    def offsets(self) -> range:
+    def offsets(self) -> Sequence[int]:
         """Frames of the pool, counted from the one handed out last.
 
         Returns:
-            range: From the oldest (negative) to the newest.
+            Sequence[int]: From the oldest (negative) to the newest.
         """
         current = len(self.memory) - self.num_waiting - 1
         return range(-current, len(self.memory) - current)
@@ -68,11 +70,12 @@ class SlidingWindow:
             offset (int): The frame, counted from the one handed out last.
 
         Returns:
-            slice: Rows of the pool; empty if the frame is not in it.
+            slice: Rows of the pool, of the first copy if there are several;
+            empty if the frame is not in it.
         """
         if offset not in self.offsets():
             return slice(0, 0)
-        nums, index = self.memory.num_per_frame, offset - self.offsets()[0]
+        nums, index = self.memory.num_per_frame, self.offsets().index(offset)
         start = sum(nums[:index])
         return slice(start, start + nums[index])
 
@@ -82,6 +85,11 @@ class SlidingWindow:
         self._waiting.clear()
         self._scales.clear()
 
+    def _keep(self, frame: FrameProposals) -> None:
+        """Add a frame to the pool."""
+        self.memory.append(frame.feats, frame.boxes, frame.scores)
+        self._scales.append(frame.data_sample.metainfo.get('scale_factor'))
+
     def push(self, frame: FrameProposals) -> Optional[FrameProposals]:
         """Take the next frame of the video.
 
@@ -89,9 +97,8 @@ class SlidingWindow:
             FrameProposals or None: The frame whose look-ahead is complete
             now, T earlier by default.
         """
-        self.memory.append(frame.feats, frame.boxes, frame.scores)
+        self._keep(frame)
         self._waiting.append(frame)
-        self._scales.append(frame.data_sample.metainfo.get('scale_factor'))
         if len(self._waiting) > self.lookahead:
             return self._waiting.popleft()
         return None

@@ -44,6 +44,8 @@ class RDN(BaseVideoDetector):
             the proposals of a frame among themselves (Table 3, second row).
         lookahead (int, optional): Frames ahead that a frame waits for in
             testing, 0 (online) to T; T if not given.
+        window (dict, optional): How the ends of a video are treated in
+            testing: a ``SlidingWindow``, which is also the default.
         rpn_in_indices (Sequence[int], optional): Feature maps that RPN sees;
             all by default. ``(0, )`` of a backbone with ``out_indices=(2, 3)``
             puts RPN on conv4 as in section 4.
@@ -65,6 +67,7 @@ class RDN(BaseVideoDetector):
                  support_sampler: OptConfigType = None,
                  temporal_range: int = 18,
                  lookahead: Optional[int] = None,
+                 window: OptConfigType = None,
                  rpn_in_indices: Optional[Sequence[int]] = None,
                  roi_in_indices: Optional[Sequence[int]] = None,
                  frozen_modules: Union[str, Sequence[str], None] = None,
@@ -87,6 +90,7 @@ class RDN(BaseVideoDetector):
             support_sampler or dict(type='mmrdn.SelectiveSupportSampler'))
         self.temporal_range = temporal_range
         self.lookahead = lookahead
+        self.window_cfg = window or dict(type='mmrdn.SlidingWindow')
         self.rpn_in_indices = rpn_in_indices
         self.roi_in_indices = roi_in_indices
         self.recorders = build_recorders(recorders, self.neck)
@@ -117,9 +121,12 @@ class RDN(BaseVideoDetector):
         for given in (lookahead, self.lookahead, self.temporal_range):
             if given is not None:
                 break
-        return SlidingWindow(
-            self._new_memory(self.temporal_range + given + 1),
-            self.temporal_range, given)
+        return TASK_UTILS.build(
+            self.window_cfg,
+            default_args=dict(
+                memory=self._new_memory(self.temporal_range + given + 1),
+                temporal_range=self.temporal_range,
+                lookahead=given))
 
     def _new_memory(self, max_frames: int) -> RelationMemory:
         return RelationMemory(self.neck, self.support_sampler, max_frames)

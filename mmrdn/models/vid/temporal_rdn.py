@@ -21,7 +21,7 @@ from torch import Tensor
 from mmrdn.registry import MODELS
 from mmrdn.structures import FrameMaps
 from ..roi_heads import TemporalRDNRoIHead
-from ..task_modules import TemporalWindow
+from ..task_modules import SlidingWindow, TemporalWindow
 from .rdn import RDN
 from .rpn import rpn_proposals
 
@@ -39,7 +39,8 @@ class TemporalRDN(RDN):
         """The state of one more video, its last feature maps included.
 
         Raises:
-            ValueError: There is no neck or no such RoI head.
+            ValueError: There is no neck or no such RoI head, or another
+                window is asked for.
         """
         plain, head = super().new_window(lookahead), self.detector.roi_head
         if plain is None:
@@ -49,6 +50,9 @@ class TemporalRDN(RDN):
             raise ValueError("detector must have roi_head=dict(type='mmrdn."
                              "TemporalRDNRoIHead', ...), got a "
                              f'{type(head).__name__}')
+        if type(plain) is not SlidingWindow:
+            raise ValueError('TemporalRDN brings a window of its own, got '
+                             f'window=dict(type={type(plain).__name__!r})')
         return TemporalWindow(head, plain.memory, plain.temporal_range,
                               plain.lookahead)
 

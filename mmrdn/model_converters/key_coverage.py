@@ -1,0 +1,64 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from typing import Dict, Iterable, List
+
+
+class KeyCoverage:
+    """What became of each entry of a checkpoint that is converted.
+
+    Args:
+        keys (Iterable[str]): The entries, in the order of the report.
+    """
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self.keys = list(keys)
+        self.used: Dict[str, str] = {}  # name in the new checkpoint
+        self.changed: Dict[str, str] = {}  # how, of those used
+        self.dropped: Dict[str, str] = {}  # reason
+
+    def use(self, key: str, name: str, note: str = '') -> None:
+        """Note where an entry went, and what was changed or left out of it."""
+        self._check(key)
+        self.used[key] = name
+        if note:
+            self.changed[key] = note
+
+    def drop(self, key: str, reason: str) -> None:
+        """Note why an entry was left behind."""
+        self._check(key)
+        self.dropped[key] = reason
+
+    def _check(self, key: str) -> None:
+        if key not in self.keys:
+            raise ValueError(f'the checkpoint has no entry {key}')
+        if key in self.used or key in self.dropped:
+            raise ValueError(f'{key} is accounted for already')
+
+    def check_complete(self) -> None:
+        """Make sure that no entry was forgotten.
+
+        Raises:
+            ValueError: One was; names the first.
+        """
+        for key in self.keys:
+            if key not in self.used and key not in self.dropped:
+                raise ValueError(f'{key} is neither used nor dropped')
+
+    def lines(self, with_used: bool = False) -> List[str]:
+        """The report: one line for each entry, and one that sums up.
+
+        Args:
+            with_used (bool): Whether to list the entries that are used as
+                they are too.
+        """
+        lines = []
+        for key in self.keys:
+            if key in self.dropped:
+                lines.append(f'dropped {key}: {self.dropped[key]}')
+            elif key in self.changed:
+                lines.append(f'used {key} as {self.used[key]} '
+                             f'({self.changed[key]})')
+            elif with_used and key in self.used:
+                lines.append(f'used {key} as {self.used[key]}')
+        lines.append(f'{len(self.used)} of {len(self.keys)} entries used, '
+                     f'{len(self.dropped)} dropped')
+        return lines

@@ -1,0 +1,33 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from typing import Optional, Tuple
+
+from mmcv.cnn import ConvModule
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmrdn.registry import MODELS
+
+
+@MODELS.register_module()
+class LastMapReducer(BaseModule):
+    """A 1x1 convolution and ReLU on the last feature map alone.
+
+    Makes the RoI head's map lighter, where RPN looks at another one.
+
+    Args:
+        in_channels (int): Of the last map.
+        out_channels (int): Of what it becomes.
+        init_cfg (dict, optional): Initialization. Kaiming if not given.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        self.conv = ConvModule(in_channels, out_channels, 1)
+
+    def forward(self, x: Tuple[Tensor, ...]) -> Tuple[Tensor, ...]:
+        """Feature maps (B, c, h, w); the last one is (B, in_channels, h, w)
+        and leaves as (B, out_channels, h, w)."""
+        return (*x[:-1], self.conv(x[-1]))

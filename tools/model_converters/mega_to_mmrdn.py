@@ -1,0 +1,46 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Turn a checkpoint of the public MEGA repository (single frame, RDN-base or
+RDN) into one for the configs in configs/rdn_mega."""
+import argparse
+
+from mmrdn.model_converters import NewCheckpoint, convert_mega
+from mmrdn.utils.cli import one_line_errors
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('source', help='checkpoint: file or http(s) address')
+    parser.add_argument('out', help='file to write; must not exist')
+    parser.add_argument(
+        '--config',
+        help='config that the checkpoint is for (default: the one in '
+        'configs/rdn_mega that is its model)')
+    parser.add_argument(
+        '--all-keys',
+        action='store_true',
+        help='list every entry, not only those that are changed or dropped')
+    parser.add_argument(
+        '--trust-checkpoint',
+        action='store_true',
+        help='unpickle the checkpoint (runs code of whoever wrote it)')
+    return parser.parse_args()
+
+
+@one_line_errors
+def main() -> None:
+    """Convert, save, and say what became of each entry."""
+    args = parse_args()
+    out = NewCheckpoint(args.out)
+    done = convert_mega(args.source, args.config, args.trust_checkpoint)
+    out.save(done.checkpoint)
+    for line in done.coverage.lines(args.all_keys):
+        print(line)
+    if done.left_out:
+        print(f'left out: {", ".join(done.left_out)}')
+    print(f'{args.out}: all {len(done.checkpoint["state_dict"])} entries of '
+          f'{done.config}')
+
+
+if __name__ == '__main__':
+    main()
