@@ -17,18 +17,24 @@ from mmrdn.registry import DATASETS, MODELS
 from mmrdn.utils.setup_env import register_all_modules
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = sorted((ROOT / 'configs' / 'rdn').glob('*.py'))
-OTHERS = sorted(  # children of mmtrack's configs
-    path for path in (ROOT / 'configs').rglob('*.py')
-    if '_base_' not in path.parts and path not in FILES)
-RDN = {path.stem: path for path in FILES}
+FILES = sorted(
+    path for path in (ROOT / 'configs').glob('*/*.py')
+    if '_base_' not in path.parts)
+
+
+def _in_folder(name):
+    return {path.stem: path for path in FILES if path.parent.name == name}
+
+
+RDN = _in_folder('rdn')
+MEGA = _in_folder('rdn_mega')
 LINKED = sorted(  # a config of RDN, with box linking in testing
     stem for stem in RDN
     if stem.startswith(('rdn-blr_', 'rdn-seqnms_', 'rdn-tubes_')))
 # Parts of RDN in or with those of others, see docs/combinations.md.
 MIXED = {
     path.stem: path
-    for path in [*FILES, *OTHERS]
+    for path in FILES
     if re.match('selsa-relation_|rdn-(selsa|troia)_|.*[_-](fpn|cascade-rcnn)_',
                 path.stem)
 }
@@ -40,8 +46,8 @@ DIGITS = sorted(
     if stem.endswith('_movingdigits') and stem not in (*LINKED, *MIXED))
 MIXED_VID = [stem for stem in MIXED if stem.endswith('_imagenetvid')]
 MIXED_DIGITS = [stem for stem in MIXED if stem.endswith('_movingdigits')]
-OTHERS = [path for path in OTHERS if path.stem not in MIXED]
-OURS = sorted({*FILES, *MIXED.values()})  # not children of mmtrack's
+OURS = sorted({*RDN.values(), *MEGA.values(), *MIXED.values()})
+OTHERS = [path for path in FILES if path not in OURS]  # mmtrack's detectors
 
 
 @functools.lru_cache(maxsize=None)

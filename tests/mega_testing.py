@@ -105,6 +105,18 @@ def anchors():
     return np.array(boxes)
 
 
+# Boxes stay near the image, no class is certain, attention is spread.
+_MILDER = {
+    'rpn.head.bbox_pred': 0.1,
+    'rpn.head.cls_logits': 0.7,
+    'Wgs': 0.5,
+    'Wqs': 0.5,
+    'Wks': 0.5,
+    'cls_score': 0.5,
+    'predictor.bbox_pred': 0.5
+}
+
+
 def state_dict(layout, seed=0):
     """Random weights, large enough to tell inputs apart."""
     generator = torch.Generator().manual_seed(seed)
@@ -130,12 +142,9 @@ def state_dict(layout, seed=0):
             value = normal(shape, 0.02 * (2 / fan_in)**0.5)
         else:
             value = normal(shape, (2 / fan_in)**0.5)
-        if 'rpn.head.bbox_pred' in key:
-            value = value * 0.1
-        elif 'rpn.head.cls_logits' in key:
-            value = value * 0.7
-        elif 'Wgs' in key:
-            value = normal(shape, 0.3)
+        if len(shape) > 1:
+            for name, factor in _MILDER.items():
+                value = value * factor if name in key else value
         state[key] = value
     state['rpn.anchor_generator.cell_anchors.0'] = torch.tensor(
         anchors(), dtype=torch.float32)

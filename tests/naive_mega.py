@@ -59,8 +59,8 @@ def bottleneck(p, name, x, stride, dilation):
     out = F.conv2d(
         out, p[f'{name}.conv2.weight'], padding=dilation, dilation=dilation)
     out = frozen_norm(p, f'{name}.bn2', out).relu()
-    out = frozen_norm(p, f'{name}.bn3',
-                      F.conv2d(out, p[f'{name}.conv3.weight']))
+    out = frozen_norm(p, f'{name}.bn3', F.conv2d(out,
+                                                 p[f'{name}.conv3.weight']))
     if f'{name}.downsample.0.weight' in p:
         x = F.conv2d(x, p[f'{name}.downsample.0.weight'], stride=stride)
         x = frozen_norm(p, f'{name}.downsample.1', x)
@@ -147,8 +147,8 @@ def proposals(p, x, size, before, after):
             shift = np.array([16 * col, 16 * y, 16 * col, 16 * y])
             for a, cell in enumerate(cells):
                 found.append((float(logits[0, a, y, col].sigmoid()),
-                              decode(cell + shift,
-                                     deltas[0, 4 * a:4 * a + 4, y, col],
+                              decode(cell + shift, deltas[0, 4 * a:4 * a + 4,
+                                                          y, col],
                                      (1, 1, 1, 1), size)))
     found.sort(key=lambda item: -item[0])
     scores, boxes = zip(*found[:before])
@@ -174,8 +174,8 @@ def roi_align(x, box, bins=7, stride=16):
                 float(c0) if c0 == cols - 1 else c)
         y3, c3 = min(y0 + 1, rows - 1), min(c0 + 1, cols - 1)
         fy, fc = y - y0, c - c0
-        return ((1 - fy) * (1 - fc) * x[:, y0, c0] + (1 - fy) * fc *
-                x[:, y0, c3] + fy * (1 - fc) * x[:, y3, c0] +
+        return ((1 - fy) * (1 - fc) * x[:, y0, c0] +
+                (1 - fy) * fc * x[:, y0, c3] + fy * (1 - fc) * x[:, y3, c0] +
                 fy * fc * x[:, y3, c3])
 
     out = np.zeros((len(x), bins, bins))
@@ -183,9 +183,9 @@ def roi_align(x, box, bins=7, stride=16):
         for j in range(bins):
             for a in range(ny):
                 for b in range(nx):
-                    out[:, i, j] += sample(
-                        y1 + h / bins * (i + (a + 0.5) / ny),
-                        x1 + w / bins * (j + (b + 0.5) / nx))
+                    out[:, i,
+                        j] += sample(y1 + h / bins * (i + (a + 0.5) / ny),
+                                     x1 + w / bins * (j + (b + 0.5) / nx))
     return out / (nx * ny)
 
 
@@ -227,12 +227,11 @@ def relation(p, k, heads, x, boxes, supports, support_boxes):
     encoding = torch.tensor([[geometry(b, s) for s in support_boxes]
                              for b in boxes],
                             dtype=torch.double)  # (n, m, 64)
-    weight, bias = (p[f'{FEATURES}Wgs.{k}.{name}']
-                    for name in ('weight', 'bias'))
+    weight, bias = (
+        p[f'{FEATURES}Wgs.{k}.{name}'] for name in ('weight', 'bias'))
     position = (encoding @ weight[:, :, 0, 0].T + bias).relu() + 1e-6
-    query, key = (
-        fc(p, f'{FEATURES}{name}.{k}', feats)
-        for name, feats in (('Wqs', x), ('Wks', supports)))
+    query, key = (fc(p, f'{FEATURES}{name}.{k}', feats)
+                  for name, feats in (('Wqs', x), ('Wks', supports)))
     value = p[f'{FEATURES}Wvs.{k}.weight'][:, :, 0, 0]
     out = x + p[f'{FEATURES}Wvs.{k}.bias']
     dims = x.shape[1] // heads
@@ -311,6 +310,7 @@ def detect(state, frames, heads, temporal_range, before, after, supports,
         x = first_fc(p, conv5(p, c4), boxes)
         # Support frames have NMS of their own, with a lower limit.
         own, _ = proposals(p, c4, pixels.shape[:2], before, supports)
+        assert len(own) == supports  # the conventions count on that many
         extracted.append((x, boxes, pixels.shape[:2], (x[:len(own)], own)))
     results = []
     for t, (x, boxes, shape, _) in enumerate(extracted):
@@ -324,8 +324,8 @@ def detect(state, frames, heads, temporal_range, before, after, supports,
             ]
             x = related(p, heads, x, boxes, window, advanced)
         ratio = [a / b for a, b in zip(frames[t].shape, shape)]
-        results.append([(label, score,
-                         [v * ratio[1 - i % 2] for i, v in enumerate(box)])
-                        for label, score, box in detections(
-                            p, x, boxes, shape, limit)])
+        results.append([
+            (label, score, [v * ratio[1 - i % 2] for i, v in enumerate(box)])
+            for label, score, box in detections(p, x, boxes, shape, limit)
+        ])
     return results

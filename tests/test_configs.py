@@ -5,8 +5,9 @@ import inspect
 import re
 
 import pytest
-from config_testing import (DIGITS, LINKED, MIXED, MIXED_DIGITS, MIXED_VID,
-                            OTHERS, OURS, RDN, VID, build, datasets, load)
+from config_testing import (DIGITS, LINKED, MEGA, MIXED, MIXED_DIGITS,
+                            MIXED_VID, OTHERS, OURS, RDN, VID, build, datasets,
+                            load)
 from mmengine.registry import (LOOPS, OPTIMIZERS, DefaultScope,
                                init_default_scope)
 
@@ -58,10 +59,10 @@ def check_options(registry, cfg):
 def test_there_are_configs():
     assert len(VID) == 10 and len(DIGITS) == 4
     assert len(LINKED) == 12 and len(OTHERS) == 8
-    assert len(MIXED_VID) == len(MIXED_DIGITS) == 6
+    assert len(MIXED_VID) == len(MIXED_DIGITS) == 6 and len(MEGA) == 6
     assert len(OURS) == sum(
-        map(len, (VID, DIGITS, LINKED, MIXED_VID, MIXED_DIGITS)))
-    assert len(RDN) == len(OURS) - 1  # SELSA with a part of RDN
+        map(len, (VID, DIGITS, LINKED, MEGA, MIXED_VID, MIXED_DIGITS)))
+    assert len(RDN) + len(MEGA) == len(OURS) - 1  # SELSA with a part of RDN
 
 
 @every_config

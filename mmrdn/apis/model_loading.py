@@ -90,9 +90,11 @@ def build_model(cfg: Config) -> BaseVideoDetector:
 def model_classes(cfg: Config, model: BaseVideoDetector,
                   checkpoint: dict) -> Tuple[str, ...]:
     """See :func:`class_names`."""
+    roi_head = model.detector.roi_head
+    bbox_head = getattr(roi_head, 'relation_head', roi_head.bbox_head)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
-        return class_names(model.detector.roi_head.relation_head.num_classes,
-                           cfg.test_dataloader.dataset, checkpoint)
+        return class_names(bbox_head.num_classes, cfg.test_dataloader.dataset,
+                           checkpoint)
 
 
 def resolve_device(device: Optional[str] = None) -> torch.device:

@@ -1,4 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+from collections import Counter
 from typing import Dict, Iterable, List
 
 
@@ -44,21 +45,26 @@ class KeyCoverage:
                 raise ValueError(f'{key} is neither used nor dropped')
 
     def lines(self, with_used: bool = False) -> List[str]:
-        """The report: one line for each entry, and one that sums up.
+        """The report: what was dropped, what was changed, and a sum.
 
         Args:
-            with_used (bool): Whether to list the entries that are used as
-                they are too.
+            with_used (bool): One line for each entry; else changes of one kind
+                have one together, and what is used as it is has none.
         """
         lines = []
         for key in self.keys:
             if key in self.dropped:
                 lines.append(f'dropped {key}: {self.dropped[key]}')
-            elif key in self.changed:
-                lines.append(f'used {key} as {self.used[key]} '
-                             f'({self.changed[key]})')
             elif with_used and key in self.used:
-                lines.append(f'used {key} as {self.used[key]}')
+                note = self.changed.get(key)
+                lines.append(f'used {key} as {self.used[key]}' +
+                             (f' ({note})' if note else ''))
+        if not with_used:
+            for note, num in Counter(self.changed.values()).items():
+                first = next(k for k in self.keys
+                             if note == self.changed.get(k))
+                lines.append(f'changed {first}: {note}' if num == 1 else
+                             f'changed {num}, {first} the first: {note}')
         lines.append(f'{len(self.used)} of {len(self.keys)} entries used, '
                      f'{len(self.dropped)} dropped')
         return lines

@@ -1,8 +1,9 @@
 # Single-frame Faster R-CNN of the public MEGA repository, to the letter: its
 # weights fit after tools/model_converters/mega_to_mmrdn.py. Conventions of
 # Caffe and of maskrcnn-benchmark:
-# - ResNet: stride in the 1x1 convolutions; frozen batch norm adds no epsilon
-#   to the variance; stem and stage 1 are frozen in training.
+# - ResNet: stride in the 1x1 convolutions; stem and stage 1 are frozen in
+#   training, batch norm everywhere. Theirs adds no epsilon to the variance:
+#   the converter takes ours off.
 # - Images: BGR, 0-255, minus means; no division, no padding.
 # - Stage 4 is the RoI head's, and runs on the whole map: here a part of the
 #   backbone that RPN does not see.
@@ -44,7 +45,7 @@ model = dict(
             strides=(1, 2, 2, 1),
             dilations=(1, 1, 1, 2),
             frozen_stages=1,
-            norm_cfg=dict(type='BN', requires_grad=False, eps=0.0),
+            norm_cfg=dict(type='BN', requires_grad=False),
             norm_eval=True,
             style='caffe',
             init_cfg=dict(
