@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +94,13 @@ def tool_env():
         OMP_NUM_THREADS='1',
         OMP_WAIT_POLICY='passive',
         CUDA_VISIBLE_DEVICES='-1')
+
+
+def free_port():
+    """A port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
 
 
 def run_tool(tool, *args, status=0, through=()):

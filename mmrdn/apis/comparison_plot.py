@@ -73,8 +73,8 @@ def place_labels(axes: Axes, points: Sequence[Tuple[float, float]],
         labels (Sequence[str]): A name for each.
     """
     figure = axes.figure
-    axes.autoscale(False)
     figure.draw_without_rendering()  # now everything has its place
+    axes.autoscale(False)
     inside = axes.get_window_extent()
     near = 7 * figure.dpi / 72  # pixels from the middle of a point
     pixels = axes.transData.transform(points) if len(points) else []

@@ -28,10 +28,11 @@ def short_names(names: Sequence[str]) -> List[str]:
         list[str]: What tells them apart, in the same order.
     """
     parts = [name.split('_') for name in names]
-    shared = set(parts[0]).intersection(*parts[1:]) if len(names) > 1 else {}
+    shared = set(parts[0]).intersection(*parts[1:])
     short = [' '.join(p for p in ps if p not in shared) for ps in parts]
-    return short if len(
-        set(short)) == len(names) and all(short) else list(names)
+    if not all(short) or len(set(short)) < len(names):
+        return list(names)
+    return short
 
 
 def check_out(prefix: Path, work_dir: str, names: Sequence[str]) -> None:
@@ -104,7 +105,7 @@ def print_results(rows: Sequence[Dict[str, Any]], labels: Sequence[str],
         console (Console): Where it goes.
     """
     table = Table(title=title)
-    for column in ('detector', *METRICS, 'ms a frame', 'parameters (M)',
+    for column in ('detector', *METRICS, 'ms a frame', 'params (M)',
                    'training (min)'):
         table.add_column(
             column, justify='left' if column == 'detector' else 'right')

@@ -38,13 +38,14 @@ class ShardProgress(FrameProgress):
 
     def __enter__(self) -> 'ShardProgress':
         super().__enter__()
-        if self.console.is_terminal:
+        terminal = self.console.is_terminal
+        if terminal:
             # A launcher may kill this process: no cursor must stay hidden.
             self.console.show_cursor(True)
         for handler in self._handlers:
             handler.addFilter(_is_no_iteration)
             self._streams.append(handler.stream)
-            if handler.stream is self.console.file:
+            if terminal and handler.stream is self.console.file:
                 handler.setStream(sys.stdout)  # Rich's, while it draws
         return self
 

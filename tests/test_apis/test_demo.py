@@ -1,12 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-import json
-
 import av
 import cv2
 import numpy as np
 import pytest
 
-from mmrdn.apis import demo, demo_pictures
+from mmrdn.apis import demo_pictures
 from mmrdn.visualization.panels import title_height
 
 
@@ -40,13 +38,6 @@ def test_only_confident_detections_are_drawn():
     kept = demo_pictures.confident(
         detections((0, 0, 9, 9, 1, .6), (0, 0, 5, 5, 0, .4)))
     assert kept['scores'].tolist() == [.6] and kept['labels'].tolist() == [1]
-
-
-def test_nan_becomes_null_and_nothing_partial_stays(tmp_path):
-    path = tmp_path / 'summary.json'
-    demo._write_json(dict(a=float('nan'), b=dict(c=1.5)), path)
-    assert json.loads(path.read_text()) == dict(a=None, b=dict(c=1.5))
-    assert len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.mark.parametrize('better', ['a', 'b', None])

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from tool_testing import (ROOT, logged_losses, logged_steps, run_tool,
-                          tool_env, write_config)
+from tool_testing import (ROOT, free_port, logged_losses, logged_steps,
+                          run_tool, tool_env, write_config)
 
 from mmrdn.utils.checkpoint import load_checkpoint_file
 
@@ -115,23 +115,29 @@ def test_dumped_predictions_give_the_same_metrics(tested, digits):
 
 
 def test_two_processes_equal_one(tested, trained, tiny_config, tmp_path):
-    """Started as ``mim test --launcher pytorch --gpus 2`` does."""
-    done = run_tool(
-        'test.py',
-        tiny_config,
-        trained / 'iter_8.pth',
-        '--launcher',
-        'pytorch',
-        '--work-dir',
-        tmp_path,
-        '--cfg-options',
+    """By ``mim test``; the progress counts the frames of both."""
+    done = subprocess.run([
+        sys.executable, '-m', 'mim', 'test', 'mmrdn', tiny_config,
+        '--checkpoint', trained / 'iter_8.pth', '--launcher', 'pytorch',
+        '--gpus', '2', '--port',
+        str(free_port()), '--work-dir', tmp_path, '--cfg-options',
         f'test_evaluator.outfile_prefix={tmp_path}/two',
-        'test_evaluator.iou_thr=0.05',
-        through=('-m', 'torch.distributed.launch', '--nproc_per_node=2',
-                 '--master_port=29617'))
+        'test_evaluator.iou_thr=0.05'
+    ],
+                          env=tool_env(),
+                          cwd=tmp_path,
+                          capture_output=True,
+                          text=True,
+                          timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
     ours = (tmp_path / 'two.predictions.json').read_bytes()
     assert ours == open(tested[0], 'rb').read()
-    assert metrics_of(done.stdout) == pytest.approx(tested[1], nan_ok=True)
+    lines = done.stdout.splitlines()
+    result = next(line for line in lines if 'vid/mAP50:' in line)
+    assert metrics_of(result) == pytest.approx(tested[1], nan_ok=True)
+    shown = [line for line in lines if line.startswith('testing ')]
+    assert shown[-1] == 'testing 20/20 frames'
+    assert not any('eta:' in line for line in lines)  # of rank 0's shard
 
 
 def test_two_processes_train(tiny_config, tmp_path):
@@ -145,7 +151,9 @@ def test_two_processes_train(tiny_config, tmp_path):
         'val_dataloader=None', 'val_evaluator=None'
     ],
                           env=dict(
-                              tool_env(), PYTHON=sys.executable, PORT='29618'),
+                              tool_env(),
+                              PYTHON=sys.executable,
+                              PORT=str(free_port())),
                           capture_output=True,
                           text=True,
                           timeout=300)

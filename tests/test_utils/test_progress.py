@@ -1,10 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import io
 import sys
+import time
 
 import pytest
 from rich.console import Console
 
+from mmrdn.utils import progress
 from mmrdn.utils.progress import run_with_progress
 
 SCRIPT = '''
@@ -33,6 +35,32 @@ def test_a_line_for_each_tenth_where_there_is_no_terminal(tmp_path):
     ]
     log = (tmp_path / 'a' / 'train.log').read_text()
     assert log.startswith('some words') and log.count('Iter(train)') == 20
+
+
+@pytest.mark.parametrize('line, expected', [
+    ('INFO - Iter(test) [  50/1200]    eta: 0:01  time: 0.1', (50, 1200, '')),
+    ('INFO - Epoch(train)  [2][10/70]  lr: 1  loss: 0.456',
+     (10, 70, 'loss 0.46')),
+    ('testing 120/600 frames, 34.5 fps, 0:00:13 left', (120, 600, '')),
+    ('Load checkpoint from iter_8.pth', None),
+])
+def test_lines_that_say_how_far_it_is(line, expected):
+    assert progress._position(line) == expected
+
+
+def test_the_command_does_not_outlive_an_interrupt(tmp_path, monkeypatch):
+    """Ctrl-C while the command works: it would take a minute."""
+
+    def interrupt(line):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(progress, '_position', interrupt)
+    code = "import time; print('line', flush=True); time.sleep(60)"
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_with_progress([sys.executable, '-c', code], 'x', tmp_path / 'log',
+                          Console(file=io.StringIO()))
+    assert time.monotonic() - start < 30
 
 
 def test_a_bar_on_a_terminal(tmp_path):

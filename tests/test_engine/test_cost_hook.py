@@ -1,0 +1,47 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch.nn as nn
+
+from mmrdn.engine import CostHook
+
+# Of each frame: video, place in it, milliseconds of its step.
+FRAMES = [(7, 0, 500), (7, 1, 300), (8, 0, 0), (8, 1, 0), (8, 2, 90),
+          (9, 0, 10)]
+
+
+def measured(frames, path, monkeypatch):
+    now = 0.
+    hook = CostHook(str(path))
+    monkeypatch.setattr(hook, '_now', lambda: now)
+    runner = SimpleNamespace(
+        model=nn.Sequential(nn.Conv2d(3, 4, 5), nn.BatchNorm2d(4)), rank=0)
+    hook.before_test_epoch(runner)
+    for i, (video, place, milliseconds) in enumerate(frames):
+        sample = SimpleNamespace(metainfo=dict(video_id=video, frame_id=place))
+        batch = dict(data_samples=[sample])
+        hook.before_test_iter(runner, i, batch)
+        now += milliseconds / 1000
+        hook.after_test_iter(runner, i, batch, [])
+        now += 12345.  # loading the next frame does not count
+    hook.after_test_epoch(runner, {})
+    return json.loads(path.read_text())
+
+
+def test_the_first_video_warms_up(tmp_path, monkeypatch):
+    """90 ms for 3 frames and 10 for 1, however late results come."""
+    found = measured(FRAMES, tmp_path / 'cost.json', monkeypatch)
+    assert found['ms_per_frame'] == pytest.approx((90 + 10) / 4)
+    assert found['ms_by_video'] == pytest.approx([30, 10])
+    assert (found['frames'], found['videos']) == (4, 2)
+    # Weights and biases; not the running mean and variance.
+    assert found['parameters'] == 4 * 3 * 5 * 5 + 4 + 4 + 4
+    assert found['machine']['threads'] >= 1
+
+
+def test_an_only_video_counts(tmp_path, monkeypatch):
+    found = measured(FRAMES[:2], tmp_path / 'cost.json', monkeypatch)
+    assert found['ms_per_frame'] == pytest.approx(400)
+    assert (found['frames'], found['videos']) == (2, 1)

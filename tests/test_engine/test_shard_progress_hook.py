@@ -1,0 +1,151 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Ranks are threads here that share a store."""
+import io
+import logging
+import re
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+import torch.distributed as dist
+from rich.console import Console
+
+from mmrdn.engine import ShardProgressHook
+from mmrdn.engine.hooks import shard_progress_hook
+from mmrdn.utils.shard_progress import ShardProgress
+
+
+class Loader:
+    """What the hook asks a data loader."""
+
+    def __init__(self, frames, batch_size=1):
+        self.sampler = range(frames)
+        self.batch_size = batch_size
+
+    def __len__(self):
+        return -(-len(self.sampler) // self.batch_size)
+
+
+def play(shards, monkeypatch, pause=0., batch_size=1, kind='test'):
+    """Test ``shards[r]`` frames in thread r, rank r pausing ``r * pause``
+    seconds a frame: what rank 0 shows, and when each rank was done."""
+    store, out, ends = dist.HashStore(), io.StringIO(), {}
+    ranks = threading.local()
+    monkeypatch.setattr(shard_progress_hook, 'this_rank', lambda:
+                        (ranks.number, len(shards)))
+    monkeypatch.setattr(shard_progress_hook, 'job_store', lambda: store)
+    monkeypatch.setattr(shard_progress_hook, 'Console',
+                        lambda: Console(file=out, width=100))
+
+    def rank(number):
+        ranks.number = number
+        loader = Loader(shards[number], batch_size)
+        runner = SimpleNamespace(
+            logger=logging.getLogger('none'), **{f'{kind}_dataloader': loader})
+        hook = ShardProgressHook(interval=0.01)
+        for _ in range(2):  # the second run counts from 0 again
+            getattr(hook, f'before_{kind}_epoch')(runner)
+            for i in range(len(loader)):
+                time.sleep(number * pause)
+                getattr(hook, f'after_{kind}_iter')(runner, i)
+            ends.setdefault(number, []).append(time.monotonic())
+
+    threads = [
+        threading.Thread(target=rank, args=(i, ), daemon=True)
+        for i in range(len(shards))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert not any(thread.is_alive() for thread in threads)
+    return out.getvalue().splitlines(), ends
+
+
+@pytest.mark.parametrize('shards', [[7], [10, 5], [3, 11], [4, 1, 9]])
+def test_all_ranks_are_counted(shards, monkeypatch):
+    lines, ends = play(shards, monkeypatch, pause=0.02)
+    counts = [
+        tuple(
+            map(int,
+                re.match(r'testing (\d+)/(\d+) frames', line).groups()))
+        for l in lines
+    ]
+    assert {total for _, total in counts} == {sum(shards)}
+    done = [count for count, _ in counts]
+    both = done.index(sum(shards)) + 1  # where the first run ends
+    for run in (done[:both], done[both:]):
+        assert run == sorted(set(run)) and run[-1] == sum(shards)
+
+
+def test_rank_0_waits_and_shows_what_the_others_do(monkeypatch):
+    start = time.monotonic()
+    lines, ends = play([2, 10], monkeypatch, pause=0.03)
+    counts = [int(re.match(r'testing (\d+)', line).group(1)) for line in lines]
+    assert len({count for count in counts if count > 2}) >= 3
+    assert ends[0][0] - start > 10 * 0.03  # its own frames take no time
+
+
+def test_batches_and_validation(monkeypatch):
+    lines, _ = play([5, 3], monkeypatch, batch_size=2, kind='val')
+    assert lines[-1].startswith('validation 8/8 frames')
+
+
+def progress(terminal=False):
+    logger = logging.Logger('a', logging.INFO)
+    out, log = io.StringIO(), io.StringIO()
+    logger.addHandler(logging.StreamHandler(out))
+    logger.addHandler(logging.FileHandler('/dev/null'))
+    logger.handlers[1].stream = log
+    console = Console(file=out, width=100, force_terminal=terminal)
+    return ShardProgress('testing', logger, console), logger, out, log
+
+
+def test_lines_of_one_rank_go_to_the_log_file_alone():
+    bar, logger, out, log = progress()
+    shard = 'Iter(test) [ 5/10]    eta: 0:00:01  time: 0.1  data_time: 0.1  '
+    result = 'Iter(test) [10/10]    vid/mAP50: 0.5  data_time: 0.1  time: 0.1'
+    with bar:
+        for line in (shard, 'something else', result):
+            logger.info(line)
+    logger.info(shard)
+    assert out.getvalue().splitlines() == ['something else', result, shard]
+    assert log.getvalue().splitlines() == [
+        shard, 'something else', result, shard
+    ]
+
+
+def test_rate_and_time_left(monkeypatch):
+    bar, _, out, _ = progress()
+    clock = iter(range(0, 1000, 10))
+    monkeypatch.setattr(bar._bar, 'get_time', lambda: now)
+    monkeypatch.setattr(time, 'monotonic', lambda: now)
+    with bar:
+        for done in (0, 2, 10, 22, 30, 200):
+            now = next(clock)
+            bar.update(done, 200)
+        now += 61  # a minute without a tenth
+        bar.update(201, 1000)
+    assert [line.split(', ')[0] for line in out.getvalue().splitlines()] == [
+        'testing 22/200 frames', 'testing 200/200 frames',
+        'testing 201/1000 frames'
+    ]
+    # From 2 to 22 frames in 20 seconds, 178 are left.
+    _, speed, left = out.getvalue().splitlines()[0].split(', ')
+    assert speed == '1.0 fps' and left == '0:02:58 left'
+
+
+def test_the_cursor_stays_visible():
+    bar, _, out, _ = progress(terminal=True)
+    with bar:
+        bar.update(1, 2)
+        shown = out.getvalue()
+    assert shown.rindex('\x1b[?25h') > shown.rindex('\x1b[?25l')
+
+
+def test_nothing_before_every_rank_has_begun():
+    bar, _, out, _ = progress()
+    with bar:
+        bar.update(150, None)
+    assert out.getvalue() == ''
