@@ -70,7 +70,7 @@ def test_all_ranks_are_counted(shards, monkeypatch):
         tuple(
             map(int,
                 re.match(r'testing (\d+)/(\d+) frames', line).groups()))
-        for l in lines
+        for line in lines
     ]
     assert {total for _, total in counts} == {sum(shards)}
     done = [count for count, _ in counts]
