@@ -44,6 +44,11 @@ def commands():
                     yield page.relative_to(ROOT).as_posix(), words
 
 
+# mim's own, each with a value.
+MIM_OPTIONS = ('--gpus', '--gpus-per-node', '--launcher', '--partition',
+               '--srun-args')
+
+
 def tool_and_arguments(words):
     """The tool that a command runs, if any, and what it is given."""
     if '|' in words:  # what another program sends to a tool of ours
@@ -54,7 +59,7 @@ def tool_and_arguments(words):
         assert words[1] in ('train', 'test') and words[2] == 'mmrdn', words
         rest, kept = words[3:], []
         while rest:
-            if rest[0] in ('--gpus', '--launcher'):  # mim's own, with a value
+            if rest[0] in MIM_OPTIONS:
                 rest = rest[2:]
             else:
                 kept.append(rest.pop(0))

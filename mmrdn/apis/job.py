@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """How the processes of a launcher become ranks of one job."""
+import datetime
 import os
 import subprocess
 
@@ -53,7 +54,9 @@ def _join_over_cpus(cfg: Config) -> None:
             check=True).stdout
         os.environ['MASTER_ADDR'] = hosts.split()[0]
     if not dist.is_initialized():
-        dist.init_process_group('gloo')
+        seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
+        timeout = datetime.timedelta(seconds=seconds) if seconds else None
+        dist.init_process_group('gloo', timeout=timeout)
     cfg.model_wrapper_cfg = dict(
         type='MMDistributedDataParallel',
         device_ids=None,

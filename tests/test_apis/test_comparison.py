@@ -216,6 +216,7 @@ def test_names_cover_nothing(seed, spread, tmp_path):
     boxes = [text.get_window_extent() for text in axes.texts]
     inside = axes.get_window_extent()
     dots = axes.transData.transform(points)
+    assert all(inside.contains(*dot) for dot in dots)
     for i, box in enumerate(boxes):
         assert inside.x0 <= box.x0 and box.x1 <= inside.x1
         assert inside.y0 <= box.y0 and box.y1 <= inside.y1
