@@ -1,0 +1,98 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Read the config that a checkpoint carries as text, without running it."""
+import ast
+import copy
+import re
+from typing import Any, Dict
+
+from mmengine.config import Config
+
+
+def read_config_text(text: str) -> Config:
+    """Read the literal values of a config.
+
+    A config is Python. Here only what is written out is understood: constants,
+    lists, tuples, dicts, ``dict(...)`` and names given a value before.
+    Anything else is left out. A dict that is assigned twice is merged: the
+    text of older checkpoints is that of a file's bases and its own in a row,
+    each after a line with its path.
+
+    Args:
+        text (str): From ``meta`` of a checkpoint.
+
+    Returns:
+        Config: Empty if the text is no config.
+    """
+    text = re.sub(r'(?m)^[^\s=\'"()]+\.py$', '', text)
+    values = Config()
+    try:
+        statements = ast.parse(text).body
+        for statement in statements:
+            if isinstance(statement, ast.Assign) and all(
+                    isinstance(target, ast.Name)
+                    for target in statement.targets):
+                _assign(statement, values)
+    except (SyntaxError, ValueError, TypeError, KeyError, RecursionError,
+            MemoryError):
+        return Config()
+    return values
+
+
+def _assign(statement: ast.Assign, values: Config) -> None:
+    """Add what a statement assigns, as far as it is written out."""
+    try:
+        value = _literal(statement.value, values)
+    except _Unknown:
+        return
+    for target in statement.targets:
+        if isinstance(value, dict) and isinstance(values.get(target.id), dict):
+            values.merge_from_dict({target.id: value})
+        else:
+            values[target.id] = value
+
+
+class _Unknown(Exception):
+    """What is not written out."""
+
+
+def _literal(node: ast.expr, names: Config) -> Any:
+    """The value of an expression.
+
+    Raises:
+        _Unknown: It would have to be computed.
+    """
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        value = _literal(node.operand, names)
+        if isinstance(value, (int, float)):
+            return -value
+    if isinstance(node, (ast.List, ast.Tuple)):
+        items = [_literal(item, names) for item in node.elts]
+        return items if isinstance(node, ast.List) else tuple(items)
+    if isinstance(node, ast.Dict) and all(
+            isinstance(key, ast.Constant) for key in node.keys):
+        return _known(
+            {
+                key.value: value
+                for key, value in zip(node.keys, node.values)
+            }, names)
+    if isinstance(node, ast.Call) and isinstance(
+            node.func, ast.Name) and node.func.id == 'dict' and not node.args:
+        return _known(
+            {word.arg: word.value
+             for word in node.keywords if word.arg}, names)
+    if isinstance(node, ast.Name) and node.id in names:
+        return copy.deepcopy(names[node.id])
+    raise _Unknown
+
+
+def _known(items: Dict[str, ast.expr], names: Config) -> Dict[str, Any]:
+    """The items of a dict that are written out."""
+    known = {}
+    for key, node in items.items():
+        try:
+            known[key] = _literal(node, names)
+        except _Unknown:
+            pass
+    return known

@@ -1,0 +1,185 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import contextlib
+import copy
+import logging
+import warnings
+from typing import Iterator, NamedTuple, Optional, Tuple
+
+import torch
+import torch.nn as nn
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
+
+from mmrdn.apis.class_names import class_names
+from mmrdn.registry import MODELS
+from mmrdn.utils.setup_env import register_all_modules
+from mmrdn.version import __version__
+from .input_pixels import InputPixels, convert_stem
+from .key_coverage import KeyCoverage
+from .layer_carrier import LayerCarrier
+from .mmdet_source import settings_of
+from .predictor_carrier import (FC_CLS, FC_REG, RPN_CLS, RPN_REG,
+                                carry_class_deltas, carry_class_logits,
+                                carry_rpn_predictors, drop_layer)
+from .source_detector import SourceDetector
+
+_STEM = 'backbone.conv1.weight'
+# Layers of the box head in their order.
+_BOX = 'roi_head.bbox_head.'
+_SHARED = ('roi_head.shared_head', f'{_BOX}shared_convs', f'{_BOX}shared_fcs')
+_CLS = (f'{_BOX}cls_convs', f'{_BOX}cls_fcs')
+_REG = (f'{_BOX}reg_convs', f'{_BOX}reg_fcs')
+
+
+class Conversion(NamedTuple):
+    """What came of a conversion."""
+    checkpoint: dict  # to be saved
+    coverage: KeyCoverage  # what became of the source
+    unfilled: Tuple[str, ...]  # entries of the model that it does not have
+
+
+def convert_detector(source: SourceDetector,
+                     cfg: Config,
+                     seed: int = 0) -> Conversion:
+    """Turn a Faster R-CNN from elsewhere into a start for a video detector.
+
+    What fits is carried over, with rows of predictors by anchor and class. A
+    layer that would get another input than in the source is left to its
+    initial values, however well its shape fits.
+
+    Args:
+        source (SourceDetector): From :func:`read_source`.
+        cfg (Config): Of the video detector; its ``model.detector`` is filled.
+        seed (int): Of the initial rows of anchors and classes that the source
+            has not.
+
+    Returns:
+        Conversion: The checkpoint holds what was carried over and nothing
+        else, for ``load_from``.
+
+    Raises:
+        ValueError: The backbone or its input is another one, or the config
+            has no detector.
+    """
+    model, classes = _build(cfg, seed)
+    detector = model.detector
+    carrier = LayerCarrier(source, detector.state_dict())
+    settings, data_preprocessor = settings_of(cfg)
+    _check_style(source, settings['backbone'])
+    stem = _stem(source, InputPixels.of_config(data_preprocessor))
+    if stem is not None:
+        carrier.state[_STEM] = stem
+    carrier.carry_backbone()
+    neck = carrier.carry_layers(['neck'])
+    _carry_rpn(carrier, detector, neck)
+    _carry_box_head(carrier, detector, neck, classes)
+    carrier.carry_rest()
+    carrier.coverage.check_complete()
+    meta = dict(mmrdn_version=__version__, converted_from=source.name)
+    if classes:
+        meta['dataset_meta'] = dict(classes=classes)
+    state = {f'detector.{key}': value for key, value in carrier.filled.items()}
+    unfilled = tuple(key for key in model.state_dict() if key not in state)
+    return Conversion(
+        dict(meta=meta, state_dict=state), carrier.coverage, unfilled)
+
+
+def _carry_rpn(carrier: LayerCarrier, detector: nn.Module,
+               broken: Optional[str]) -> None:
+    broken = carrier.carry_layers(['rpn_head.rpn_conv'], broken)
+    if not broken:
+        carry_rpn_predictors(carrier, detector.rpn_head)
+        return
+    for layer in (RPN_CLS, RPN_REG):
+        drop_layer(carrier, layer, broken)
+
+
+def _carry_box_head(carrier: LayerCarrier, detector: nn.Module,
+                    broken: Optional[str],
+                    classes: Optional[Tuple[str, ...]]) -> None:
+    broken = carrier.carry_layers(_SHARED, broken)
+    above = carrier.carry_layers(_CLS, broken)
+    if above:
+        drop_layer(carrier, FC_CLS, above)
+    else:
+        carry_class_logits(carrier, classes)
+    above = carrier.carry_layers(_REG, broken)
+    if above:
+        drop_layer(carrier, FC_REG, above)
+    else:
+        carry_class_deltas(carrier, detector.roi_head.bbox_head, classes)
+
+
+def _check_style(source: SourceDetector, backbone: dict) -> None:
+    """Refuse a ResNet whose strides are in other convolutions.
+
+    Raises:
+        ValueError: The source has them in the 1x1 convolutions of its
+            bottlenecks ("caffe") and the model in the 3x3 ("pytorch"), or the
+            other way round.
+    """
+    styles = [
+        settings.get('style', 'pytorch')
+        for settings in (source.detector['backbone'], backbone)
+    ]
+    bottleneck = any('.conv3.' in key for key in source.state
+                     if key.startswith('backbone.'))
+    if bottleneck and styles[0] != styles[1]:
+        raise ValueError(
+            f'{source.name} has a ResNet of style "{styles[0]}", the config '
+            f'one of style "{styles[1]}": say --cfg-options '
+            f'model.detector.backbone.style={styles[0]} here and in training')
+
+
+def _stem(source: SourceDetector,
+          target: InputPixels) -> Optional[torch.Tensor]:
+    """The first convolution if the model sees other pixels than the source.
+
+    Raises:
+        ValueError: It cannot make up for the difference.
+    """
+    given = InputPixels.of_config(source.data_preprocessor)
+    if given == target:
+        return None
+    if _STEM not in source.state or not given.is_near(target):
+        raise ValueError(f'{source.name} was trained on pixels in {given}, '
+                         f'the config makes them {target}: set mean, std and '
+                         'bgr_to_rgb in its data_preprocessor')
+    if given.mean_distance(target):
+        warnings.warn(f'means of the pixels differ by up to '
+                      f'{given.mean_distance(target):.2f} grey levels')
+    return convert_stem(source.state[_STEM], given, target)
+
+
+def _build(cfg: Config,
+           seed: int) -> Tuple[nn.Module, Optional[Tuple[str, ...]]]:
+    """The model, its heads with initial values, and names of its classes."""
+    if not isinstance(cfg.model.get('detector'), dict):
+        raise ValueError('the config has no model.detector, expected that of '
+                         'a video detector')
+    register_all_modules()
+    settings = copy.deepcopy(cfg.model)
+    settings.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
+    scope = DefaultScope.overwrite_default_scope(cfg.get('default_scope'))
+    with scope, torch.random.fork_rng(), _quiet():
+        torch.manual_seed(seed)
+        model = MODELS.build(settings)
+        heads = model.detector.rpn_head, model.detector.roi_head.bbox_head
+        for head in heads:  # not the backbone: it may have to be downloaded
+            head.init_weights()
+        dataset = cfg.get('test_dataloader', {}).get('dataset')
+        names = dataset and class_names(heads[1].num_classes, dataset, {})
+    return model.eval(), names
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """MMEngine logs how each parameter was initialised."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,154 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""The last layers of RPN and box head: their rows belong to anchors and
+classes, and so are carried over one by one."""
+from typing import Optional, Sequence, Tuple
+
+import torch
+from mmdet.models import BBoxHead, RPNHead
+from torch import Tensor
+
+from .anchor_rows import (anchor_moves, anchor_rows, build_anchors,
+                          match_anchors)
+from .box_deltas import DeltaCoding, recode_deltas
+from .class_rows import class_delta_rows, class_logit_rows, match_classes
+from .layer_carrier import LayerCarrier
+
+RPN_CLS, RPN_REG = 'rpn_head.rpn_cls', 'rpn_head.rpn_reg'
+FC_CLS, FC_REG = 'roi_head.bbox_head.fc_cls', 'roi_head.bbox_head.fc_reg'
+
+
+def carry_rpn_predictors(carrier: LayerCarrier, head: RPNHead) -> None:
+    """Fill the rows of the anchors that both RPNs have, if there are any.
+
+    Args:
+        carrier (LayerCarrier): Has filled what lies below.
+        head (RPNHead): Of the model, with its initial values.
+    """
+    settings = carrier.source.detector['rpn_head']
+    try:
+        anchors = build_anchors(settings.get('anchor_generator'))
+        matches = match_anchors(head.prior_generator, anchors)
+        old = DeltaCoding.of_config(settings.get('bbox_coder') or {})
+        new = DeltaCoding.of_coder(head.bbox_coder)
+        num = anchors.num_base_priors[0]
+        logits = _layer(carrier, RPN_CLS, num * head.cls_out_channels)
+        deltas = _layer(carrier, RPN_REG, 4 * num)
+    except ValueError as error:
+        for layer in (RPN_CLS, RPN_REG):
+            drop_layer(carrier, layer, str(error))
+        return
+    known = sum(place is not None for place in matches)
+    note = f'{known} of its {num} anchors, for {known} of {len(matches)}'
+    _use(carrier, RPN_CLS, [
+        anchor_rows(initial, given, matches)
+        for initial, given in zip(_initial(carrier, RPN_CLS), logits)
+    ], note)
+    moves = anchor_moves(head.prior_generator.base_anchors[0],
+                         anchors.base_anchors[0], matches)
+    initial = _initial(carrier, RPN_REG)
+    gathered = [anchor_rows(x, y, matches) for x, y in zip(initial, deltas)]
+    recoded = recode_deltas(*gathered, old, new, *moves)
+    kept = torch.tensor([place is None for place in matches])
+    for rows, values in zip(recoded, initial):  # those of no counterpart
+        rows[kept.repeat_interleave(4)] = values[kept.repeat_interleave(4)]
+    _use(carrier, RPN_REG, recoded, note)
+
+
+def carry_class_logits(carrier: LayerCarrier,
+                       classes: Optional[Sequence[str]]) -> None:
+    """Fill the rows of the classes that both detectors know, and background.
+
+    Args:
+        carrier (LayerCarrier): Has filled what lies below.
+        classes (Sequence[str], optional): Of the model, if they have names.
+    """
+    try:
+        matches, note = _matches(carrier, classes)
+        given = _layer(carrier, FC_CLS, len(carrier.source.classes) + 1)
+    except ValueError as error:
+        drop_layer(carrier, FC_CLS, str(error))
+        return
+    _use(carrier, FC_CLS, [
+        class_logit_rows(initial, rows, matches)
+        for initial, rows in zip(_initial(carrier, FC_CLS), given)
+    ], f'{note} and background')
+
+
+def carry_class_deltas(carrier: LayerCarrier, head: BBoxHead,
+                       classes: Optional[Sequence[str]]) -> None:
+    """The same for the boxes of the classes.
+
+    Args:
+        carrier (LayerCarrier): Has filled what lies below.
+        head (BBoxHead): Of the model.
+        classes (Sequence[str], optional): Of the model, if they have names.
+    """
+    settings = carrier.source.detector['roi_head'].get('bbox_head') or {}
+    try:
+        matches, note = _matches(carrier, classes)
+        old = DeltaCoding.of_config(settings.get('bbox_coder') or {})
+        new = DeltaCoding.of_coder(head.bbox_coder)
+        given = _layer(carrier, FC_REG, 4, 4 * len(carrier.source.classes))
+        given = recode_deltas(*given, old, new, torch.ones(4), torch.zeros(4))
+        rows = [
+            class_delta_rows(initial, x, matches)
+            for initial, x in zip(_initial(carrier, FC_REG), given)
+        ]
+    except ValueError as error:
+        drop_layer(carrier, FC_REG, str(error))
+        return
+    _use(carrier, FC_REG, rows, note)
+
+
+def drop_layer(carrier: LayerCarrier, layer: str, reason: str) -> None:
+    """Leave a layer of the source behind."""
+    for key in carrier.state:
+        if key.startswith(f'{layer}.'):
+            carrier.drop(key, reason)
+
+
+def _matches(carrier: LayerCarrier, classes: Optional[Sequence[str]]) -> tuple:
+    """Counterparts of the model's classes, and in words how many they are."""
+    theirs = carrier.source.classes
+    if not theirs:
+        raise ValueError('the names of its classes are not known, name them '
+                         'by --source-classes')
+    if not classes:
+        raise ValueError('the classes of the model have no names')
+    matches = match_classes(classes, theirs)
+    known = sum(place is not None for place in matches)
+    if not known:
+        raise ValueError(f'none of its {len(theirs)} classes is one of the '
+                         f"model's {len(classes)}")
+    return matches, f'{known} of its {len(theirs)} classes, for {known} of ' \
+        f'{len(classes)}'
+
+
+def _layer(carrier: LayerCarrier, layer: str, *num_rows:
+           int) -> Tuple[Tensor, Tensor]:
+    """Weight and bias of the source's layer.
+
+    Raises:
+        ValueError: Their shapes are not those that were expected.
+    """
+    weight, bias = (
+        carrier.state.get(f'{layer}.{name}', torch.empty(0))
+        for name in ('weight', 'bias'))
+    if len(bias) not in num_rows or len(weight) != len(bias):
+        wanted = ' or '.join(map(str, num_rows))
+        raise ValueError(f'it has {len(weight)} rows, expected {wanted}')
+    ours = carrier.wanted[f'{layer}.weight'].shape
+    if weight.shape[1:] != ours[1:]:
+        raise ValueError(f'its shape is {tuple(weight.shape)}, that of the '
+                         f'model {tuple(ours)}')
+    return weight, bias
+
+
+def _initial(carrier: LayerCarrier, layer: str) -> Tuple[Tensor, Tensor]:
+    return carrier.wanted[f'{layer}.weight'], carrier.wanted[f'{layer}.bias']
+
+
+def _use(carrier: LayerCarrier, layer: str, rows: Sequence[Tensor],
+         note: str) -> None:
+    for name, value in zip(('weight', 'bias'), rows):
+        carrier.use(f'{layer}.{name}', value, note)
