@@ -3,65 +3,76 @@
 
 Shape letters: A anchors at a place of the source's RPN, B at one of ours.
 """
-from typing import List, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
-from mmdet.models.task_modules.prior_generators import (AnchorGenerator,
-                                                        LegacyAnchorGenerator)
+from mmdet.models.task_modules import AnchorGenerator, DeltaXYWHBBoxCoder
 from torch import Tensor
 
-_KINDS = dict(
-    AnchorGenerator=AnchorGenerator,
-    LegacyAnchorGenerator=LegacyAnchorGenerator)
-_TOLERANCE = 0.05  # of width and height: torchvision rounds them
+# Of the logarithms of width and height: some generators round. Neighbours
+# among anchors differ by log(sqrt(2)) = 0.35 or more.
+_TOLERANCE = 0.1
 
 
-def build_anchors(settings: Optional[dict]) -> AnchorGenerator:
-    """The anchors that a config describes.
+class AnchorGrid(NamedTuple):
+    """Anchors of an RPN as its box coder sees them, the same at any place."""
+    strides: List[int]  # of the levels
+    centers: List[Tensor]  # of each level, (n, 2) pixels
+    sizes: List[Tensor]  # of each level, (n, 2) pixels
 
-    Args:
-        settings (dict, optional): ``rpn_head.anchor_generator``.
+    @classmethod
+    def of_parts(cls, generator: AnchorGenerator,
+                 coder: DeltaXYWHBBoxCoder) -> 'AnchorGrid':
+        """Measure them: a coder may count the last pixel."""
+        centers, sizes = [], []
+        for boxes in generator.base_anchors:
+            step = boxes.new_tensor([[1., 1., 0., 0.]]).expand(len(boxes), 4)
+            moved = coder.decode(boxes, step) - coder.decode(boxes, 0 * step)
+            sizes.append(moved[:, :2] / boxes.new_tensor(coder.stds[:2]))
+            centers.append(boxes[:, :2] + sizes[-1] / 2)
+        return cls([w for w, _ in generator.strides], centers, sizes)
 
-    Raises:
-        ValueError: They are none of mmdet's rectangular grids.
-    """
-    settings = dict(settings or {})
-    kind = str(settings.pop('type', None)).split('.')[-1]
-    if kind not in _KINDS:
-        raise ValueError(f'its anchors are of a {kind}')
-    try:
-        return _KINDS[kind](**settings)
-    except (TypeError, AssertionError, ValueError) as error:
-        raise ValueError(f'its anchors cannot be built: {error}') from None
+    @classmethod
+    def of_config(cls, rpn_head: dict) -> 'AnchorGrid':
+        """Those that the config of an mmdet RPN describes.
+
+        Raises:
+            ValueError: They are none of mmdet's ``AnchorGenerator``.
+        """
+        settings = dict(rpn_head.get('anchor_generator') or {})
+        kind = str(settings.pop('type', None)).split('.')[-1]
+        if kind != 'AnchorGenerator':
+            raise ValueError('its anchors are not those of an '
+                             f'AnchorGenerator, but of {kind}')
+        try:
+            generator = AnchorGenerator(**settings)
+        except (TypeError, AssertionError, ValueError) as error:
+            raise ValueError(f'its anchors cannot be built: {error}') from None
+        return cls.of_parts(generator, DeltaXYWHBBoxCoder())
 
 
-def match_anchors(target: AnchorGenerator,
-                  source: AnchorGenerator) -> List[Optional[int]]:
+def match_anchors(target: AnchorGrid,
+                  source: AnchorGrid) -> List[Optional[int]]:
     """For each anchor, the one of the same size among others.
 
     Returns:
         list[int | None]: B places among the A; None without counterpart.
 
     Raises:
-        ValueError: The grids differ, or sizes do from level to level.
+        ValueError: Strides or all sizes differ, or it is not the same on each
+            level.
     """
-    ours, theirs = ([w for w, _ in x.strides] for x in (target, source))
-    if ours != theirs:
-        raise ValueError(f'its anchors have strides {theirs}, those of the '
-                         f'model {ours}')
-    levels = [
-        _match_sizes(_sizes(ours), _sizes(theirs))
-        for ours, theirs in zip(target.base_anchors, source.base_anchors)
-    ]
+    if target.strides != source.strides:
+        raise ValueError(f'its anchors have strides {source.strides}, those '
+                         f'of the model {target.strides}')
+    levels = list(map(_match_sizes, target.sizes, source.sizes))
     if any(level != levels[0] for level in levels):
         raise ValueError('its anchors match those of the model in another '
                          'way on each level')
+    if not any(place is not None for place in levels[0]):
+        raise ValueError('none of its anchors has the size of one of those of '
+                         'the model')
     return levels[0]
-
-
-def _sizes(boxes: Tensor) -> Tensor:
-    """(n, 2) widths and heights."""
-    return boxes[:, 2:] - boxes[:, :2]
 
 
 def _match_sizes(target: Tensor, source: Tensor) -> List[Optional[int]]:
@@ -73,33 +84,32 @@ def _match_sizes(target: Tensor, source: Tensor) -> List[Optional[int]]:
     ]
 
 
-def anchor_moves(target: Tensor, source: Tensor,
+def anchor_moves(target: AnchorGrid, source: AnchorGrid,
                  matches: Sequence[Optional[int]]) -> Tuple[Tensor, Tensor]:
     """How box deltas change when a box is told from another anchor.
 
     A box has centre c + w dx and width w exp(dw), from any anchor; so
-    dx' = w / w' dx + (c - c') / w' and dw' = dw + log(w / w').
+    dx' = w / w' dx + (c - c') / w' and dw' = dw + log(w / w'). As an RPN's
+    rows serve all levels, those of the first one decide.
 
     Args:
-        target (Tensor): (B, 4) base anchors, xyxy.
-        source (Tensor): (A, 4).
+        target (AnchorGrid): B anchors at a place.
+        source (AnchorGrid): A anchors.
         matches (Sequence[int | None]): Of :func:`match_anchors`.
 
     Returns:
         tuple[Tensor, Tensor]: (B, 4) factors and summands of (dx, dy, dw, dh),
         1 and 0 for anchors without counterpart.
     """
-    scale, shift = torch.ones_like(target), torch.zeros_like(target)
+    size, center = target.sizes[0], target.centers[0]
+    scale = torch.ones(len(matches), 4)
+    shift = torch.zeros(len(matches), 4)
     for i, place in enumerate(matches):
-        if place is None:
-            continue
-        ours, theirs = target[i], source[place]
-        size = ours[2:] - ours[:2]
-        ratio = (theirs[2:] - theirs[:2]) / size
-        scale[i, :2] = ratio
-        shift[i, :2] = (theirs.view(2, 2).mean(0) -
-                        ours.view(2, 2).mean(0)) / size
-        shift[i, 2:] = ratio.log()
+        if place is not None:
+            ratio = source.sizes[0][place] / size[i]
+            scale[i, :2] = ratio
+            shift[i, :2] = (source.centers[0][place] - center[i]) / size[i]
+            shift[i, 2:] = ratio.log()
     return scale, shift
 
 

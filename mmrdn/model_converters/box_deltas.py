@@ -31,7 +31,7 @@ class DeltaCoding(NamedTuple):
             ValueError: It codes boxes in another way.
         """
         kind = str(coder.get('type', 'DeltaXYWHBBoxCoder')).split('.')[-1]
-        if not kind.endswith('DeltaXYWHBBoxCoder'):
+        if kind != 'DeltaXYWHBBoxCoder':
             raise ValueError(f'its boxes are coded by a {kind}')
         return cls(
             tuple(coder.get('target_means', (0., 0., 0., 0.))),

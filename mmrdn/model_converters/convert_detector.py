@@ -7,6 +7,7 @@ from typing import Iterator, NamedTuple, Optional, Tuple
 
 import torch
 import torch.nn as nn
+from mmdet.models import BBoxHead
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
@@ -62,10 +63,10 @@ def convert_detector(source: SourceDetector,
         ValueError: The backbone or its input is another one, or the config
             has no detector.
     """
+    settings, data_preprocessor = _settings(cfg)
     model, classes = _build(cfg, seed)
     detector = model.detector
     carrier = LayerCarrier(source, detector.state_dict())
-    settings, data_preprocessor = settings_of(cfg)
     _check_style(source, settings['backbone'])
     stem = _stem(source, InputPixels.of_config(data_preprocessor))
     if stem is not None:
@@ -109,6 +110,21 @@ def _carry_box_head(carrier: LayerCarrier, detector: nn.Module,
         drop_layer(carrier, FC_REG, above)
     else:
         carry_class_deltas(carrier, detector.roi_head.bbox_head, classes)
+
+
+def _settings(cfg: Config) -> Tuple[dict, dict]:
+    """See :func:`settings_of`.
+
+    Raises:
+        ValueError: It is no video detector with a Faster R-CNN.
+    """
+    if not isinstance(cfg.model.get('detector'), dict):
+        raise ValueError('the config has no "model.detector", expected a '
+                         'video detector')
+    try:
+        return settings_of(cfg)
+    except ValueError as error:
+        raise ValueError(f'the config has {error}') from None
 
 
 def _check_style(source: SourceDetector, backbone: dict) -> None:
@@ -155,9 +171,6 @@ def _stem(source: SourceDetector,
 def _build(cfg: Config,
            seed: int) -> Tuple[nn.Module, Optional[Tuple[str, ...]]]:
     """The model, its heads with initial values, and names of its classes."""
-    if not isinstance(cfg.model.get('detector'), dict):
-        raise ValueError('the config has no model.detector, expected that of '
-                         'a video detector')
     register_all_modules()
     settings = copy.deepcopy(cfg.model)
     settings.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
@@ -166,6 +179,9 @@ def _build(cfg: Config,
         torch.manual_seed(seed)
         model = MODELS.build(settings)
         heads = model.detector.rpn_head, model.detector.roi_head.bbox_head
+        if not isinstance(heads[1], BBoxHead):
+            raise ValueError('the model of the config has several box heads, '
+                             'expected a Faster R-CNN')
         for head in heads:  # not the backbone: it may have to be downloaded
             head.init_weights()
         dataset = cfg.get('test_dataloader', {}).get('dataset')

@@ -7,8 +7,7 @@ import torch
 from mmdet.models import BBoxHead, RPNHead
 from torch import Tensor
 
-from .anchor_rows import (anchor_moves, anchor_rows, build_anchors,
-                          match_anchors)
+from .anchor_rows import AnchorGrid, anchor_moves, anchor_rows, match_anchors
 from .box_deltas import DeltaCoding, recode_deltas
 from .class_rows import class_delta_rows, class_logit_rows, match_classes
 from .layer_carrier import LayerCarrier
@@ -26,11 +25,12 @@ def carry_rpn_predictors(carrier: LayerCarrier, head: RPNHead) -> None:
     """
     settings = carrier.source.detector['rpn_head']
     try:
-        anchors = build_anchors(settings.get('anchor_generator'))
-        matches = match_anchors(head.prior_generator, anchors)
         old = DeltaCoding.of_config(settings.get('bbox_coder') or {})
         new = DeltaCoding.of_coder(head.bbox_coder)
-        num = anchors.num_base_priors[0]
+        theirs = AnchorGrid.of_config(settings)
+        ours = AnchorGrid.of_parts(head.prior_generator, head.bbox_coder)
+        matches = match_anchors(ours, theirs)
+        num = len(theirs.sizes[0])
         logits = _layer(carrier, RPN_CLS, num * head.cls_out_channels)
         deltas = _layer(carrier, RPN_REG, 4 * num)
     except ValueError as error:
@@ -43,15 +43,14 @@ def carry_rpn_predictors(carrier: LayerCarrier, head: RPNHead) -> None:
         anchor_rows(initial, given, matches)
         for initial, given in zip(_initial(carrier, RPN_CLS), logits)
     ], note)
-    moves = anchor_moves(head.prior_generator.base_anchors[0],
-                         anchors.base_anchors[0], matches)
+    # The source's rows in the coding of the anchors that get them.
     initial = _initial(carrier, RPN_REG)
     gathered = [anchor_rows(x, y, matches) for x, y in zip(initial, deltas)]
+    moves = anchor_moves(ours, theirs, matches)
     recoded = recode_deltas(*gathered, old, new, *moves)
-    kept = torch.tensor([place is None for place in matches])
-    for rows, values in zip(recoded, initial):  # those of no counterpart
-        rows[kept.repeat_interleave(4)] = values[kept.repeat_interleave(4)]
-    _use(carrier, RPN_REG, recoded, note)
+    own = [i if place is not None else None for i, place in enumerate(matches)]
+    _use(carrier, RPN_REG,
+         [anchor_rows(x, y, own) for x, y in zip(initial, recoded)], note)
 
 
 def carry_class_logits(carrier: LayerCarrier,
