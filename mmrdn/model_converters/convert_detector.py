@@ -73,7 +73,7 @@ def convert_detector(source: SourceDetector,
         carrier.state[_STEM] = stem
     carrier.carry_backbone()
     neck = carrier.carry_layers(['neck'])
-    _carry_rpn(carrier, detector, neck)
+    _carry_rpn(carrier, model, neck)
     _carry_box_head(carrier, detector, neck, classes)
     carrier.carry_rest()
     carrier.coverage.check_complete()
@@ -86,14 +86,29 @@ def convert_detector(source: SourceDetector,
         dict(meta=meta, state_dict=state), carrier.coverage, unfilled)
 
 
-def _carry_rpn(carrier: LayerCarrier, detector: nn.Module,
+def _carry_rpn(carrier: LayerCarrier, model: nn.Module,
                broken: Optional[str]) -> None:
+    if 'neck' not in carrier.source.detector and _rpn_sees_backbone(model):
+        broken = None
     broken = carrier.carry_layers(['rpn_head.rpn_conv'], broken)
     if not broken:
-        carry_rpn_predictors(carrier, detector.rpn_head)
+        carry_rpn_predictors(carrier, model.detector.rpn_head)
         return
     for layer in (RPN_CLS, RPN_REG):
         drop_layer(carrier, layer, broken)
+
+
+@torch.no_grad()
+def _rpn_sees_backbone(model: nn.Module) -> bool:
+    """Whether the neck hands on the maps that the RPN sees as they are."""
+    maps = model.detector.backbone(torch.zeros(1, 3, 64, 64))
+    if not model.detector.with_neck:
+        return True
+    seen = model.detector.neck(maps)
+    inds = getattr(model, 'rpn_in_indices', None)
+    return all(
+        any(seen[i] is given for given in maps)
+        for i in (range(len(seen)) if inds is None else inds))
 
 
 def _carry_box_head(carrier: LayerCarrier, detector: nn.Module,

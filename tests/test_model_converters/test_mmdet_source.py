@@ -3,13 +3,15 @@
 import pytest
 import torch
 from converter_testing import (BOXES, COCO, PAIRS, TO_FPN, build_mmdet,
-                               build_target, mmdet_config, picture, save_mmdet,
-                               target_config)
+                               build_target, mmdet_config, picture, randomize,
+                               save_mmdet, target_config)
 from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import bbox2roi
 from rdn_testing import sample
 
-from mmrdn.model_converters import convert_detector, read_source
+from mmrdn.model_converters import (SourceDetector, convert_detector,
+                                    read_source)
+from mmrdn.registry import MODELS
 
 CAFFE = dict(detector=dict(backbone=dict(style='caffe')))
 ROIS = bbox2roi([BOXES])
@@ -171,6 +173,50 @@ def test_dc5(tmp_path):
         f'{head}.fc_reg.weight': below(fc),
         f'{head}.fc_reg.bias': below(fc),
     }
+
+
+class LastMapConv(torch.nn.Conv2d):
+    """A neck that changes the last map alone."""
+
+    def forward(self, maps):
+        return *maps[:-1], super().forward(maps[-1])
+
+
+def test_neck_beside_the_rpn(tmp_path):
+    """What the RPN sees did not pass it, what the RoI head sees did."""
+    MODELS.register_module(module=LastMapConv, force=True)
+    neck = dict(
+        type='mmrdn.LastMapConv',
+        in_channels=128,
+        out_channels=128,
+        kernel_size=1)
+    target = target_config(CAFFE, dict(detector=dict(neck=neck)))
+    ours = build_target(target, dict(state_dict={})).detector.state_dict()
+    state = {
+        key: value
+        for key, value in ours.items() if not key.startswith('neck.')
+    }
+    detector = target.model.detector.to_dict()
+    detector.pop('neck')
+    source = SourceDetector(
+        name='x.pth',
+        state=randomize(state),
+        keys={key: key
+              for key in state},
+        detector=detector,
+        data_preprocessor=target.model.data_preprocessor,
+        classes=tuple(PAIRS))
+    done = convert_detector(source, target)
+    assert {key.split('.')[0] for key in done.coverage.dropped} == {'roi_head'}
+    assert set(
+        done.coverage.dropped.values()) == {'the model has neck below it'}
+    # One that changes all maps stands below the RPN too.
+    target.model.rpn_in_indices = (1, )
+    target.model.detector.rpn_head.update(in_channels=128)
+    source.state['rpn_head.rpn_conv.weight'] = torch.rand(64, 128, 3, 3)
+    done = convert_detector(source, target)
+    assert {key.split('.')[0]
+            for key in done.coverage.dropped} == {'roi_head', 'rpn_head'}
 
 
 def test_every_entry_is_accounted_for(tmp_path):
