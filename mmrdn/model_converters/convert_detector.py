@@ -2,7 +2,6 @@
 import contextlib
 import copy
 import logging
-import warnings
 from typing import Iterator, NamedTuple, Optional, Tuple
 
 import torch
@@ -16,7 +15,7 @@ from mmrdn.apis.class_names import class_names
 from mmrdn.registry import MODELS
 from mmrdn.utils.setup_env import register_all_modules
 from mmrdn.version import __version__
-from .input_pixels import InputPixels, convert_stem
+from .backbone_conventions import adapt_backbone
 from .key_coverage import KeyCoverage
 from .layer_carrier import LayerCarrier
 from .mmdet_source import settings_of
@@ -25,7 +24,6 @@ from .predictor_carrier import (FC_CLS, FC_REG, RPN_CLS, RPN_REG,
                                 carry_rpn_predictors, drop_layer)
 from .source_detector import SourceDetector
 
-_STEM = 'backbone.conv1.weight'
 # Layers of the box head in their order.
 _BOX = 'roi_head.bbox_head.'
 _SHARED = ('roi_head.shared_head', f'{_BOX}shared_convs', f'{_BOX}shared_fcs')
@@ -67,10 +65,8 @@ def convert_detector(source: SourceDetector,
     model, classes = _build(cfg, seed)
     detector = model.detector
     carrier = LayerCarrier(source, detector.state_dict())
-    _check_style(source, settings['backbone'])
-    stem = _stem(source, InputPixels.of_config(data_preprocessor))
-    if stem is not None:
-        carrier.state[_STEM] = stem
+    adapt_backbone(carrier, detector.backbone, settings['backbone'],
+                   data_preprocessor)
     carrier.carry_backbone()
     neck = carrier.carry_layers(['neck'])
     _carry_rpn(carrier, model, neck)
@@ -88,7 +84,8 @@ def convert_detector(source: SourceDetector,
 
 def _carry_rpn(carrier: LayerCarrier, model: nn.Module,
                broken: Optional[str]) -> None:
-    if 'neck' not in carrier.source.detector and _rpn_sees_backbone(model):
+    has_neck = any(key.startswith('neck.') for key in carrier.state)
+    if not has_neck and _rpn_sees_backbone(model):
         broken = None
     broken = carrier.carry_layers(['rpn_head.rpn_conv'], broken)
     if not broken:
@@ -140,47 +137,6 @@ def _settings(cfg: Config) -> Tuple[dict, dict]:
         return settings_of(cfg)
     except ValueError as error:
         raise ValueError(f'the config has {error}') from None
-
-
-def _check_style(source: SourceDetector, backbone: dict) -> None:
-    """Refuse a ResNet whose strides are in other convolutions.
-
-    Raises:
-        ValueError: The source has them in the 1x1 convolutions of its
-            bottlenecks ("caffe") and the model in the 3x3 ("pytorch"), or the
-            other way round.
-    """
-    styles = [
-        settings.get('style', 'pytorch')
-        for settings in (source.detector['backbone'], backbone)
-    ]
-    bottleneck = any('.conv3.' in key for key in source.state
-                     if key.startswith('backbone.'))
-    if bottleneck and styles[0] != styles[1]:
-        raise ValueError(
-            f'{source.name} has a ResNet of style "{styles[0]}", the config '
-            f'one of style "{styles[1]}": say --cfg-options '
-            f'model.detector.backbone.style={styles[0]} here and in training')
-
-
-def _stem(source: SourceDetector,
-          target: InputPixels) -> Optional[torch.Tensor]:
-    """The first convolution if the model sees other pixels than the source.
-
-    Raises:
-        ValueError: It cannot make up for the difference.
-    """
-    given = InputPixels.of_config(source.data_preprocessor)
-    if given == target:
-        return None
-    if _STEM not in source.state or not given.is_near(target):
-        raise ValueError(f'{source.name} was trained on pixels in {given}, '
-                         f'the config makes them {target}: set mean, std and '
-                         'bgr_to_rgb in its data_preprocessor')
-    if given.mean_distance(target):
-        warnings.warn(f'means of the pixels differ by up to '
-                      f'{given.mean_distance(target):.2f} grey levels')
-    return convert_stem(source.state[_STEM], given, target)
 
 
 def _build(cfg: Config,

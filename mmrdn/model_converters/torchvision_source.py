@@ -5,6 +5,7 @@ Its entries have had two names over time, such as
 ``backbone.fpn.inner_blocks.0.weight`` and ``...0.0.weight``. Background is
 its first class, and has boxes that nobody reads.
 """
+import copy
 import re
 from typing import Dict, Optional, Tuple
 
@@ -75,11 +76,24 @@ def torchvision_source(name: str,
             renamed[new] = renamed[new].roll(-1, 0)  # background to the end
         elif new.startswith('roi_head.bbox_head.fc_reg.'):
             renamed[new] = renamed[new][4:]  # without background's
-    detector, data_preprocessor = settings_of(config or Config(_CONFIG))
+    detector, data_preprocessor = settings_of(config or _default(state))
     classes = coco_91_classes()
     logits = renamed.get('roi_head.bbox_head.fc_cls.bias', torch.empty(0))
     return SourceDetector(name, renamed, keys, detector, data_preprocessor,
                           classes if len(logits) == 91 else None)
+
+
+def _default(state: Dict[str, Tensor]) -> Config:
+    """The config of torchvision's own detector.
+
+    Those that it published under the older names are run without epsilon in
+    their frozen batch norms, which count no batches.
+    """
+    config = Config(copy.deepcopy(_CONFIG))
+    counts = any(key.endswith('.num_batches_tracked') for key in state)
+    if 'rpn.head.conv.weight' in state and not counts:
+        config.model.backbone.norm_cfg = dict(type='BN', eps=0.)
+    return config
 
 
 def _mmdet_name(key: str, state: Dict[str, Tensor]) -> str:

@@ -196,14 +196,12 @@ def test_neck_beside_the_rpn(tmp_path):
         key: value
         for key, value in ours.items() if not key.startswith('neck.')
     }
-    detector = target.model.detector.to_dict()
-    detector.pop('neck')
     source = SourceDetector(
         name='x.pth',
         state=randomize(state),
         keys={key: key
               for key in state},
-        detector=detector,
+        detector=target.model.detector,
         data_preprocessor=target.model.data_preprocessor,
         classes=tuple(PAIRS))
     done = convert_detector(source, target)

@@ -119,7 +119,7 @@ class Reference:
 
     def __init__(self, state):
         self.state = state
-        self.eps = 1e-5
+        self.eps = 0. if 'rpn.head.conv.weight' in state else 1e-5
 
     def layer(self, x, name, **kwargs):
         weight = self.state[f'{name}.weight']
@@ -214,6 +214,10 @@ def assert_same(ours, theirs):
 @torch.no_grad()
 def test_same_function(version, old_names, tmp_path):
     state = layout(version, old_names)
+    for key, value in state.items():  # where epsilon makes a difference
+        if key.endswith('running_var'):
+            value *= 1e-4
+            state[key.replace('running_var', 'weight')] *= 1e-2
     ours, done = converted(tmp_path / 'tv.pth', state,
                            *([V2] if version == 2 else []))
     assert not done.coverage.dropped

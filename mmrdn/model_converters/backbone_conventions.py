@@ -1,0 +1,84 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Conventions of a backbone that shapes of its entries do not show."""
+import warnings
+
+import torch.nn as nn
+
+from .input_pixels import InputPixels, convert_stem
+from .layer_carrier import LayerCarrier
+from .source_detector import SourceDetector
+
+_STEM = 'backbone.conv1.weight'
+_EPS = 1e-5  # that batch norms add to the variance if nothing is said
+
+
+def adapt_backbone(carrier: LayerCarrier, backbone: nn.Module, settings: dict,
+                   data_preprocessor: dict) -> None:
+    """Make the source's backbone compute the same under our conventions.
+
+    Args:
+        carrier (LayerCarrier): Its ``state`` is changed.
+        backbone (nn.Module): Of the model.
+        settings (dict): Config of that backbone.
+        data_preprocessor (dict): Config of what it sees.
+
+    Raises:
+        ValueError: Weights cannot make up for the difference.
+    """
+    _check_style(carrier.source, settings)
+    _adapt_stem(carrier, InputPixels.of_config(data_preprocessor))
+    _adapt_norms(carrier, backbone)
+
+
+def _check_style(source: SourceDetector, backbone: dict) -> None:
+    """Refuse a ResNet whose strides are in other convolutions.
+
+    Raises:
+        ValueError: The source has them in the 1x1 convolutions of its
+            bottlenecks ("caffe") and the model in the 3x3 ("pytorch"), or the
+            other way round.
+    """
+    styles = [
+        settings.get('style', 'pytorch')
+        for settings in (source.detector['backbone'], backbone)
+    ]
+    bottleneck = any('.conv3.' in key for key in source.state
+                     if key.startswith('backbone.'))
+    if bottleneck and styles[0] != styles[1]:
+        raise ValueError(
+            f'{source.name} has a ResNet of style "{styles[0]}", the config '
+            f'one of style "{styles[1]}": say --cfg-options '
+            f'model.detector.backbone.style={styles[0]} here and in training')
+
+
+def _adapt_stem(carrier: LayerCarrier, target: InputPixels) -> None:
+    """Change the first convolution if the model sees other pixels.
+
+    Raises:
+        ValueError: It cannot make up for the difference.
+    """
+    source = carrier.source
+    given = InputPixels.of_config(source.data_preprocessor)
+    if given == target:
+        return
+    if _STEM not in source.state or not given.is_near(target):
+        raise ValueError(f'{source.name} was trained on pixels in {given}, '
+                         f'the config makes them {target}: set mean, std and '
+                         'bgr_to_rgb in its data_preprocessor')
+    if given.mean_distance(target):
+        warnings.warn(f'means of the pixels differ by up to '
+                      f'{given.mean_distance(target):.2f} grey levels')
+    carrier.state[_STEM] = convert_stem(source.state[_STEM], given, target)
+
+
+def _adapt_norms(carrier: LayerCarrier, backbone: nn.Module) -> None:
+    """Scale batch norms if the model adds another epsilon to the variance."""
+    settings = carrier.source.detector['backbone'].get('norm_cfg') or {}
+    theirs = settings.get('eps', _EPS)
+    for name, module in backbone.named_modules(prefix='backbone'):
+        ours = getattr(module, 'eps', theirs)
+        variance = carrier.state.get(f'{name}.running_var')
+        if ours != theirs and variance is not None:
+            carrier.state[f'{name}.weight'] = (
+                carrier.state[f'{name}.weight'] * ((variance + ours) /
+                                                   (variance + theirs)).sqrt())
