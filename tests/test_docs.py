@@ -46,7 +46,7 @@ def commands():
 
 # mim's own, each with a value.
 MIM_OPTIONS = ('--gpus', '--gpus-per-node', '--launcher', '--partition',
-               '--srun-args')
+               '--search-args', '--srun-args')
 
 
 def tool_and_arguments(words):
@@ -55,15 +55,17 @@ def tool_and_arguments(words):
         words = words[words.index('|') + 1:]
     if words[:3] == ['mim', 'run', 'mmrdn']:
         return f'tools/{words[3]}.py', words[4:]
-    if words[0].endswith('mim') and words[1] != 'search':
-        assert words[1] in ('train', 'test') and words[2] == 'mmrdn', words
+    if words[0].endswith('mim') and words[1] not in ('search', 'download'):
+        assert words[1] in ('train', 'test', 'gridsearch')
+        assert words[2] == 'mmrdn', words
         rest, kept = words[3:], []
         while rest:
             if rest[0] in MIM_OPTIONS:
-                rest = rest[2:]
+                rest = rest[2:]  # with a value
             else:
                 kept.append(rest.pop(0))
-        return f'tools/{words[1]}.py', kept
+        tool = 'train' if words[1] == 'gridsearch' else words[1]
+        return f'tools/{tool}.py', kept
     if words[0].endswith('python') and words[1].endswith('.py'):
         return words[1], words[2:]
     return None, []
@@ -255,6 +257,20 @@ def assert_read(cfg, key):
         kinds = [node.get(cfg.type) for node in KINDS]
         kind = next(kind for kind in kinds if kind)
         assert last in inspect.signature(kind).parameters, key
+
+
+def test_searched_options_are_in_the_config():
+    """Of ``mim gridsearch``, which refuses others."""
+    found = [words for _, words in commands() if 'gridsearch' in words[:2]]
+    for words in found:
+        search = words[words.index('--search-args') + 1].split()
+        for key in (word[2:] for word in search if word.startswith('--')):
+            *parents, last = key.split('.')
+            cfg = load(ROOT / words[3])
+            for part in parents:
+                cfg = cfg[part]
+            assert last in cfg
+    assert found
 
 
 @pytest.mark.parametrize('key', [
