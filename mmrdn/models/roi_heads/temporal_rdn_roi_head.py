@@ -60,11 +60,12 @@ class TemporalRDNRoIHead(RDNRoIHead):
         if self._seen is None:
             raise ValueError('TemporalRDNRoIHead needs a TemporalRDN around '
                              'it, which knows the other frames')
-        parts = [rois.new_zeros(0)]
+        parts = []
         for i in range(len(x[0])):
-            mine = rois[rois[:, 0] == i]
+            own = tuple(level[i:i + 1] for level in x)
+            mine = rois[rois[:, 0] == i] * rois.new_tensor([0, 1, 1, 1, 1])
             # mmtrack's layer cannot compare maps with no RoI at all.
             sees = dict(ref_feats=[self._seen[i].float()]) if len(mine) else {}
             parts.append(
-                roi_features(self.bbox_roi_extractor, x, mine, **sees))
-        return torch.cat(parts[1:])
+                roi_features(self.bbox_roi_extractor, own, mine, **sees))
+        return torch.cat(parts)

@@ -87,7 +87,7 @@ class FrameStream:
 
     @torch.inference_mode()
     def advance(self, frame: FrameProposals, rescale: bool) -> SampleList:
-        """Move the window on by one frame, which was extracted."""
+        """Move the window on by one frame, which ``model.extract`` gave."""
         if self.window is None:
             return [self._detect(frame, rescale)]
         video_id = _video_id(frame.data_sample)
