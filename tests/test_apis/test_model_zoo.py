@@ -55,3 +55,10 @@ def test_wheel_and_published_weights(tmp_path, monkeypatch):
     assert find_model('rdn_tiny') == expected
     assert find_model(f'rdn/{STEM}') == expected
     assert find_model(STEM) == expected
+
+
+def test_tools():
+    assert model_zoo.find_tool('train.py') == str(ROOT / 'tools' / 'train.py')
+    with pytest.raises(FileNotFoundError) as error:
+        model_zoo.find_tool('fly.py')
+    assert str(error.value) == 'mmrdn is installed without tools/fly.py'
