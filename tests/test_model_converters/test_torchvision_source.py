@@ -325,3 +325,18 @@ def test_torchvision_itself(name, tmp_path):
         theirs.roi_heads.box_head(roi_feats))
     for a, b in zip(reference.predict(roi_feats), expected):
         assert_same(a, b)
+    # Its RoI layer, in our words.
+    extractor = build_target(
+        target_config(
+            TO_FPN,
+            dict(
+                detector=dict(
+                    roi_head=dict(
+                        bbox_roi_extractor=dict(
+                            out_channels=256,
+                            roi_layer=dict(aligned=False,
+                                           sampling_ratio=2)))))),
+        dict(state_dict={})).detector.roi_head.bbox_roi_extractor
+    found = theirs.roi_heads.box_roi_pool(
+        theirs.backbone(x), [BOXES], [(96, 128)])
+    assert_same(extractor(levels[:4], ROIS), found)
