@@ -47,7 +47,7 @@ DIGITS = sorted(
 MIXED_VID = [stem for stem in MIXED if stem.endswith('_imagenetvid')]
 MIXED_DIGITS = [stem for stem in MIXED if stem.endswith('_movingdigits')]
 OURS = sorted({*RDN.values(), *MEGA.values(), *MIXED.values()})
-OTHERS = [path for path in FILES if path not in OURS]  # mmtrack's detectors
+MMTRACK = [path for path in FILES if path not in OURS]  # its detectors
 
 
 @functools.lru_cache(maxsize=None)
@@ -67,7 +67,7 @@ def build(path, options=()):
     cfg.merge_from_dict(dict(options))
     without_downloads(cfg.model)
     register_all_modules(init_default_scope=False)
-    init_default_scope('mmrdn')
+    init_default_scope(cfg.default_scope)
     # Swin asks for the values of a linspace while it is built.
     linspace = functools.partial(torch.linspace, device='cpu')
     with torch.device('meta'), mock.patch.object(torch, 'linspace', linspace):

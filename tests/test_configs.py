@@ -5,9 +5,9 @@ import inspect
 import re
 
 import pytest
-from config_testing import (DIGITS, LINKED, MEGA, MIXED, MIXED_DIGITS,
-                            MIXED_VID, OTHERS, OURS, RDN, VID, build, datasets,
-                            load)
+from config_testing import (DIGITS, FILES, LINKED, MEGA, MIXED, MIXED_DIGITS,
+                            MIXED_VID, MMTRACK, OURS, RDN, VID, build,
+                            datasets, load)
 from mmengine.registry import (LOOPS, OPTIMIZERS, DefaultScope,
                                init_default_scope)
 
@@ -18,12 +18,12 @@ from mmrdn.registry import (DATA_SAMPLERS, DATASETS, HOOKS, METRICS, MODELS,
 from mmrdn.utils.setup_env import register_all_modules
 
 every_config = pytest.mark.parametrize(
-    'path', OURS, ids=lambda path: f'{path.parent.name}/{path.stem}')
+    'path', FILES, ids=lambda path: f'{path.parent.name}/{path.stem}')
 
 
 @pytest.fixture(autouse=True)
 def scope():
-    """The default scope of the configs, and afterwards what it was."""
+    """The default scope of our configs, and afterwards what it was."""
     before = DefaultScope.get_current_instance()
     register_all_modules(init_default_scope=False)
     init_default_scope('mmrdn')
@@ -53,12 +53,12 @@ def check_options(registry, cfg):
     kind = registry.get(cfg.type)
     assert kind, cfg.type
     parameters = inspect.signature(kind).parameters
-    assert set(cfg) - {'type'} <= set(parameters), cfg
+    assert set(cfg) - {'type', '_scope_'} <= set(parameters), cfg
 
 
 def test_there_are_configs():
     assert len(VID) == 10 and len(DIGITS) == 4
-    assert len(LINKED) == 12 and len(OTHERS) == 8
+    assert len(LINKED) == 12 and len(MMTRACK) == 24
     assert len(MIXED_VID) == len(MIXED_DIGITS) == 6 and len(MEGA) == 6
     assert len(OURS) == sum(
         map(len, (VID, DIGITS, LINKED, MEGA, MIXED_VID, MIXED_DIGITS)))
@@ -71,11 +71,14 @@ def test_name_says_batch_and_schedule(path):
     parts = path.stem.split('_')
     assert len(parts) == 5, path.stem
     assert all(re.fullmatch(r'[a-z0-9]+([.-][a-z0-9]+)*', p) for p in parts)
-    batch, iters, kilo = re.fullmatch(r'\d+xb(\d+)-(\d+)(k?)',
-                                      parts[3]).groups()
+    batch, length, unit = re.fullmatch(r'\d+xb(\d+)-(\d+)([ke]?)',
+                                       parts[3]).groups()
     cfg = load(path)
     assert cfg.train_dataloader.batch_size == int(batch)
-    assert cfg.train_cfg.max_iters == int(iters) * (1000 if kilo else 1)
+    if unit == 'e':
+        assert cfg.train_cfg.max_epochs == int(length)
+    else:
+        assert cfg.train_cfg.max_iters == int(length) * (1000 if unit else 1)
     assert ('movingdigits' in parts[4]) == ('data/moving_digits/' in cfg.text)
 
 
@@ -101,6 +104,7 @@ def test_model_builds(path):
 @every_config
 def test_components_resolve(path):
     cfg = load(path)
+    init_default_scope(cfg.default_scope)
     for item in datasets(cfg):
         # Builds the pipeline too, so that a misspelt option is found here.
         dataset = DATASETS.build(dict(item, lazy_init=True))

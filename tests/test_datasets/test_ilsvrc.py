@@ -4,11 +4,19 @@ import runpy
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+import torch
+from config_testing import datasets, load
+from mmengine.registry import DefaultScope
+from mmtrack_testing import KINDS
 
 from mmrdn.datasets.ilsvrc import read_annotation
 from mmrdn.datasets.ilsvrc_det import convert_det
 from mmrdn.datasets.ilsvrc_vid import convert_vid, pick_train_frames
+from mmrdn.registry import DATASETS
+from mmrdn.utils.setup_env import register_all_modules
 
 TOOLS = Path(__file__).parents[2] / 'tools' / 'dataset_converters'
 DOG, CAR, ZEBRA = 'n02084071', 'n02958343', 'n02391049'
@@ -307,3 +315,47 @@ def test_digits_tool(tmp_path, monkeypatch, capsys):
     assert 'other settings (seed)' in capsys.readouterr().err
     assert _run_tool(monkeypatch, *args, '--train-frames', 0) == 1
     assert 'train_frames must be at least 1' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('kind', ['selsa', 'dff'])
+def test_mmtracks_data_sets_read_what_is_written(tmp_path, kind):
+    """Those of the configs of its detectors, one of either style."""
+    _make_vid(tmp_path)
+    _make_det(tmp_path)
+    picture = np.arange(60 * 100 * 3, dtype=np.uint8).reshape(60, 100, 3)
+    for path in (tmp_path / 'Data').rglob('*.JPEG'):
+        path.write_bytes(cv2.imencode('.jpg', picture)[1].tobytes())
+    folder = tmp_path / 'annotations'
+    folder.mkdir()
+    for split in ('train', 'val'):
+        _convert(tmp_path, split, folder / f'imagenet_vid_{split}.json')
+    convert_det(
+        tmp_path, folder / 'imagenet_det_30classes.json', progress=False)
+    cfg = load(KINDS[kind].config('r50-dc5_8xb1-7e_imagenetvid'))
+    register_all_modules(init_default_scope=False)
+    with DefaultScope.overwrite_default_scope('mmtrack'):
+        vid, det, val, _ = (
+            DATASETS.build(dict(item, data_root=f'{tmp_path}/'))
+            for item in datasets(cfg))
+    # Video a, of one frame, comes first; dog and car of the first frame of b.
+    assert (len(vid), len(det), len(val)) == (3, 4, 3)
+    sample = vid[1]
+    assert sample['inputs']['img'].shape == (1, 3, 600, 1000)
+    assert sample['inputs']['ref_img'].shape == (1, 3, 600, 1000)
+    instances = sample['data_samples'].gt_instances
+    names = [vid.metainfo['classes'][i] for i in instances.labels]
+    assert names == ['dog', 'car']
+    box = torch.tensor([10., 20, 40, 50]) * 10
+    if sample['data_samples'].flip:
+        box = torch.tensor([60., 20, 90, 50]) * 10
+    torch.testing.assert_close(instances.bboxes[0], box)
+    still = det[1]  # c: a car and a dog
+    assert len(still['inputs']['ref_img']) == (1 if kind == 'dff' else 2)
+    names = [
+        det.metainfo['classes'][i]
+        for i in still['data_samples'].gt_instances.labels
+    ]
+    assert names == ['car', 'dog']
+    frame = val[0]
+    assert frame['data_samples'].video_length == 3
+    assert ('ref_img' in frame['inputs']) == (kind != 'dff')

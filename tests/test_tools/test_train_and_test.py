@@ -14,48 +14,6 @@ from tool_testing import (ROOT, free_port, logged_losses, logged_steps,
 
 from mmrdn.utils.checkpoint import load_checkpoint_file
 
-SELSA = """
-_base_ = 'mmtrack::vid/selsa/selsa_faster-rcnn_r50-dc5_8xb1-7e_imagenetvid.py'
-model = dict(
-    detector=dict(
-        backbone=dict(
-            depth=18, base_channels=8, frozen_stages=-1, init_cfg=None),
-        neck=dict(in_channels=[64], out_channels=16),
-        rpn_head=dict(in_channels=16, feat_channels=16),
-        roi_head=dict(
-            bbox_roi_extractor=dict(out_channels=16),
-            bbox_head=dict(
-                in_channels=16,
-                fc_out_channels=32,
-                num_classes=10,
-                aggregator=dict(in_channels=32, num_attention_blocks=4))),
-        train_cfg=dict(
-            rpn_proposal=dict(max_per_img=16),
-            rcnn=dict(sampler=dict(num=16)))))
-train_dataloader = dict(
-    num_workers=0,
-    persistent_workers=False,
-    sampler=dict(_delete_=True, type='mmrdn.SeededInfiniteSampler'),
-    dataset=dict(
-        _delete_=True,
-        type='mmrdn.MovingDigitsDataset',
-        data_root='{data}/',
-        ann_file='annotations/moving_digits_train.json',
-        data_prefix=dict(img_path='Data/VID'),
-        pipeline={{{{_base_.train_pipeline}}}},
-        ref_img_sampler=dict(
-            num_ref_imgs=2,
-            frame_range=2,
-            filter_key_img=True,
-            method='bilateral_uniform')))
-train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=2)
-val_cfg = val_dataloader = val_evaluator = None
-param_scheduler = None
-default_hooks = dict(
-    logger=dict(interval=1), checkpoint=dict(by_epoch=False, interval=2))
-log_processor = dict(by_epoch=False)
-"""
-
 
 def metrics_of(stdout):
     """The metrics in the last line of a test's log."""
@@ -244,17 +202,6 @@ def test_phase_2_starts_from_phase_1(run_main, digits, tmp_path):
     before = load_checkpoint_file(tmp_path / '1' / 'iter_4.pth')['state_dict']
     assert set(ours) - set(before) == set(names)
     assert set(before) <= set(ours)
-
-
-def test_selsa_of_mmtrack_trains(digits, tmp_path):
-    config = tmp_path / 'selsa.py'
-    config.write_text(SELSA.format(data=digits))
-    run_tool('train.py', config, '--work-dir', tmp_path / 'work')
-    losses = logged_losses(tmp_path / 'work')
-    assert len(losses) == 2 and np.isfinite(losses).all()
-    state = load_checkpoint_file(tmp_path / 'work' / 'iter_2.pth')
-    key = 'detector.roi_head.bbox_head.aggregator.0.fc.weight'
-    assert state['state_dict'][key].shape == (32, 32)
 
 
 def test_print_config(run_main, tiny_config):

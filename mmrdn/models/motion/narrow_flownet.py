@@ -27,17 +27,16 @@ class NarrowFlowNet(FlowNetSimple):
         if divisor not in (1, 2, 4, 8, 16, 32):
             raise ValueError('divisor must be 1, 2, 4, 8, 16 or 32, got '
                              f'{divisor}')
-        full = FlowNetSimple.arch_setting
-        pair, *convs = full['conv_layers']['inplanes']  # 6 channels of images
-        *joined, last = full['deconv_layers']['inplanes']
+        convs, deconvs = (
+            FlowNetSimple.arch_setting[part]
+            for part in ('conv_layers', 'deconv_layers'))
+        pair, *widths = convs['inplanes']  # 6 channels of two images
+        *joined, last = deconvs['inplanes']  # joined: with a flow's 2 channels
         self.arch_setting = dict(
             conv_layers=dict(
-                full['conv_layers'],
-                inplanes=(pair, *(c // divisor for c in convs))),
-            # Feature maps and, with them, the flow: 2 channels.
-            deconv_layers=dict(
-                inplanes=(*((c - 2) // divisor + 2 for c in joined),
-                          last // divisor)))
+                convs, inplanes=[pair, *(c // divisor for c in widths)]),
+            deconv_layers=dict(inplanes=[(c - 2) // divisor + 2
+                                         for c in joined] + [last // divisor]))
         super().__init__(**kwargs)
 
     def init_weights(self) -> None:
