@@ -22,6 +22,8 @@ from mmtrack.structures import TrackDataSample
 from mmrdn.apis import VideoInferencer
 from mmrdn.apis.model_loading import build_model
 from mmrdn.model_converters import convert_mega, convert_state_dict
+from mmrdn.models.vid.rpn import rpn_proposals
+from mmrdn.structures import FrameProposals
 
 SIZE = (96, 150)  # of images
 LAYOUTS = [
@@ -108,7 +110,7 @@ def test_proposals(full):
     model = copy.deepcopy(model).float()
     maps = naive_mega.conv4(state, naive_mega.image(picture()))
     sample = TrackDataSample(metainfo=dict(img_shape=SIZE))
-    found, = model._proposals((maps.float(), ), [sample])
+    found, = rpn_proposals(model.detector, (maps.float(), ), [sample])
     boxes, scores = naive_mega.proposals(state, maps, SIZE, 200, 20)
     assert len(boxes) == 20
     np.testing.assert_allclose(found.bboxes, boxes, atol=1e-3)
@@ -129,7 +131,7 @@ def test_proposals_without_width_stay(full):
     model.load_state_dict(convert_state_dict(state, model, 'rdn')[0])
     maps = naive_mega.conv4(state, naive_mega.image(picture()))
     sample = TrackDataSample(metainfo=dict(img_shape=SIZE))
-    found, = model.float()._proposals((maps.float(), ), [sample])
+    found, = rpn_proposals(model.float().detector, (maps.float(), ), [sample])
     boxes, _ = naive_mega.proposals(state, maps, SIZE, 200, 20)
     np.testing.assert_allclose(found.bboxes, boxes, atol=1e-3)
     assert sum(x1 == x2 == SIZE[1] - 1 for x1, _, x2, _ in boxes) >= 3
@@ -231,10 +233,13 @@ def test_detections(full):
     (feats, boxes), = _pool(1, 30, seed=4)
     boxes[:, 2].clamp_(max=SIZE[1] - 1)
     boxes[:, 3].clamp_(max=SIZE[0] - 1)
+    sample = TrackDataSample(
+        metainfo=dict(img_shape=SIZE, scale_factor=(1., 1.)))
+    feats, boxes = feats.float(), boxes.float()
     found = model.detector.roi_head.detect(
-        feats.float(), boxes.float(),
-        dict(img_shape=SIZE, scale_factor=(1., 1.)))
-    expected = naive_mega.detections(state, feats, boxes.tolist(), SIZE, 40)
+        feats, FrameProposals(feats, boxes, feats.new_ones(30), sample))
+    expected = naive_mega.detections(state, feats.double(), boxes.tolist(),
+                                     SIZE, 40)
     assert len(expected) == 40 and {label
                                     for label, *_ in expected} == {0, 1, 2}
     assert found.labels.tolist() == [label for label, *_ in expected]

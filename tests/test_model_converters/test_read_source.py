@@ -129,10 +129,13 @@ def test_coverage():
     coverage.use('b', 'x.b', 'half of it')
     coverage.check_complete()
     assert coverage.lines() == [
-        'used b as x.b (half of it)', 'dropped c: too old',
+        'dropped c: too old', 'changed b: half of it',
         '2 of 3 entries used, 1 dropped'
     ]
-    assert coverage.lines(with_used=True)[0] == 'used a as x.a'
+    assert coverage.lines(with_used=True) == [
+        'used a as x.a', 'used b as x.b (half of it)', 'dropped c: too old',
+        '2 of 3 entries used, 1 dropped'
+    ]
     with pytest.raises(ValueError, match='^a is accounted for already$'):
         coverage.drop('a', 'twice')
     with pytest.raises(ValueError, match='^the checkpoint has no entry d$'):
