@@ -220,6 +220,20 @@ def test_mmcv_of_the_stack_is_built(setup_env, tmp_path, monkeypatch, stack):
     assert installed == STACKS[stack][1]
 
 
+def test_torch_that_is_too_new_for_mmcv(setup_env, tmp_path, monkeypatch):
+    env = setup_env.Environment(tmp_path)
+    env.log = tmp_path / 'log'
+    env.log.write_text('FAILED: a.o\n/x/ATen.h:9:2: error: #error C++20 or '
+                       'later compatible compiler is required to use ATen.\n')
+    monkeypatch.setenv('CXX', 'sh')
+    monkeypatch.setattr(env, 'output', lambda *args: '2.15.0')
+    assert setup_env.why_not_compiled(env) == (
+        'torch 2.15.0 needs C++20, this mmcv asks for an older C++: install '
+        'an older torch, see docs/versions.md')
+    env.log.write_text('FAILED: a.o\n')
+    assert setup_env.why_not_compiled(env) is None
+
+
 def test_default_stack_is_onedl(setup_env, tmp_path):
     env = setup_env.Environment(tmp_path)
     assert env.stack.name == 'onedl'

@@ -195,6 +195,20 @@ def dependencies(env):
             REQUIREMENTS / 'tests.txt', '-r', REQUIREMENTS / 'web.txt')
 
 
+def why_not_compiled(env):
+    """What a machine or a torch lacks for mmcv; None if that is unknown."""
+    if not any(map(shutil.which, (os.getenv('CXX', 'c++'), 'g++'))):
+        return 'no C++ compiler found (Debian: g++)'
+    if env.output('-c', FIND_HEADER) is None:
+        return 'no Python.h found (Debian: python3-dev)'
+    needed = re.search(rb'#error (C\+\+\d+) or later', env.log.read_bytes())
+    if needed:
+        return (f'torch {env.output("-c", PRINT_TORCH)} needs '
+                f'{needed.group(1).decode()}, this mmcv asks for an older '
+                'C++: install an older torch, see docs/versions.md')
+    return None
+
+
 def mmcv(env):
     """build mmcv"""
     name = env.stack.distribution('mmcv')
@@ -209,12 +223,7 @@ def mmcv(env):
     try:
         env.pip(*args, name, patience='compiling mmcv')
     except StepError as error:
-        if not any(map(shutil.which, (os.getenv('CXX', 'c++'), 'g++'))):
-            raise StepError('no C++ compiler found (Debian: g++)') from None
-        if env.output('-c', FIND_HEADER) is None:
-            raise StepError(
-                'no Python.h found (Debian: python3-dev)') from None
-        raise error
+        raise StepError(why_not_compiled(env) or str(error)) from None
     if not env.passes('ops'):
         # pip's cache does not know which torch a wheel was compiled against.
         say('      the mmcv that pip had does not fit this torch: compiling')
