@@ -108,6 +108,9 @@ def load_checkpoint_file(filename: Union[str, os.PathLike, IO],
     if osp.getsize(filename) == 0:
         raise ValueError(f'checkpoint {filename} is empty')
     _check_named_hash(filename)
+    if not _is_pickle(filename):
+        raise ValueError(f'{filename} is not a checkpoint: expected a file '
+                         'written by torch.save')
     try:
         if trust_checkpoint:
             checkpoint = torch.load(
@@ -117,15 +120,11 @@ def load_checkpoint_file(filename: Union[str, os.PathLike, IO],
                 checkpoint = torch.load(
                     filename, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
-        if _is_pickle(filename):
-            raise ValueError(
-                f'checkpoint {filename} holds {_what_was_refused(error)}, '
-                'which only unpickling could read, and that runs code of '
-                'whoever wrote the file; if you trust it, say '
-                f'{OPT_IN}') from error
-        raise ValueError(f'{filename} is not a checkpoint: expected a file '
-                         'written by torch.save') from error
-    except (RuntimeError, EOFError, OSError) as error:
+        raise ValueError(
+            f'checkpoint {filename} holds {_what_was_refused(error)}, which '
+            'only unpickling could read, and that runs code of whoever wrote '
+            f'the file; if you trust it, say {OPT_IN}') from error
+    except (RuntimeError, EOFError, OSError, IndexError) as error:
         raise ValueError(
             f'checkpoint {filename} is truncated or damaged '
             f'({str(error).splitlines()[0] if str(error) else "no data"})'
