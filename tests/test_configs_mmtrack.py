@@ -48,9 +48,9 @@ def plain(cfg):
 
 
 def take_type(cfg, theirs):
-    """Take the detector away: mmtrack's, or a subclass of that name."""
+    """Take the detector away: mmtrack's, or of SELSA our subclass."""
     ours, wanted = cfg['model'].pop('type'), theirs['model'].pop('type')
-    assert ours in (wanted, f'mmrdn.{wanted}')
+    assert ours == ('mmrdn.SELSA' if wanted == 'SELSA' else wanted)
     assert issubclass(MODELS.get(ours), getattr(mmtrack.models, wanted))
 
 
