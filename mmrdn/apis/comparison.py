@@ -3,13 +3,14 @@
 import os
 import os.path as osp
 from collections import Counter
+from inspect import signature
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
 from mmengine.config import Config
 from rich.console import Console
 
-from mmrdn.evaluation.metrics.vid_metric import SETTINGS
+from mmrdn.evaluation.metrics.vid_metric import SETTINGS, VIDMetric
 from mmrdn.utils.cli import describe
 from .comparison_report import (check_out, print_results, short_names,
                                 write_results)
@@ -143,7 +144,7 @@ def check_same_data(configs: Dict[str, Config], metrics: Dict[str,
     """
     first, *others = configs
     data = {
-        name: _test_data(cfg, metrics[name])
+        name: _test_data(name, cfg, metrics[name])
         for name, cfg in configs.items()
     }
     for name in others:
@@ -154,7 +155,9 @@ def check_same_data(configs: Dict[str, Config], metrics: Dict[str,
                     f'detectors must be compared on the same data: the {what} '
                     f'of {first} is {path}, that of {name} is {other}')
         for key in SETTINGS:
-            ours, theirs = (metrics[n].get(key) for n in (first, name))
+            default = signature(VIDMetric).parameters[key].default
+            ours, theirs = (
+                metrics[n].get(key, default) for n in (first, name))
             if ours != theirs:
                 raise ValueError(
                     f'detectors must be compared by the same metric: {key} of '
@@ -162,14 +165,14 @@ def check_same_data(configs: Dict[str, Config], metrics: Dict[str,
     return data[first]['test data']
 
 
-def _test_data(cfg: Config, metric: dict) -> Dict[str, str]:
+def _test_data(name: str, cfg: Config, metric: dict) -> Dict[str, str]:
     """Where the frames of a test and their ground truth are."""
     dataset = cfg.test_dataloader.dataset
     while 'ann_file' not in dataset and 'dataset' in dataset:
         dataset = dataset.dataset
     if 'ann_file' not in dataset:
-        raise ValueError('test_dataloader.dataset must have one ann_file, got '
-                         f'a {dataset.get("type")} without')
+        raise ValueError(f'{name}: test_dataloader.dataset must have one '
+                         f'ann_file, got a {dataset.get("type")} without')
     root = dataset.get('data_root') or ''
     ann_file = osp.join(root, dataset.ann_file)
     pictures = (dataset.get('data_prefix') or {}).get('img_path') or ''

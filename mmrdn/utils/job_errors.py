@@ -61,9 +61,11 @@ def _end_rank(error: Exception) -> NoReturn:
         # A connection may have broken as another rank was killed. It could not
         # say so; a launcher can, and ends this one meanwhile.
         time.sleep(1)
-    _tell_launcher(text)
-    print(text, file=sys.stderr)
-    end_process()
+    try:
+        print(text, file=sys.stderr)
+        _tell_launcher(text)
+    finally:  # also where nobody reads, or the disk is full
+        end_process()
 
 
 def in_loop(error: BaseException) -> bool:

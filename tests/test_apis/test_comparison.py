@@ -60,14 +60,28 @@ def test_the_same_data():
     assert check(config(), same, truth) == 'data/ann/val.json'
 
 
+def test_defaults_of_the_metric():
+    ranges = dict(fast=(0, 0.7), medium=(0.7, 0.9), slow=(0.9, 1.0))
+    check(config(), config(iou_thr=0.5, motion_ranges=ranges))
+
+
+def test_data_without_one_annotation_file():
+    cfg = config()
+    cfg.test_dataloader.dataset = dict(
+        type='ConcatDataset', datasets=[cfg.test_dataloader.dataset])
+    with pytest.raises(ValueError) as error:
+        check(config(), cfg)
+    assert str(error.value) == (
+        'b: test_dataloader.dataset must have one ann_file, got a '
+        'ConcatDataset without')
+
+
 def test_the_same_file_by_two_names(tmp_path):
     (tmp_path / 'one.json').write_text('{}')
     (tmp_path / 'two.json').symlink_to(tmp_path / 'one.json')
     one, two = (
-        config(ann_file=str(tmp_path / f'{name}.json'), ann_file_=None)
+        config(ann_file=str(tmp_path / f'{name}.json'))
         for name in ('one', 'two'))
-    for cfg in (one, two):
-        del cfg.test_evaluator['ann_file_']
     assert check(one, two) == str(tmp_path / 'one.json')
 
 
@@ -83,7 +97,7 @@ def test_the_same_file_by_two_names(tmp_path):
             test_evaluator=dict(type='VIDMetric', ann_file='gt.json'))),
      'data: the ground truth of a is data/ann/val.json, that of c is gt.json'),
     (config(iou_thr=0.7),
-     'by the same metric: iou_thr of a is None, that of c is 0.7'),
+     'by the same metric: iou_thr of a is 0.5, that of c is 0.7'),
 ])
 def test_other_data(other, message):
     with pytest.raises(ValueError) as error:
