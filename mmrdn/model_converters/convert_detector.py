@@ -98,9 +98,9 @@ def _carry_rpn(carrier: LayerCarrier, model: nn.Module,
 @torch.no_grad()
 def _rpn_sees_backbone(model: nn.Module) -> bool:
     """Whether the neck hands on the maps that the RPN sees as they are."""
-    maps = model.detector.backbone(torch.zeros(1, 3, 64, 64))
     if not model.detector.with_neck:
         return True
+    maps = model.detector.backbone(torch.zeros(1, 3, 64, 64))
     seen = model.detector.neck(maps)
     inds = getattr(model, 'rpn_in_indices', None)
     return all(

@@ -63,7 +63,9 @@ def main() -> None:
         print(line)
     filled = len(done.checkpoint['state_dict'])
     print(f'{args.out}: {filled} of {filled + len(done.unfilled)} entries of '
-          'the model; the others keep the initial values of the config')
+          'the model' +
+          ('; the others keep the initial values of the config' if done.
+           unfilled else ''))
 
 
 if __name__ == '__main__':
