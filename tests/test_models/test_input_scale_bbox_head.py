@@ -24,7 +24,8 @@ def predict(kind, rois, scale):
             num_classes=1,
             reg_class_agnostic=True))
     return head._predict_by_feat_single(
-        rois, torch.tensor([[2., 0.], [1., 0.]])[:len(rois)],
+        rois,
+        torch.tensor([[2., 0.], [1., 0.]])[:len(rois)],
         torch.zeros(len(rois), 4),
         dict(img_shape=(50, 50), scale_factor=(scale, scale)), True, TEST_CFG)
 

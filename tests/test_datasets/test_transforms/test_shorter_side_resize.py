@@ -32,19 +32,21 @@ def test_pixels_boxes_and_factors():
     results = ShorterSideResize(120, 1000)(dict(img=image, gt_bboxes=boxes))
     assert results['img_shape'] == (120, 159)
     for channel in range(3):  # as Pillow does it
-        expected = Image.fromarray(image[..., channel]).resize(
-            (159, 120), Image.BILINEAR)
+        expected = Image.fromarray(image[..., channel]).resize((159, 120),
+                                                               Image.BILINEAR)
         assert np.array_equal(results['img'][..., channel], expected)
     factors = (159 / 320, 120 / 241)
     assert results['scale_factor'] == pytest.approx(factors)
     np.testing.assert_allclose(
-        results['gt_bboxes'],
-        [[10 * factors[0], 20 * factors[1], 100 * factors[0],
-          200 * factors[1]]],
+        results['gt_bboxes'], [[
+            10 * factors[0], 20 * factors[1], 100 * factors[0],
+            200 * factors[1]
+        ]],
         rtol=1e-6)
 
 
 def test_lengths_are_checked():
-    with pytest.raises(ValueError, match='^shorter must be 1 pixel or more, '
-                       'got 0$'):
+    with pytest.raises(
+            ValueError, match='^shorter must be 1 pixel or more, '
+            'got 0$'):
         ShorterSideResize(0, 1000)
