@@ -114,8 +114,12 @@ def test_cascade_is_mmdets(stem):
 
 @pytest.mark.parametrize('stem', MIXED_DIGITS)
 def test_moving_digits_differ_in_the_mixed_in_part(stem):
-    """Same data, schedule, RPN and numbers of proposals as plain RDN."""
+    """Same data, schedule, RPN and numbers of proposals as plain RDN, or as
+    plain SELSA."""
     plain = load(RDN['rdn_faster-rcnn_r18_1xb4-1500_movingdigits'])
+    if 'selsa-relation' in stem:
+        plain = load(MIXED[stem].parent /
+                     'selsa_faster-rcnn_r18_1xb1-6000_movingdigits.py')
     cfg = load(MIXED[stem])
     for part in ('train_cfg', 'param_scheduler', 'test_evaluator'):
         assert cfg[part] == plain[part]
@@ -128,8 +132,8 @@ def test_moving_digits_differ_in_the_mixed_in_part(stem):
         assert (a.ann_file, a.data_root) == (b.ann_file, b.data_root)
     sampler = cfg.train_dataloader.dataset.ref_img_sampler
     assert (sampler.num_ref_imgs, sampler.frame_range) == (2, 6)
+    assert cfg.train_dataloader == plain.train_dataloader
     if 'selsa-relation' not in stem:
-        assert cfg.train_dataloader == plain.train_dataloader
         assert cfg.model.temporal_range == plain.model.temporal_range
         assert cfg.model.support_sampler == plain.model.support_sampler
 
@@ -140,7 +144,7 @@ def test_parts_are_the_ones_named():
         stem.split('_movingdigits')[0]: build(MIXED[stem])
         for stem in MIXED_DIGITS
     }
-    selsa = model['selsa-relation_faster-rcnn_r18_1xb1-1500']
+    selsa = model['selsa-relation_faster-rcnn_r18_1xb1-6000']
     assert type(selsa) is models.SELSA
     for part in selsa.detector.roi_head.bbox_head.aggregator:
         assert type(part) is models.ObjectRelationAggregator

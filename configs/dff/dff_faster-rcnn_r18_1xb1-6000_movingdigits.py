@@ -10,10 +10,13 @@ model = dict(
         roi_head=dict(
             type='StandardRoIHead', bbox_head=dict(type='Shared2FCBBoxHead'))),
     motion=dict(
-        type='NarrowFlowNet', img_scale_factor=0.5, flow_scale_factor=0.5),
-    test_cfg=dict(key_frame_interval=4))
+        type='NarrowFlowNet', img_scale_factor=0.5,
+        flow_scale_factor=0.5),  # mmtrack's 5 is for pretrained weights
+    test_cfg=dict(key_frame_interval=4))  # frames
 train_dataloader = dict(
     batch_size=1,
     dataset=dict(
         ref_img_sampler=dict(
-            num_ref_imgs=1, frame_range=4, filter_key_img=True)))
+            num_ref_imgs=1,  # mmtrack's DFF takes no more
+            frame_range=4,  # frames
+            filter_key_img=True)))

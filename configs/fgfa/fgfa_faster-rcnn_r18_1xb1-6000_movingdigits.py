@@ -10,14 +10,15 @@ model = dict(
         roi_head=dict(
             type='StandardRoIHead', bbox_head=dict(type='Shared2FCBBoxHead'))),
     motion=dict(
-        type='NarrowFlowNet', img_scale_factor=0.5, flow_scale_factor=0.5),
+        type='NarrowFlowNet', img_scale_factor=0.5,
+        flow_scale_factor=0.5),  # mmtrack's 5 is for pretrained weights
     aggregator=dict(
         type='EmbedAggregator', num_convs=1, channels=64, kernel_size=3))
 val_dataloader = dict(
     dataset=dict(
         ref_img_sampler=dict(
             num_ref_imgs=12,
-            frame_range=[-6, 6],
+            frame_range=[-6, 6],  # frames
             stride=1,
             method='test_with_fix_stride')))
 test_dataloader = val_dataloader

@@ -19,7 +19,7 @@ RPN = ('loss_rpn_cls', 'loss_rpn_bbox')
 ROI = ('loss_cls', 'loss_bbox')
 # Config -> parameters of the mixed-in part, losses.
 CASES = {
-    'selsa-relation_faster-rcnn_r18_1xb1-1500_movingdigits':
+    'selsa-relation_faster-rcnn_r18_1xb1-6000_movingdigits':
     ('bbox_head.aggregator.', RPN + ROI),
     'rdn-selsa_faster-rcnn_r18_1xb4-1500_movingdigits':
     ('neck.basic.1.aggregator.', RPN + ROI),

@@ -27,7 +27,7 @@ def mim(command, config, *args):
                           env=tool_env(),
                           capture_output=True,
                           text=True,
-                          timeout=300)
+                          timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
