@@ -81,8 +81,8 @@ def test_backbone(stem):
     init_cfg = load(RDN[stem]).model.detector.backbone.init_cfg
     assert init_cfg.type == 'Pretrained'
     assert init_cfg.checkpoint == {
-        'r50': 'torchvision://resnet50',
-        'r101': 'torchvision://resnet101',
+        'r50': 'https://download.pytorch.org/models/resnet50-0676ba61.pth',
+        'r101': 'https://download.pytorch.org/models/resnet101-63fe2227.pth',
         'x101': 'open-mmlab://resnext101_64x4d'
     }[stem.split('_')[2].split('-')[0]]
 

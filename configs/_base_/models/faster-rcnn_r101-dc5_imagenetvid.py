@@ -9,6 +9,7 @@ num_classes = 30
 # reading (mmcv has it for GPUs only).
 roi_layer = dict(type='RoIAlign', output_size=7, sampling_ratio=0)
 
+pretrained = 'https://download.pytorch.org/models/resnet101-63fe2227.pth'
 model = dict(
     type='RDN',
     data_preprocessor=dict(
@@ -34,8 +35,7 @@ model = dict(
             norm_cfg=dict(type='BN', requires_grad=False),
             norm_eval=True,
             style='pytorch',
-            init_cfg=dict(
-                type='Pretrained', checkpoint='torchvision://resnet101')),
+            init_cfg=dict(type='Pretrained', checkpoint=pretrained)),
         rpn_head=dict(
             type='RPNHead',
             in_channels=1024,

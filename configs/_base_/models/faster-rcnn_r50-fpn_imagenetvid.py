@@ -1,6 +1,7 @@
 # Single-frame Faster R-CNN on a feature pyramid (Lin et al., CVPR 2017):
 # ResNet-50, strides 4 to 64; one fc before the relation, as in RDN.
 _base_ = './faster-rcnn_r101-dc5_imagenetvid.py'
+pretrained = 'https://download.pytorch.org/models/resnet50-0676ba61.pth'
 model = dict(
     data_preprocessor=dict(pad_size_divisor=32),  # pixels
     rpn_in_indices=None,  # all levels
@@ -11,7 +12,7 @@ model = dict(
             out_indices=(0, 1, 2, 3),
             strides=(1, 2, 2, 2),
             dilations=(1, 1, 1, 1),
-            init_cfg=dict(checkpoint='torchvision://resnet50')),
+            init_cfg=dict(checkpoint=pretrained)),
         neck=dict(
             type='FPN',
             in_channels=[256, 512, 1024, 2048],
