@@ -52,18 +52,20 @@ def test_none_given(test_tool):
     assert 'no checkpoint given' in refused(test_tool())
 
 
-@pytest.mark.parametrize('content, message', [
-    (None, 'checkpoint {path} does not exist'),
-    (b'', 'checkpoint {path} is empty'),
-    (0.5, 'checkpoint {path} is truncated or damaged'),
-    (b'weights of mine\n', '{path} is not a checkpoint'),
-    (b'RIFF\x10\0\0\0AVI LIST', '{path} is not a checkpoint'),  # a video
-    (b'\x80\x02R', 'checkpoint {path} is truncated or damaged'),
-    ([1, 2], 'checkpoint {path} holds a list, expected a dict'),
-    (dict(state_dict=dict(fc=torch.ones(1))),
-     'of another model: none of its 1 entries fits RDN'),
-    (dict(), 'of another model'),
-])
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        (None, 'checkpoint {path} does not exist'),
+        (b'', 'checkpoint {path} is empty'),
+        (0.5, 'checkpoint {path} is truncated or damaged'),
+        (b'weights of mine\n', '{path} is not a checkpoint'),
+        (b'RIFF\x10\0\0\0AVI LIST', '{path} is not a checkpoint'),  # a video
+        (b'\x80\x02R', 'checkpoint {path} is truncated or damaged'),
+        ([1, 2], 'checkpoint {path} holds a list, expected a dict'),
+        (dict(state_dict=dict(fc=torch.ones(1))),
+         'of another model: none of its 1 entries fits RDN'),
+        (dict(), 'of another model'),
+    ])
 def test_no_checkpoint_of_this_model(content, message, test_tool, trained,
                                      tmp_path):
     path = tmp_path / 'x.pth'

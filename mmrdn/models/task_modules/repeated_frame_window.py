@@ -16,7 +16,7 @@ class RepeatedFrameWindow(SlidingWindow):
     these two stand in for them: the pool of frame t is always that of T + 1
     frames and the look-ahead, ``min(max(t + k, 1), L)`` for k = -T .. T, as in
     public re-implementations. Copies weigh in the softmax of Eq. 1 as often as
-    they are there.
+    they are there; recorders note the weights of the first copy alone.
 
     Args:
         memory (RelationMemory): See :class:`SlidingWindow`.

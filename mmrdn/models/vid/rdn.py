@@ -7,9 +7,10 @@ proposals wait until the frames ahead have come; then its pool is complete.
 Legend: B samples, S support frames, P proposals, C channels.
 
 Deviations from the paper: none by default; ``lookahead`` below T shows fewer
-frames ahead in testing. In training the pool is the reference frame and the
-support frames drawn from [-T, T], none repeated: the pool of Algorithm 1 with
-frames left out (the "temporal dropout" of FGFA).
+frames ahead in testing, a ``RepeatedFrameWindow`` repeats those at the ends.
+In training the pool is the reference frame and the support frames drawn from
+[-T, T], none repeated: the pool of Algorithm 1 with frames left out (the
+"temporal dropout" of FGFA).
 """
 import contextlib
 from typing import ContextManager, Dict, List, Optional, Sequence, Tuple, Union
