@@ -103,14 +103,14 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def run_tool(tool, *args, status=0, through=()):
+def run_tool(tool, *args, status=0, through=(), timeout=300):
     """Run a tool as a user would, ``through`` a launcher if given."""
     command = [sys.executable, *through, ROOT / 'tools' / tool, *args]
     done = subprocess.run([str(word) for word in command],
                           env=tool_env(),
                           capture_output=True,
                           text=True,
-                          timeout=300)
+                          timeout=timeout)
     assert done.returncode == status, done.stdout + done.stderr
     return done
 

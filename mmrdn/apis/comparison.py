@@ -1,13 +1,13 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Several detectors on one data set: trained, tested, timed."""
+import contextlib
 import os
 import os.path as osp
 from collections import Counter
 from inspect import signature
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
-from mmengine.config import Config
 from rich.console import Console
 
 from mmrdn.evaluation.metrics.vid_metric import SETTINGS, VIDMetric
@@ -16,8 +16,6 @@ from .comparison_report import (check_out, print_results, short_names,
                                 write_results)
 from .detector_run import DetectorRun, visible_devices
 from .model_zoo import find_model
-
-_FAILURES = (ValueError, OSError, TypeError, KeyError)
 
 
 def compare_detectors(configs: Sequence[str],
@@ -70,7 +68,7 @@ def compare_detectors(configs: Sequence[str],
     rows = [dict(name=n, config=c) for n, c in zip(names, configs)]
     runs: Dict[str, DetectorRun] = {}
     for row, checkpoint in zip(rows, checkpoints):
-        try:
+        with _reported(row, console):
             runs[row['name']] = DetectorRun(
                 row['name'],
                 find_model(row['config']).config,
@@ -80,24 +78,13 @@ def compare_detectors(configs: Sequence[str],
                 device=device,
                 threads=threads,
                 trust_checkpoint=trust_checkpoint)
-        except _FAILURES as error:
-            _fail(row, error, console)
     if not runs:
         return rows
-    data = check_same_data({
-        name: run.cfg
-        for name, run in runs.items()
-    }, {
-        name: run.metric
-        for name, run in runs.items()
-    })
+    data = check_same_data(list(runs.values()))
     for row in rows:
-        if 'error' in row:
-            continue
-        try:
-            row.update(runs[row['name']](console))
-        except _FAILURES as error:
-            _fail(row, error, console)
+        if row['name'] in runs:
+            with _reported(row, console):
+                row.update(runs[row['name']](console))
     labels = short_names(names)
     title = f'{Path(data).stem}, seed {seed}'
     head = dict(work_dir=osp.abspath(work_dir), data=data, seed=seed)
@@ -108,13 +95,18 @@ def compare_detectors(configs: Sequence[str],
     return rows
 
 
-def _fail(row: Dict[str, Any], error: Exception, console: Console) -> None:
-    row['error'] = describe(error)
-    console.print(
-        f'{row["name"]} failed: {row["error"]}',
-        soft_wrap=True,
-        highlight=False,
-        markup=False)
+@contextlib.contextmanager
+def _reported(row: Dict[str, Any], console: Console) -> Iterator[None]:
+    """Let a detector fail, and say so in its row."""
+    try:
+        yield
+    except (ValueError, OSError, TypeError, KeyError) as error:
+        row['error'] = describe(error)
+        console.print(
+            f'{row["name"]} failed: {row["error"]}',
+            soft_wrap=True,
+            highlight=False,
+            markup=False)
 
 
 def unique_names(configs: Sequence[str]) -> List[str]:
@@ -128,13 +120,11 @@ def unique_names(configs: Sequence[str]) -> List[str]:
     return names
 
 
-def check_same_data(configs: Dict[str, Config], metrics: Dict[str,
-                                                              dict]) -> str:
+def check_same_data(runs: Sequence[DetectorRun]) -> str:
     """See that all detectors are tested on the same frames in the same way.
 
     Args:
-        configs (dict[str, Config]): By name.
-        metrics (dict[str, dict]): The config of each one's ``VIDMetric``.
+        runs (Sequence[DetectorRun]): What is compared.
 
     Returns:
         str: The annotation file.
@@ -142,36 +132,33 @@ def check_same_data(configs: Dict[str, Config], metrics: Dict[str,
     Raises:
         ValueError: They are not; names the two files.
     """
-    first, *others = configs
-    data = {
-        name: _test_data(name, cfg, metrics[name])
-        for name, cfg in configs.items()
-    }
-    for name in others:
-        for what, path in data[first].items():
-            other = data[name][what]
-            if not _same_file(path, other):
+    first, *others = runs
+    data = _test_data(first)
+    for run in others:
+        theirs = _test_data(run)
+        for what, path in data.items():
+            if not _same_file(path, theirs[what]):
                 raise ValueError(
                     f'detectors must be compared on the same data: the {what} '
-                    f'of {first} is {path}, that of {name} is {other}')
+                    f'of {first.name} is {path}, that of {run.name} is '
+                    f'{theirs[what]}')
         for key in SETTINGS:
             default = signature(VIDMetric).parameters[key].default
-            ours, theirs = (
-                metrics[n].get(key, default) for n in (first, name))
-            if ours != theirs:
+            one, other = (r.metric.get(key, default) for r in (first, run))
+            if one != other:
                 raise ValueError(
                     f'detectors must be compared by the same metric: {key} of '
-                    f'{first} is {ours}, that of {name} is {theirs}')
-    return data[first]['test data']
+                    f'{first.name} is {one}, that of {run.name} is {other}')
+    return data['test data']
 
 
-def _test_data(name: str, cfg: Config, metric: dict) -> Dict[str, str]:
+def _test_data(run: DetectorRun) -> Dict[str, str]:
     """Where the frames of a test and their ground truth are."""
-    dataset = cfg.test_dataloader.dataset
+    dataset = run.cfg.test_dataloader.dataset
     while 'ann_file' not in dataset and 'dataset' in dataset:
         dataset = dataset.dataset
     if 'ann_file' not in dataset:
-        raise ValueError(f'{name}: test_dataloader.dataset must have one '
+        raise ValueError(f'{run.name}: test_dataloader.dataset must have one '
                          f'ann_file, got a {dataset.get("type")} without')
     root = dataset.get('data_root') or ''
     ann_file = osp.join(root, dataset.ann_file)
@@ -179,7 +166,7 @@ def _test_data(name: str, cfg: Config, metric: dict) -> Dict[str, str]:
     return {
         'test data': ann_file,
         'pictures': osp.join(root, pictures),
-        'ground truth': metric.get('ann_file') or ann_file
+        'ground truth': run.metric.get('ann_file') or ann_file
     }
 
 

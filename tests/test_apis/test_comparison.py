@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Parts of the comparison; tests/test_tools/test_compare.py runs it."""
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -45,11 +46,10 @@ def config(ann_file='ann/val.json', root='data/', pictures='frames', **metric):
 
 
 def check(*configs):
-    named = {name: cfg for name, cfg in zip('abc', configs)}
-    return check_same_data(named, {
-        name: cfg.test_evaluator
-        for name, cfg in named.items()
-    })
+    return check_same_data([
+        SimpleNamespace(name=name, cfg=cfg, metric=cfg.test_evaluator)
+        for name, cfg in zip('abc', configs)
+    ])
 
 
 def test_the_same_data():

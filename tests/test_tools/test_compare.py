@@ -107,7 +107,8 @@ def compared(digits, trained, tiny_config, tmp_path_factory):
         *configs, '--checkpoints', trained / 'iter_8.pth', '-', '-', '-',
         '--work-dir', root / 'work', '--device', 'cpu', *OPTIONS
     ]
-    return args, run_tool('analysis_tools/compare.py', *args, status=1)
+    return args, run_tool(
+        'analysis_tools/compare.py', *args, status=1, timeout=1200)
 
 
 def rows_of(args):
