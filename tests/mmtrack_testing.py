@@ -38,7 +38,7 @@ val_dataloader = dict(**loading, dataset=dict(data_root=data, {sampler}))
 test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data + 'annotations/moving_digits_val.json')
 test_evaluator = val_evaluator
-train_cfg = dict(max_epochs=1)
+train_cfg = dict(max_epochs=1, val_begin=2)  # no validation
 optim_wrapper = dict(optimizer=dict(weight_decay=0.0))
 default_hooks = dict(logger=dict(interval=1))
 randomness = dict(seed=0)
