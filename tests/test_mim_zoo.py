@@ -55,7 +55,7 @@ class Zoo(SimpleNamespace):
                                   no_proxy='127.0.0.1'),
                               capture_output=True,
                               text=True,
-                              timeout=300)
+                              timeout=600)
         assert done.returncode == status, done.stdout + done.stderr
         return done
 
@@ -72,7 +72,7 @@ class Zoo(SimpleNamespace):
 def metrics_below(folder):
     """What the one test or validation below a work folder measured."""
     path, = (
-        path for path in folder.rglob('2*/*.json')
+        path for path in folder.rglob('*.json')
         if path.parent.name == path.stem or path.name == 'scalars.json')
     found = json.loads(path.read_text())
     return path, {
@@ -129,11 +129,9 @@ def test_search(zoo):
     found = {key: column[NAME] for key, column in columns.items()}
     assert found['weight'] == zoo.address, out
     assert found['config'] == f'configs/tiny/{NAME}.py'
-    assert found['moving_digits/map50'] == pytest.approx(
+    assert found['moving digits/map50'] == pytest.approx(
         100 * zoo.metrics['vid/mAP50'], abs=0.005)
     assert found['flops_input'] == '160x128 pixels, pool of 5 frames'
-    assert NAME in zoo.mim('search', 'mmrdn', '--condition',
-                           'iterations<10').stdout
 
 
 def test_download_and_infer(zoo, frames):

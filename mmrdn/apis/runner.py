@@ -61,8 +61,9 @@ def load_config(filename: str,
     for key in ('model', *needs):
         if cfg.get(key) is None:
             raise ValueError(f'config {filename} has no "{key}"')
-    for key in unread_keys(cfg):
-        warnings.warn(f'config {filename}: nothing reads "{key}" at its top')
+    unread = ', '.join(f'"{key}"' for key in unread_keys(cfg))
+    if unread:
+        warnings.warn(f'config {filename}: nothing reads {unread} at its top')
     cfg.launcher = launcher
     stem = osp.splitext(osp.basename(filename))[0]
     cfg.work_dir = work_dir or cfg.get('work_dir') or osp.join(
