@@ -36,7 +36,8 @@ class RDN(BaseVideoDetector):
     """A two-stage detector whose proposals relate to those of other frames.
 
     Args:
-        detector (dict): A two-stage detector of mmdet with an ``RDNRoIHead``.
+        detector (dict): A two-stage detector of mmdet with an ``RDNRoIHead``
+            or, for a cascade, an ``RDNCascadeRoIHead``.
         neck (dict, optional): A ``RelationAggregator``. Without one this is
             the single-frame detector (Table 3, first row).
         support_sampler (dict, optional): A ``SelectiveSupportSampler``, which
