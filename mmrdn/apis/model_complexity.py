@@ -97,12 +97,14 @@ class _OneFrame(nn.Module):
         model = self.model
         rpn_x, roi_x = model._feature_maps(image)
         rpn_outs = model.detector.rpn_head(rpn_x)
-        frame, = model._frames(roi_x, [self.proposals], self.data_samples)
+        head = model.detector.roi_head
+        with model._seeing(roi_x, [0]):
+            frame, = head.frames(roi_x, [self.proposals], self.data_samples)
         feats = frame.feats
         if self.pool_frames:
             memory = model._new_memory(self.pool_frames)
             for _ in range(self.pool_frames):
                 memory.append(feats, frame.boxes, frame.scores)
             feats = memory.aggregate(feats, frame.boxes)
-        outs = model.detector.roi_head.bbox_head(feats)
+        outs = head.relation_head(feats)
         return (*(x for level in rpn_outs for x in level), *outs)

@@ -65,28 +65,28 @@ def test_all_end_when_one_has_failed(watches, capsys):
 
 
 def test_a_rank_that_falls_silent(watches, capsys):
-    ranks, ended = watches(3, patience=0.4)
+    ranks, ended = watches(3, patience=1.)
     for watch in ranks:
         watch._thread.start()
-    time.sleep(0.8)
+    time.sleep(1.5)
     assert not ended  # as long as all are alive
     ranks[1]._stop.set()  # as if it had been killed
     wait_for(lambda: len(ended) == 2)
     lines = sorted(capsys.readouterr().err.splitlines())
     assert lines == [
-        f'error: rank {rank} of 3 ends: rank 1 has been silent for 0.4 '
+        f'error: rank {rank} of 3 ends: rank 1 has been silent for 1 '
         'seconds' for rank in (0, 2)
     ]
 
 
 def test_the_rank_with_the_store_leaves_last(watches):
-    ranks, ended = watches(3, patience=0.4)
+    ranks, ended = watches(3, patience=1.)
     for watch in ranks:
         watch._thread.start()
     first = threading.Thread(target=ranks[0].leave, daemon=True)
     first.start()
     ranks[1].leave()
-    time.sleep(0.8)  # rank 1 is silent now, and that is right
+    time.sleep(1.5)  # rank 1 is silent now, and that is right
     assert first.is_alive() and not ended
     ranks[2].leave()
     first.join(timeout=20)
