@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 from mmtrack.models import SelsaAggregator
-from mmtrack.registry import MODELS as MMTRACK_MODELS
 from rdn_testing import model_config, sample, tiny_model, training_batch
 
 from mmrdn.models import (ObjectRelationAggregator, ObjectRelationModule,
                           RelationAggregator, RelationMemory,
                           SelectiveSupportSampler, SelsaRelation)
+from mmrdn.registry import MODELS
 
 
 def randomize(module, seed=0):
@@ -127,9 +127,10 @@ def test_object_relation_aggregator_without_proposals():
 
 def test_selsas_head_adds_what_the_aggregator_returns():
     """Built as mmtrack builds it; each fc has one."""
-    head = MMTRACK_MODELS.build(
+    head = MODELS.build(
         dict(
-            type='SelsaBBoxHead',
+            _scope_='mmdet',
+            type='mmtrack.SelsaBBoxHead',
             in_channels=4,
             roi_feat_size=1,
             fc_out_channels=8,
