@@ -54,10 +54,9 @@ def test_convert_and_train(source, source_state, tiny_config, run_main,
     assert (status, err) == (0, '')
     lines = text.splitlines()
     n = len(source_state)
-    note = 'as {} (2 of its 4 classes, for 2 of 10{})'
     key = 'roi_head.bbox_head.fc_cls'
-    assert f'used {key}.bias ' + note.format(f'detector.{key}.bias',
-                                             ' and background') in lines
+    assert (f'changed 2, {key}.weight the first: 2 of its 4 classes, for 2 of '
+            '10 and background') in lines
     assert lines[-2] == f'{n} of {n} entries used, 0 dropped'
     # The rest is relation: 4 modules of 4 layers, one layer between two.
     relation = 4 * 4 * 2 + 2
