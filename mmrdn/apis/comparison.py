@@ -100,7 +100,7 @@ def _reported(row: Dict[str, Any], console: Console) -> Iterator[None]:
     """Let a detector fail, and say so in its row."""
     try:
         yield
-    except (ValueError, OSError, TypeError, KeyError) as error:
+    except Exception as error:  # whatever it is, the others go on
         row['error'] = describe(error)
         console.print(
             f'{row["name"]} failed: {row["error"]}',

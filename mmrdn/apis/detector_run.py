@@ -12,7 +12,9 @@ import torch
 from mmengine.config import ConfigDict, DictAction
 from rich.console import Console
 
+from mmrdn.utils.download import file_hash
 from mmrdn.utils.json_files import write_json
+from mmrdn.utils.machine import machine
 from mmrdn.utils.progress import run_with_progress
 from .model_zoo import find_tool
 from .runner import load_config
@@ -110,6 +112,11 @@ class DetectorRun:
         settings = dict(
             config=hashlib.sha256(text.encode()).hexdigest()[:16],
             checkpoint=_identity(self.checkpoint),
+            ground_truth=self._ground_truth(),
+            machine={
+                key: value
+                for key, value in machine().items() if key in ('cpu', 'gpu')
+            },
             device=self.device,
             threads=self.threads)
         if claim.exists():
@@ -123,6 +130,11 @@ class DetectorRun:
                              'this kind; choose another --work-dir')
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(settings, claim)
+
+    def _ground_truth(self) -> Optional[str]:
+        """Hash of the annotation file, which another run may make anew."""
+        path = self.metric.get('ann_file')
+        return file_hash(path)[:16] if path else None
 
     def _train(self, console: Console) -> Tuple[str, Optional[float]]:
         """Train; the checkpoint and the minutes."""

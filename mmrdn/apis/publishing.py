@@ -174,6 +174,8 @@ def _path(out: Union[str, os.PathLike], checkpoint: Union[str, os.PathLike],
         name = (
             Path(config).stem
             if config else re.sub(r'_\d{8}_\d{6}$', '', experiment))
+        # The checkpoint may be anybody's: no folder of its choosing.
+        name = re.sub(r'[^\w.+-]', '_', name).lstrip('.')
         folder, name = Path(out), name or Path(checkpoint).stem
     else:
         folder, name = Path(out).parent, Path(out).name.removesuffix('.pth')

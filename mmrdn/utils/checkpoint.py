@@ -124,11 +124,10 @@ def load_checkpoint_file(filename: Union[str, os.PathLike, IO],
             f'checkpoint {filename} holds {_what_was_refused(error)}, which '
             'only unpickling could read, and that runs code of whoever wrote '
             f'the file; if you trust it, say {OPT_IN}') from error
-    except (RuntimeError, EOFError, OSError, IndexError) as error:
-        raise ValueError(
-            f'checkpoint {filename} is truncated or damaged '
-            f'({str(error).splitlines()[0] if str(error) else "no data"})'
-        ) from error
+    except Exception as error:  # torch may raise anything for a damaged file
+        reason = str(error).strip() or type(error).__name__
+        raise ValueError(f'checkpoint {filename} is truncated or damaged '
+                         f'({reason.splitlines()[0]})') from error
     if not isinstance(checkpoint, dict):
         raise ValueError(f'checkpoint {filename} holds a '
                          f'{type(checkpoint).__name__}, expected a dict')
@@ -144,7 +143,8 @@ def _check_named_hash(filename: str) -> None:
     if found != wanted:
         raise ValueError(
             f'checkpoint {filename} is damaged or was changed: its SHA-256 '
-            f'starts with {found}, expected {wanted} as in its name')
+            f'starts with {found}, expected {wanted} as in its name (if that '
+            'is no hash, rename the file)')
 
 
 def _is_pickle(filename: str) -> bool:

@@ -325,3 +325,15 @@ def test_no_training_resumes_from_it(run_main, done, tiny_config, tmp_path):
         'error: the checkpoint holds no state of a training to resume, as '
         'published ones do not: start from it with --cfg-options '
         'load_from=CHECKPOINT')
+
+
+def test_a_checkpoint_chooses_no_folder(trained, tmp_path):
+    """Its name of the experiment is a name, whatever is in it."""
+    checkpoint = load_checkpoint_file(trained / 'iter_8.pth')
+    checkpoint['meta']['experiment_name'] = '../../evil'
+    torch.save(checkpoint, tmp_path / 'x.pth')
+    out = tmp_path / 'a' / 'b'
+    out.mkdir(parents=True)
+    path = publish_model(tmp_path / 'x.pth', out).path
+    assert path.parent == out
+    assert path.name.startswith('_.._evil-')

@@ -175,3 +175,28 @@ def test_streams_and_earlier_allowances(tmp_path):
     finally:
         torch.serialization.clear_safe_globals()
         torch.serialization.add_safe_globals(before)
+
+
+@pytest.mark.parametrize('legacy', [False, True])
+def test_damage_anywhere_names_the_file(legacy, tmp_path):
+    """Cut short after any byte, or with any one byte changed."""
+    whole, path = tmp_path / 'whole.pth', tmp_path / 'damaged.pth'
+    torch.save(
+        dict(state_dict=dict(fc=torch.ones(3)), meta=dict(iter=1)),
+        whole,
+        _use_new_zipfile_serialization=not legacy)
+    content = whole.read_bytes()
+    cut = [content[:end] for end in range(1, len(content), 7)]
+    changed = [
+        content[:i] + bytes([content[i] ^ 0x55]) + content[i + 1:]
+        for i in range(0, len(content), 5)
+    ]
+    refusals = 0
+    for damaged in cut + changed:
+        path.write_bytes(damaged)
+        try:
+            load_checkpoint_file(path)  # a changed weight is no damage
+        except ValueError as error:
+            assert str(path) in str(error) and '\n' not in str(error)
+            refusals += 1
+    assert refusals > len(cut) / 2

@@ -1,11 +1,14 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Two RDN variants and mmtrack's SELSA, compared as a user does."""
 import csv
+import hashlib
 import json
 import re
+from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from tool_testing import logged_steps, write_config
 
 from mmrdn.apis import detector_run
@@ -236,6 +239,23 @@ def test_other_settings_do_not_replace_results(compared, run_main):
         f'error: tiny: {work}/tiny holds a run with other settings (see '
         f'{claim}); choose another --work-dir')
     assert rows_of(args)[1] == before
+
+
+def test_other_ground_truth_under_the_same_name(compared, run_main):
+    """Boxes that were made anew after the test."""
+    args, _ = compared
+    _, _, work = rows_of(args)
+    settings = json.loads((work / 'tiny' / 'settings.json').read_text())
+    ann_file = Config.fromfile(args[0]).test_evaluator.ann_file
+    content = Path(ann_file).read_bytes()
+    assert settings['ground_truth'] == hashlib.sha256(content).hexdigest()[:16]
+    try:
+        Path(ann_file).write_bytes(content + b'\n')
+        status, _, err = run_main('analysis_tools/compare.py', *args)
+    finally:
+        Path(ann_file).write_bytes(content)
+    assert status == 1
+    assert f'{work}/tiny holds a run with other settings' in err
 
 
 def test_other_data(compared, run_main, digits, tmp_path):

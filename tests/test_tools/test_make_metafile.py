@@ -214,7 +214,8 @@ def test_what_does_not_fit(make, zoo, trained, digits, tmp_path):
          'tools/model_converters/publish_model.py'),
         (['--checkpoint', other],
          f'checkpoint {other} is damaged or was changed: its SHA-256 starts '
-         f'with {digest}, expected 0a0b0c0d as in its name'),
+         f'with {digest}, expected 0a0b0c0d as in its name (if that is no '
+         'hash, rename the file)'),
         (['--checkpoint', published, '--weights', 'http://localhost/a.pth'],
          f'the weights http://localhost/a.pth must be named {published.name},'
          ' as the checkpoint is'),

@@ -131,6 +131,7 @@ def test_a_file_that_is_not_what_its_name_says(files):
             load_checkpoint_file(damaged, trust_checkpoint=trusted)
         assert str(error.value) == (
             f'checkpoint {damaged} is damaged or was changed: its SHA-256 '
-            f'starts with {digits}, expected 00decade as in its name')
+            f'starts with {digits}, expected 00decade as in its name (if that '
+            'is no hash, rename the file)')
     damaged.rename(folder / 'renamed.pth')
     assert load_checkpoint_file(folder / 'renamed.pth')
