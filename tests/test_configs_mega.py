@@ -54,7 +54,7 @@ def test_backbone(stem):
         assert block.conv2.dilation == block.conv2.padding == (2, 2)
     for module in backbone.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
-            assert module.eps == 1e-5  # which the converter takes off
+            assert module.eps == 1e-5  # which the converter makes up for
             assert not any(p.requires_grad for p in module.parameters())
     frozen = [backbone.conv1, stages[0]]
     assert not any(p.requires_grad for m in frozen for p in m.parameters())

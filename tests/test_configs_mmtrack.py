@@ -105,10 +105,12 @@ def test_moving_digits_is_mmtracks_from_scratch(kind):
 
 @every_kind
 def test_small_ones_are_trained_as_rdn_is(kind):
-    """The same detector but for its head, and as many images and steps."""
+    """The same detector but for its head and group norm, and as many images
+    and steps."""
     path = KINDS[kind].config('r18_1xb1-6000_movingdigits')
     cfg, rdn = load(path), load(
         RDN['rdn_faster-rcnn_r18_1xb4-1500_movingdigits'])
+    assert cfg.model.detector.backbone.pop('norm_cfg').type == 'GN'
     for part in ('backbone', 'neck', 'rpn_head', 'train_cfg', 'test_cfg'):
         assert cfg.model.detector[part] == rdn.model.detector[part]
     assert cfg.model.data_preprocessor == rdn.model.data_preprocessor

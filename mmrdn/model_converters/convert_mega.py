@@ -14,8 +14,10 @@ from mmrdn.utils.checkpoint import read_checkpoint
 from mmrdn.version import __version__
 from .key_coverage import KeyCoverage
 from .mega_layout import ANCHORS, detect_model, slot_of
+from .norm_epsilon import rescale_norm
 
 _COUNTER = '.num_batches_tracked'
+_EPSILON = 'scaled for the epsilon of our batch norm, theirs adds none'
 
 
 class MegaConversion(NamedTuple):
@@ -117,8 +119,13 @@ def convert_state_dict(state: Dict[str, Tensor], model: RDN,
         if tuple(value.shape) != shape:
             raise ValueError(f'{slot.source} is {tuple(value.shape)}, '
                              f'expected {shape}')
-        converted[key] = slot.change.apply(value).to(wanted.dtype).clone()
-        coverage.use(slot.source, key, slot.change.note)
+        value, note = slot.change.apply(value), slot.change.note
+        norm = slot.source.removesuffix('.weight')
+        variance = state.get(f'{norm}.running_var')
+        if variance is not None and variance.shape == value.shape:
+            value, note = _norm_weight(norm, value, variance), _EPSILON
+        converted[key] = value.to(wanted.dtype).clone()
+        coverage.use(slot.source, key, note)
     _check_anchors(state, model)
     coverage.drop(ANCHORS, 'equal to those of the config')
     for key in state:
@@ -126,6 +133,14 @@ def convert_state_dict(state: Dict[str, Tensor], model: RDN,
             raise ValueError(f'{key} is unknown: the model of the config has '
                              'no place for it')
     return converted, coverage
+
+
+def _norm_weight(norm: str, weight: Tensor, variance: Tensor) -> Tensor:
+    """Weights of ours for those of a batch norm that adds no epsilon."""
+    try:
+        return rescale_norm(weight, variance, theirs=0., ours=1e-5)
+    except ValueError as error:
+        raise ValueError(f'{norm}.running_var {error}') from None
 
 
 def _check_anchors(state: Dict[str, Tensor], model: RDN) -> None:

@@ -86,9 +86,6 @@ _BOX_ROWS = Change('rows 0-3, the box of the background, are dropped',
 # features as ours of head m.
 _FC = Change('1x1 convolution becomes fc', lambda value: value.flatten(1),
              lambda shape: (*shape, 1, 1))
-# Their frozen batch norm adds no epsilon to the variance.
-_VARIANCE = Change('1e-5 is taken off, the epsilon of our batch norm',
-                   lambda value: value.double() - 1e-5, _same)
 # Their geometry weight, ReLU(x) + 1e-6, is max(x + 1e-6, 1e-6): ours, max(x,
 # 1e-6), of a bias that is larger by 1e-6.
 _GEOMETRY_BIAS = Change('1e-6 is added: ReLU(x) + 1e-6 = max(x + 1e-6, 1e-6)',
@@ -160,8 +157,6 @@ def _change_of(source: str) -> Change:
         return _FC
     if re.fullmatch(r'Wgs\.\d\.bias', name):
         return _GEOMETRY_BIAS
-    if name.endswith('.running_var'):
-        return _VARIANCE
     if source.startswith(f'{_PREDICTOR}cls_score.'):
         return _CLASS_ROWS
     if source.startswith(f'{_PREDICTOR}bbox_pred.'):

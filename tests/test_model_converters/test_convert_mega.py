@@ -112,9 +112,9 @@ def test_rows_by_hand(tmp_path):
             bias,
             atol=1e-7,
             rtol=0)
-    name = 'layer4.2.bn3.running_var'
-    torch.testing.assert_close(ours[f'detector.backbone.{name}'],
-                               state[f'{FEATURES}head.{name}'] - 1e-5)
+    norm = 'layer4.2.bn3'
+    assert torch.equal(ours[f'detector.backbone.{norm}.running_var'],
+                       state[f'{FEATURES}head.{norm}.running_var'])
     assert torch.equal(ours['neck.support_transform.weight'],
                        state[f'{FEATURES}fcs.2.weight'])
 
@@ -125,8 +125,8 @@ def test_report(tmp_path):
     total = len(coverage.keys)
     assert coverage.lines() == [
         f'dropped {ANCHORS}: equal to those of the config',
-        'changed 53, backbone.body.stem.bn1.running_var the first: 1e-5 is '
-        'taken off, the epsilon of our batch norm',
+        'changed 53, backbone.body.stem.bn1.weight the first: scaled for the '
+        'epsilon of our batch norm, theirs adds none',
         f'changed 2, {PREDICTOR}cls_score.weight the first: row 0, the '
         'background, goes last',
         f'changed 2, {PREDICTOR}bbox_pred.weight the first: rows 0-3, the box '
@@ -192,6 +192,9 @@ def _nan(state):
     'change, message',
     [(_drop('backbone.body.layer2.1.bn3.running_var'),
       'it lacks backbone.body.layer2.1.bn3.running_var, expected (32,)'),
+     (_put('backbone.body.stem.bn1.running_var', torch.zeros(4)),
+      'backbone.body.stem.bn1.running_var holds a variance of 0, expected '
+      'more than 0'),
      (_drop(f'{FEATURES}Wvs.3.weight'),
       f'it lacks {FEATURES}Wvs.3.weight, expected (32, 32, 1, 1)'),
      (_put('rpn.head.cls_logits.weight', torch.zeros(9, 64, 1, 1)),

@@ -3,7 +3,7 @@
 # Caffe and of maskrcnn-benchmark:
 # - ResNet: stride in the 1x1 convolutions; stem and stage 1 are frozen in
 #   training, batch norm everywhere. Theirs adds no epsilon to the variance:
-#   the converter takes ours off.
+#   the converter scales the weights.
 # - Images: BGR, 0-255, minus means; no division, no padding.
 # - Stage 4 is the RoI head's, and runs on the whole map: here a part of the
 #   backbone that RPN does not see.
