@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 
 from mmrdn.engine import CheckpointGuardHook, ShardProgressHook
 from mmrdn.utils.checkpoint import install_safe_loading
-from mmrdn.utils.ranks import this_rank
+from mmrdn.utils.ranks import set_launcher, this_rank
 from mmrdn.utils.setup_env import register_all_modules
 from .job import join_job
 
@@ -53,6 +53,7 @@ def load_config(filename: str,
         FileNotFoundError: There is no such config.
         ValueError: It cannot be read, or lacks something.
     """
+    set_launcher(launcher)
     if not osp.isfile(filename):
         raise FileNotFoundError(f'config {filename} does not exist')
     cfg = _read_config(filename)

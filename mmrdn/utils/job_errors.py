@@ -31,8 +31,9 @@ def ends_job(main: Callable[[], None]) -> Callable[[], None]:
     def wrapper() -> None:
         try:
             main()
-        except Exception as error:
-            if this_rank()[1] == 1:
+        except BaseException as error:
+            done = isinstance(error, SystemExit) and not error.code
+            if this_rank()[1] == 1 or done:
                 raise
             _end_rank(error)
         if RankWatch.current is not None:

@@ -66,10 +66,13 @@ class RankWatch:
 
     def leave(self) -> None:
         """Say that this rank is done; where the store is, wait for all."""
-        self.store.set(f'left {self.rank}', 'yes')
         everyone = [f'left {rank}' for rank in range(self.size)]
-        while self.rank == 0 and not self.store.check(everyone):
-            time.sleep(0.1)
+        try:
+            self.store.set(f'left {self.rank}', 'yes')
+            while self.rank == 0 and not self.store.check(everyone):
+                time.sleep(0.1)
+        except RuntimeError:  # the store is gone: the job is over
+            pass
         self._stop.set()
         self._thread.join()
         dist.destroy_process_group()

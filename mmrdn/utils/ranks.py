@@ -14,21 +14,34 @@ ENVIRONMENT = dict(
     mpi=('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE',
          'OMPI_COMM_WORLD_LOCAL_RANK'))
 
+_launcher = 'none'
+
+
+def set_launcher(launcher: str) -> None:
+    """Say how this process was started.
+
+    Args:
+        launcher (str): ``none``, ``pytorch``, ``slurm`` or ``mpi``. With
+            ``none`` it is a job of its own, whatever a cluster has put into
+            the environment.
+    """
+    global _launcher
+    _launcher = launcher
+
 
 def this_rank() -> Tuple[int, int]:
     """Rank of this process and number of ranks.
 
-    Before the ranks have joined it is what the launcher says. Slurm speaks of
-    its tasks also where one process of many was not meant to join others;
-    so rank 0 takes itself for the only one until then.
+    Before the ranks have joined it is what the launcher says, see
+    :func:`set_launcher`.
     """
     if dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
-    for launcher, (rank, size, _) in ENVIRONMENT.items():
-        number = int(os.environ.get(rank, 0))
-        if number > 0 or launcher == 'pytorch' and rank in os.environ:
-            return number, int(os.environ.get(size, number + 1))
-    return 0, 1
+    if _launcher == 'none':
+        return 0, 1
+    rank, size, _ = ENVIRONMENT[_launcher]
+    number = int(os.environ.get(rank, 0))
+    return number, int(os.environ.get(size, number + 1))
 
 
 def job_store() -> dist.Store:

@@ -11,6 +11,7 @@ from tool_testing import write_config
 from mmrdn.apis import build_runner, claim_work_dir, enable_amp, load_config
 from mmrdn.apis.runner import unread_keys
 from mmrdn.datasets import LoadFrame
+from mmrdn.utils import ranks
 from mmrdn.utils.checkpoint import load_checkpoint_file
 
 
@@ -94,6 +95,7 @@ twice = 2
 @pytest.mark.parametrize('rank', ['0', '1'])
 def test_only_the_first_process_claims_the_folder(rank, tmp_path, monkeypatch):
     monkeypatch.setenv('RANK', rank)
+    monkeypatch.setattr(ranks, '_launcher', 'pytorch')
     lock = claim_work_dir(str(tmp_path / 'work'), resume=False)
     assert (lock is None) == (rank == '1')
     if lock is not None:

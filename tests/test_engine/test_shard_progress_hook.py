@@ -43,8 +43,8 @@ def play(shards, monkeypatch, pause=0., batch_size=1, kind='test'):
         loader = Loader(shards[number], batch_size)
         runner = SimpleNamespace(
             logger=logging.getLogger('none'), **{f'{kind}_dataloader': loader})
-        hook = ShardProgressHook(interval=0.01)
-        for _ in range(2):  # the second run counts from 0 again
+        for _ in range(2):  # a second runner counts from 0 again
+            hook = ShardProgressHook(interval=0.01)
             getattr(hook, f'before_{kind}_epoch')(runner)
             for i in range(len(loader)):
                 time.sleep(number * pause)
@@ -63,7 +63,7 @@ def play(shards, monkeypatch, pause=0., batch_size=1, kind='test'):
     return out.getvalue().splitlines(), ends
 
 
-@pytest.mark.parametrize('shards', [[7], [10, 5], [3, 11], [4, 1, 9]])
+@pytest.mark.parametrize('shards', [[7], [10, 5], [3, 11], [4, 1, 9], [5, 0]])
 def test_all_ranks_are_counted(shards, monkeypatch):
     lines, ends = play(shards, monkeypatch, pause=0.02)
     counts = [

@@ -1,7 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import pytest
 
-from mmrdn.utils.ranks import ENVIRONMENT, job_store, this_rank
+from mmrdn.apis import claim_work_dir
+from mmrdn.utils.ranks import (ENVIRONMENT, job_store, set_launcher, this_rank)
 
 
 @pytest.fixture(autouse=True)
@@ -9,22 +10,47 @@ def no_launcher(monkeypatch):
     for names in ENVIRONMENT.values():
         for name in names:
             monkeypatch.delenv(name, raising=False)
+    yield
+    set_launcher('none')
 
 
-@pytest.mark.parametrize('environment, expected', [
-    (dict(), (0, 1)),
-    (dict(RANK='0', WORLD_SIZE='4'), (0, 4)),
-    (dict(RANK='3', WORLD_SIZE='4'), (3, 4)),
-    (dict(SLURM_PROCID='2', SLURM_NTASKS='8'), (2, 8)),
-    (dict(SLURM_PROCID='0', SLURM_NTASKS='8'), (0, 1)),
-    (dict(OMPI_COMM_WORLD_RANK='1', OMPI_COMM_WORLD_SIZE='2'), (1, 2)),
-    (dict(RANK='1', WORLD_SIZE='2', SLURM_PROCID='5', SLURM_NTASKS='6'),
-     (1, 2)),
+@pytest.mark.parametrize('launcher, expected', [
+    ('none', (0, 1)),
+    ('pytorch', (1, 2)),
+    ('slurm', (5, 6)),
+    ('mpi', (0, 3)),
 ])
-def test_what_launchers_say(environment, expected, monkeypatch):
-    for name, value in environment.items():
+def test_what_launchers_say(launcher, expected, monkeypatch):
+    """That of the one that was asked for; a task of Slurm may be a job of its
+    own, and Kubernetes sets RANK."""
+    for name, value in dict(
+            RANK='1',
+            WORLD_SIZE='2',
+            SLURM_PROCID='5',
+            SLURM_NTASKS='6',
+            OMPI_COMM_WORLD_RANK='0',
+            OMPI_COMM_WORLD_SIZE='3').items():
         monkeypatch.setenv(name, value)
+    set_launcher(launcher)
     assert this_rank() == expected
+
+
+def test_started_by_hand():
+    """With ``--launcher pytorch``, but without torchrun."""
+    set_launcher('pytorch')
+    assert this_rank() == (0, 1)
+
+
+def test_a_task_that_is_no_rank_locks_its_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv('SLURM_PROCID', '1')
+    monkeypatch.setenv('SLURM_NTASKS', '4')
+    lock = claim_work_dir(str(tmp_path / 'work'), resume=False)
+    assert lock is not None
+    lock.close()
+    (tmp_path / 'work' / 'iter_1.pth').write_text('mine')
+    with pytest.raises(ValueError, match='holds checkpoints already'):
+        claim_work_dir(str(tmp_path / 'work'), resume=False)
+    assert job_store().add('count', 1) == 1
 
 
 def test_the_store_of_a_single_process_is_new():

@@ -32,7 +32,6 @@ class ShardProgressHook(Hook):
     def __init__(self, interval: float = 0.25) -> None:
         self.interval = interval
         self._progress: Optional[ShardProgress] = None
-        self._runs = 0
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Count from 0."""
@@ -60,8 +59,10 @@ class ShardProgressHook(Hook):
 
     def _begin(self, runner: Runner, loader: DataLoader, title: str) -> None:
         rank, self._size = this_rank()
-        self._runs += 1
-        self._counts = dist.PrefixStore(f'{title} {self._runs}', job_store())
+        store = job_store()
+        # Every runner of a job has its own hook, all share the store.
+        run = store.add(f'{title} runs of rank {rank}', 1)
+        self._counts = dist.PrefixStore(f'{title} {run}', store)
         self._batch_size = loader.batch_size or 1
         self._batches = len(loader)
         self._frames = min(
@@ -73,6 +74,8 @@ class ShardProgressHook(Hook):
         if rank == 0:
             self._progress = ShardProgress(title, runner.logger, Console())
             self._progress.__enter__()
+        if not self._batches:
+            self._wait()
 
     def _advance(self, batch_idx: int) -> None:
         last = batch_idx + 1 >= self._batches
@@ -83,18 +86,21 @@ class ShardProgressHook(Hook):
         done = min((batch_idx + 1) * self._batch_size, self._frames)
         self._counts.add('done', done - self._reported)
         self._reported = done
-        everyone = self._show()
-        while last and not everyone:
-            time.sleep(self.interval)
-            everyone = self._show()
         if last:
-            self._end()
+            self._wait()
+        else:
+            self._show()
+
+    def _wait(self) -> None:
+        while not self._show():
+            time.sleep(self.interval)
+        self._end()
 
     def _show(self) -> bool:
         """Show the sum; whether every rank is done."""
         done = self._counts.add('done', 0)
         total = None
-        if self._counts.add('ranks', 0) == self._size:
+        if self._counts.add('ranks', 0) >= self._size:
             total = self._counts.add('total', 0)
         if self._progress is not None:
             self._progress.update(done, total)
