@@ -3,6 +3,7 @@
 import csv
 import json
 import os.path as osp
+import re
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
@@ -18,7 +19,8 @@ COLUMNS = ('name', 'config', 'checkpoint', *METRICS, 'ms_per_frame',
 
 
 def short_names(names: Sequence[str]) -> List[str]:
-    """Names of configs without the parts that all of them share.
+    """Names of configs without the parts that all of them share, and without
+    the schedule where the rest tells them apart.
 
     Args:
         names (Sequence[str]): Such as ``rdn_faster-rcnn_r18_1xb4_digits``;
@@ -29,10 +31,13 @@ def short_names(names: Sequence[str]) -> List[str]:
     """
     parts = [name.split('_') for name in names]
     shared = set(parts[0]).intersection(*parts[1:])
-    short = [' '.join(p for p in ps if p not in shared) for ps in parts]
-    if not all(short) or len(set(short)) < len(names):
-        return list(names)
-    return short
+    parts = [[p for p in ps if p not in shared] for ps in parts]
+    brief = [[p for p in ps if not re.match(r'\d+xb\d+-', p)] for ps in parts]
+    for kept in (brief, parts):
+        short = [' '.join(ps) for ps in kept]
+        if all(short) and len(set(short)) == len(names):
+            return short
+    return list(names)
 
 
 def check_out(prefix: Path, work_dir: str, names: Sequence[str]) -> None:
@@ -108,7 +113,9 @@ def print_results(rows: Sequence[Dict[str, Any]], labels: Sequence[str],
     for column in ('detector', *METRICS, 'ms a frame', 'params (M)',
                    'training (min)'):
         table.add_column(
-            column, justify='left' if column == 'detector' else 'right')
+            column,
+            justify='left' if column == 'detector' else 'right',
+            min_width=max(map(len, labels)) if column == 'detector' else None)
     for row, label in zip(rows, labels):
         numbers = [row.get(key) for key in (*METRICS, 'ms_per_frame')]
         parameters = row.get('parameters')

@@ -12,6 +12,7 @@ from mmrdn.engine.hooks import check_state_dict, state_dict_of
 from mmrdn.models import RDN
 from mmrdn.registry import MODELS
 from mmrdn.utils.checkpoint import read_checkpoint
+from mmrdn.utils.download import shown_address
 from mmrdn.utils.setup_env import register_all_modules
 from .class_names import class_names
 from .model_zoo import find_model
@@ -68,7 +69,7 @@ def load_detector(
         check_state_dict(model, loaded)
         names = model_classes(cfg, model, loaded)
     except ValueError as error:
-        raise ValueError(f'{checkpoint}: {error}') from None
+        raise ValueError(f'{shown_address(checkpoint)}: {error}') from None
     model.load_state_dict(state_dict_of(loaded))
     return model, names
 

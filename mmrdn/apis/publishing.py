@@ -21,6 +21,7 @@ from torch import Tensor
 
 from mmrdn.engine.hooks import check_finite, check_state_dict, state_dict_of
 from mmrdn.utils.checkpoint import read_checkpoint
+from mmrdn.utils.download import shown_address
 from mmrdn.utils.whole_file import whole_file
 from .metric_file import read_metrics
 from .model_loading import build_model, model_classes
@@ -76,7 +77,7 @@ def publish_model(checkpoint: Union[str, os.PathLike],
         state = _plain_state(original)
         meta = _plain_meta(original, cfg)
     except ValueError as error:
-        raise ValueError(f'{checkpoint}: {error}') from None
+        raise ValueError(f'{shown_address(checkpoint)}: {error}') from None
     if metrics:
         meta['metrics'] = read_metrics(metrics)
     # Through JSON: plain it is, and no string is shared by chance.

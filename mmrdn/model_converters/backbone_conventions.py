@@ -6,20 +6,21 @@ import torch.nn as nn
 
 from .input_pixels import InputPixels, convert_stem
 from .layer_carrier import LayerCarrier
+from .norm_epsilon import rescale_norm
 from .source_detector import SourceDetector
 
 _STEM = 'backbone.conv1.weight'
 _EPS = 1e-5  # that batch norms add to the variance if nothing is said
 
 
-def adapt_backbone(carrier: LayerCarrier, backbone: nn.Module, settings: dict,
+def adapt_backbone(carrier: LayerCarrier, detector: nn.Module, settings: dict,
                    data_preprocessor: dict) -> None:
     """Make the source's backbone compute the same under our conventions.
 
     Args:
         carrier (LayerCarrier): Its ``state`` is changed.
-        backbone (nn.Module): Of the model.
-        settings (dict): Config of that backbone.
+        detector (nn.Module): Of the model.
+        settings (dict): Config of its backbone.
         data_preprocessor (dict): Config of what it sees.
 
     Raises:
@@ -27,7 +28,7 @@ def adapt_backbone(carrier: LayerCarrier, backbone: nn.Module, settings: dict,
     """
     _check_style(carrier.source, settings)
     _adapt_stem(carrier, InputPixels.of_config(data_preprocessor))
-    _adapt_norms(carrier, backbone)
+    _adapt_norms(carrier, detector)
 
 
 def _check_style(source: SourceDetector, backbone: dict) -> None:
@@ -71,14 +72,28 @@ def _adapt_stem(carrier: LayerCarrier, target: InputPixels) -> None:
     carrier.state[_STEM] = convert_stem(source.state[_STEM], given, target)
 
 
-def _adapt_norms(carrier: LayerCarrier, backbone: nn.Module) -> None:
-    """Scale batch norms if the model adds another epsilon to the variance."""
-    settings = carrier.source.detector['backbone'].get('norm_cfg') or {}
-    theirs = settings.get('eps', _EPS)
-    for name, module in backbone.named_modules(prefix='backbone'):
-        ours = getattr(module, 'eps', theirs)
-        variance = carrier.state.get(f'{name}.running_var')
-        if ours != theirs and variance is not None:
-            carrier.state[f'{name}.weight'] = (
-                carrier.state[f'{name}.weight'] * ((variance + ours) /
-                                                   (variance + theirs)).sqrt())
+def _adapt_norms(carrier: LayerCarrier, detector: nn.Module) -> None:
+    """Scale batch norms if the model adds another epsilon to the variance.
+
+    Raises:
+        ValueError: The source holds no variance; names the entry.
+    """
+    source = carrier.source.detector
+    parts = [('backbone', detector.backbone, source['backbone'])]
+    if detector.roi_head.with_shared_head:
+        parts.append(('roi_head.shared_head', detector.roi_head.shared_head,
+                      source['roi_head'].get('shared_head') or {}))
+    for prefix, part, settings in parts:
+        theirs = (settings.get('norm_cfg') or {}).get('eps', _EPS)
+        for name, module in part.named_modules(prefix=prefix):
+            ours = getattr(module, 'eps', theirs)
+            variance = carrier.state.get(f'{name}.running_var')
+            if ours == theirs or variance is None:
+                continue
+            weight = carrier.state[f'{name}.weight']
+            try:
+                scaled = rescale_norm(weight, variance, theirs, ours)
+            except ValueError as error:
+                raise ValueError(f'{name}.running_var of '
+                                 f'{carrier.source.name} {error}') from None
+            carrier.state[f'{name}.weight'] = scaled.to(weight.dtype)

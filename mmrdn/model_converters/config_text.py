@@ -7,15 +7,39 @@ from typing import Any, Dict
 
 from mmengine.config import Config
 
+COMPUTED = '\0computed'  # in the place of a value that is not written out
+# Settings that weights depend on beyond their shapes.
+_NEEDED = {
+    'style', 'norm_cfg', 'anchor_generator', 'bbox_coder', 'mean', 'std',
+    'bgr_to_rgb', 'rgb_to_bgr'
+}
+
+
+def check_written_out(settings: Any, *path: str) -> None:
+    """Refuse settings that matter and would have to be computed.
+
+    Args:
+        settings (Any): A part of what :func:`read_config_text` read.
+        *path (str): Names of that part and of what it is in.
+
+    Raises:
+        ValueError: There is one; names it.
+    """
+    if isinstance(settings, dict):
+        for key, value in settings.items():
+            check_written_out(value, *path, key)
+    elif settings == COMPUTED and not _NEEDED.isdisjoint(path):
+        raise ValueError(f'"{".".join(path)}" of its config is computed')
+
 
 def read_config_text(text: str) -> Config:
     """Read the literal values of a config.
 
     A config is Python. Here only what is written out is understood: constants,
     lists, tuples, dicts, ``dict(...)`` and names given a value before.
-    Anything else is left out. A dict that is assigned twice is merged: the
-    text of older checkpoints is that of a file's bases and its own in a row,
-    each after a line with its path.
+    Anything else is left out; in a dict ``COMPUTED`` takes its place. A dict
+    that is assigned twice is merged: the text of older checkpoints is that of
+    a file's bases and its own in a row, each after a line with its path.
 
     Args:
         text (str): From ``meta`` of a checkpoint.
@@ -88,11 +112,11 @@ def _literal(node: ast.expr, names: Config) -> Any:
 
 
 def _known(items: Dict[str, ast.expr], names: Config) -> Dict[str, Any]:
-    """The items of a dict that are written out."""
+    """The items of a dict, marked where they are not written out."""
     known = {}
     for key, node in items.items():
         try:
             known[key] = _literal(node, names)
         except _Unknown:
-            pass
+            known[key] = COMPUTED
     return known

@@ -65,8 +65,7 @@ def convert_detector(source: SourceDetector,
     model, classes = _build(cfg, seed)
     detector = model.detector
     carrier = LayerCarrier(source, detector.state_dict())
-    adapt_backbone(carrier, detector.backbone, settings['backbone'],
-                   data_preprocessor)
+    adapt_backbone(carrier, detector, settings['backbone'], data_preprocessor)
     carrier.carry_backbone()
     neck = carrier.carry_layers(['neck'])
     _carry_rpn(carrier, model, neck)

@@ -11,6 +11,7 @@ from mmrdn.apis.model_loading import build_model, model_classes, resolve_config
 from mmrdn.engine.hooks import check_state_dict, state_dict_of
 from mmrdn.models import RDN
 from mmrdn.utils.checkpoint import read_checkpoint
+from mmrdn.utils.download import shown_address
 from mmrdn.version import __version__
 from .key_coverage import KeyCoverage
 from .mega_layout import ANCHORS, detect_model, slot_of
@@ -60,12 +61,12 @@ def convert_mega(checkpoint: Union[str, os.PathLike],
         check_state_dict(model, dict(state_dict=converted))
         classes = model_classes(cfg, model, {})
     except ValueError as error:
-        raise ValueError(f'{checkpoint}: {error}') from None
+        raise ValueError(f'{shown_address(checkpoint)}: {error}') from None
     meta = dict(
         mmrdn_version=__version__,
         cfg=cfg.pretty_text,
         dataset_meta=dict(classes=list(classes)),
-        converted_from=Path(checkpoint).name)
+        converted_from=Path(shown_address(checkpoint)).name)
     left_out = tuple(loaded.keys() - {'model'}) if 'model' in loaded else ()
     return MegaConversion(
         dict(meta=meta, state_dict=converted), coverage, config,
@@ -74,6 +75,9 @@ def convert_mega(checkpoint: Union[str, os.PathLike],
 
 def _parameters(loaded: dict) -> Dict[str, Tensor]:
     """The state dict, without what data parallel wrappers put before names."""
+    if 'state_dict' in loaded:
+        raise ValueError('"state_dict" is where mmrdn and mmdet keep '
+                         'parameters, expected "model", as MEGA does')
     given = loaded.get('model', loaded)
     if not isinstance(given, dict):
         raise ValueError(f'"model" is a {type(given).__name__}, expected the '

@@ -5,7 +5,7 @@ from typing import Dict, Optional, Tuple
 from mmengine.config import Config
 from torch import Tensor
 
-from .config_text import read_config_text
+from .config_text import check_written_out, read_config_text
 from .source_detector import SourceDetector
 
 _PARTS = ('backbone.', 'rpn_head.', 'roi_head.bbox_head.')
@@ -44,12 +44,23 @@ def mmdet_source(name: str,
         config = read_config_text(text if isinstance(text, str) else '')
     try:
         detector, data_preprocessor = settings_of(config)
+        for part, owner in (('backbone', detector), ('rpn_head', detector),
+                            ('roi_head', detector)):
+            check_written_out(owner[part], part)
+        check_written_out(data_preprocessor, 'data_preprocessor')
     except ValueError as error:
         raise ValueError(f'{name} does not say how its detector was built '
                          f'({error}): name its config by '
                          '--source-config') from None
-    video = any(key.startswith(_VIDEO) for key in state)
-    keys = {key.removeprefix(_VIDEO) if video else key: key for key in state}
+    keys = {key: key for key in state}
+    if any(key.startswith(_VIDEO) for key in state):
+        # What is beside the detector, such as relation in "neck", is another
+        # thing than the detector's part of that name.
+        keys = {
+            key[len(_VIDEO):] if key.startswith(_VIDEO) else f'video.{key}':
+            key
+            for key in state
+        }
     return SourceDetector(name, {
         new: state[old]
         for new, old in keys.items()

@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The last layers of RPN and box head: their rows belong to anchors and
 classes, and so are carried over one by one."""
+import inspect
 from typing import Optional, Sequence, Tuple
 
 import torch
@@ -13,6 +14,8 @@ from .class_rows import class_delta_rows, class_logit_rows, match_classes
 from .layer_carrier import LayerCarrier
 
 RPN_CLS, RPN_REG = 'rpn_head.rpn_cls', 'rpn_head.rpn_reg'
+# Of a box head whose config does not say.
+_BOX_CODER = inspect.signature(BBoxHead).parameters['bbox_coder'].default
 FC_CLS, FC_REG = 'roi_head.bbox_head.fc_cls', 'roi_head.bbox_head.fc_reg'
 
 
@@ -85,7 +88,7 @@ def carry_class_deltas(carrier: LayerCarrier, head: BBoxHead,
     settings = carrier.source.detector['roi_head'].get('bbox_head') or {}
     try:
         matches, note = _matches(carrier, classes)
-        old = DeltaCoding.of_config(settings.get('bbox_coder') or {})
+        old = DeltaCoding.of_config(settings.get('bbox_coder') or _BOX_CODER)
         new = DeltaCoding.of_coder(head.bbox_coder)
         given = _layer(carrier, FC_REG, 4, 4 * len(carrier.source.classes))
         given = recode_deltas(*given, old, new, torch.ones(4), torch.zeros(4))

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmrdn.engine.hooks import state_dict_of
 from mmrdn.utils.checkpoint import read_checkpoint
+from mmrdn.utils.download import shown_address
 from .mmdet_source import is_mmdet, mmdet_source
 from .source_detector import SourceDetector
 from .torchvision_source import is_torchvision, torchvision_source
@@ -38,7 +39,7 @@ def read_source(checkpoint: str,
             not say what must be known about it.
     """
     loaded = read_checkpoint(checkpoint, 'cpu', trust_checkpoint)
-    name = osp.basename(str(checkpoint))
+    name = osp.basename(shown_address(checkpoint))
     state = _entries(name, loaded)
     if is_torchvision(state):
         source = torchvision_source(name, state, config)

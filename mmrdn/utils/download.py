@@ -41,6 +41,20 @@ def file_hash(path: Union[str, os.PathLike]) -> str:
     return digest.hexdigest()
 
 
+def shown_address(checkpoint: Union[str, os.PathLike]) -> str:
+    """A path as it is; an address without the secrets that may be in it.
+
+    Args:
+        checkpoint (str or Path): File or http(s) address.
+
+    Returns:
+        str: For messages and metadata: no password, no query.
+    """
+    if not re.match('https?://', str(checkpoint)):
+        return str(checkpoint)
+    return re.sub('//[^/@]*@', '//', str(checkpoint).split('?')[0])
+
+
 def fetch(url: str, target: Union[str, os.PathLike]) -> None:
     """Download a file, which appears under its name only when it is whole.
 
@@ -54,8 +68,7 @@ def fetch(url: str, target: Union[str, os.PathLike]) -> None:
         ValueError: The download broke off, or is another file. Nothing of it
             stays.
     """
-    # Messages keep passwords and tokens of an address to themselves.
-    shown = re.sub('//[^/@]*@', '//', url.split('?')[0])
+    shown = shown_address(url)
     with whole_file(target) as file:
         _copy(url, shown, file)
         file.flush()

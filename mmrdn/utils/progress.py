@@ -13,8 +13,8 @@ from rich.progress import (BarColumn, MofNCompleteColumn, Progress, TextColumn,
 # "Iter(train) [  50/1000]  ...  loss: 0.9136  ..." of MMEngine's log,
 # "Epoch(train)  [2][  50/1000]", and "testing 40/200 frames" of ShardProgress
 _ITERATION = re.compile(
-    r'(?:Iter|Epoch)\((?:train|val|test)\)\s+(?:\[\d+\])?\[\s*(\d+)/(\d+)\]'
-    r'(?:.*?\bloss: ([\d.]+))?|^\w+ (\d+)/(\d+) frames')
+    r'(?:Iter|Epoch)\((train|val|test)\)\s+(?:\[\d+\])?\[\s*(\d+)/(\d+)\]'
+    r'(?:.*?\bloss: ([\d.]+))?|^(\w+) (\d+)/(\d+) frames')
 
 
 def run_with_progress(command: Sequence[str],
@@ -39,9 +39,9 @@ def run_with_progress(command: Sequence[str],
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     last_lines = deque(maxlen=1)
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(),
-               TextColumn('{task.fields[loss]}'), TimeElapsedColumn(),
-               TimeRemainingColumn())
+    columns = (TextColumn('{task.description}'), BarColumn(),
+               MofNCompleteColumn(), TextColumn('{task.fields[loss]}'),
+               TimeElapsedColumn(), TimeRemainingColumn())
     with open(log_file, 'w') as log, Progress(
             *columns, console=console,
             disable=not console.is_terminal) as progress, subprocess.Popen(
@@ -51,7 +51,7 @@ def run_with_progress(command: Sequence[str],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT) as process:
         task = progress.add_task(title, total=None, loss='')
-        told = 0
+        told, last_label = 0, title
         try:
             for line in process.stdout:
                 log.write(line)
@@ -61,11 +61,19 @@ def run_with_progress(command: Sequence[str],
                 found = _position(line)
                 if not found:
                     continue
-                done, total, loss = found
-                progress.update(task, completed=done, total=total, loss=loss)
+                validates, done, total, loss = found
+                label = f'{title}: validation' if validates else title
+                if label != last_label:
+                    told, last_label = 0, label
+                progress.update(
+                    task,
+                    description=label,
+                    completed=done,
+                    total=total,
+                    loss=loss)
                 if not console.is_terminal and 10 * done // total > told:
                     told = 10 * done // total
-                    console.print(f'{title} {done}/{total} {loss}'.rstrip())
+                    console.print(f'{label} {done}/{total} {loss}'.rstrip())
         except BaseException:  # Ctrl-C: the command must not outlive us
             process.terminate()
             raise
@@ -76,12 +84,15 @@ def run_with_progress(command: Sequence[str],
             f'(see {log_file})')
 
 
-def _position(line: str) -> Optional[Tuple[int, int, str]]:
-    """How much is done, of how much, and the loss, if a line says so."""
+def _position(line: str) -> Optional[Tuple[bool, int, int, str]]:
+    """Whether it is a validation, how much is done, of how much, and the loss,
+    if a line says so.
+    """
     found = _ITERATION.search(line)
     if not found:
         return None
-    done, total, loss, *frames = found.groups()
+    kind, done, total, loss, *frames = found.groups()
     if done is None:
-        done, total = frames
-    return int(done), int(total), f'loss {float(loss):.2f}' if loss else ''
+        kind, done, total = frames
+    loss = f'loss {float(loss):.2f}' if loss else ''
+    return kind.startswith('val'), int(done), int(total), loss

@@ -26,6 +26,9 @@ def test_names():
       ], ['rdn', 'single-frame']),
     (['rdn_rcnn_r18_digits', 'rdn_rcnn_r50_digits', 'selsa_rcnn_r50_digits'
       ], ['rdn r18', 'rdn r50', 'selsa r50']),
+    (['rdn_rcnn_1xb4-1500_x', 'fgfa_rcnn_1xb1-6000_x'], ['rdn', 'fgfa']),
+    (['rdn_rcnn_1xb4-1500_x', 'rdn_rcnn_1xb1-6000_x'
+      ], ['1xb4-1500', '1xb1-6000']),
     (['rdn', 'rdn_big'], ['rdn', 'rdn_big']),
     (['rdn_rcnn_r18_digits'], ['rdn_rcnn_r18_digits']),
 ])

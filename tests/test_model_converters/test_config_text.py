@@ -3,7 +3,8 @@ import pytest
 from converter_testing import MMDET
 from mmengine.config import Config
 
-from mmrdn.model_converters.config_text import read_config_text
+from mmrdn.model_converters.config_text import (COMPUTED, check_written_out,
+                                                read_config_text)
 
 
 @pytest.mark.parametrize('name', ['_fpn', '-caffe-c4', '-caffe-dc5'])
@@ -36,9 +37,9 @@ for h in range(3):
 j = k = True
 """
     assert read_config_text(text).to_dict() == dict(
-        b=dict(y=2),
-        d=dict(k=-1.5, l=(2, None)),
-        e=dict(b=dict(y=2)),
+        b=dict(x=COMPUTED, y=2),
+        d=dict(k=-1.5, l=(2, None), m=COMPUTED),
+        e=dict(b=dict(x=COMPUTED, y=2), f=COMPUTED),
         j=True,
         k=True)
     assert not made.exists()
@@ -68,3 +69,21 @@ model = dict(
     'text', ['', 'no config', '(' * 10000, 'a = 1\n  b = 2', 'a = "\0"'])
 def test_no_config(text):
     assert read_config_text(text).to_dict() == {}
+
+
+def test_settings_that_matter_are_written_out():
+    """An option that is computed is no default."""
+    model = read_config_text("""
+styles = ('caffe', 'pytorch')
+model = dict(
+    backbone=dict(style=styles[0], depth=int('50'), norm_cfg=dict(type='BN')),
+    rpn_head=dict(bbox_coder=dict(target_stds=[1.] * 4)))
+""").model
+    with pytest.raises(ValueError) as error:
+        check_written_out(model.backbone, 'backbone')
+    assert str(error.value) == '"backbone.style" of its config is computed'
+    with pytest.raises(ValueError) as error:
+        check_written_out(model.rpn_head, 'rpn_head')
+    assert str(error.value) == \
+        '"rpn_head.bbox_coder.target_stds" of its config is computed'
+    check_written_out(dict(model.backbone, style='caffe'), 'backbone')

@@ -84,6 +84,25 @@ def test_convert_and_train(source, source_state, tiny_config, run_main,
             assert torch.equal(trained[key], value), key
 
 
+def test_a_detector_of_ours(trained, tiny_config, run_main, tmp_path):
+    """Relation, in "neck", is not the neck of the detector."""
+    out = tmp_path / 'start.pth'
+    source = trained / 'iter_8.pth'
+    status, text, err = run_main(TOOL, source, out, '--config', tiny_config)
+    assert (status, err) == (0, '')
+    given = load_checkpoint_file(source)['state_dict']
+    state = torch.load(out, weights_only=True)['state_dict']
+    detector = [key for key in given if key.startswith('detector.')]
+    assert sorted(state) == sorted(detector) and len(detector) < len(given)
+    for key in detector:
+        assert torch.equal(state[key], given[key]), key
+    dropped = [
+        line.split(':')[0][len('dropped '):] for line in text.splitlines()
+        if line.startswith('dropped ')
+    ]
+    assert sorted(dropped) == sorted(set(given) - set(detector))
+
+
 def test_never_overwrites(source, tiny_config, run_main, tmp_path):
     out = tmp_path / 'x.pth'
     out.write_text('mine')

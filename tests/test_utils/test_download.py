@@ -10,7 +10,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmrdn.utils.checkpoint import (install_safe_loading, load_checkpoint_file,
                                     read_checkpoint)
-from mmrdn.utils.download import fetch, named_hash
+from mmrdn.utils.download import fetch, named_hash, shown_address
 
 
 @pytest.fixture
@@ -135,3 +135,13 @@ def test_a_file_that_is_not_what_its_name_says(files):
             'is no hash, rename the file)')
     damaged.rename(folder / 'renamed.pth')
     assert load_checkpoint_file(folder / 'renamed.pth')
+
+
+@pytest.mark.parametrize('given, expected', [
+    ('https://me:secret@zoo.org/a/x.pth?token=secret#1',
+     'https://zoo.org/a/x.pth'),
+    ('http://zoo.org/x.pth', 'http://zoo.org/x.pth'),
+    ('work/x?y@z.pth', 'work/x?y@z.pth'),
+])
+def test_shown_address(given, expected):
+    assert shown_address(given) == expected

@@ -38,14 +38,33 @@ def test_a_line_for_each_tenth_where_there_is_no_terminal(tmp_path):
 
 
 @pytest.mark.parametrize('line, expected', [
-    ('INFO - Iter(test) [  50/1200]    eta: 0:01  time: 0.1', (50, 1200, '')),
+    ('INFO - Iter(test) [  50/1200]    eta: 0:01  time: 0.1',
+     (False, 50, 1200, '')),
     ('INFO - Epoch(train)  [2][10/70]  lr: 1  loss: 0.456',
-     (10, 70, 'loss 0.46')),
-    ('testing 120/600 frames, 34.5 fps, 0:00:13 left', (120, 600, '')),
+     (False, 10, 70, 'loss 0.46')),
+    ('testing 120/600 frames, 34.5 fps, 0:00:13 left', (False, 120, 600, '')),
+    ('validation 6/18 frames, 3 fps', (True, 6, 18, '')),
     ('Load checkpoint from iter_8.pth', None),
 ])
 def test_lines_that_say_how_far_it_is(line, expected):
     assert progress._position(line) == expected
+
+
+def test_a_validation_within_a_training(tmp_path):
+    """It says so, and counts its own tenths."""
+    code = """
+for i in (5, 10):
+    print(f'Iter(train) [{i}/10]  loss: 0.5')
+for i in (2, 4):
+    print(f'validation {i}/4 frames, 3 fps')
+"""
+    out = io.StringIO()
+    run_with_progress([sys.executable, '-c', code], 'training',
+                      tmp_path / 'log', Console(file=out, width=100))
+    assert out.getvalue().splitlines() == [
+        'training 5/10 loss 0.50', 'training 10/10 loss 0.50',
+        'training: validation 2/4', 'training: validation 4/4'
+    ]
 
 
 def test_the_command_does_not_outlive_an_interrupt(tmp_path, monkeypatch):

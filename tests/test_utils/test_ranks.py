@@ -2,7 +2,7 @@
 import pytest
 
 from mmrdn.apis import claim_work_dir
-from mmrdn.utils.ranks import (ENVIRONMENT, job_store, set_launcher, this_rank)
+from mmrdn.utils.ranks import ENVIRONMENT, job_store, set_launcher, this_rank
 
 
 @pytest.fixture(autouse=True)
