@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """What a comparison of detectors looks like: table, JSON, CSV, plot."""
 import csv
+import io
 import json
 import os.path as osp
 import re
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmrdn.utils.json_files import write_json
+from mmrdn.utils.whole_file import whole_file
 from .comparison_plot import plot_comparison
 from .detector_run import METRICS
 
@@ -86,17 +88,15 @@ def write_results(prefix: Path, head: Dict[str, Any],
         labels (Sequence[str]): Of the points in the plot.
         title (str): Of the plot.
     """
-    prefix.parent.mkdir(parents=True, exist_ok=True)
     write_json(dict(head, rows=list(rows)), _with_suffix(prefix, '.json'))
-    partial = _with_suffix(prefix, '.csv.partial')
-    with open(partial, 'w', newline='') as file:
-        writer = csv.DictWriter(file, COLUMNS, extrasaction='ignore')
-        writer.writeheader()
-        writer.writerows(rows)
-    partial.replace(_with_suffix(prefix, '.csv'))
-    partial = _with_suffix(prefix, '.png.partial')
-    plot_comparison(rows, labels, title).savefig(partial, format='png')
-    partial.replace(_with_suffix(prefix, '.png'))
+    text = io.StringIO(newline='')
+    writer = csv.DictWriter(text, COLUMNS, extrasaction='ignore')
+    writer.writeheader()
+    writer.writerows(rows)
+    with whole_file(_with_suffix(prefix, '.csv')) as file:
+        file.write(text.getvalue().encode())
+    with whole_file(_with_suffix(prefix, '.png')) as file:
+        plot_comparison(rows, labels, title).savefig(file, format='png')
 
 
 def print_results(rows: Sequence[Dict[str, Any]], labels: Sequence[str],

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from mmrdn.evaluation.metrics.coco_vid import parse_frames, read_coco_vid
+from mmrdn.utils.whole_file import whole_file
 from mmrdn.video import VideoWriter
 from mmrdn.visualization import draw_boxes, put_label, titled_panels
 
@@ -167,7 +168,5 @@ def write_pictures(frames: List[dict], classes: Sequence[str], video: Path,
             rows.append(row)
     if not rows:
         rows = [draw_panels(frames[0], classes, scale=2)]
-    partial = sheet.with_name(f'.{sheet.stem}.partial.png')
-    if not cv2.imwrite(str(partial), np.vstack(rows)):
-        raise OSError(f'cannot write {sheet}')
-    partial.replace(sheet)
+    with whole_file(sheet) as file:
+        file.write(cv2.imencode('.png', np.vstack(rows))[1])

@@ -1,8 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Reading the folder layout of ILSVRC and writing COCO JSON files."""
-import json
+"""Reading the folder layout of ILSVRC."""
 import os
-import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
@@ -211,20 +209,3 @@ def check_output(path: PathLike, overwrite: bool) -> None:
     if Path(path).exists() and not overwrite:
         raise FileExistsError(f'{path} exists; pass --overwrite '
                               '(overwrite=True) to replace it')
-
-
-def write_json(data: Dict, path: PathLike) -> None:
-    """Write a JSON file through a temporary one, so that it is whole."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(
-        prefix=f'.{path.name}.', dir=path.parent)
-    try:
-        with os.fdopen(handle, 'w') as file:
-            json.dump(data, file, separators=(',', ':'))
-            file.write('\n')
-        os.chmod(temporary, 0o644)  # mkstemp makes it private
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -4,8 +4,9 @@ from functools import partial
 from pathlib import Path
 from typing import Collection, Dict, List
 
+from mmrdn.utils.json_files import write_json
 from .ilsvrc import (PathLike, check_output, find_root, make_categories,
-                     read_annotation, read_list, run_jobs, write_json)
+                     read_annotation, read_list, run_jobs)
 from .imagenet_vid_classes import get_class_set
 
 
@@ -131,7 +132,8 @@ def convert_det(root: PathLike,
                          f'of {classes!r}')
     write_json(
         dict(categories=categories, images=images, annotations=annotations),
-        out_file)
+        out_file,
+        indent=None)
     return dict(
         images=len(images),
         objects=len(annotations),

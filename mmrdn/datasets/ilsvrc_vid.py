@@ -4,8 +4,9 @@ from functools import partial
 from pathlib import Path
 from typing import Dict, List, Tuple
 
+from mmrdn.utils.json_files import write_json
 from .ilsvrc import (PathLike, check_output, find_root, make_categories,
-                     read_annotation, read_list, run_jobs, write_json)
+                     read_annotation, read_list, run_jobs)
 from .imagenet_vid_classes import get_class_set
 
 
@@ -210,7 +211,7 @@ def convert_vid(root: PathLike,
     for parsed, (name, frames) in zip(results, videos):
         collector.add(name, frames, parsed)
     data = collector.data
-    write_json(data, out_file)
+    write_json(data, out_file, indent=None)
     filled = {a['image_id'] for a in data['annotations']}
     return dict(
         videos=len(data['videos']),

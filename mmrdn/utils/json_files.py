@@ -1,15 +1,26 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import json
 import math
-from pathlib import Path
-from typing import Any
+import os
+from typing import Any, Optional, Union
+
+from .whole_file import whole_file
 
 
-def write_json(data: Any, path: Path) -> None:
-    """Write JSON, NaN as null, under its name only when complete."""
-    partial = path.with_name(f'{path.name}.partial')
-    partial.write_text(json.dumps(_without_nan(data), indent=2) + '\n')
-    partial.replace(path)
+def write_json(data: Any,
+               path: Union[str, os.PathLike],
+               indent: Optional[int] = 2) -> None:
+    """Write JSON, NaN as null, under its name only when complete.
+
+    Args:
+        data (Any): What JSON knows.
+        path (str or Path): The file; its folder is made.
+        indent (int, optional): Of the lines; None for as few bytes as can be.
+    """
+    separators = (',', ':') if indent is None else None
+    text = json.dumps(_without_nan(data), indent=indent, separators=separators)
+    with whole_file(path) as file:
+        file.write(f'{text}\n'.encode())
 
 
 def _without_nan(value: Any) -> Any:

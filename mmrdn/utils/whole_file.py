@@ -1,7 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import contextlib
 import os
-import tempfile
+import secrets
 from pathlib import Path
 from typing import IO, Iterator, Union
 
@@ -20,14 +20,10 @@ def whole_file(path: Union[str, os.PathLike]) -> Iterator[IO[bytes]]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(
-        prefix=f'.{path.name}.', dir=path.parent)
-    os.close(handle)
+    partial = path.with_name(f'.{path.name}.{secrets.token_hex(8)}.partial')
     try:
-        with open(partial, 'wb') as file:
+        with open(partial, 'xb') as file:
             yield file
-        os.chmod(partial, 0o644)  # mkstemp makes it private
         os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
-        raise
+    finally:
+        partial.unlink(missing_ok=True)

@@ -188,13 +188,12 @@ def test_disk_full(kind, name, tmp_path):
 @pytest.mark.parametrize('kind, name', [FILES[2], ALL[4]])
 def test_disk_full_where_files_are_opened_late(kind, name, tmp_path,
                                                monkeypatch):
-    from mmrdn.evaluation.metrics import predictions
 
     def no_room(*args, **kwargs):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), 'a file')
 
     writer, write = make(kind, tmp_path / name)
-    monkeypatch.setattr(predictions.os, 'replace', no_room)
+    monkeypatch.setattr(os, 'replace', no_room)
     monkeypatch.setattr('pathlib.Path.write_bytes', no_room)
     with pytest.raises(OSError, match='No space left'), writer:
         write()

@@ -1,12 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Box linking of predictions in a file, without the model."""
 import json
-import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from mmrdn.post_processing import BaseBoxLinker
+from mmrdn.utils.whole_file import whole_file
 from .coco_vid import parse_frames, read_coco_vid, require
 from .predictions import read_relations
 
@@ -55,14 +55,8 @@ def link_predictions(predictions: str,
         if frame['instance_ids'][i] >= 0:
             ann['instance_id'] = frame['instance_ids'][i].item()
     coco['info'] = dict(coco.get('info') or {}, linker=type(linker).__name__)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f'.{target.name}.{os.getpid()}.partial')
-    try:
-        with open(partial, 'w', encoding='utf-8') as file:
-            json.dump(coco, file, allow_nan=False)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(target) as file:
+        file.write(json.dumps(coco, allow_nan=False).encode())
     return target
 
 

@@ -6,14 +6,15 @@ all digits. Of linked boxes ``unlinked_score`` is the detector's own, and
 ``instance_id`` the tube. ``relations`` are weights of boxes of the next frame:
 ``[[annotation id, weight], ...]``.
 """
+import io
 import json
-import os
-import os.path as osp
 from collections import defaultdict
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from scipy.sparse import csr_array
+
+from mmrdn.utils.whole_file import whole_file
 
 # Numbers of numpy as plain ones, and no NaN.
 _encode = json.JSONEncoder(
@@ -80,9 +81,8 @@ def write_predictions(path: str, head: dict, results: List[dict]) -> None:
         for result, first in zip(results,
                                  np.cumsum([0] + nums).tolist())
     }
-    temporary = f'{path}.{os.getpid()}.tmp'
-    try:
-        with open(temporary, 'w', encoding='utf-8') as f:
+    with whole_file(path) as file:
+        with io.TextIOWrapper(file, encoding='utf-8') as f:
             f.write(_encode(head)[:-1] + ', "annotations": [')
             separator = '\n'
             for result in results:
@@ -102,10 +102,6 @@ def write_predictions(path: str, head: dict, results: List[dict]) -> None:
                     f.write(separator + _encode(ann))
                     separator = ',\n'
             f.write('\n]}\n')
-        os.replace(temporary, path)
-    finally:
-        if osp.exists(temporary):
-            os.remove(temporary)
 
 
 def _box(result: dict, i: int) -> dict:
