@@ -119,10 +119,13 @@ def test_outcome_is_recorded(matrix, page, stub):
     assert status == 1  # a test failed
     record = json.loads(page.with_suffix('.json').read_text())
     versions = {k: v for k, v in VERSIONS.items() if k != 'mmrdn'}
+    commit = record['newest-torch']['commit']
+    assert re.fullmatch('unknown|[0-9a-f]{12}(-dirty)?', commit)
     assert record == {
         'newest-torch':
         dict(
             date=today,
+            commit=commit,
             **versions,
             command='python -m pytest tests',
             tests=['tests'],
@@ -146,7 +149,8 @@ def test_outcome_is_recorded(matrix, page, stub):
         'mmengine': '-',
         'mmdet': '3.0.0rc5',
         'mmtrack': '-',
-        'Date': today
+        'Date': today,
+        'Commit': commit
     }
     for row in ('onedl', 'openmmlab', 'mmdet-3.0.0rc5'):
         found = cells(page, row)
@@ -262,6 +266,35 @@ def test_versions_of_this_environment(module):
     assert versions['mmtrack'] == '1.0.0rc1'
     assert found['device'] == ('CPU' if not torch.cuda.is_available() else
                                torch.cuda.get_device_name())
+
+
+def test_commit(module, tmp_path, monkeypatch):
+    """A change of code makes it another one, of the docs does not."""
+
+    def git(*args):
+        done = subprocess.run(
+            ['git', '-c', 'user.name=x', '-c', 'user.email=x@y', *args],
+            cwd=tmp_path,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True)
+        return done.stdout.strip()
+
+    monkeypatch.setenv('GIT_CEILING_DIRECTORIES', str(tmp_path.parent))
+    monkeypatch.setattr(module, 'ROOT', tmp_path)
+    assert module.commit() == 'unknown'
+    (tmp_path / 'docs').mkdir()
+    for name in ('code.py', 'docs/page.md'):
+        (tmp_path / name).write_text('first')
+    git('init', '-q')
+    git('add', '.')
+    git('commit', '-q', '-m', 'first')
+    head = git('log', '--format=%H')[:12]
+    (tmp_path / 'docs' / 'page.md').write_text('second')
+    (tmp_path / 'new').write_text('untracked')
+    assert module.commit() == head
+    (tmp_path / 'code.py').write_text('second')
+    assert module.commit() == f'{head}-dirty'
 
 
 def test_real_tests_are_counted(module, tmp_path):

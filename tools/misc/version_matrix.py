@@ -54,6 +54,21 @@ def look_into(name, python):
     return found
 
 
+def commit():
+    """The commit that is tested, with '-dirty' if code differs from it."""
+    done = [
+        subprocess.run(['git', *command],
+                       cwd=ROOT,
+                       capture_output=True,
+                       text=True)
+        for command in (['rev-parse', '--short=12', 'HEAD'],
+                        ['status', '--porcelain', '-uno', '--', ':!docs'])
+    ]
+    if any(x.returncode for x in done):
+        return 'unknown'
+    return done[0].stdout.strip() + ('-dirty' if done[1].stdout else '')
+
+
 def run_tests(name, python, tests):
     """Run pytest; what came of it."""
     arguments = ['-m', 'pytest', *tests]
@@ -161,11 +176,11 @@ def main():
     found = [look_into(row.name, python) for row, python in chosen]
     for (row, _), versions in zip(chosen, found):
         row.check(versions)
-    failed = 0
+    failed, tested = 0, commit()
     for (row, python), versions in zip(chosen, found):
         result = run_tests(row.name, python, args.tests)
         date = datetime.date.today().isoformat()
-        record[row.name] = dict(date=date) | versions | result
+        record[row.name] = dict(date=date, commit=tested) | versions | result
         failed += result['failed']
         print(f'{row.name}: {result["passed"]} passed, {result["failed"]} '
               f'failed, {result["skipped"]} skipped')

@@ -9,8 +9,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ALL_TESTS = ['tests']
 MARK = '<!-- Written by tools/misc/version_matrix.py. Do not edit. -->'
 MODULES = ('torch', 'numpy', 'mmcv', 'mmengine', 'mmdet', 'mmtrack')
-TITLES = ('Outcome', 'Tests', 'Passed', 'Failed', 'Skipped', 'Date', 'Python',
-          *MODULES)
+TITLES = ('Outcome', 'Tests', 'Passed', 'Failed', 'Skipped', 'Date', 'Commit',
+          'Python', *MODULES)
 HEAD = f"""# Versions
 
 {MARK}
@@ -115,6 +115,7 @@ def cells(result):
         'Failed': result['failed'],
         'Skipped': result['skipped'],
         'Date': result['date'],
+        'Commit': result['commit'],
         'Python': result['python'],
         **{
             module: packages.get(module, '-')
