@@ -81,8 +81,8 @@ def find_root(config: Union[str, os.PathLike]) -> Path:
         if (root / 'model-index.yml').is_file() and (
                 root / 'configs') in path.parents:
             return root
-    raise ValueError(f'config {config} is in no configs folder beside a '
-                     'model-index.yml')
+    raise ValueError(f'{config}: expected the path of a file in the configs '
+                     'folder beside a model-index.yml')
 
 
 def _metadata(cfg: Config, name: str,

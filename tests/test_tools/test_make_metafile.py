@@ -259,5 +259,6 @@ def test_a_new_metafile(make, cost, zoo):
 
 def test_a_config_elsewhere(run_main, tiny_config):
     result = run_main('model_converters/make_metafile.py', tiny_config)
-    assert result == (1, '', f'error: config {tiny_config} is in no configs '
-                      'folder beside a model-index.yml\n')
+    assert result == (1, '',
+                      f'error: {tiny_config}: expected the path of a file '
+                      'in the configs folder beside a model-index.yml\n')
