@@ -180,6 +180,8 @@ def main():
     for (row, python), versions in zip(chosen, found):
         result = run_tests(row.name, python, args.tests)
         date = datetime.date.today().isoformat()
+        # Read anew: another run may have filled other rows meanwhile.
+        record = read_record(args.out.with_suffix('.json'))
         record[row.name] = dict(date=date, commit=tested) | versions | result
         failed += result['failed']
         print(f'{row.name}: {result["passed"]} passed, {result["failed"]} '
