@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from tool_testing import run_tool, write_config
+from tool_testing import free_port, run_tool, write_config
 
 BLR = """
 model.update(recorders=[dict(type='NextFrameRelations', score_thr=0.0)])
@@ -33,7 +33,7 @@ def test_linking_in_the_test_equals_that_of_files(processes, unlinked, digits,
     if processes == 2:
         launcher = ('--launcher', 'pytorch')
         through = ('-m', 'torch.distributed.launch', '--nproc_per_node=2',
-                   '--master_port=29619')
+                   f'--master_port={free_port()}')
     config = write_config(tmp_path / 'c.py', digits, BLR + LINKED)
     run_tool(
         'test.py',
