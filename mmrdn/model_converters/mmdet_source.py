@@ -44,9 +44,8 @@ def mmdet_source(name: str,
         config = read_config_text(text if isinstance(text, str) else '')
     try:
         detector, data_preprocessor = settings_of(config)
-        for part, owner in (('backbone', detector), ('rpn_head', detector),
-                            ('roi_head', detector)):
-            check_written_out(owner[part], part)
+        for part in ('backbone', 'rpn_head', 'roi_head'):
+            check_written_out(detector[part], part)
         check_written_out(data_preprocessor, 'data_preprocessor')
     except ValueError as error:
         raise ValueError(f'{name} does not say how its detector was built '
