@@ -13,7 +13,7 @@ from unittest import mock
 
 import pytest
 import yaml
-from config_testing import load
+from config_testing import build, load
 from mmengine.config import Config
 from modelindex.load_model_index import load as load_model_index
 
@@ -199,6 +199,14 @@ def test_model_of_metafile(metafile, model):
         assert all(
             isinstance(value, (int, float))
             for value in result['Metrics'].values())
+
+
+@pytest.mark.parametrize(
+    'metafile, model', ZOO, ids=[model['Name'] for _, model in ZOO])
+def test_parameters_of_metafile(metafile, model):
+    built = build(ROOT / model['Config'])
+    assert model['Metadata']['Parameters'] == sum(p.numel()
+                                                  for p in built.parameters())
 
 
 def test_model_index_follows_the_schema(monkeypatch):

@@ -75,3 +75,19 @@ def test_figures_of_papers_have_a_column_of_their_own(folder):
             for i in ours:
                 assert re.fullmatch(r'\d+\.\d|not measured', row[i]), row
     assert with_paper
+
+
+@every_folder
+def test_measured_figures_are_those_of_the_metafile(folder):
+    models = yaml.safe_load((folder / 'metafile.yml').read_text())['Models']
+    results = {
+        model['Name']: f'{result["Metrics"]["mAP50"]:.1f}'
+        for model in models for result in model.get('Results', [])
+    }
+    shown = {}
+    for header, rows in tables((folder / 'README.md').read_text()):
+        for row in rows:
+            config = re.search(r'\]\((\S+)\.py\)', row[-1])
+            if 'mAP, measured' in header and config:
+                shown[config.group(1)] = row[header.index('mAP, measured')]
+    assert results == {k: v for k, v in shown.items() if v != 'not measured'}

@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from mmrdn.engine.hooks import check_state_dict
 from mmrdn.utils.checkpoint import read_checkpoint
-from mmrdn.utils.download import named_hash
+from mmrdn.utils.download import file_hash
 from .metric_file import read_metrics
 from .model_complexity import FRAME_SIZE, count_complexity
 from .model_loading import build_model
@@ -107,12 +107,16 @@ def _metadata(cfg: Config, name: str,
     return metadata
 
 
+def _is_published_name(checkpoint: str) -> bool:
+    return Path(checkpoint).name.endswith(f'-{file_hash(checkpoint)[:8]}.pth')
+
+
 def _read_published(checkpoint: str, cfg: Config) -> Dict[str, Any]:
     """The metadata of a checkpoint that fits the config."""
     loaded = read_checkpoint(checkpoint, 'cpu')
     meta = loaded.get('meta')
     if not isinstance(meta, dict) or 'mmrdn_version' not in meta \
-            or named_hash(checkpoint) is None:
+            or not _is_published_name(checkpoint):
         raise ValueError(f'{checkpoint} was not published by '
                          'tools/model_converters/publish_model.py')
     with torch.device('meta'):

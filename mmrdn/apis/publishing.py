@@ -127,6 +127,8 @@ def _plain_meta(original: dict, cfg: Optional[Config]) -> Dict[str, Any]:
     for key in ('iter', 'epoch', 'seed'):
         if isinstance(known.get(key), int):
             meta[key] = known[key]
+    if isinstance(known.get('converted_from'), str):
+        meta['converted_from'] = known['converted_from']
     return meta
 
 
@@ -189,7 +191,7 @@ def _write(data: bytes, path: Path) -> bool:
     Returns:
         bool: Whether it was not there.
     """
-    if path.exists():
+    if os.path.lexists(path):
         if path.is_file() and path.read_bytes() == data:
             return False
         raise FileExistsError(f'{path} exists and is not the file that its '

@@ -141,6 +141,16 @@ def test_another_file_of_that_name(done, trained, tiny_config, metrics,
     assert other.read_text() == 'mine'
 
 
+def test_a_link_to_nowhere_is_not_replaced(done, trained, tiny_config, metrics,
+                                           tmp_path):
+    link = tmp_path / done.path.name
+    link.symlink_to('nowhere')
+    with pytest.raises(FileExistsError, match='exists and is not the file'):
+        publish_model(trained / 'iter_8.pth', tmp_path, str(tiny_config),
+                      metrics)
+    assert link.is_symlink()
+
+
 def test_without_a_config(trained, tmp_path):
     """What the checkpoint says of itself; its experiment names it."""
     published = publish_model(trained / 'iter_8.pth', f'{tmp_path}/new/')

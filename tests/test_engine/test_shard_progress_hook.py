@@ -149,3 +149,23 @@ def test_nothing_before_every_rank_has_begun():
     with bar:
         bar.update(150, None)
     assert out.getvalue() == ''
+
+
+def test_a_stuck_rank_is_not_waited_for_forever(monkeypatch):
+    """Rank 1 of two has begun and does nothing."""
+    store, number = dist.HashStore(), [1]
+    monkeypatch.setattr(shard_progress_hook, 'this_rank', lambda:
+                        (number[0], 2))
+    monkeypatch.setattr(shard_progress_hook, 'job_store', lambda: store)
+    runner = SimpleNamespace(
+        logger=logging.getLogger('none'), test_dataloader=Loader(1))
+    stuck = ShardProgressHook()
+    stuck.before_test_epoch(runner)
+    number[0] = 0
+    hook = ShardProgressHook(interval=0.01, timeout=0.3)
+    hook.before_test_epoch(runner)
+    begin = time.monotonic()
+    with pytest.raises(
+            RuntimeError, match=r'a frame for 0\.3 s: one is stuck'):
+        hook.after_test_iter(runner, 0)
+    assert 0.3 < time.monotonic() - begin < 10

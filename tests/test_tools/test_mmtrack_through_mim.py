@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from mmtrack_testing import KINDS, write_narrow, write_random
-from tool_testing import logged_steps, tool_env
+from tool_testing import free_port, logged_steps, tool_env
 
 from mmrdn.datasets import MovingDigitsDataset
 from mmrdn.evaluation import vid_map
@@ -49,7 +49,7 @@ def train_and_test(folder):
         f'load_from={folder}/random.pth')
     through = ('--gpus', 0)
     if folder.name == 'fgfa':
-        through = ('--launcher', 'pytorch', '--gpus', 2, '--port', 29641)
+        through = ('--launcher', 'pytorch', '--gpus', 2, '--port', free_port())
     mim('test', config, '--checkpoint', work_dir / 'epoch_1.pth', *through,
         '--work-dir', folder / 'test', *options_of_test(folder / 'val'))
     return folder

@@ -98,28 +98,51 @@ def test_two_processes_equal_one(tested, trained, tiny_config, tmp_path):
     assert not any('eta:' in line for line in lines)  # of rank 0's shard
 
 
-def test_two_processes_train(tiny_config, tmp_path):
-    """Through ``dist_train.sh``, with half the batch each."""
-    done = subprocess.run([
-        'bash',
-        str(ROOT / 'tools' / 'dist_train.sh'),
-        str(tiny_config), '2', '--work-dir',
-        str(tmp_path), '--cfg-options', 'train_cfg.max_iters=2',
+def by_mim(config):
+    """(command, environment variables) of mim's launcher, two processes."""
+    return [([
+        sys.executable, '-m', 'mim', 'train', 'mmrdn', config, '--launcher',
+        'pytorch', '--gpus', '2', '--port',
+        free_port()
+    ], {})]
+
+
+def by_two_machines(config):
+    """The same of ``dist_train.sh`` on two nodes, a process each."""
+    script = ['bash', ROOT / 'tools' / 'dist_train.sh', config, '1']
+    port = str(free_port())
+    return [(script, dict(NNODES='2', NODE_RANK=str(rank), PORT=port))
+            for rank in range(2)]
+
+
+@pytest.mark.parametrize('launch', [by_mim, by_two_machines])
+def test_two_processes_train(launch, tiny_config, tmp_path):
+    """With half the batch each."""
+    options = [
+        '--work-dir', tmp_path, '--cfg-options', 'train_cfg.max_iters=2',
         'default_hooks.checkpoint.interval=2', 'val_cfg=None',
         'val_dataloader=None', 'val_evaluator=None'
-    ],
-                          env=dict(
-                              tool_env(),
-                              PYTHON=sys.executable,
-                              PORT=str(free_port())),
-                          capture_output=True,
-                          text=True,
-                          timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
+    ]
+    with open(tmp_path / 'printed', 'w+') as printed:
+        jobs = [
+            subprocess.Popen([str(word) for word in [*command, *options]],
+                             env=dict(
+                                 tool_env(), PYTHON=sys.executable, **env),
+                             cwd=tmp_path,
+                             stdout=printed,
+                             stderr=printed)
+            for command, env in launch(tiny_config)
+        ]
+        ends = [job.wait(timeout=300) for job in jobs]
+        printed.seek(0)
+        text = printed.read()
+    assert not any(ends), text
+    assert 'GPU number: 2' in text
     losses = logged_losses(tmp_path)
     assert len(losses) == 2 and np.isfinite(losses).all()
-    state = load_checkpoint_file(tmp_path / 'iter_2.pth')['state_dict']
-    assert not any(name.startswith('module.') for name in state)
+    checkpoint = load_checkpoint_file(tmp_path / 'iter_2.pth')
+    assert not any(
+        name.startswith('module.') for name in checkpoint['state_dict'])
 
 
 def test_settings_of_the_tables_at_test_time(run_main, trained, tiny_config,

@@ -25,12 +25,15 @@ class ShardProgressHook(Hook):
 
     Args:
         interval (float): Seconds between two reports of a rank.
+        timeout (float): Seconds without a frame of any rank after which those
+            that wait give up, as torch's process groups do.
     """
 
     priority = 'VERY_LOW'
 
-    def __init__(self, interval: float = 0.25) -> None:
+    def __init__(self, interval: float = 0.25, timeout: float = 1800.) -> None:
         self.interval = interval
+        self.timeout = timeout
         self._progress: Optional[ShardProgress] = None
 
     def before_val_epoch(self, runner: Runner) -> None:
@@ -92,7 +95,15 @@ class ShardProgressHook(Hook):
             self._show()
 
     def _wait(self) -> None:
+        before, since = None, time.monotonic()
         while not self._show():
+            done = self._counts.add('done', 0)
+            if done != before:
+                before, since = done, time.monotonic()
+            elif time.monotonic() - since > self.timeout:
+                self._end()
+                raise RuntimeError(f'no rank has finished a frame for '
+                                   f'{self.timeout:g} s: one is stuck')
             time.sleep(self.interval)
         self._end()
 
