@@ -82,7 +82,8 @@ def test_measured_figures_are_those_of_the_metafile(folder):
     models = yaml.safe_load((folder / 'metafile.yml').read_text())['Models']
     results = {
         model['Name']: f'{result["Metrics"]["mAP50"]:.1f}'
-        for model in models for result in model.get('Results', [])
+        for model in models
+        for result in model.get('Results', [])
     }
     shown = {}
     for header, rows in tables((folder / 'README.md').read_text()):
