@@ -228,8 +228,8 @@ def test_torch_that_is_too_new_for_mmcv(setup_env, tmp_path, monkeypatch):
     monkeypatch.setenv('CXX', 'sh')
     monkeypatch.setattr(env, 'output', lambda *args: '2.15.0')
     assert setup_env.why_not_compiled(env) == (
-        'torch 2.15.0 needs C++20, this mmcv asks for an older C++: install '
-        'an older torch, see docs/versions.md')
+        'torch 2.15.0 needs C++20, this mmcv asks for an older C++: see '
+        '"A newer torch" in docs/get_started.md')
     env.log.write_text('FAILED: a.o\n')
     assert setup_env.why_not_compiled(env) is None
 

@@ -205,7 +205,7 @@ def why_not_compiled(env):
     if needed:
         return (f'torch {env.output("-c", PRINT_TORCH)} needs '
                 f'{needed.group(1).decode()}, this mmcv asks for an older '
-                'C++: install an older torch, see docs/versions.md')
+                'C++: see "A newer torch" in docs/get_started.md')
     return None
 
 

@@ -78,14 +78,12 @@ ROWS = (
     Row.of_stack('openmmlab', 'the original distributions, '
                  '`make setup STACK=openmmlab`'),
     Row(
-        'newest-torch', 'the newest torch when it was run. torch 2.15.0 '
-        'compiles C++20 only and onedl-mmcv 2.3.6 asks for C++17, so '
-        '`make setup` cannot compile mmcv for it',
+        'newest-torch', 'the newest torch when the page was written, see '
+        '[a newer torch](get_started.md#a-newer-torch)',
         {'torch': f'>{pinned("torch")}'}),
     Row(
         'mmdet-3.0.0rc5', 'the mmdet that mmtrack 1.0.0rc1 was released for, '
-        'with an mmcv below 2.1, which it asserts. mmcv 2.0.1 asks for C++14, '
-        'and torch>=2.4 for C++17: to be set up by hand',
+        'with an mmcv below 2.1, which it asserts: to be set up by hand',
         {'mmdet': '3.0.0rc5'}),
 )
 
