@@ -2,7 +2,7 @@
 # make demo    train and compare RDN and a single-frame detector on the CPU
 # make benchmark  measure what relation costs (about 20 minutes)
 # make test    lint and tests
-# make lint    flake8, isort, yapf, codespell
+# make lint    ruff (lint, imports, layout), codespell
 # make docs    HTML of docs/ in docs/_build
 # make clean   remove what builds and tests leave; `distclean` also .venv*
 #
@@ -50,9 +50,8 @@ test: lint
 	@$(RUN) -m pytest tests
 
 lint: setup
-	@$(RUN) -m flake8 $(SOURCES)
-	@$(RUN) -m isort --check-only --diff --quiet $(SOURCES)
-	@$(RUN) -m yapf --diff --recursive $(SOURCES)
+	@$(RUN) -m ruff check --quiet $(SOURCES)
+	@$(RUN) -m ruff format --diff --quiet $(SOURCES)
 	@$(RUN) -m codespell_lib $(SOURCES) $(wildcard *.md *.yml *.cfg Makefile)
 	@echo 'lint: clean'
 

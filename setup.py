@@ -2,18 +2,20 @@
 """Package mmrdn, with its configs and tools for `mim`.
 
 `mim` looks for `configs/`, `tools/` and `model-index.yml` in
-- the project's root, for an editable install: they are there already. A link
-  to them in `mmrdn/.mim` would make mim find every config twice, an error;
-- `.mim` in the folder of the first file that pip recorded, for a wheel. That
-  file is one of `mmrdn-<version>.dist-info`, as '-' sorts before '/';
+- the project's root, for an editable install: they are there already. A link to them in
+  `mmrdn/.mim` would make mim find every config twice, an error;
+- `.mim` in the folder of the first file that pip recorded, for a wheel. That file is one of
+  `mmrdn-<version>.dist-info`, as '-' sorts before '/';
 - `mmrdn/.mim`, for other versions of mim and for MMEngine.
 So a wheel carries `.mim` twice, and an editable install not at all.
 """
+
 import atexit
 import re
 import shutil
 import tempfile
 from pathlib import Path
+
 from setuptools import find_packages, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build import build
@@ -29,8 +31,7 @@ def copy_mim(target):
     for name in MIM_FILES:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(
-                source, target / name, ignore=ignore, dirs_exist_ok=True)
+            shutil.copytree(source, target / name, ignore=ignore, dirs_exist_ok=True)
         elif source.exists():
             target.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target / name)
@@ -39,8 +40,8 @@ def copy_mim(target):
 class Build(build):
     """Build in a temporary folder.
 
-    A `build/` left in the checkout has copies of the configs, which mim would
-    find beside the real ones.
+    A `build/` left in the checkout has copies of the configs, which mim would find beside the real
+    ones.
     """
 
     def initialize_options(self):
@@ -90,14 +91,13 @@ def read_readme():
 
 
 if __name__ == '__main__':
-    # An egg-info left in the checkout would pass for the installed package
-    # wherever the checkout is on sys.path (`python -m mim` run there).
+    # An egg-info left in the checkout would pass for the installed package wherever the checkout is
+    # on sys.path (`python -m mim` run there).
     atexit.register(shutil.rmtree, ROOT / 'mmrdn.egg-info', ignore_errors=True)
     setup(
         name='mmrdn',
         version=read_version(),
-        description='Relation Distillation Networks for video object '
-        'detection, on MMDetection and MMTracking',
+        description='Relation Distillation Networks for video object detection, on MMDetection and MMTracking',
         long_description=read_readme(),
         long_description_content_type='text/markdown',
         author='mmrdn contributors',
@@ -120,6 +120,8 @@ if __name__ == '__main__':
             mim=read_requirements('stacks/onedl'),
             tests=read_requirements('tests'),
             docs=read_requirements('docs'),
-            web=read_requirements('web')),
+            web=read_requirements('web'),
+        ),
         cmdclass=dict(build=Build, build_py=BuildPy, bdist_wheel=BdistWheel),
-        zip_safe=False)
+        zip_safe=False,
+    )

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Settings of `make docs`."""
+
 project = 'mmrdn'
 author = 'mmrdn contributors'
 extensions = ['myst_parser']

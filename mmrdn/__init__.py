@@ -1,7 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Relation Distillation Networks for video object detection."""
-from . import compat
-from .version import __version__
+
+from mmrdn import compat
+from mmrdn.version import __version__
 
 compat.apply()
 

@@ -1,24 +1,23 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The one place that knows what the installed OpenMMLab versions disagree on.
 
-mmtrack 1.0.0rc1, the newest there is, was released for mmcv 2.0.0rc and
-mmdet 3.0.0rc. :func:`apply` makes it work beside newer ones without editing a
-file of another package, and does nothing where the versions agree already:
+mmtrack 1.0.0rc1, the newest there is, was released for mmcv 2.0.0rc and mmdet 3.0.0rc.
+:func:`apply` makes it work beside newer ones without editing a file of another package, and does
+nothing where the versions agree already:
 
-- mmtrack and mmcls assert old mmcv / mmdet versions when they are imported:
-  they are imported once under the versions that they ask for.
-- ``mmtrack.models`` wants ``mmdet.models.layers.Transformer``, which newer
-  mmdet no longer has (one single-object tracking head uses it): a placeholder
-  stands in, and says so if somebody builds it.
-- mmtrack datasets say ``CLASSES`` in their meta information, newer mmdet
-  metrics and visualizers read ``classes``: each is given where the other is.
-- mmengine's test loops look at the last result of every batch, but a video
-  detector that looks ahead has none for the first frames of a video: they
-  are made to accept that.
-- mmengine may unpickle whatever a checkpoint holds (or, in other versions,
-  cannot read what it wrote itself): checkpoints are read weights-only, see
+- mmtrack and mmcls assert old mmcv / mmdet versions when they are imported: they are imported once
+  under the versions that they ask for.
+- ``mmtrack.models`` wants ``mmdet.models.layers.Transformer``, which newer mmdet no longer has (one
+  single-object tracking head uses it): a placeholder stands in, and says so if somebody builds it.
+- mmtrack datasets say ``CLASSES`` in their meta information, newer mmdet metrics and visualizers
+  read ``classes``: each is given where the other is.
+- mmengine's test loops look at the last result of every batch, but a video detector that looks
+  ahead has none for the first frames of a video: they are made to accept that.
+- mmengine may unpickle whatever a checkpoint holds (or, in other versions, cannot read what it
+  wrote itself): checkpoints are read weights-only, see
   :mod:`mmrdn.utils.checkpoint`.
 """
+
 import contextlib
 import importlib
 import io
@@ -28,10 +27,8 @@ from packaging.version import Version
 
 # Oldest and newest version of each module that mmrdn is known to work with.
 TESTED_VERSIONS = dict(
-    mmcv=('2.1.0', '2.3.6'),
-    mmengine=('0.10.7', '0.10.12'),
-    mmdet=('3.3.0', '3.5.1'),
-    mmtrack=('1.0.0rc1', '1.0.0rc1'))
+    mmcv=('2.1.0', '2.3.6'), mmengine=('0.10.7', '0.10.12'), mmdet=('3.3.0', '3.5.1'), mmtrack=('1.0.0rc1', '1.0.0rc1')
+)
 
 # What mmtrack 1.0.0rc1 and mmcls 1.0.0rc6 assert at import.
 _VERSIONS_THEY_ASK_FOR = dict(mmcv='2.0.0rc4', mmdet='3.0.0rc5')
@@ -42,8 +39,8 @@ class _RemovedTransformer:
 
     def __init__(self, *args, **kwargs):
         raise RuntimeError(
-            'mmdet.models.layers.Transformer was removed from mmdet; '
-            "mmtrack's STARK needs mmdet 3.0.0rc5 or older")
+            "mmdet.models.layers.Transformer was removed from mmdet; mmtrack's STARK needs mmdet 3.0.0rc5 or older"
+        )
 
 
 @contextlib.contextmanager
@@ -64,8 +61,7 @@ def _attribute(module, name: str, value):
 @contextlib.contextmanager
 def _quiet():
     """Keep what other packages say about themselves off the terminal."""
-    with warnings.catch_warnings(), \
-            contextlib.redirect_stdout(io.StringIO()):
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter('ignore')
         yield
 
@@ -75,8 +71,7 @@ def _import_mmtrack() -> None:
     with contextlib.ExitStack() as stack:
         for name, old in _VERSIONS_THEY_ASK_FOR.items():
             module = importlib.import_module(name)
-            if Version(module.__version__) >= Version('2.0.0' if name ==
-                                                      'mmcv' else '3.0.0'):
+            if Version(module.__version__) >= Version('2.0.0' if name == 'mmcv' else '3.0.0'):
                 stack.enter_context(_attribute(module, '__version__', old))
         importlib.import_module('mmcls')
         importlib.import_module('mmtrack')
@@ -90,6 +85,7 @@ def _import_mmtrack() -> None:
 def _mirror_class_names() -> None:
     """Give mmtrack datasets ``classes`` for ``CLASSES`` and vice versa."""
     from mmtrack.datasets import BaseVideoDataset
+
     original = BaseVideoDataset._load_metainfo
     if getattr(original, 'mirrors_class_names', False):
         return
@@ -129,30 +125,27 @@ def check_versions() -> None:
         found = importlib.import_module(name).__version__
         if not Version(low) <= Version(found) <= Version(high):
             wanted = low if low == high else f'{low} to {high}'
-            warnings.warn(f'mmrdn was tested with {name} {wanted}, not with '
-                          f'{name} {found}')
+            warnings.warn(f'mmrdn was tested with {name} {wanted}, not with {name} {found}')
 
 
 def apply() -> None:
     """Make the installed versions work together (idempotent).
 
     Raises:
-        ImportError: If one of the packages is missing; names it and the
-            command that installs it.
+        ImportError: If one of the packages is missing; names it and the command that installs it.
     """
     try:
         with _quiet():
             _import_mmtrack()
     except ModuleNotFoundError as error:
-        if error.name and error.name.split('.')[0] in ('torch', 'mmcv',
-                                                       'mmengine', 'mmdet',
-                                                       'mmtrack', 'mmcls'):
+        if error.name and error.name.split('.')[0] in ('torch', 'mmcv', 'mmengine', 'mmdet', 'mmtrack', 'mmcls'):
             raise ImportError(
-                f'mmrdn needs the module "{error.name}", which is not '
-                'installed; `make setup` installs everything') from error
+                f'mmrdn needs the module "{error.name}", which is not installed; `make setup` installs everything'
+            ) from error
         raise
     _mirror_class_names()
     _accept_late_results()
     check_versions()
     from mmrdn.utils.checkpoint import install_safe_loading
+
     install_safe_loading()

@@ -3,6 +3,7 @@
 
 Models are built on the meta device: no memory, no time, real shapes.
 """
+
 import copy
 import functools
 import re
@@ -17,9 +18,7 @@ from mmrdn.registry import DATASETS, MODELS
 from mmrdn.utils.setup_env import register_all_modules
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = sorted(
-    path for path in (ROOT / 'configs').glob('*/*.py')
-    if '_base_' not in path.parts)
+FILES = sorted(path for path in (ROOT / 'configs').glob('*/*.py') if '_base_' not in path.parts)
 
 
 def _in_folder(name):
@@ -29,28 +28,23 @@ def _in_folder(name):
 RDN = _in_folder('rdn')
 MEGA = _in_folder('rdn_mega')
 LINKED = sorted(  # a config of RDN, with box linking in testing
-    stem for stem in RDN
-    if stem.startswith(('rdn-blr_', 'rdn-seqnms_', 'rdn-tubes_')))
+    stem for stem in RDN if stem.startswith(('rdn-blr_', 'rdn-seqnms_', 'rdn-tubes_'))
+)
 # Parts of RDN in or with those of others, see docs/combinations.md.
 MIXED = {
     path.stem: path
     for path in FILES
-    if re.match('selsa-relation_|rdn-(selsa|troia)_|.*[_-](fpn|cascade-rcnn)_',
-                path.stem)
+    if re.match('selsa-relation_|rdn-(selsa|troia)_|.*[_-](fpn|cascade-rcnn)_', path.stem)
 }
-VID = sorted(
-    stem for stem in RDN
-    if stem.endswith('_imagenetvid') and stem not in (*LINKED, *MIXED))
-DIGITS = sorted(
-    stem for stem in RDN
-    if stem.endswith('_movingdigits') and stem not in (*LINKED, *MIXED))
+VID = sorted(stem for stem in RDN if stem.endswith('_imagenetvid') and stem not in (*LINKED, *MIXED))
+DIGITS = sorted(stem for stem in RDN if stem.endswith('_movingdigits') and stem not in (*LINKED, *MIXED))
 MIXED_VID = [stem for stem in MIXED if stem.endswith('_imagenetvid')]
 MIXED_DIGITS = [stem for stem in MIXED if stem.endswith('_movingdigits')]
 OURS = sorted({*RDN.values(), *MEGA.values(), *MIXED.values()})
 MMTRACK = [path for path in FILES if path not in OURS]  # its detectors
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _read(path):
     return Config.fromfile(path)
 
@@ -60,7 +54,7 @@ def load(path):
     return copy.deepcopy(_read(path))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def build(path, options=()):
     """The model on the meta device; options as in --cfg-options."""
     cfg = load(path)

@@ -8,8 +8,8 @@ import pytest
 
 # Threads that wait must not burn the cores that other tests need.
 os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
-# Many trainings in one process with two OpenMP threads crashed at times in
-# torch's backward pass; with one they do not, and take no longer.
+# Many trainings in one process with two OpenMP threads crashed at times in torch's backward pass;
+# with one they do not, and take no longer.
 os.environ['OMP_NUM_THREADS'] = '1'
 sys.path.insert(0, os.path.dirname(__file__))
 
@@ -20,6 +20,7 @@ import mmrdn  # noqa: E402, F401  (makes mmtrack importable)
 def digits(tmp_path_factory):
     """A moving digits data set of ten short videos."""
     from tool_testing import make_data
+
     return make_data(tmp_path_factory.mktemp('digits') / 'data')
 
 
@@ -27,6 +28,7 @@ def digits(tmp_path_factory):
 def tiny_config(digits):
     """A config that trains a tiny RDN on it for 8 iterations."""
     from tool_testing import write_config
+
     return write_config(digits.parent / 'tiny.py', digits)
 
 
@@ -34,6 +36,7 @@ def tiny_config(digits):
 def trained(tiny_config):
     """Work folder of ``tools/train.py`` with that config."""
     from tool_testing import run_tool
+
     work_dir = tiny_config.parent / 'trained'
     run_tool('train.py', tiny_config, '--work-dir', work_dir)
     return work_dir

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Narrow detectors in the layouts that converters read and write."""
+
 from pathlib import Path
 
 import mmdet
@@ -30,7 +31,8 @@ PAIRS = dict(
     sheep='sheep',
     train='train',
     watercraft='boat',
-    zebra='zebra')
+    zebra='zebra',
+)
 BASE = 4  # channels of the stem; stages have 16, 32, 64 and 128
 FPN = 8  # channels of the pyramid
 FCS = 32  # of the box head
@@ -41,23 +43,17 @@ TO_FPN = dict(
     rpn_in_indices=None,
     roi_in_indices=None,
     detector=dict(
-        backbone=dict(
-            out_indices=(0, 1, 2, 3),
-            strides=(1, 2, 2, 2),
-            dilations=(1, 1, 1, 1)),
-        neck=dict(
-            type='FPN',
-            in_channels=[4 * BASE, 8 * BASE, 16 * BASE, 32 * BASE],
-            out_channels=FPN,
-            num_outs=5),
+        backbone=dict(out_indices=(0, 1, 2, 3), strides=(1, 2, 2, 2), dilations=(1, 1, 1, 1)),
+        neck=dict(type='FPN', in_channels=[4 * BASE, 8 * BASE, 16 * BASE, 32 * BASE], out_channels=FPN, num_outs=5),
         rpn_head=dict(
-            in_channels=FPN,
-            feat_channels=FPN,
-            anchor_generator=dict(scales=[8], strides=[4, 8, 16, 32, 64])),
+            in_channels=FPN, feat_channels=FPN, anchor_generator=dict(scales=[8], strides=[4, 8, 16, 32, 64])
+        ),
         roi_head=dict(
-            bbox_roi_extractor=dict(
-                out_channels=FPN, featmap_strides=[4, 8, 16, 32]),
-            bbox_head=dict(in_channels=FPN, num_shared_fcs=2))))
+            bbox_roi_extractor=dict(out_channels=FPN, featmap_strides=[4, 8, 16, 32]),
+            bbox_head=dict(in_channels=FPN, num_shared_fcs=2),
+        ),
+    ),
+)
 
 
 def target_config(*changes):
@@ -68,12 +64,15 @@ def target_config(*changes):
             model=dict(
                 detector=dict(
                     backbone=dict(base_channels=BASE, init_cfg=None),
-                    rpn_head=dict(
-                        in_channels=16 * BASE, feat_channels=16 * BASE),
+                    rpn_head=dict(in_channels=16 * BASE, feat_channels=16 * BASE),
                     roi_head=dict(
                         bbox_roi_extractor=dict(out_channels=32 * BASE),
-                        bbox_head=dict(
-                            in_channels=32 * BASE, fc_out_channels=FCS))))))
+                        bbox_head=dict(in_channels=32 * BASE, fc_out_channels=FCS),
+                    ),
+                )
+            )
+        )
+    )
     for change in changes:
         cfg.merge_from_dict(dict(model=change))
     return cfg
@@ -101,8 +100,7 @@ def mmdet_config(name):
         head.update(in_channels=FPN, fc_out_channels=FCS)
         return cfg
     channels = 16 if name == '-caffe-c4' else 32
-    model.rpn_head.update(
-        in_channels=channels * BASE, feat_channels=channels * BASE)
+    model.rpn_head.update(in_channels=channels * BASE, feat_channels=channels * BASE)
     model.roi_head.bbox_roi_extractor.out_channels = channels * BASE
     head.in_channels = 32 * BASE
     if name == '-caffe-c4':
@@ -131,16 +129,14 @@ def randomize(state, seed=0):
     generator = torch.Generator().manual_seed(seed)
 
     def uniform(value, low, high):
-        value.copy_(
-            torch.rand(value.shape, generator=generator) * (high - low) + low)
+        value.copy_(torch.rand(value.shape, generator=generator) * (high - low) + low)
 
     for key, value in state.items():
         if value.ndim > 1:
             fan_in = value[0].numel()
             scale = fan_in**-0.5
             uniform(value, -1.7 * scale, 1.7 * scale)
-        elif key.endswith(
-                'running_var') or key.endswith('weight') and value.ndim == 1:
+        elif key.endswith('running_var') or key.endswith('weight') and value.ndim == 1:
             uniform(value, 0.5, 1.5)
         elif value.is_floating_point():
             uniform(value, -0.5, 0.5)
@@ -151,20 +147,19 @@ def save_mmdet(path, cfg, model, classes=COCO):
     """Write a checkpoint as mmdet 3 does."""
     torch.save(
         dict(
-            meta=dict(
-                cfg=cfg.pretty_text,
-                dataset_meta=dict(classes=classes),
-                epoch=12),
-            state_dict=model.state_dict()), path)
+            meta=dict(cfg=cfg.pretty_text, dataset_meta=dict(classes=classes), epoch=12), state_dict=model.state_dict()
+        ),
+        path,
+    )
     return str(path)
 
 
 def picture(seed=0, size=(96, 128)):
     """(3, h, w) BGR grey levels, as read from a file."""
     generator = torch.Generator().manual_seed(seed)
-    return torch.randint(
-        0, 256, (3, *size), generator=generator, dtype=torch.uint8)
+    return torch.randint(0, 256, (3, *size), generator=generator, dtype=torch.uint8)
 
 
-BOXES = torch.tensor([[10., 12., 60., 70.], [0., 0., 127., 95.],
-                      [30.5, 40.25, 45.75, 58.], [64., 8., 120., 90.]])
+BOXES = torch.tensor(
+    [[10.0, 12.0, 60.0, 70.0], [0.0, 0.0, 127.0, 95.0], [30.5, 40.25, 45.75, 58.0], [64.0, 8.0, 120.0, 90.0]]
+)

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """A server on loopback for files of a folder."""
+
 import contextlib
 import threading
 from functools import partial
@@ -15,15 +16,14 @@ class _Handler(SimpleHTTPRequestHandler):
     def copyfile(self, source, outputfile):
         data = source.read()
         if '/short-' in self.path:
-            data = data[:len(data) // 2]
+            data = data[: len(data) // 2]
         outputfile.write(data)
 
 
 @contextlib.contextmanager
 def serving(folder):
     """Serve a folder; gives its address."""
-    server = ThreadingHTTPServer(('127.0.0.1', 0),
-                                 partial(_Handler, directory=str(folder)))
+    server = ThreadingHTTPServer(('127.0.0.1', 0), partial(_Handler, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

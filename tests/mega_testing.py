@@ -1,9 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Checkpoints in the key layout of the public MEGA repository.
 
-Written from the table of its keys and shapes, without mmrdn. Sizes are
-parameters, so that tests can be small.
+Written from the table of its keys and shapes, without mmrdn. Sizes are parameters, so that tests
+can be small.
 """
+
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +15,14 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 FEATURES = 'roi_heads.box.feature_extractor.'
 PREDICTOR = 'roi_heads.box.predictor.'
-FULL_SIZE = dict(
-    width=64, rpn=1024, fc=1024, heads=16, classes=30, reduced_to=256)
+FULL_SIZE = dict(width=64, rpn=1024, fc=1024, heads=16, classes=30, reduced_to=256)
 TINY = dict(width=4, rpn=64, fc=32, heads=4, classes=3, reduced_to=16)
 
 
 @dataclass
 class Layout:
     """Which model, and how wide."""
+
     kind: str  # 'single-frame', 'rdn-basic' or 'rdn'
     depth: int = 50
     reduced: bool = True
@@ -42,7 +43,7 @@ class Layout:
 
         def norm(name, channels):
             for part in ('weight', 'bias', 'running_mean', 'running_var'):
-                out[f'{name}.{part}'] = (channels, )
+                out[f'{name}.{part}'] = (channels,)
 
         def layer(name, *weight):
             out[f'{name}.weight'] = weight
@@ -58,14 +59,12 @@ class Layout:
             mid = w * 2**stage
             for i in range(num):
                 name = f'{prefix}layer{stage + 1}.{i}'
-                convs = ((mid, channels, 1, 1), (mid, mid, 3, 3), (4 * mid,
-                                                                   mid, 1, 1))
+                convs = ((mid, channels, 1, 1), (mid, mid, 3, 3), (4 * mid, mid, 1, 1))
                 for j, shape in enumerate(convs, 1):
                     out[f'{name}.conv{j}.weight'] = shape
                     norm(f'{name}.bn{j}', shape[0])
                 if i == 0:
-                    out[f'{name}.downsample.0.weight'] = (4 * mid, channels, 1,
-                                                          1)
+                    out[f'{name}.downsample.0.weight'] = (4 * mid, channels, 1, 1)
                     norm(f'{name}.downsample.1', 4 * mid)
                 channels = 4 * mid
         conv4 = 16 * w
@@ -98,10 +97,7 @@ def anchors():
         height = np.round(width * ratio)
         for scale in (4, 8, 16, 32):
             w, h = width * scale, height * scale
-            boxes.append([
-                7.5 - 0.5 * (w - 1), 7.5 - 0.5 * (h - 1), 7.5 + 0.5 * (w - 1),
-                7.5 + 0.5 * (h - 1)
-            ])
+            boxes.append([7.5 - 0.5 * (w - 1), 7.5 - 0.5 * (h - 1), 7.5 + 0.5 * (w - 1), 7.5 + 0.5 * (h - 1)])
     return np.array(boxes)
 
 
@@ -113,7 +109,7 @@ _MILDER = {
     'Wqs': 0.5,
     'Wks': 0.5,
     'cls_score': 0.5,
-    'predictor.bbox_pred': 0.5
+    'predictor.bbox_pred': 0.5,
 }
 
 
@@ -139,15 +135,14 @@ def state_dict(layout, seed=0):
         elif len(shape) == 1:
             value = normal(shape, 0.2)
         elif 'stem.conv1' in key:  # of grey levels
-            value = normal(shape, 0.02 * (2 / fan_in)**0.5)
+            value = normal(shape, 0.02 * (2 / fan_in) ** 0.5)
         else:
-            value = normal(shape, (2 / fan_in)**0.5)
+            value = normal(shape, (2 / fan_in) ** 0.5)
         if len(shape) > 1:
             for name, factor in _MILDER.items():
                 value = value * factor if name in key else value
         state[key] = value
-    state['rpn.anchor_generator.cell_anchors.0'] = torch.tensor(
-        anchors(), dtype=torch.float32)
+    state['rpn.anchor_generator.cell_anchors.0'] = torch.tensor(anchors(), dtype=torch.float32)
     return state
 
 
@@ -194,8 +189,7 @@ model.update(
 
 def config_name(layout):
     length = '60k' if layout.kind == 'rdn' else '120k'
-    return (f'{layout.kind}_faster-rcnn_r{layout.depth}-caffe-c4_4xb1-{length}'
-            '_imagenetvid.py')
+    return f'{layout.kind}_faster-rcnn_r{layout.depth}-caffe-c4_4xb1-{length}_imagenetvid.py'
 
 
 def write_config(path, layout, extra=''):

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """``mim train`` and ``mim test``, and configs to run by them."""
+
 import json
 import subprocess
 from pathlib import Path
@@ -45,9 +46,7 @@ def first_video(data):
     video = coco['videos'][0]['id']
     coco['images'] = [i for i in coco['images'] if i['video_id'] == video]
     kept = {image['id'] for image in coco['images']}
-    coco['annotations'] = [
-        a for a in coco['annotations'] if a['image_id'] in kept
-    ]
+    coco['annotations'] = [a for a in coco['annotations'] if a['image_id'] in kept]
     (folder / 'one_video.json').write_text(json.dumps(coco))
     return coco
 
@@ -78,21 +77,17 @@ def mim(run_main, command, config, *args, **kwargs):
         commands.append(words)
         return 0
 
-    with mock.patch.object(subprocess, 'check_call', keep), \
-            mock.patch.object(subprocess, 'check_output', lambda _: b''):
-        done, message = dict(
-            train=mim_train, test=mim_test)[command](
-                'mmrdn',
-                str(config),
-                gpus=0,
-                launcher='none',
-                other_args=tuple(map(str, args)),
-                **kwargs)
+    with (
+        mock.patch.object(subprocess, 'check_call', keep),
+        mock.patch.object(subprocess, 'check_output', lambda _: b''),
+    ):
+        done, message = dict(train=mim_train, test=mim_test)[command](
+            'mmrdn', str(config), gpus=0, launcher='none', other_args=tuple(map(str, args)), **kwargs
+        )
     assert done, message
-    (_, script, *words), = commands
+    ((_, script, *words),) = commands
     assert Path(script).resolve() == ROOT / 'tools' / f'{command}.py'
     # Runs of one process and one second need names of their own.
-    status, out, err = run_main(f'{command}.py', *words, '--cfg-options',
-                                f'experiment_name={command}_{config.stem}')
+    status, out, err = run_main(f'{command}.py', *words, '--cfg-options', f'experiment_name={command}_{config.stem}')
     assert status == 0, out + err
     return out

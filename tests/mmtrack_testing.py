@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """mmtrack's video detectors, narrow, on the data of tests."""
+
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,9 @@ from mmengine.config import Config
 from mmrdn.registry import MODELS
 from mmrdn.utils.setup_env import register_all_modules
 
-# What a child of configs/*/*_faster-rcnn_r50-dc5_8xb1-7e_movingdigits.py
-# changes: a narrow detector, small pictures, one epoch of two frames, few
-# reference frames, and no weight decay: what changes has a gradient.
+# What a child of configs/*/*_faster-rcnn_r50-dc5_8xb1-7e_movingdigits.py changes: a narrow
+# detector, small pictures, one epoch of two frames, few reference frames, and no weight decay: what
+# changes has a gradient.
 NARROW = """
 _base_ = '{base}'
 _base_.train_dataloader.dataset.pipeline[0].transforms[2].scale = (250, 150)
@@ -58,6 +59,7 @@ class Kind:
         own (str): A parameter that a plain detector has not.
         video, head, sampler, resize (str): What fills ``NARROW``.
     """
+
     folder: str
     stem: str
     own: str
@@ -68,33 +70,27 @@ class Kind:
 
     def config(self, rest):
         """Path of its config ``{stem}_faster-rcnn_{rest}.py``."""
-        return ROOT / 'configs' / self.folder / \
-            f'{self.stem}_faster-rcnn_{rest}.py'
+        return ROOT / 'configs' / self.folder / f'{self.stem}_faster-rcnn_{rest}.py'
 
 
 KINDS = dict(
-    selsa=Kind(
-        'selsa',
-        'selsa',
-        'detector.roi_head.bbox_head.aggregator.0.fc.weight',
-        head=_AGGREGATOR),
-    fgfa=Kind(
-        'fgfa',
-        'fgfa',
-        'aggregator.embed_convs.0.conv.weight',
-        video=_MOTION + 'aggregator=dict(channels=16),'),
+    selsa=Kind('selsa', 'selsa', 'detector.roi_head.bbox_head.aggregator.0.fc.weight', head=_AGGREGATOR),
+    fgfa=Kind('fgfa', 'fgfa', 'aggregator.embed_convs.0.conv.weight', video=_MOTION + 'aggregator=dict(channels=16),'),
     dff=Kind(
         'dff',
         'dff',
         'motion.predict_flow.conv.weight',
         video=_MOTION + 'test_cfg=dict(key_frame_interval=2),',
         sampler='',
-        resize='pipeline[1]'),
+        resize='pipeline[1]',
+    ),
     temporal_roi_align=Kind(
         'temporal_roi_align',
         'selsa-troialign',
         'detector.roi_head.bbox_roi_extractor.embed_network.conv.weight',
-        head=_AGGREGATOR))
+        head=_AGGREGATOR,
+    ),
+)
 
 
 def write_narrow(path, kind, data):
@@ -114,7 +110,9 @@ def write_narrow(path, kind, data):
             video=kind.video,
             head=kind.head,
             sampler=kind.sampler,
-            resize=kind.resize))
+            resize=kind.resize,
+        )
+    )
     return path
 
 

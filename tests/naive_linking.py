@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Box linking by enumerating every path: slow, plain Python, float64."""
+
 import itertools
 import math
 
@@ -31,8 +32,7 @@ def tubes(frames, relations=None):
     found = []
     labels = {int(x) for f in frames for x in f['labels']}
     for label in labels:
-        alive = [[i for i, x in enumerate(f['labels']) if x == label]
-                 for f in frames]
+        alive = [[i for i, x in enumerate(f['labels']) if x == label] for f in frames]
         while True:
             run = next((r for r in _runs(alive) if len(r) > 1), None)
             if run is None:
@@ -42,17 +42,14 @@ def tubes(frames, relations=None):
                 total = 0.0
                 for t, i, j in zip(run, indices, indices[1:]):
                     a, b = frames[t], frames[t + 1]
-                    s = (
-                        float(a['scores'][i]) + float(b['scores'][j]) +
-                        iou(a['bboxes'][i], b['bboxes'][j]))
+                    s = float(a['scores'][i]) + float(b['scores'][j]) + iou(a['bboxes'][i], b['bboxes'][j])
                     if relations is not None:
                         s *= math.exp(float(relations[t][i][j]))
                     total += s
                 if total > best + 1e-12:  # ties: the first in order wins
                     best, path = total, list(zip(run, indices))
-            own = sorted((float(frames[t]['scores'][i]) for t, i in path),
-                         reverse=True)
-            top = own[:math.ceil(len(own) / 2)]
+            own = sorted((float(frames[t]['scores'][i]) for t, i in path), reverse=True)
+            top = own[: math.ceil(len(own) / 2)]
             for t, i in path:
                 scores[t][i] += sum(top) / len(top)
                 alive[t].remove(i)
@@ -68,8 +65,7 @@ def _sequences(frames, alive, min_iou, max_gap=0):
         t, i = path[-1]
         for u in range(t + 1, min(t + 2 + max_gap, len(frames))):
             for j in alive[u]:
-                if iou(frames[t]['bboxes'][i],
-                       frames[u]['bboxes'][j]) >= min_iou:
+                if iou(frames[t]['bboxes'][i], frames[u]['bboxes'][j]) >= min_iou:
                     yield from grow(path + [(u, j)])
 
     for t, boxes in enumerate(alive):
@@ -82,15 +78,11 @@ def seq_nms(frames, min_iou=0.5, nms_iou=0.3, reduction='mean'):
     scores = [list(map(float, f['scores'])) for f in frames]
     labels = {int(x) for f in frames for x in f['labels']}
     for label in labels:
-        alive = [[
-            i for i, x in enumerate(f['labels'])
-            if x == label and f['scores'][i] > 0
-        ] for f in frames]
+        alive = [[i for i, x in enumerate(f['labels']) if x == label and f['scores'][i] > 0] for f in frames]
         while any(alive):
             best, path = -1.0, None
             for candidate in _sequences(frames, alive, min_iou):
-                total = sum(
-                    float(frames[t]['scores'][i]) for t, i in candidate)
+                total = sum(float(frames[t]['scores'][i]) for t, i in candidate)
                 if total > best + 1e-12:
                     best, path = total, candidate
             own = [float(frames[t]['scores'][i]) for t, i in path]
@@ -110,24 +102,20 @@ def gated_tubes(frames, min_iou, max_gap):
     """Tubes with both options: the largest sum among all sequences."""
     scores = [list(map(float, f['scores'])) for f in frames]
     for label in {int(x) for f in frames for x in f['labels']}:
-        alive = [[i for i, x in enumerate(f['labels']) if x == label]
-                 for f in frames]
+        alive = [[i for i, x in enumerate(f['labels']) if x == label] for f in frames]
         while True:
             best, path = -1.0, None
             for candidate in _sequences(frames, alive, min_iou, max_gap):
                 total = 0.0
                 for (t, i), (u, j) in zip(candidate, candidate[1:]):
                     a, b = frames[t], frames[u]
-                    total += (
-                        float(a['scores'][i]) + float(b['scores'][j]) +
-                        iou(a['bboxes'][i], b['bboxes'][j]))
+                    total += float(a['scores'][i]) + float(b['scores'][j]) + iou(a['bboxes'][i], b['bboxes'][j])
                 if len(candidate) > 1 and total > best + 1e-12:
                     best, path = total, candidate
             if path is None:
                 break
-            own = sorted((float(frames[t]['scores'][i]) for t, i in path),
-                         reverse=True)
-            top = own[:math.ceil(len(own) / 2)]
+            own = sorted((float(frames[t]['scores'][i]) for t, i in path), reverse=True)
+            top = own[: math.ceil(len(own) / 2)]
             for t, i in path:
                 scores[t][i] += sum(top) / len(top)
                 alive[t].remove(i)
@@ -138,8 +126,7 @@ def research_tubes(frames):
     """Tubes, each by a whole Viterbi search through its run."""
     scores = [list(map(float, f['scores'])) for f in frames]
     for label in {int(x) for f in frames for x in f['labels']}:
-        alive = [[i for i, x in enumerate(f['labels']) if x == label]
-                 for f in frames]
+        alive = [[i for i, x in enumerate(f['labels']) if x == label] for f in frames]
         while True:
             run = next((r for r in _runs(alive) if len(r) > 1), None)
             if run is None:
@@ -149,8 +136,10 @@ def research_tubes(frames):
                 a, b = frames[t], frames[t + 1]
                 for i in alive[t]:
                     sums = [
-                        float(a['scores'][i]) + float(b['scores'][j]) +
-                        iou(a['bboxes'][i], b['bboxes'][j]) + best[t + 1, j]
+                        float(a['scores'][i])
+                        + float(b['scores'][j])
+                        + iou(a['bboxes'][i], b['bboxes'][j])
+                        + best[t + 1, j]
                         for j in alive[t + 1]
                     ]
                     best[t, i] = max(sums)
@@ -159,9 +148,8 @@ def research_tubes(frames):
             path = [(run[0], i)]
             while path[-1] in ahead:
                 path.append((path[-1][0] + 1, ahead[path[-1]]))
-            own = sorted((float(frames[t]['scores'][i]) for t, i in path),
-                         reverse=True)
-            top = own[:math.ceil(len(own) / 2)]
+            own = sorted((float(frames[t]['scores'][i]) for t, i in path), reverse=True)
+            top = own[: math.ceil(len(own) / 2)]
             for t, i in path:
                 scores[t][i] += sum(top) / len(top)
                 alive[t].remove(i)

@@ -1,9 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """What the models of the public MEGA repository compute, in float64.
 
-Written from the list of its conventions, formula by formula, straight on a
-state dict in its layout; nothing here calls mmrdn, mmdet or mmcv.
+Written from the list of its conventions, formula by formula, straight on a state dict in its
+layout; nothing here calls mmrdn, mmdet or mmcv.
 """
+
 import math
 
 import numpy as np
@@ -32,11 +33,7 @@ def resize(frame, shorter=600, longest=1000):
         ow, oh = size, int(size * h / w)
     else:
         ow, oh = int(size * w / h), size
-    channels = [
-        np.asarray(
-            Image.fromarray(frame[..., c]).resize((ow, oh), Image.BILINEAR))
-        for c in range(3)
-    ]
+    channels = [np.asarray(Image.fromarray(frame[..., c]).resize((ow, oh), Image.BILINEAR)) for c in range(3)]
     return np.stack(channels, -1)
 
 
@@ -56,11 +53,9 @@ def bottleneck(p, name, x, stride, dilation):
     """Stride in the first 1x1 convolution."""
     out = F.conv2d(x, p[f'{name}.conv1.weight'], stride=stride)
     out = frozen_norm(p, f'{name}.bn1', out).relu()
-    out = F.conv2d(
-        out, p[f'{name}.conv2.weight'], padding=dilation, dilation=dilation)
+    out = F.conv2d(out, p[f'{name}.conv2.weight'], padding=dilation, dilation=dilation)
     out = frozen_norm(p, f'{name}.bn2', out).relu()
-    out = frozen_norm(p, f'{name}.bn3', F.conv2d(out,
-                                                 p[f'{name}.conv3.weight']))
+    out = frozen_norm(p, f'{name}.bn3', F.conv2d(out, p[f'{name}.conv3.weight']))
     if f'{name}.downsample.0.weight' in p:
         x = F.conv2d(x, p[f'{name}.downsample.0.weight'], stride=stride)
         x = frozen_norm(p, f'{name}.downsample.1', x)
@@ -89,8 +84,7 @@ def conv5(p, x):
     """What the RoI layer looks at."""
     x = stage(p, f'{FEATURES}head.layer4', x, stride=1, dilation=2)
     if f'{FEATURES}conv.weight' in p:
-        x = F.conv2d(x, p[f'{FEATURES}conv.weight'],
-                     p[f'{FEATURES}conv.bias']).relu()
+        x = F.conv2d(x, p[f'{FEATURES}conv.weight'], p[f'{FEATURES}conv.bias']).relu()
     return x
 
 
@@ -107,8 +101,8 @@ def decode(box, delta, weights, size):
     w, h = math.exp(dw) * w, math.exp(dh) * h
     x = (cx - 0.5 * w, cx + 0.5 * w - 1)
     y = (cy - 0.5 * h, cy + 0.5 * h - 1)
-    x1, x2 = (min(max(v, 0.), size[1] - 1.) for v in x)
-    y1, y2 = (min(max(v, 0.), size[0] - 1.) for v in y)
+    x1, x2 = (min(max(v, 0.0), size[1] - 1.0) for v in x)
+    y1, y2 = (min(max(v, 0.0), size[0] - 1.0) for v in y)
     return [x1, y1, x2, y2]
 
 
@@ -116,7 +110,7 @@ def iou(a, b):
     w = min(a[2], b[2]) - max(a[0], b[0]) + 1
     h = min(a[3], b[3]) - max(a[1], b[1]) + 1
     if w <= 0 or h <= 0:
-        return 0.
+        return 0.0
     areas = [(c[2] - c[0] + 1) * (c[3] - c[1] + 1) for c in (a, b)]
     return w * h / (sum(areas) - w * h)
 
@@ -134,22 +128,22 @@ def nms(boxes, scores, threshold, limit=None):
 
 def proposals(p, x, size, before, after):
     """RPN on conv4: boxes and objectness, highest first."""
-    x = F.conv2d(
-        x, p['rpn.head.conv.weight'], p['rpn.head.conv.bias'],
-        padding=1).relu()
+    x = F.conv2d(x, p['rpn.head.conv.weight'], p['rpn.head.conv.bias'], padding=1).relu()
     logits, deltas = (
-        F.conv2d(x, p[f'rpn.head.{name}.weight'], p[f'rpn.head.{name}.bias'])
-        for name in ('cls_logits', 'bbox_pred'))
+        F.conv2d(x, p[f'rpn.head.{name}.weight'], p[f'rpn.head.{name}.bias']) for name in ('cls_logits', 'bbox_pred')
+    )
     cells = p['rpn.anchor_generator.cell_anchors.0'].numpy()
     found = []
     for y in range(x.shape[2]):
         for col in range(x.shape[3]):
             shift = np.array([16 * col, 16 * y, 16 * col, 16 * y])
             for a, cell in enumerate(cells):
-                found.append((float(logits[0, a, y, col].sigmoid()),
-                              decode(cell + shift, deltas[0, 4 * a:4 * a + 4,
-                                                          y, col],
-                                     (1, 1, 1, 1), size)))
+                found.append(
+                    (
+                        float(logits[0, a, y, col].sigmoid()),
+                        decode(cell + shift, deltas[0, 4 * a : 4 * a + 4, y, col], (1, 1, 1, 1), size),
+                    )
+                )
     found.sort(key=lambda item: -item[0])
     scores, boxes = zip(*found[:before])
     kept = nms(boxes, scores, 0.7, after)
@@ -162,30 +156,30 @@ def roi_align(x, box, bins=7, stride=16):
     x = x[0].numpy()
     rows, cols = x.shape[1:]
     x1, y1, x2, y2 = (v / stride for v in box)
-    w, h = max(x2 - x1, 1.), max(y2 - y1, 1.)
+    w, h = max(x2 - x1, 1.0), max(y2 - y1, 1.0)
     nx, ny = math.ceil(w / bins), math.ceil(h / bins)
 
     def sample(y, c):
         if y < -1 or y > rows or c < -1 or c > cols:
             return np.zeros(len(x))
-        y, c = max(y, 0.), max(c, 0.)
+        y, c = max(y, 0.0), max(c, 0.0)
         y0, c0 = min(int(y), rows - 1), min(int(c), cols - 1)
-        y, c = (float(y0) if y0 == rows - 1 else y,
-                float(c0) if c0 == cols - 1 else c)
+        y, c = (float(y0) if y0 == rows - 1 else y, float(c0) if c0 == cols - 1 else c)
         y3, c3 = min(y0 + 1, rows - 1), min(c0 + 1, cols - 1)
         fy, fc = y - y0, c - c0
-        return ((1 - fy) * (1 - fc) * x[:, y0, c0] +
-                (1 - fy) * fc * x[:, y0, c3] + fy * (1 - fc) * x[:, y3, c0] +
-                fy * fc * x[:, y3, c3])
+        return (
+            (1 - fy) * (1 - fc) * x[:, y0, c0]
+            + (1 - fy) * fc * x[:, y0, c3]
+            + fy * (1 - fc) * x[:, y3, c0]
+            + fy * fc * x[:, y3, c3]
+        )
 
     out = np.zeros((len(x), bins, bins))
     for i in range(bins):
         for j in range(bins):
             for a in range(ny):
                 for b in range(nx):
-                    out[:, i,
-                        j] += sample(y1 + h / bins * (i + (a + 0.5) / ny),
-                                     x1 + w / bins * (j + (b + 0.5) / nx))
+                    out[:, i, j] += sample(y1 + h / bins * (i + (a + 0.5) / ny), x1 + w / bins * (j + (b + 0.5) / nx))
     return out / (nx * ny)
 
 
@@ -207,31 +201,29 @@ def geometry(box, support):
     """64 numbers of a pair: dx, dy, dw, dh; of each, sines then cosines."""
 
     def parts(b):
-        return ((b[0] + b[2]) / 2, (b[1] + b[3]) / 2, b[2] - b[0] + 1,
-                b[3] - b[1] + 1)
+        return ((b[0] + b[2]) / 2, (b[1] + b[3]) / 2, b[2] - b[0] + 1, b[3] - b[1] + 1)
 
     cx, cy, w, h = parts(box)
     sx, sy, sw, sh = parts(support)
-    components = (math.log(abs(cx - sx) / w + 1e-3),
-                  math.log(abs(cy - sy) / h + 1e-3), math.log(w / sw),
-                  math.log(h / sh))
+    components = (
+        math.log(abs(cx - sx) / w + 1e-3),
+        math.log(abs(cy - sy) / h + 1e-3),
+        math.log(w / sw),
+        math.log(h / sh),
+    )
     out = []
     for component in components:
-        angles = [100 * component / 1000**(k / 8) for k in range(8)]
+        angles = [100 * component / 1000 ** (k / 8) for k in range(8)]
         out += [math.sin(a) for a in angles] + [math.cos(a) for a in angles]
     return out
 
 
 def relation(p, k, heads, x, boxes, supports, support_boxes):
     """Features plus what module k makes of the supports."""
-    encoding = torch.tensor([[geometry(b, s) for s in support_boxes]
-                             for b in boxes],
-                            dtype=torch.double)  # (n, m, 64)
-    weight, bias = (
-        p[f'{FEATURES}Wgs.{k}.{name}'] for name in ('weight', 'bias'))
+    encoding = torch.tensor([[geometry(b, s) for s in support_boxes] for b in boxes], dtype=torch.double)  # (n, m, 64)
+    weight, bias = (p[f'{FEATURES}Wgs.{k}.{name}'] for name in ('weight', 'bias'))
     position = (encoding @ weight[:, :, 0, 0].T + bias).relu() + 1e-6
-    query, key = (fc(p, f'{FEATURES}{name}.{k}', feats)
-                  for name, feats in (('Wqs', x), ('Wks', supports)))
+    query, key = (fc(p, f'{FEATURES}{name}.{k}', feats) for name, feats in (('Wqs', x), ('Wks', supports)))
     value = p[f'{FEATURES}Wvs.{k}.weight'][:, :, 0, 0]
     out = x + p[f'{FEATURES}Wvs.{k}.bias']
     dims = x.shape[1] // heads
@@ -259,8 +251,7 @@ def related(p, heads, x, boxes, pool, advanced):
         return x
     chosen = torch.cat([feats[:advanced] for feats, _ in pool])
     chosen_boxes = [box for _, boxes in pool for box in boxes[:advanced]]
-    chosen = relation(p, 2, heads, chosen, chosen_boxes, supports,
-                      support_boxes)
+    chosen = relation(p, 2, heads, chosen, chosen_boxes, supports, support_boxes)
     chosen = fc(p, f'{FEATURES}fcs.2', chosen).relu()
     return relation(p, 3, heads, x, boxes, chosen, chosen_boxes)
 
@@ -274,21 +265,14 @@ def detections(p, x, boxes, size, limit):
     deltas = fc(p, f'{PREDICTOR}bbox_pred', x)
     found = []
     for label in range(1, probabilities.shape[1]):  # row 0 is the background
-        rows = [
-            i for i in range(len(boxes)) if probabilities[i, label] > 0.001
-        ]
+        rows = [i for i in range(len(boxes)) if probabilities[i, label] > 0.001]
         scores = [float(probabilities[i, label]) for i in rows]
-        decoded = [
-            decode(boxes[i], deltas[i, 4 * label:4 * label + 4],
-                   (10, 10, 5, 5), size) for i in rows
-        ]
-        found += [(label - 1, scores[i], decoded[i])
-                  for i in nms(decoded, scores, 0.5)]
+        decoded = [decode(boxes[i], deltas[i, 4 * label : 4 * label + 4], (10, 10, 5, 5), size) for i in rows]
+        found += [(label - 1, scores[i], decoded[i]) for i in nms(decoded, scores, 0.5)]
     return sorted(found, key=lambda item: -item[1])[:limit]
 
 
-def detect(state, frames, heads, temporal_range, before, after, supports,
-           advanced, limit, **size):
+def detect(state, frames, heads, temporal_range, before, after, supports, advanced, limit, **size):
     """Detections of each frame of a video, in the pixels of the frame.
 
     Args:
@@ -311,21 +295,21 @@ def detect(state, frames, heads, temporal_range, before, after, supports,
         # Support frames have NMS of their own, with a lower limit.
         own, _ = proposals(p, c4, pixels.shape[:2], before, supports)
         assert len(own) == supports  # the conventions count on that many
-        extracted.append((x, boxes, pixels.shape[:2], (x[:len(own)], own)))
+        extracted.append((x, boxes, pixels.shape[:2], (x[: len(own)], own)))
     results = []
     for t, (x, boxes, shape, _) in enumerate(extracted):
         if f'{FEATURES}fc7.weight' in p:
             x = fc(p, f'{FEATURES}fc7', x).relu()
         else:
             window = [
-                extracted[min(max(t + k, 0),
-                              len(frames) - 1)][3]
-                for k in range(-temporal_range, temporal_range + 1)
+                extracted[min(max(t + k, 0), len(frames) - 1)][3] for k in range(-temporal_range, temporal_range + 1)
             ]
             x = related(p, heads, x, boxes, window, advanced)
         ratio = [a / b for a, b in zip(frames[t].shape, shape)]
-        results.append([
-            (label, score, [v * ratio[1 - i % 2] for i, v in enumerate(box)])
-            for label, score, box in detections(p, x, boxes, shape, limit)
-        ])
+        results.append(
+            [
+                (label, score, [v * ratio[1 - i % 2] for i, v in enumerate(box)])
+                for label, score, box in detections(p, x, boxes, shape, limit)
+            ]
+        )
     return results

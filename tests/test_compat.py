@@ -15,12 +15,10 @@ from mmrdn import compat
 
 def test_versions_are_put_back():
     """mmtrack saw old versions when it was imported, nobody else does."""
-    code = ('import importlib.metadata as m, mmrdn, mmcv, mmdet, mmcls, '
-            'mmtrack; print(mmcv.__version__, mmdet.__version__)')
-    out = subprocess.run([sys.executable, '-c', code],
-                         capture_output=True,
-                         text=True,
-                         check=True)
+    code = (
+        'import importlib.metadata as m, mmrdn, mmcv, mmdet, mmcls, mmtrack; print(mmcv.__version__, mmdet.__version__)'
+    )
+    out = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert out.stdout.split() == [mmcv.__version__, mmdet.__version__]
     assert mmcv.__version__ != '2.0.0rc4'
     assert out.stderr == ''  # nothing that only our dependencies understand
@@ -50,19 +48,17 @@ def test_class_names_are_mirrored(key):
 
 def test_class_names_of_the_class_are_mirrored():
     from mmtrack.datasets import ImagenetVIDDataset
+
     loaded = ImagenetVIDDataset._load_metainfo(None)
     assert loaded['classes'][:2] == ('airplane', 'antelope')
     assert loaded['classes'] == ImagenetVIDDataset.METAINFO['CLASSES']
-    given = ImagenetVIDDataset._load_metainfo(dict(classes=('x', )))
-    assert given['CLASSES'] == given['classes'] == ('x', )
+    given = ImagenetVIDDataset._load_metainfo(dict(classes=('x',)))
+    assert given['CLASSES'] == given['classes'] == ('x',)
 
 
 def test_untested_versions_are_named(monkeypatch):
     monkeypatch.setitem(compat.TESTED_VERSIONS, 'mmcv', ('1.0', '1.1'))
-    with pytest.warns(
-            UserWarning,
-            match=f'mmcv 1.0 to 1.1, not with mmcv '
-            f'{mmcv.__version__}'):
+    with pytest.warns(UserWarning, match=f'mmcv 1.0 to 1.1, not with mmcv {mmcv.__version__}'):
         compat.check_versions()
 
 

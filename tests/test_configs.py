@@ -1,24 +1,44 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Every config loads, builds, and names only what is there."""
+
 import ast
 import inspect
 import re
 
 import pytest
-from config_testing import (DIGITS, FILES, LINKED, MEGA, MIXED, MIXED_DIGITS,
-                            MIXED_VID, MMTRACK, OURS, RDN, VID, build,
-                            datasets, load)
-from mmengine.registry import (LOOPS, OPTIMIZERS, DefaultScope,
-                               init_default_scope)
+from config_testing import (
+    DIGITS,
+    FILES,
+    LINKED,
+    MEGA,
+    MIXED,
+    MIXED_DIGITS,
+    MIXED_VID,
+    MMTRACK,
+    OURS,
+    RDN,
+    VID,
+    build,
+    datasets,
+    load,
+)
+from mmengine.registry import LOOPS, OPTIMIZERS, DefaultScope, init_default_scope
 
 from mmrdn.apis.runner import unread_keys
-from mmrdn.registry import (DATA_SAMPLERS, DATASETS, HOOKS, METRICS, MODELS,
-                            OPTIM_WRAPPERS, PARAM_SCHEDULERS, TRANSFORMS,
-                            VISUALIZERS)
+from mmrdn.registry import (
+    DATA_SAMPLERS,
+    DATASETS,
+    HOOKS,
+    METRICS,
+    MODELS,
+    OPTIM_WRAPPERS,
+    PARAM_SCHEDULERS,
+    TRANSFORMS,
+    VISUALIZERS,
+)
 from mmrdn.utils.setup_env import register_all_modules
 
-every_config = pytest.mark.parametrize(
-    'path', FILES, ids=lambda path: f'{path.parent.name}/{path.stem}')
+every_config = pytest.mark.parametrize('path', FILES, ids=lambda path: f'{path.parent.name}/{path.stem}')
 
 
 @pytest.fixture(autouse=True)
@@ -43,9 +63,7 @@ def bases(path):
 
 def depth(path):
     """Levels of `_base_` below a config; 1 for a file of another package."""
-    return max((1 if '::' in base else 1 + depth((path.parent / base))
-                for base in bases(path)),
-               default=0)
+    return max((1 if '::' in base else 1 + depth((path.parent / base)) for base in bases(path)), default=0)
 
 
 def check_options(registry, cfg):
@@ -60,8 +78,7 @@ def test_there_are_configs():
     assert len(VID) == 10 and len(DIGITS) == 4
     assert len(LINKED) == 12 and len(MMTRACK) == 24
     assert len(MIXED_VID) == len(MIXED_DIGITS) == 6 and len(MEGA) == 6
-    assert len(OURS) == sum(
-        map(len, (VID, DIGITS, LINKED, MEGA, MIXED_VID, MIXED_DIGITS)))
+    assert len(OURS) == sum(map(len, (VID, DIGITS, LINKED, MEGA, MIXED_VID, MIXED_DIGITS)))
     assert len(RDN) + len(MEGA) == len(OURS) - 1  # SELSA with a part of RDN
 
 
@@ -71,8 +88,7 @@ def test_name_says_batch_and_schedule(path):
     parts = path.stem.split('_')
     assert len(parts) == 5, path.stem
     assert all(re.fullmatch(r'[a-z0-9]+([.-][a-z0-9]+)*', p) for p in parts)
-    batch, length, unit = re.fullmatch(r'\d+xb(\d+)-(\d+)([ke]?)',
-                                       parts[3]).groups()
+    batch, length, unit = re.fullmatch(r'\d+xb(\d+)-(\d+)([ke]?)', parts[3]).groups()
     cfg = load(path)
     assert cfg.train_dataloader.batch_size == int(batch)
     if unit == 'e':
@@ -84,8 +100,7 @@ def test_name_says_batch_and_schedule(path):
 
 @every_config
 def test_inherits_at_most_twice(path):
-    """Box linking, parts of others, another repository's conventions add one.
-    """
+    """Box linking, parts of others, another repository's conventions add one."""
     assert depth(path) <= 2 + (path.stem in [*LINKED, *MIXED, *MEGA])
 
 
@@ -133,7 +148,6 @@ def test_ground_truth_of_the_metric_is_that_of_the_data(path):
     cfg = load(path)
     for name in ('val', 'test'):
         dataset = cfg[f'{name}_dataloader'].dataset
-        assert cfg[f'{name}_evaluator'].ann_file == \
-            dataset.data_root + dataset.ann_file
+        assert cfg[f'{name}_evaluator'].ann_file == dataset.data_root + dataset.ann_file
         assert cfg[f'{name}_dataloader'].sampler.type == 'VideoSampler'
         assert dataset.test_mode

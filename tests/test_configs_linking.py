@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Configs with box linking are others plus the linking."""
+
 import pytest
 from config_testing import LINKED, MMTRACK, RDN, load
 from mmengine.registry import DefaultScope, init_default_scope
@@ -9,9 +10,8 @@ from mmrdn.registry import METRICS
 from mmrdn.utils.setup_env import register_all_modules
 
 LINKERS = dict(
-    blr=post_processing.BoxLinkingWithRelations,
-    seqnms=post_processing.SeqNMS,
-    tubes=post_processing.TubeLinking)
+    blr=post_processing.BoxLinkingWithRelations, seqnms=post_processing.SeqNMS, tubes=post_processing.TubeLinking
+)
 
 
 @pytest.fixture(autouse=True)
@@ -39,22 +39,17 @@ def test_linked_rdn_is_its_parent_with_a_linker(stem):
         assert build_linker(cfg, name) is LINKERS[prefix]
         del cfg[name]['linker']
     recorders = cfg.model.pop('recorders', [])
-    assert recorders == ([dict(
-        type='NextFrameRelations')] if prefix == 'blr' else [])
+    assert recorders == ([dict(type='NextFrameRelations')] if prefix == 'blr' else [])
     assert cfg.to_dict() == parent.to_dict()
 
 
 @pytest.mark.parametrize(
-    'path', [
-        p for p in MMTRACK
-        if p.stem.split('_')[0].endswith(('-seqnms', '-tubes'))
-    ],
-    ids=lambda path: path.stem)
+    'path', [p for p in MMTRACK if p.stem.split('_')[0].endswith(('-seqnms', '-tubes'))], ids=lambda path: path.stem
+)
 def test_linked_detectors_of_mmtrack(path):
     kind, prefix = path.stem.split('_')[0].split('-')
     cfg = load(path)
-    parent = load(
-        path.with_name(path.name.replace(f'{kind}-{prefix}_', f'{kind}_')))
+    parent = load(path.with_name(path.name.replace(f'{kind}-{prefix}_', f'{kind}_')))
     for name in ('val_evaluator', 'test_evaluator'):
         assert build_linker(cfg, name) is LINKERS[prefix]
         del cfg[name]['linker']

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The configs in configs/rdn_mega carry MEGA's conventions, and train."""
+
 from pathlib import Path
 
 import mega_testing
@@ -11,8 +12,7 @@ from mmengine.config import Config
 from rdn_testing import training_batch
 
 from mmrdn.apis.model_loading import build_model
-from mmrdn.models import (InclusiveDeltaXYWHBBoxCoder, InputScaleBBoxHead,
-                          LastMapReducer, RepeatedFrameWindow)
+from mmrdn.models import InclusiveDeltaXYWHBBoxCoder, InputScaleBBoxHead, LastMapReducer, RepeatedFrameWindow
 
 RELATED = sorted(stem for stem in MEGA if not stem.startswith('single-frame'))
 every_config = pytest.mark.parametrize('stem', sorted(MEGA))
@@ -31,13 +31,13 @@ def test_input(stem):
         mean=[102.9801, 115.9465, 122.7717],
         std=[1, 1, 1],
         bgr_to_rgb=False,
-        pad_size_divisor=1)
+        pad_size_divisor=1,
+    )
     for item in datasets(load(MEGA[stem])):
         pipeline = [*item.pipeline]
         pipeline += pipeline[0].get('transforms', [])
-        resize, = [t for t in pipeline if 'Resize' in t.type]
-        assert resize == dict(
-            type='ShorterSideResize', shorter=600, longest=1000)
+        (resize,) = [t for t in pipeline if 'Resize' in t.type]
+        assert resize == dict(type='ShorterSideResize', shorter=600, longest=1000)
 
 
 @every_config
@@ -45,8 +45,7 @@ def test_backbone(stem):
     model = build(MEGA[stem])
     backbone, depth = model.detector.backbone, depth_of(stem)
     stages = [getattr(backbone, f'layer{i}') for i in (1, 2, 3, 4)]
-    assert [len(stage)
-            for stage in stages] == [3, 4, 6 if depth == 50 else 23, 3]
+    assert [len(stage) for stage in stages] == [3, 4, 6 if depth == 50 else 23, 3]
     for stage, stride in zip(stages, (1, 2, 2, 1)):
         assert stage[0].conv1.stride == (stride, stride)  # in the 1x1
         assert stage[0].conv2.stride == (1, 1)
@@ -67,32 +66,25 @@ def test_backbone(stem):
 def test_heads(stem):
     model, cfg = build(MEGA[stem]), load(MEGA[stem]).model.detector
     image = torch.zeros(1, 3, 96, 160, device='meta')
-    (conv4, ), (conv5, ) = model._feature_maps(image)
+    (conv4,), (conv5,) = model._feature_maps(image)
     channels = 256 if depth_of(stem) == 50 else 2048
     assert conv4.shape == (1, 1024, 6, 10)
     assert conv5.shape == (1, channels, 6, 10)
-    assert isinstance(getattr(model.detector, 'neck', None),
-                      LastMapReducer) == (
-                          channels == 256)
+    assert isinstance(getattr(model.detector, 'neck', None), LastMapReducer) == (channels == 256)
     rpn, head = model.detector.rpn_head, model.detector.roi_head.bbox_head
     assert type(head) is InputScaleBBoxHead
-    for coder, stds in ((rpn.bbox_coder, [1, 1, 1, 1]),
-                        (head.bbox_coder, [0.1, 0.1, 0.2, 0.2])):
+    for coder, stds in ((rpn.bbox_coder, [1, 1, 1, 1]), (head.bbox_coder, [0.1, 0.1, 0.2, 0.2])):
         assert type(coder) is InclusiveDeltaXYWHBBoxCoder
         assert list(coder.stds) == stds and list(coder.means) == [0, 0, 0, 0]
-    assert rpn.prior_generator.base_anchors[0].tolist() == \
-        mega_testing.anchors().tolist()
+    assert rpn.prior_generator.base_anchors[0].tolist() == mega_testing.anchors().tolist()
     for settings in (cfg.train_cfg.rpn_proposal, cfg.test_cfg.rpn):
         assert settings == dict(
-            nms_pre=6000,
-            max_per_img=300,
-            min_bbox_size=-1,
-            nms=dict(type='nms', iou_threshold=0.7, offset=1))
+            nms_pre=6000, max_per_img=300, min_bbox_size=-1, nms=dict(type='nms', iou_threshold=0.7, offset=1)
+        )
     assert cfg.test_cfg.rcnn == dict(
-        score_thr=0.001,
-        max_per_img=300,
-        nms=dict(type='nms', iou_threshold=0.5, offset=1))
-    roi_layer, = model.detector.roi_head.bbox_roi_extractor.roi_layers
+        score_thr=0.001, max_per_img=300, nms=dict(type='nms', iou_threshold=0.5, offset=1)
+    )
+    (roi_layer,) = model.detector.roi_head.bbox_roi_extractor.roi_layers
     assert roi_layer.output_size == (7, 7)
     assert roi_layer.spatial_scale == 1 / 16
     assert roi_layer.sampling_ratio == 0 and not roi_layer.aligned
@@ -115,21 +107,17 @@ def test_relation(stem):
         assert (module.num_heads, module.embed_dims) == (16, 1024)
     assert model.neck.advanced == model.neck.advanced_transform == full
     if full:
-        scores = torch.arange(150, 0, -1.)
-        assert sampler.select_advanced(
-            scores, [75, 75]).tolist() == [*range(15), *range(75, 90)]
+        scores = torch.arange(150, 0, -1.0)
+        assert sampler.select_advanced(scores, [75, 75]).tolist() == [*range(15), *range(75, 90)]
 
 
 @every_config
 def test_schedule_and_data_are_those_of_rdn(stem):
     """What differs from configs/rdn is the model and the resizing."""
     row, _, backbone, *rest = stem.split('_')
-    other = MEGA[stem].parents[1] / 'rdn' / '_'.join(
-        [row, 'faster-rcnn',
-         backbone.replace('caffe-c4', 'dc5'), *rest])
+    other = MEGA[stem].parents[1] / 'rdn' / '_'.join([row, 'faster-rcnn', backbone.replace('caffe-c4', 'dc5'), *rest])
     cfg, other = load(MEGA[stem]), load(other.with_suffix('.py'))
-    for key in ('train_cfg', 'optim_wrapper', 'param_scheduler',
-                'auto_scale_lr', 'val_evaluator', 'custom_hooks'):
+    for key in ('train_cfg', 'optim_wrapper', 'param_scheduler', 'auto_scale_lr', 'val_evaluator', 'custom_hooks'):
         assert cfg[key] == other[key]
     for ours, theirs in zip(datasets(cfg), datasets(other)):
         ours.pop('pipeline'), theirs.pop('pipeline')
@@ -141,9 +129,7 @@ def test_schedule_and_data_are_those_of_rdn(stem):
     assert file == f'iter_{load(MEGA[folder]).train_cfg.max_iters}.pth'
     given, wanted = (build(MEGA[name]).state_dict() for name in (folder, stem))
     assert given.keys() < wanted.keys()
-    assert all(
-        key.startswith(('neck.support_', 'neck.reference_'))
-        for key in wanted.keys() - given.keys())
+    assert all(key.startswith(('neck.support_', 'neck.reference_')) for key in wanted.keys() - given.keys())
 
 
 @pytest.mark.parametrize('kind', ['single-frame', 'rdn-basic', 'rdn'])
@@ -154,19 +140,14 @@ def test_a_training_step(kind, tmp_path):
     model = build_model(Config.fromfile(path))
     model.init_weights()
     model.train()
-    inputs, samples = training_batch(1, 2 if kind != 'single-frame' else 0,
-                                     (96, 160))
+    inputs, samples = training_batch(1, 2 if kind != 'single-frame' else 0, (96, 160))
     losses = model.loss({k: v * 255 - 110 for k, v in inputs.items()}, samples)
     total, _ = model.parse_losses(losses)
     total.backward()
-    assert set(losses) == {
-        'loss_rpn_cls', 'loss_rpn_bbox', 'loss_cls', 'loss_bbox', 'acc'
-    }
+    assert set(losses) == {'loss_rpn_cls', 'loss_rpn_bbox', 'loss_cls', 'loss_bbox', 'acc'}
     for name, parameter in model.named_parameters():
-        trained = parameter.grad is not None and \
-            bool(torch.isfinite(parameter.grad).all())
+        trained = parameter.grad is not None and bool(torch.isfinite(parameter.grad).all())
         assert trained == parameter.requires_grad, name
         frozen = ('conv1.weight', 'layer1.') if 'backbone' in name else ()
-        if name.startswith(
-                tuple(f'detector.backbone.{part}' for part in frozen)):
+        if name.startswith(tuple(f'detector.backbone.{part}' for part in frozen)):
             assert not trained

@@ -3,10 +3,10 @@
 
 What they share with the paper's is tested in test_configs_paper.py.
 """
+
 import pytest
 import torch
-from config_testing import (MIXED, MIXED_DIGITS, MIXED_VID, RDN, build,
-                            datasets, load)
+from config_testing import MIXED, MIXED_DIGITS, MIXED_VID, RDN, build, datasets, load
 from mmengine.hub import get_config
 
 from mmrdn import models
@@ -30,8 +30,7 @@ def test_pyramid(stem):
     image = torch.zeros(1, 3, 128, 192, device='meta')
     rpn_x, roi_x = model._feature_maps(image)
     for x in (rpn_x, roi_x):
-        assert [tuple(level.shape) for level in x
-                ] == [(1, 256, 128 // s, 192 // s) for s in (4, 8, 16, 32, 64)]
+        assert [tuple(level.shape) for level in x] == [(1, 256, 128 // s, 192 // s) for s in (4, 8, 16, 32, 64)]
     generator = model.detector.rpn_head.prior_generator
     assert generator.strides == [(s, s) for s in (4, 8, 16, 32, 64)]
     sides = []
@@ -43,9 +42,8 @@ def test_pyramid(stem):
     head = model.detector.roi_head
     extractors = head.bbox_roi_extractor
     for extractor in extractors if stem in CASCADE else [extractors]:
-        assert [layer.spatial_scale for layer in extractor.roi_layers
-                ] == [1 / 4, 1 / 8, 1 / 16, 1 / 32]
-    fc, = head.relation_head.shared_fcs
+        assert [layer.spatial_scale for layer in extractor.roi_layers] == [1 / 4, 1 / 8, 1 / 16, 1 / 32]
+    (fc,) = head.relation_head.shared_fcs
     assert (fc.in_features, fc.out_features) == (256 * 49, 1024)
     assert head.relation_head.fc_cls.out_features == 31
     cfg = load(MIXED[stem])
@@ -63,23 +61,18 @@ def test_swin_is_mmdets(stem):
     backbone = ours.model.detector.backbone
     for key, value in theirs.model.backbone.items():
         if key in backbone:
-            assert backbone[key] == (tuple(value) if isinstance(value, list)
-                                     else value), key
+            assert backbone[key] == (tuple(value) if isinstance(value, list) else value), key
     model = build(MIXED[stem])
     assert model.detector.backbone.num_features == [96, 192, 384, 768]
-    assert ours.model.detector.neck.in_channels == \
-        theirs.model.neck.in_channels
+    assert ours.model.detector.neck.in_channels == theirs.model.neck.in_channels
     optimizer = dict(ours.optim_wrapper.optimizer)
     # Their lr is for 8 GPUs x 2 images, ours for 4 x 1.
-    assert optimizer.pop('lr') * 16 / 4 == pytest.approx(
-        theirs.optim_wrapper.optimizer.pop('lr'))
+    assert optimizer.pop('lr') * 16 / 4 == pytest.approx(theirs.optim_wrapper.optimizer.pop('lr'))
     assert optimizer == theirs.optim_wrapper.optimizer
-    ours_keys, theirs_keys = (
-        cfg.optim_wrapper.paramwise_cfg.custom_keys for cfg in (ours, theirs))
+    ours_keys, theirs_keys = (cfg.optim_wrapper.paramwise_cfg.custom_keys for cfg in (ours, theirs))
     assert {*ours_keys} == {*theirs_keys} - {'absolute_pos_embed'}  # none here
     assert all(ours_keys[key] == theirs_keys[key] for key in ours_keys)
-    iters, milestone = (60000, 40000) if stem.startswith('rdn_') else (120000,
-                                                                       80000)
+    iters, milestone = (60000, 40000) if stem.startswith('rdn_') else (120000, 80000)
     assert ours.train_cfg.max_iters == iters
     warm_up, steps = ours.param_scheduler
     for key in ('type', 'start_factor', 'by_epoch', 'end'):
@@ -100,14 +93,12 @@ def test_cascade_is_mmdets(stem):
     for a, b in zip(ours.train_cfg.rcnn, theirs.train_cfg.rcnn, strict=True):
         for key in ('pos_iou_thr', 'neg_iou_thr', 'min_pos_iou'):
             assert a.assigner[key] == b.assigner[key]
-    for a, b in zip(
-            ours.roi_head.bbox_head, theirs.roi_head.bbox_head, strict=True):
+    for a, b in zip(ours.roi_head.bbox_head, theirs.roi_head.bbox_head, strict=True):
         assert a.bbox_coder.target_stds == b.bbox_coder.target_stds
         assert a.reg_class_agnostic == b.reg_class_agnostic
     head = build(MIXED[stem]).detector.roi_head
     assert type(head) is models.RDNCascadeRoIHead
-    assert [type(h).__name__ for h in head.bbox_head
-            ] == ['Shared2FCBBoxHead', 'Shared2FCBBoxHead', 'RDNBBoxHead']
+    assert [type(h).__name__ for h in head.bbox_head] == ['Shared2FCBBoxHead', 'Shared2FCBBoxHead', 'RDNBBoxHead']
     # The last stage is the head of Faster R-CNN with RDN.
     assert len(head.relation_head.shared_fcs) == 1
 
@@ -118,8 +109,7 @@ def test_moving_digits_differ_in_the_mixed_in_part(stem):
     plain SELSA."""
     plain = load(RDN['rdn_faster-rcnn_r18_1xb4-1500_movingdigits'])
     if 'selsa-relation' in stem:
-        plain = load(MIXED[stem].parent /
-                     'selsa_faster-rcnn_r18_1xb1-6000_movingdigits.py')
+        plain = load(MIXED[stem].parent / 'selsa_faster-rcnn_r18_1xb1-6000_movingdigits.py')
     cfg = load(MIXED[stem])
     for part in ('train_cfg', 'param_scheduler', 'test_evaluator'):
         assert cfg[part] == plain[part]
@@ -140,18 +130,14 @@ def test_moving_digits_differ_in_the_mixed_in_part(stem):
 
 def test_parts_are_the_ones_named():
     """By the types that are built."""
-    model = {
-        stem.split('_movingdigits')[0]: build(MIXED[stem])
-        for stem in MIXED_DIGITS
-    }
+    model = {stem.split('_movingdigits')[0]: build(MIXED[stem]) for stem in MIXED_DIGITS}
     selsa = model['selsa-relation_faster-rcnn_r18_1xb1-6000']
     assert type(selsa) is models.SELSA
     for part in selsa.detector.roi_head.bbox_head.aggregator:
         assert type(part) is models.ObjectRelationAggregator
         assert part.relation.embed_dims == 256
     rdn = model['rdn-selsa_faster-rcnn_r18_1xb4-1500']
-    assert {type(part)
-            for part in rdn.neck.modules_in_order()} == {models.SelsaRelation}
+    assert {type(part) for part in rdn.neck.modules_in_order()} == {models.SelsaRelation}
     rdn = model['rdn-troia_faster-rcnn_r18_1xb4-1500']
     assert type(rdn) is models.TemporalRDN
     assert type(rdn.window) is models.TemporalWindow
@@ -160,6 +146,5 @@ def test_parts_are_the_ones_named():
     for name in ('r18', 'swin'):
         rdn = model[f'rdn_faster-rcnn_{name}-fpn_1xb4-1500']
         x, _ = rdn._feature_maps(torch.zeros(1, 3, 128, 160, device='meta'))
-        assert [tuple(level.shape) for level in x
-                ] == [(1, 64, 128 // s, 160 // s) for s in (4, 8, 16)]
+        assert [tuple(level.shape) for level in x] == [(1, 64, 128 // s, 160 // s) for s in (4, 8, 16)]
     assert type(rdn.detector.backbone).__name__ == 'SwinTransformer'

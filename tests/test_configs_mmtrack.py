@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Configs of mmtrack's detectors differ from mmtrack's as they say."""
+
 import mmtrack.models
 import pytest
 import torch
@@ -35,11 +36,7 @@ def plain(cfg):
 
     def strip(node):
         if isinstance(node, dict):
-            return {
-                key: strip(value)
-                for key, value in node.items()
-                if not (key == '_scope_' and value == 'mmtrack')
-            }
+            return {key: strip(value) for key, value in node.items() if not (key == '_scope_' and value == 'mmtrack')}
         if isinstance(node, (list, tuple)):
             return [strip(value) for value in node]
         return node
@@ -63,13 +60,11 @@ def test_imagenet_vid_is_mmtracks_but_for_file_and_metric(kind, depth):
     for name in ('custom_imports', 'det_ann_file', 'vid_metric'):
         cfg.pop(name)
     take_type(cfg, theirs)
-    det, other = (
-        c['train_dataloader']['dataset']['datasets'][1] for c in (cfg, theirs))
+    det, other = (c['train_dataloader']['dataset']['datasets'][1] for c in (cfg, theirs))
     assert det.pop('ann_file') == 'annotations/imagenet_det_30classes.json'
     assert other.pop('ann_file') == 'annotations/imagenet_det_30plus1cls.json'
     for name in ('val_evaluator', 'test_evaluator'):
-        assert cfg.pop(name) == dict(
-            type='mmrdn.VIDMetric', ann_file=theirs.pop(name)['ann_file'])
+        assert cfg.pop(name) == dict(type='mmrdn.VIDMetric', ann_file=theirs.pop(name)['ann_file'])
     assert cfg == theirs
 
 
@@ -78,8 +73,7 @@ def test_moving_digits_is_mmtracks_from_scratch(kind):
     kind = KINDS[kind]
     cfg = plain(load(kind.config('r50-dc5_8xb1-7e_movingdigits')))
     theirs = plain(mmtracks(kind))
-    for name in ('custom_imports', 'digits_train', 'digits_val',
-                 'digits_metric', 'val_evaluator', 'test_evaluator'):
+    for name in ('custom_imports', 'digits_train', 'digits_val', 'digits_metric', 'val_evaluator', 'test_evaluator'):
         cfg.pop(name), theirs.pop(name, None)
     take_type(cfg, theirs)
     backbone = theirs['model']['detector']['backbone']
@@ -92,14 +86,13 @@ def test_moving_digits_is_mmtracks_from_scratch(kind):
     assert train['ref_img_sampler'] == vid['ref_img_sampler']
     *transforms, flip = vid['pipeline'][0]['transforms']
     assert flip['type'] == 'RandomFlip'
-    assert train['pipeline'] == [
-        dict(vid['pipeline'][0], transforms=transforms), vid['pipeline'][1]
-    ]
+    assert train['pipeline'] == [dict(vid['pipeline'][0], transforms=transforms), vid['pipeline'][1]]
     for name in ('val_dataloader', 'test_dataloader'):
         theirs[name]['dataset'].update(
             type='mmrdn.MovingDigitsDataset',
             data_root='data/moving_digits/',
-            ann_file='annotations/moving_digits_val.json')
+            ann_file='annotations/moving_digits_val.json',
+        )
     assert cfg == theirs
 
 
@@ -108,21 +101,19 @@ def test_small_ones_are_trained_as_rdn_is(kind):
     """The same detector but for its head and group norm, and as many images
     and steps."""
     path = KINDS[kind].config('r18_1xb1-6000_movingdigits')
-    cfg, rdn = load(path), load(
-        RDN['rdn_faster-rcnn_r18_1xb4-1500_movingdigits'])
+    cfg, rdn = load(path), load(RDN['rdn_faster-rcnn_r18_1xb4-1500_movingdigits'])
     assert cfg.model.detector.backbone.pop('norm_cfg').type == 'GN'
     for part in ('backbone', 'neck', 'rpn_head', 'train_cfg', 'test_cfg'):
         assert cfg.model.detector[part] == rdn.model.detector[part]
     assert cfg.model.data_preprocessor == rdn.model.data_preprocessor
     for name in ('num_classes', 'reg_class_agnostic', 'fc_out_channels'):
-        assert cfg.model.detector.roi_head.bbox_head[name] == \
-            rdn.model.detector.roi_head.bbox_head[name]
+        assert cfg.model.detector.roi_head.bbox_head[name] == rdn.model.detector.roi_head.bbox_head[name]
     accumulated = cfg.optim_wrapper.pop('accumulative_counts')
     assert cfg.optim_wrapper == rdn.optim_wrapper
     assert cfg.train_dataloader.batch_size == 1
     assert accumulated == rdn.train_dataloader.batch_size
     assert cfg.train_cfg.max_iters == accumulated * rdn.train_cfg.max_iters
-    (ours, ), (theirs, ) = cfg.param_scheduler, rdn.param_scheduler
+    (ours,), (theirs,) = cfg.param_scheduler, rdn.param_scheduler
     assert ours.pop('total_steps') == cfg.train_cfg.max_iters
     assert theirs.pop('total_steps') == rdn.train_cfg.max_iters
     assert ours == theirs
@@ -131,15 +122,13 @@ def test_small_ones_are_trained_as_rdn_is(kind):
     assert num_refs == (1 if kind == 'dff' else 2)  # mmtrack's DFF takes one
 
 
-@pytest.mark.parametrize('rest, shape', [
-    ('r101-dc5_8xb1-7e_imagenetvid', (1, 512, 8, 10)),
-    ('r18_1xb1-6000_movingdigits', (1, 64, 16, 20)),
-])
+@pytest.mark.parametrize(
+    'rest, shape', [('r101-dc5_8xb1-7e_imagenetvid', (1, 512, 8, 10)), ('r18_1xb1-6000_movingdigits', (1, 64, 16, 20))]
+)
 @every_kind
 def test_feature_maps_and_own_parameter(kind, rest, shape):
     model = build(KINDS[kind].config(rest))
-    x, = model.detector.extract_feat(
-        torch.zeros(1, 3, 128, 160, device='meta'))
+    (x,) = model.detector.extract_feat(torch.zeros(1, 3, 128, 160, device='meta'))
     assert x.shape == shape
     head = model.detector.roi_head.bbox_head
     assert head.fc_cls.out_features == (31 if 'vid' in rest else 11)

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The configs carry the numbers of the paper."""
+
 import ast
 from pathlib import Path
 
@@ -10,10 +11,7 @@ from config_testing import DIGITS, MIXED_VID, RDN, VID, build, datasets, load
 from mmrdn.registry import DATASETS
 
 PHASE_2 = [stem for stem in [*VID, *MIXED_VID] if stem.startswith('rdn_')]
-RELATED = [
-    stem for stem in [*VID, *MIXED_VID]
-    if stem.startswith(('rdn_', 'rdn-basic_'))
-]
+RELATED = [stem for stem in [*VID, *MIXED_VID] if stem.startswith(('rdn_', 'rdn-basic_'))]
 BY_SGD = [stem for stem in [*VID, *MIXED_VID] if 'swin' not in stem]
 
 
@@ -22,13 +20,11 @@ def test_anchors(stem):
     """12 anchors: 4 areas 64^2 .. 512^2, 3 ratios 1:2, 1:1, 2:1."""
     generator = build(RDN[stem]).detector.rpn_head.prior_generator
     assert generator.strides == [(16, 16)]
-    anchors, = generator.base_anchors
+    (anchors,) = generator.base_anchors
     assert anchors.shape == (12, 4)
     size = anchors[:, 2:] - anchors[:, :2]  # (12, 2): width, height
-    found = sorted(
-        (round(float(w * h)), round(float(h / w), 4)) for w, h in size)
-    assert found == sorted((side * side, ratio) for side in (64, 128, 256, 512)
-                           for ratio in (0.5, 1.0, 2.0))
+    found = sorted((round(float(w * h)), round(float(h / w), 4)) for w, h in size)
+    assert found == sorted((side * side, ratio) for side in (64, 128, 256, 512) for ratio in (0.5, 1.0, 2.0))
 
 
 @pytest.mark.parametrize('stem', VID)
@@ -48,16 +44,16 @@ def test_feature_maps(stem):
     """Stride 16 throughout; RPN sees conv4, the RoI head conv5."""
     model = build(RDN[stem])
     image = torch.zeros(1, 3, 96, 160, device='meta')
-    (conv4, ), (conv5, ) = model._feature_maps(image)
+    (conv4,), (conv5,) = model._feature_maps(image)
     assert conv4.shape == (1, 1024, 6, 10)
     assert conv5.shape == (1, 2048, 6, 10)
     for block in model.detector.backbone.layer4:
         assert (block.conv2.stride, block.conv2.dilation) == ((1, 1), (2, 2))
     roi_head = model.detector.roi_head
-    roi_layer, = roi_head.bbox_roi_extractor.roi_layers
+    (roi_layer,) = roi_head.bbox_roi_extractor.roi_layers
     assert roi_layer.output_size == (7, 7)
     assert roi_layer.spatial_scale == 1 / 16
-    fc, = roi_head.bbox_head.shared_fcs
+    (fc,) = roi_head.bbox_head.shared_fcs
     assert (fc.in_features, fc.out_features) == (2048 * 7 * 7, 1024)
     assert roi_head.bbox_head.fc_cls.out_features == 31
     assert roi_head.bbox_head.fc_reg.out_features == 4 * 30
@@ -69,7 +65,7 @@ def test_backbone(stem):
     kind, depth, blocks, groups = {
         'r50': ('ResNet', 50, [3, 4, 6, 3], 1),
         'r101': ('ResNet', 101, [3, 4, 23, 3], 1),
-        'x101': ('ResNeXt', 101, [3, 4, 23, 3], 64)
+        'x101': ('ResNeXt', 101, [3, 4, 23, 3], 64),
     }[stem.split('_')[2].split('-')[0]]
     assert type(backbone).__name__ == kind
     stages = [getattr(backbone, f'layer{i}') for i in (1, 2, 3, 4)]
@@ -80,11 +76,14 @@ def test_backbone(stem):
         assert conv.weight.shape[1] == 4
     init_cfg = load(RDN[stem]).model.detector.backbone.init_cfg
     assert init_cfg.type == 'Pretrained'
-    assert init_cfg.checkpoint == {
-        'r50': 'https://download.pytorch.org/models/resnet50-0676ba61.pth',
-        'r101': 'https://download.pytorch.org/models/resnet101-63fe2227.pth',
-        'x101': 'open-mmlab://resnext101_64x4d'
-    }[stem.split('_')[2].split('-')[0]]
+    assert (
+        init_cfg.checkpoint
+        == {
+            'r50': 'https://download.pytorch.org/models/resnet50-0676ba61.pth',
+            'r101': 'https://download.pytorch.org/models/resnet101-63fe2227.pth',
+            'x101': 'open-mmlab://resnext101_64x4d',
+        }[stem.split('_')[2].split('-')[0]]
+    )
 
 
 @pytest.mark.parametrize('stem', RELATED)
@@ -112,11 +111,9 @@ def test_schedule(stem):
     cfg = load(RDN[stem])
     iters, milestone = (60000, 40000) if stem in PHASE_2 else (120000, 80000)
     assert cfg.train_cfg.max_iters == iters
-    scheduler, = cfg.param_scheduler
-    assert scheduler == dict(
-        type='MultiStepLR', by_epoch=False, milestones=[milestone], gamma=0.1)
-    assert cfg.optim_wrapper.optimizer == dict(
-        type='SGD', lr=1e-3, momentum=0.9, weight_decay=1e-4)
+    (scheduler,) = cfg.param_scheduler
+    assert scheduler == dict(type='MultiStepLR', by_epoch=False, milestones=[milestone], gamma=0.1)
+    assert cfg.optim_wrapper.optimizer == dict(type='SGD', lr=1e-3, momentum=0.9, weight_decay=1e-4)
     assert cfg.auto_scale_lr.base_batch_size == 4  # 4 GPUs x 1 image
     assert '_4xb1-' in stem
 
@@ -128,7 +125,7 @@ def test_data(stem):
     for item in datasets(cfg):
         pipeline = [*item.pipeline]
         pipeline += pipeline[0].get('transforms', [])
-        resize, = [t for t in pipeline if t.type == 'mmdet.Resize']
+        (resize,) = [t for t in pipeline if t.type == 'mmdet.Resize']
         # The shorter side becomes 600 whatever the shape of the frame is.
         assert min(resize.scale) == 600 and resize.keep_ratio
         assert max(resize.scale) >= 100 * 600
@@ -142,8 +139,7 @@ def test_data(stem):
     sampler = vid.ref_img_sampler
     assert (sampler.num_ref_imgs, sampler.frame_range) == wanted
     assert det.ref_img_sampler.num_ref_imgs == wanted[0]
-    assert len(DATASETS.build(dict(vid,
-                                   lazy_init=True)).metainfo['classes']) == 30
+    assert len(DATASETS.build(dict(vid, lazy_init=True)).metainfo['classes']) == 30
 
 
 @pytest.mark.parametrize('stem', PHASE_2)
@@ -154,29 +150,24 @@ def test_phase_2_starts_from_phase_1(stem):
     assert folder == stem.replace('rdn_', 'rdn-basic_').replace('60k', '120k')
     phase_1 = load(RDN[folder])
     assert file == f'iter_{phase_1.train_cfg.max_iters}.pth'
-    assert phase_1.train_cfg.max_iters % \
-        phase_1.default_hooks.checkpoint.interval == 0
+    assert phase_1.train_cfg.max_iters % phase_1.default_hooks.checkpoint.interval == 0
     given = build(RDN[folder]).state_dict()
     wanted = build(RDN[stem]).state_dict()
-    assert {
-        key: value.shape
-        for key, value in given.items()
-    }.items() <= {
-        key: value.shape
-        for key, value in wanted.items()
+    assert {key: value.shape for key, value in given.items()}.items() <= {
+        key: value.shape for key, value in wanted.items()
     }.items()
     assert all(
-        key.startswith(('neck.support_relation.', 'neck.reference_relation.'))
-        for key in wanted.keys() - given.keys())
+        key.startswith(('neck.support_relation.', 'neck.reference_relation.')) for key in wanted.keys() - given.keys()
+    )
 
 
 def test_rows_of_table_3_differ_in_relation_only():
     name = '_faster-rcnn_r101-dc5_4xb1-{}k_imagenetvid'
     single, within, basic, full = (
         load(RDN[row + name.format(60 if row == 'rdn' else 120)]).model
-        for row in ('single-frame', 'relation', 'rdn-basic', 'rdn'))
-    assert single.detector == within.detector == basic.detector \
-        == full.detector
+        for row in ('single-frame', 'relation', 'rdn-basic', 'rdn')
+    )
+    assert single.detector == within.detector == basic.detector == full.detector
     assert 'neck' not in single
     assert within.temporal_range == 0
     assert within.support_sampler.num_support == 300  # every proposal
@@ -187,23 +178,24 @@ def test_rows_of_table_3_differ_in_relation_only():
 @pytest.mark.parametrize('num', range(5))
 def test_table_5_by_option(num):
     stem = 'rdn-basic_faster-rcnn_r101-dc5_4xb1-120k_imagenetvid'
-    neck = build(RDN[stem], (('model.neck.num_basic', num), )).neck
+    neck = build(RDN[stem], (('model.neck.num_basic', num),)).neck
     assert len(neck.basic) == num
     assert len(neck.basic_transforms) == max(0, num - 1)
 
 
-@pytest.mark.parametrize('option, read', [
-    ('model.temporal_range=3', lambda m: m.window.memory.max_frames == 7),
-    ('model.temporal_range=24', lambda m: m.window.memory.max_frames == 49),
-    ('model.support_sampler.num_support=300',
-     lambda m: m.support_sampler.num_support == 300),
-    ('model.support_sampler.advanced_ratio=1.0',
-     lambda m: m.support_sampler.advanced_ratio == 1),
-])
+@pytest.mark.parametrize(
+    'option, read',
+    [
+        ('model.temporal_range=3', lambda m: m.window.memory.max_frames == 7),
+        ('model.temporal_range=24', lambda m: m.window.memory.max_frames == 49),
+        ('model.support_sampler.num_support=300', lambda m: m.support_sampler.num_support == 300),
+        ('model.support_sampler.advanced_ratio=1.0', lambda m: m.support_sampler.advanced_ratio == 1),
+    ],
+)
 def test_tables_4_6_7_by_option(option, read):
     key, value = option.split('=')
     path = RDN['rdn_faster-rcnn_r101-dc5_4xb1-60k_imagenetvid']
-    assert read(build(path, ((key, ast.literal_eval(value)), )))
+    assert read(build(path, ((key, ast.literal_eval(value)),)))
 
 
 # Moving digits.
@@ -212,11 +204,9 @@ def test_tables_4_6_7_by_option(option, read):
 @pytest.mark.parametrize('stem', DIGITS)
 def test_moving_digits_rows_share_all_but_relation(stem):
     """Same detector, schedule, data and seed settings in every row."""
-    single = load(RDN[next(s for s in DIGITS
-                           if s.startswith('single-frame_'))])
+    single = load(RDN[next(s for s in DIGITS if s.startswith('single-frame_'))])
     cfg = load(RDN[stem])
-    for part in ('train_cfg', 'optim_wrapper', 'param_scheduler',
-                 'val_dataloader', 'test_evaluator'):
+    for part in ('train_cfg', 'optim_wrapper', 'param_scheduler', 'val_dataloader', 'test_evaluator'):
         assert cfg[part] == single[part]
     assert cfg.model.detector == single.model.detector
     train, other = (c.train_dataloader.copy() for c in (cfg, single))

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """What README, docs and metafiles name is there."""
+
 import contextlib
 import functools
 import inspect
@@ -21,23 +22,17 @@ from mmrdn.apis.runner import unread_keys
 from mmrdn.registry import HOOKS, METRICS, MODELS, TASK_UTILS
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([
-    *ROOT.glob('*.md'), *(ROOT / 'docs').glob('*.md'),
-    *(ROOT / 'configs').rglob('*.md')
-])
+PAGES = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').glob('*.md'), *(ROOT / 'configs').rglob('*.md')])
 KINDS = (MODELS, TASK_UTILS, METRICS, HOOKS)
 METAFILES = sorted((ROOT / 'configs').rglob('metafile.yml'))
-ZOO = [(path, model) for path in METAFILES
-       for model in yaml.safe_load(path.read_text())['Models']]
-every_page = pytest.mark.parametrize(
-    'page', PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+ZOO = [(path, model) for path in METAFILES for model in yaml.safe_load(path.read_text())['Models']]
+every_page = pytest.mark.parametrize('page', PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 
 
 def commands():
     """(page, words) of each command line in a code block."""
     for page in PAGES:
-        for block in re.findall(r'```shell\n(.*?)```', page.read_text(),
-                                re.DOTALL):
+        for block in re.findall(r'```shell\n(.*?)```', page.read_text(), re.DOTALL):
             for line in block.replace('\\\n', ' ').splitlines():
                 words = shlex.split(line, comments=True)
                 if words:
@@ -45,14 +40,13 @@ def commands():
 
 
 # mim's own, each with a value.
-MIM_OPTIONS = ('--gpus', '--gpus-per-node', '--launcher', '--partition',
-               '--search-args', '--srun-args')
+MIM_OPTIONS = ('--gpus', '--gpus-per-node', '--launcher', '--partition', '--search-args', '--srun-args')
 
 
 def tool_and_arguments(words):
     """The tool that a command runs, if any, and what it is given."""
     if '|' in words:  # what another program sends to a tool of ours
-        words = words[words.index('|') + 1:]
+        words = words[words.index('|') + 1 :]
     if words[:3] == ['mim', 'run', 'mmrdn']:
         return f'tools/{words[3]}.py', words[4:]
     if words[0].endswith('mim') and words[1] not in ('search', 'download'):
@@ -75,14 +69,16 @@ COMMANDS = [(page, *tool_and_arguments(words)) for page, words in commands()]
 COMMANDS = [command for command in COMMANDS if command[1]]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def tool_help(tool):
     out = io.StringIO()
     folder = str((ROOT / tool).parent)  # where a script finds its siblings
-    with mock.patch.object(sys, 'argv', [tool, '--help']), \
-            mock.patch.object(sys, 'path', [folder, *sys.path]), \
-            contextlib.redirect_stdout(out), \
-            pytest.raises(SystemExit) as stop:
+    with (
+        mock.patch.object(sys, 'argv', [tool, '--help']),
+        mock.patch.object(sys, 'path', [folder, *sys.path]),
+        contextlib.redirect_stdout(out),
+        pytest.raises(SystemExit) as stop,
+    ):
         runpy.run_path(str(ROOT / tool), run_name='__main__')
     assert not stop.value.code
     return out.getvalue()
@@ -91,12 +87,13 @@ def tool_help(tool):
 @every_page
 def test_paths_exist(page):
     """Of anything that looks like one of our files or folders."""
-    pattern = (r'(?<![\w/.$-])(?:\.\./)*((?:configs|tools|docs|mmrdn|tests|'
-               r'requirements)/[\w./{},-]*)')
+    pattern = (
+        r'(?<![\w/.$-])(?:\.\./)*((?:configs|tools|docs|mmrdn|tests|'
+        r'requirements)/[\w./{},-]*)'
+    )
     for path in re.findall(pattern, page.read_text()):
         path = path.rstrip('.,')
-        assert path == 'docs/_build' or (
-            ROOT / path).exists(), f'{page.name} names {path}'
+        assert path == 'docs/_build' or (ROOT / path).exists(), f'{page.name} names {path}'
 
 
 @every_page
@@ -110,10 +107,7 @@ def test_links_resolve(page):
         assert path.exists(), f'{page.name} links to {target}'
         if anchor:
             headings = re.findall(r'(?m)^#+ (.+)$', path.read_text())
-            slugs = [
-                re.sub(r'[^\w -]', '', h).replace(' ', '-').lower()
-                for h in headings
-            ]
+            slugs = [re.sub(r'[^\w -]', '', h).replace(' ', '-').lower() for h in headings]
             assert anchor in slugs, f'{page.name} links to {target}#{anchor}'
 
 
@@ -129,8 +123,7 @@ def test_configs_by_name_alone_exist(page):
 @every_page
 def test_checkpoints_are_those_of_the_schedule(page):
     text = page.read_text()
-    for stem, iters in re.findall(r'work_dirs/([\w.$-]+)/iter_(\d+)\.pth',
-                                  text):
+    for stem, iters in re.findall(r'work_dirs/([\w.$-]+)/iter_(\d+)\.pth', text):
         if stem == '$name':  # the loop over the rows on moving digits
             stem = 'rdn_' + re.search(r'name=\$\{row\}_(\S+)', text).group(1)
         for path in (ROOT / 'configs').rglob(f'{stem}.py'):
@@ -138,8 +131,7 @@ def test_checkpoints_are_those_of_the_schedule(page):
 
 
 def test_every_page_is_in_the_toctree():
-    toctree = re.search(r'```{toctree}(.*?)```',
-                        (ROOT / 'docs' / 'index.md').read_text(), re.DOTALL)
+    toctree = re.search(r'```{toctree}(.*?)```', (ROOT / 'docs' / 'index.md').read_text(), re.DOTALL)
     named = set(toctree.group(1).split())
     pages = {path.stem for path in (ROOT / 'docs').glob('*.md')}
     assert pages - {'index'} <= named
@@ -172,22 +164,19 @@ def test_every_metafile_is_imported():
 
 def test_every_config_is_in_a_metafile():
     configs = [
-        path.relative_to(ROOT).as_posix()
-        for path in (ROOT / 'configs').rglob('*.py')
-        if '_base_' not in path.parts
+        path.relative_to(ROOT).as_posix() for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts
     ]
     assert sorted(model['Config'] for _, model in ZOO) == sorted(configs)
 
 
-@pytest.mark.parametrize(
-    'metafile, model', ZOO, ids=[model['Name'] for _, model in ZOO])
+@pytest.mark.parametrize('metafile, model', ZOO, ids=[model['Name'] for _, model in ZOO])
 def test_model_of_metafile(metafile, model):
     config = ROOT / model['Config']
     assert config.is_file() and config.parent == metafile.parent
     assert model['Name'] == config.stem
     cfg, metadata = load(config), model['Metadata']
     length = dict(Iterations='max_iters', Epochs='max_epochs')
-    (unit, name), = ((u, n) for u, n in length.items() if u in metadata)
+    ((unit, name),) = ((u, n) for u, n in length.items() if u in metadata)
     assert metadata[unit] == cfg.train_cfg[name]
     gpus = int(re.search(r'_(\d+)xb\d', config.stem).group(1))
     assert metadata['Batch Size'] == gpus * cfg.train_dataloader.batch_size
@@ -196,17 +185,13 @@ def test_model_of_metafile(metafile, model):
     assert (ROOT / collection['README']).is_file()
     for result in model.get('Results', []):  # measured ones only
         assert result['Task'] and result['Dataset']
-        assert all(
-            isinstance(value, (int, float))
-            for value in result['Metrics'].values())
+        assert all(isinstance(value, (int, float)) for value in result['Metrics'].values())
 
 
-@pytest.mark.parametrize(
-    'metafile, model', ZOO, ids=[model['Name'] for _, model in ZOO])
+@pytest.mark.parametrize('metafile, model', ZOO, ids=[model['Name'] for _, model in ZOO])
 def test_parameters_of_metafile(metafile, model):
     built = build(ROOT / model['Config'])
-    assert model['Metadata']['Parameters'] == sum(p.numel()
-                                                  for p in built.parameters())
+    assert model['Metadata']['Parameters'] == sum(p.numel() for p in built.parameters())
 
 
 def test_model_index_follows_the_schema(monkeypatch):
@@ -214,13 +199,11 @@ def test_model_index_follows_the_schema(monkeypatch):
     index = load_model_index('model-index.yml')
     index.build_models_with_collections()
     for error in index.check(silent=True):  # all that is in it
-        # Paths are seen from the root, as everywhere in OpenMMLab; the
-        # checker sees them from the metafile.
+        # Paths are seen from the root, as everywhere in OpenMMLab; the checker sees them from the
+        # metafile.
         readme = re.search(r'Path to README file (\S+) is not', error)
         assert readme and (ROOT / readme.group(1)).is_file(), error
-    assert sorted(model.name
-                  for model in index.models) == sorted(model['Name']
-                                                       for _, model in ZOO)
+    assert sorted(model.name for model in index.models) == sorted(model['Name'] for _, model in ZOO)
     for model in index.models:
         assert model.full_model.paper['URL']
 
@@ -229,18 +212,18 @@ def test_model_index_follows_the_schema(monkeypatch):
 
 
 def test_there_are_commands():
-    assert {tool
-            for _, tool, _ in COMMANDS} >= {
-                'tools/train.py', 'tools/test.py', 'tools/demo.py',
-                'tools/dataset_converters/imagenet2coco_vid.py',
-                'tools/dataset_converters/imagenet2coco_det.py'
-            }
+    assert {tool for _, tool, _ in COMMANDS} >= {
+        'tools/train.py',
+        'tools/test.py',
+        'tools/demo.py',
+        'tools/dataset_converters/imagenet2coco_vid.py',
+        'tools/dataset_converters/imagenet2coco_det.py',
+    }
 
 
 @pytest.mark.parametrize(
-    'page, tool, arguments',
-    COMMANDS,
-    ids=[f'{page}-{i}' for i, (page, *_) in enumerate(COMMANDS)])
+    'page, tool, arguments', COMMANDS, ids=[f'{page}-{i}' for i, (page, *_) in enumerate(COMMANDS)]
+)
 def test_options_of_commands_exist(page, tool, arguments):
     known = re.findall(r'(?<![\w-])--?[a-z][\w-]*', tool_help(tool))
     for option in arguments:
@@ -249,14 +232,14 @@ def test_options_of_commands_exist(page, tool, arguments):
     if '--cfg-options' not in arguments:
         return
     config = next(word for word in arguments if word.endswith('.py'))
-    for change in arguments[arguments.index('--cfg-options') + 1:]:
+    for change in arguments[arguments.index('--cfg-options') + 1 :]:
         if '$' not in config:
             assert_read(load(ROOT / config), change.split('=')[0])
 
 
 def assert_read(cfg, key):
     """What --cfg-options sets is in the config, or an argument of its type."""
-    if key in ('randomness.seed', ):  # MMEngine's
+    if key in ('randomness.seed',):  # MMEngine's
         return
     *parents, last = key.split('.')
     for part in parents:
@@ -281,12 +264,16 @@ def test_searched_options_are_in_the_config():
     assert found
 
 
-@pytest.mark.parametrize('key', [
-    'model.temporal_range', 'model.neck.num_basic',
-    'model.support_sampler.num_support',
-    'model.support_sampler.advanced_ratio',
-    'train_dataloader.dataset.datasets.0.ref_img_sampler.frame_range'
-])
+@pytest.mark.parametrize(
+    'key',
+    [
+        'model.temporal_range',
+        'model.neck.num_basic',
+        'model.support_sampler.num_support',
+        'model.support_sampler.advanced_ratio',
+        'train_dataloader.dataset.datasets.0.ref_img_sampler.frame_range',
+    ],
+)
 def test_options_of_reproduction_page(key):
     page = ROOT / 'docs' / 'reproduction.md'
     assert key in page.read_text()
@@ -296,8 +283,7 @@ def test_options_of_reproduction_page(key):
 
 def test_config_of_the_readme(tmp_path):
     """The example for videos of one's own."""
-    code = re.search(r'```python\n(.*?)```', (ROOT / 'README.md').read_text(),
-                     re.DOTALL).group(1)
+    code = re.search(r'```python\n(.*?)```', (ROOT / 'README.md').read_text(), re.DOTALL).group(1)
     path = tmp_path / 'mine.py'
     path.write_text(code.replace("_base_ = '", f"_base_ = '{ROOT}/"))
     cfg = Config.fromfile(path)

@@ -1,9 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Train, test, publish, serve, search, download, infer: through ``mim``.
 
-The package is an editable install of a copy of the checkout, whose model zoo
-has one more model; its weights are served on loopback.
+The package is an editable install of a copy of the checkout, whose model zoo has one more model;
+its weights are served on loopback.
 """
+
 import json
 import os
 import shutil
@@ -46,16 +47,19 @@ class Zoo(SimpleNamespace):
     def run(self, *command, status=0):
         """Run a command in the environment of the copy."""
         paths = (self.root / 'site', self.tree)  # metadata, package
-        done = subprocess.run([sys.executable, *map(str, command)],
-                              cwd=self.root,
-                              env=dict(
-                                  tool_env(),
-                                  PYTHONPATH=os.pathsep.join(map(str, paths)),
-                                  TORCH_HOME=str(self.root / 'torch'),
-                                  no_proxy='127.0.0.1'),
-                              capture_output=True,
-                              text=True,
-                              timeout=600)
+        done = subprocess.run(
+            [sys.executable, *map(str, command)],
+            cwd=self.root,
+            env=dict(
+                tool_env(),
+                PYTHONPATH=os.pathsep.join(map(str, paths)),
+                TORCH_HOME=str(self.root / 'torch'),
+                no_proxy='127.0.0.1',
+            ),
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
         assert done.returncode == status, done.stdout + done.stderr
         return done
 
@@ -71,14 +75,9 @@ class Zoo(SimpleNamespace):
 
 def metrics_below(folder):
     """What the one test or validation below a work folder measured."""
-    path, = (
-        path for path in folder.rglob('*.json')
-        if path.parent.name == path.stem or path.name == 'scalars.json')
+    (path,) = (path for path in folder.rglob('*.json') if path.parent.name == path.stem or path.name == 'scalars.json')
     found = json.loads(path.read_text())
-    return path, {
-        key: value
-        for key, value in found.items() if '/' in key and value == value
-    }
+    return path, {key: value for key, value in found.items() if '/' in key and value == value}
 
 
 @pytest.fixture(scope='module')
@@ -89,27 +88,21 @@ def zoo(digits, trained, tmp_path_factory):
     shutil.copytree(ROOT, zoo.tree, ignore=shutil.ignore_patterns(*NOT_COPIED))
     zoo.folder = zoo.tree / 'configs' / 'tiny'
     zoo.folder.mkdir()
-    zoo.config = write_config(zoo.folder / f'{NAME}.py', digits,
-                              "val_evaluator.update(iou_thr=0.05)\n")
+    zoo.config = write_config(zoo.folder / f'{NAME}.py', digits, 'val_evaluator.update(iou_thr=0.05)\n')
     with open(zoo.tree / 'model-index.yml', 'a') as file:
         file.write('  - configs/tiny/metafile.yml\n')
-    zoo.run('-m', 'pip', 'install', '-q', '--no-deps', '--no-build-isolation',
-            '--target', root / 'site', '-e', zoo.tree)
+    zoo.run(
+        '-m', 'pip', 'install', '-q', '--no-deps', '--no-build-isolation', '--target', root / 'site', '-e', zoo.tree
+    )
 
     zoo.original = trained / 'iter_8.pth'
-    zoo.mim('test', 'mmrdn', f'{NAME}.py', '--checkpoint', zoo.original,
-            '--work-dir', root / 'tested')
+    zoo.mim('test', 'mmrdn', f'{NAME}.py', '--checkpoint', zoo.original, '--work-dir', root / 'tested')
     path, zoo.metrics = metrics_below(root / 'tested')
-    zoo.mim('run', 'mmrdn', 'publish_model', zoo.original, f'{zoo.served}/',
-            '--config', zoo.config, '--metrics', path)
-    zoo.weights, = zoo.served.iterdir()
+    zoo.mim('run', 'mmrdn', 'publish_model', zoo.original, f'{zoo.served}/', '--config', zoo.config, '--metrics', path)
+    (zoo.weights,) = zoo.served.iterdir()
     with serving(zoo.served) as address:
         zoo.address = f'{address}/{zoo.weights.name}'
-        entry = make_entry(
-            str(zoo.config),
-            checkpoint=str(zoo.weights),
-            weights=zoo.address,
-            frame_size=(160, 128))
+        entry = make_entry(str(zoo.config), checkpoint=str(zoo.weights), weights=zoo.address, frame_size=(160, 128))
         update_metafile(entry, zoo.folder / 'metafile.yml', 'Tiny')
         yield zoo
 
@@ -123,14 +116,12 @@ def frames(digits):
 
 
 def test_search(zoo):
-    out = zoo.mim('search', 'mmrdn', '--config', NAME, '--json',
-                  zoo.root / 'found.json').stdout
+    out = zoo.mim('search', 'mmrdn', '--config', NAME, '--json', zoo.root / 'found.json').stdout
     columns = json.loads((zoo.root / 'found.json').read_text())
     found = {key: column[NAME] for key, column in columns.items()}
     assert found['weight'] == zoo.address, out
     assert found['config'] == f'configs/tiny/{NAME}.py'
-    assert found['moving digits/map50'] == pytest.approx(
-        100 * zoo.metrics['vid/mAP50'], abs=0.005)
+    assert found['moving digits/map50'] == pytest.approx(100 * zoo.metrics['vid/mAP50'], abs=0.005)
     assert found['flops_input'] == '160x128 pixels, pool of 5 frames'
 
 
@@ -138,16 +129,14 @@ def test_download_and_infer(zoo, frames):
     """Detections are those of the checkpoint that was not published."""
     dest = zoo.root / 'downloaded'
     zoo.mim('download', 'mmrdn', '--config', NAME, '--dest', dest)
-    assert {path.name
-            for path in dest.iterdir()} == {f'{NAME}.py', zoo.weights.name}
+    assert {path.name for path in dest.iterdir()} == {f'{NAME}.py', zoo.weights.name}
     assert (dest / zoo.weights.name).read_bytes() == zoo.weights.read_bytes()
 
     line = zoo.infer(frames, zoo.root / 'found.pt')
     assert line.split()[:3] == ['CLASSES', 'zero', 'one']
     found = torch.load(zoo.root / 'found.pt', weights_only=True)
     # The config that mim dumped, with the original weights.
-    here = VideoInferencer(
-        str(dest / f'{NAME}.py'), str(zoo.original), device='cpu')
+    here = VideoInferencer(str(dest / f'{NAME}.py'), str(zoo.original), device='cpu')
     expected = [sample.pred_det_instances for sample in here.stream(frames)]
     assert len(found) == len(expected) == 6
     assert sum(len(frame.scores) for frame in expected) > 6
@@ -173,58 +162,59 @@ def test_a_corrupt_file_on_the_server(zoo, frames):
         zoo.mim('download', 'mmrdn', '--config', NAME, '--dest', dest)
     finally:
         zoo.weights.write_bytes(good)
-    assert line.startswith(f'REFUSED {zoo.address} is corrupt: its SHA-256 '
-                           'starts with ')
-    assert line.endswith(f', expected {digest} as in its name; nothing was '
-                         'kept')
+    assert line.startswith(f'REFUSED {zoo.address} is corrupt: its SHA-256 starts with ')
+    assert line.endswith(f', expected {digest} as in its name; nothing was kept')
     assert list(cache.iterdir()) == []
     assert not (zoo.root / 'none.pt').exists()
 
     saved = dest / zoo.weights.name
-    done = zoo.mim(
-        'test',
-        'mmrdn',
-        f'{NAME}.py',
-        '--checkpoint',
-        saved,
-        '--work-dir',
-        zoo.root / 'refused',
-        status=1)
-    assert f'\nerror: checkpoint {saved} is damaged or was changed: ' in (
-        f'\n{done.stderr}')
+    done = zoo.mim('test', 'mmrdn', f'{NAME}.py', '--checkpoint', saved, '--work-dir', zoo.root / 'refused', status=1)
+    assert f'\nerror: checkpoint {saved} is damaged or was changed: ' in (f'\n{done.stderr}')
     assert 'vid/mAP50' not in done.stdout
 
 
 def test_train_from_it(zoo, run_main, tmp_path):
     """As from the original."""
-    options = ('train_cfg.max_iters=1', 'val_cfg=None', 'val_dataloader=None',
-               'val_evaluator=None')
-    zoo.mim('train', 'mmrdn', f'{NAME}.py', '--gpus', '0', '--work-dir',
-            tmp_path / 'mim', '--cfg-options', f'load_from={zoo.address}',
-            *options)
-    status, _, err = run_main('train.py', zoo.config, '--work-dir',
-                              tmp_path / 'here', '--cfg-options',
-                              f'load_from={zoo.original}', *options)
+    options = ('train_cfg.max_iters=1', 'val_cfg=None', 'val_dataloader=None', 'val_evaluator=None')
+    zoo.mim(
+        'train',
+        'mmrdn',
+        f'{NAME}.py',
+        '--gpus',
+        '0',
+        '--work-dir',
+        tmp_path / 'mim',
+        '--cfg-options',
+        f'load_from={zoo.address}',
+        *options,
+    )
+    status, _, err = run_main(
+        'train.py', zoo.config, '--work-dir', tmp_path / 'here', '--cfg-options', f'load_from={zoo.original}', *options
+    )
     assert status == 0, err
     assert logged_losses(tmp_path / 'mim') == logged_losses(tmp_path / 'here')
 
 
 def test_gridsearch_over_temporal_ranges(zoo, run_main, tmp_path):
     """Table 4: T in testing, one trained model."""
-    out = zoo.mim('gridsearch', 'mmrdn', f'{NAME}.py', '--work-dir',
-                  tmp_path / 't', '--search-args',
-                  '--model.temporal_range 1 2', '--cfg-options',
-                  'train_cfg.type=ValidateLoop',
-                  f'load_from={zoo.weights}').stdout
+    out = zoo.mim(
+        'gridsearch',
+        'mmrdn',
+        f'{NAME}.py',
+        '--work-dir',
+        tmp_path / 't',
+        '--search-args',
+        '--model.temporal_range 1 2',
+        '--cfg-options',
+        'train_cfg.type=ValidateLoop',
+        f'load_from={zoo.weights}',
+    ).stdout
     assert 'finished successfully' in out
-    found = [
-        metrics_below(tmp_path / f't_search_model.temporal_range_{t}')[1]
-        for t in (1, 2)
-    ]
+    found = [metrics_below(tmp_path / f't_search_model.temporal_range_{t}')[1] for t in (1, 2)]
     assert found[1] == zoo.metrics
-    status, _, err = run_main('test.py', zoo.config, zoo.original,
-                              '--work-dir', tmp_path / 'one', '--cfg-options',
-                              'model.temporal_range=1')
+    status, _, err = run_main(
+        'test.py', zoo.config, zoo.original, '--work-dir', tmp_path / 'one', '--cfg-options', 'model.temporal_range=1'
+    )
     assert status == 0, err
     assert found[0] == metrics_below(tmp_path / 'one')[1]
     assert found[0] != found[1]
@@ -232,16 +222,14 @@ def test_gridsearch_over_temporal_ranges(zoo, run_main, tmp_path):
 
 
 def test_validate_loop_needs_a_checkpoint(zoo, run_main, tmp_path):
-    status, _, err = run_main('train.py', zoo.config, '--work-dir', tmp_path,
-                              '--cfg-options', 'train_cfg.type=ValidateLoop')
+    status, _, err = run_main(
+        'train.py', zoo.config, '--work-dir', tmp_path, '--cfg-options', 'train_cfg.type=ValidateLoop'
+    )
     assert status == 1
-    assert err.splitlines()[-1] == (
-        'error: ValidateLoop needs load_from, the checkpoint to validate, and '
-        'val_cfg')
+    assert err.splitlines()[-1] == ('error: ValidateLoop needs load_from, the checkpoint to validate, and val_cfg')
 
 
 def test_metafile_is_whole(zoo):
-    entry, = yaml.safe_load(
-        (zoo.folder / 'metafile.yml').read_text())['Models']
+    (entry,) = yaml.safe_load((zoo.folder / 'metafile.yml').read_text())['Models']
     assert entry['Name'] == NAME and entry['In Collection'] == 'Tiny'
     assert entry['Weights'] == zoo.address

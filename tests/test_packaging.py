@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The wheel, the editable install, and what `mim` finds in both."""
+
 import json
 import os
 import re
@@ -13,9 +14,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-NOT_COPIED = ('.git', '.venv*', 'work_dirs', 'data', 'build', 'dist',
-              '__pycache__', '*.pyc', '.hypothesis', '.pytest_cache', 'docs',
-              'tests')
+NOT_COPIED = (
+    '.git',
+    '.venv*',
+    'work_dirs',
+    'data',
+    'build',
+    'dist',
+    '__pycache__',
+    '*.pyc',
+    '.hypothesis',
+    '.pytest_cache',
+    'docs',
+    'tests',
+)
 CONFIG = 'configs/rdn/rdn_faster-rcnn_r18_1xb4-1500_movingdigits.py'
 
 # Prints what mim finds and the commands that it would run.
@@ -46,21 +58,14 @@ print('ANSWER', json.dumps([packages, models, commands]))
 
 
 def run(*command, **kwargs):
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, **kwargs)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, **kwargs)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def ask_mim(target, cwd):
     """Answers of mim where `target` is the first place to look."""
-    out = run(
-        sys.executable,
-        '-c',
-        ASK_MIM,
-        Path(CONFIG).name,
-        cwd=cwd,
-        env=os.environ | {'PYTHONPATH': str(target)})
+    out = run(sys.executable, '-c', ASK_MIM, Path(CONFIG).name, cwd=cwd, env=os.environ | {'PYTHONPATH': str(target)})
     return json.loads(re.search('ANSWER (.*)', out).group(1))
 
 
@@ -76,12 +81,8 @@ def tree(tmp_path_factory):
 def wheel(tree, tmp_path_factory):
     out = tmp_path_factory.mktemp('wheel')
     before = {path for path in tree.rglob('*')}
-    run(sys.executable, '-m', 'build', '--wheel', '--no-isolation', '--outdir',
-        out, tree)
-    after = {
-        path
-        for path in tree.rglob('*') if '__pycache__' not in path.parts
-    }
+    run(sys.executable, '-m', 'build', '--wheel', '--no-isolation', '--outdir', out, tree)
+    after = {path for path in tree.rglob('*') if '__pycache__' not in path.parts}
     assert after <= before, 'the build left files in the tree'
     return next(out.glob('mmrdn-*.whl'))
 
@@ -92,7 +93,8 @@ def mim_files(tree):
         files += [path for path in (tree / folder).rglob('*')]
     return {
         path.relative_to(tree).as_posix(): path.read_bytes()
-        for path in files if path.is_file() and '__pycache__' not in path.parts
+        for path in files
+        if path.is_file() and '__pycache__' not in path.parts
     }
 
 
@@ -103,19 +105,10 @@ def test_wheel_carries_configs_tools_and_index(wheel, tree):
         names = archive.namelist()
         info = next(n for n in names if n.endswith('/METADATA')).split('/')[0]
         for prefix in ('mmrdn/.mim/', f'{info}/.mim/'):
-            packed = {
-                name.removeprefix(prefix): archive.read(name)
-                for name in names if name.startswith(prefix)
-            }
+            packed = {name.removeprefix(prefix): archive.read(name) for name in names if name.startswith(prefix)}
             assert packed == expected
-        modules = {
-            path.relative_to(tree).as_posix()
-            for path in (tree / 'mmrdn').rglob('*.py')
-        }
-        page = {
-            path.relative_to(tree).as_posix()
-            for path in (tree / 'mmrdn' / 'apis' / 'web_page').rglob('*.*')
-        }
+        modules = {path.relative_to(tree).as_posix() for path in (tree / 'mmrdn').rglob('*.py')}
+        page = {path.relative_to(tree).as_posix() for path in (tree / 'mmrdn' / 'apis' / 'web_page').rglob('*.*')}
         assert len(page) == 4 and modules | page <= set(names)
         metadata = archive.read(f'{info}/METADATA').decode()
     top_level = {name.split('/')[0] for name in names}
@@ -128,8 +121,18 @@ def test_wheel_carries_configs_tools_and_index(wheel, tree):
 @pytest.mark.parametrize('kind', ['wheel', 'editable'])
 def test_mim_finds_all(kind, wheel, tree, tmp_path):
     source = ['-e', tree] if kind == 'editable' else [wheel]
-    run(sys.executable, '-m', 'pip', 'install', '-q', '--no-deps',
-        '--no-build-isolation', '--target', tmp_path / 'site', *source)
+    run(
+        sys.executable,
+        '-m',
+        'pip',
+        'install',
+        '-q',
+        '--no-deps',
+        '--no-build-isolation',
+        '--target',
+        tmp_path / 'site',
+        *source,
+    )
     info = next((tmp_path / 'site').glob('mmrdn-*.dist-info'))
     root = tree if kind == 'editable' else info / '.mim'
 
@@ -141,22 +144,20 @@ def test_mim_finds_all(kind, wheel, tree, tmp_path):
     train, test, distributed, video = commands
     python, config = sys.executable, str(root / CONFIG)
     train_tool = str(root / 'tools' / 'train.py')
-    assert train == [
-        python, train_tool, config, '--launcher', 'none', '--work-dir', 'x'
-    ]
-    assert test == [
-        python,
-        str(root / 'tools' / 'test.py'), config, 'y.pth', '--launcher', 'none'
-    ]
+    assert train == [python, train_tool, config, '--launcher', 'none', '--work-dir', 'x']
+    assert test == [python, str(root / 'tools' / 'test.py'), config, 'y.pth', '--launcher', 'none']
     assert distributed == [
-        python, '-m', 'torch.distributed.launch', '--nproc_per_node=2',
-        '--master_port=29500', train_tool, config, '--launcher', 'pytorch'
-    ]
-    assert video == [
         python,
-        str(root / 'tools' / 'demo_video.py'), 'x.mp4',
-        Path(CONFIG).name
+        '-m',
+        'torch.distributed.launch',
+        '--nproc_per_node=2',
+        '--master_port=29500',
+        train_tool,
+        config,
+        '--launcher',
+        'pytorch',
     ]
+    assert video == [python, str(root / 'tools' / 'demo_video.py'), 'x.mp4', Path(CONFIG).name]
     assert not (tree / 'mmrdn.egg-info').exists()
     assert not (tree / 'mmrdn' / '.mim').exists()
 

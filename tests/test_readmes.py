@@ -1,18 +1,15 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The page of each folder of configs has what a page of a model zoo has."""
+
 import re
 
 import pytest
 import yaml
 from config_testing import ROOT
 
-FOLDERS = sorted({
-    path.parent
-    for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts
-})
+FOLDERS = sorted({path.parent for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts})
 SECTIONS = ('Abstract', 'Method', 'Results', 'Commands', 'Citation')
-every_folder = pytest.mark.parametrize(
-    'folder', FOLDERS, ids=lambda folder: folder.name)
+every_folder = pytest.mark.parametrize('folder', FOLDERS, ids=lambda folder: folder.name)
 
 
 def sections(folder):
@@ -24,9 +21,7 @@ def sections(folder):
 def tables(text):
     """Header and rows, lists of cells, of each table."""
     for block in re.findall(r'(?:^\|.*\|\n)+', text, re.M):
-        header, _, *rows = [[
-            cell.strip() for cell in line.strip('|').split('|')
-        ] for line in block.splitlines()]
+        header, _, *rows = [[cell.strip() for cell in line.strip('|').split('|')] for line in block.splitlines()]
         yield header, rows
 
 
@@ -41,20 +36,16 @@ def test_parts_of_the_page(folder):
     assert order == list(SECTIONS), f'{folder.name}: {list(found)}'
     for name in ('Abstract', 'Method'):
         assert len(found[name].split()) > 40, name
-    assert re.search(r'(?m)^mim (train|test) mmrdn configs/',
-                     found['Commands'])
+    assert re.search(r'(?m)^mim (train|test) mmrdn configs/', found['Commands'])
 
 
 @every_folder
 def test_paper_is_that_of_the_metafile(folder):
     text = (folder / 'README.md').read_text()
-    link, = re.findall(r'(?m)^> \[(.+)\]\((https://\S+)\)', text)
-    collections = yaml.safe_load(
-        (folder / 'metafile.yml').read_text())['Collections']
-    assert link in [(c['Paper']['Title'], c['Paper']['URL'])
-                    for c in collections]
-    cited = re.search(r'```bibtex\n@\w+\{.*?title=\{(.+?)\}.*?year=\{\d{4}\}',
-                      sections(folder)['Citation'], re.S)
+    (link,) = re.findall(r'(?m)^> \[(.+)\]\((https://\S+)\)', text)
+    collections = yaml.safe_load((folder / 'metafile.yml').read_text())['Collections']
+    assert link in [(c['Paper']['Title'], c['Paper']['URL']) for c in collections]
+    cited = re.search(r'```bibtex\n@\w+\{.*?title=\{(.+?)\}.*?year=\{\d{4}\}', sections(folder)['Citation'], re.S)
     assert cited.group(1).lower() == link[0].lower()
 
 
@@ -81,9 +72,7 @@ def test_figures_of_papers_have_a_column_of_their_own(folder):
 def test_measured_figures_are_those_of_the_metafile(folder):
     models = yaml.safe_load((folder / 'metafile.yml').read_text())['Models']
     results = {
-        model['Name']: f'{result["Metrics"]["mAP50"]:.1f}'
-        for model in models
-        for result in model.get('Results', [])
+        model['Name']: f'{result["Metrics"]["mAP50"]:.1f}' for model in models for result in model.get('Results', [])
     }
     shown = {}
     for header, rows in tables((folder / 'README.md').read_text()):

@@ -10,10 +10,7 @@ from mmrdn.models import RelationAggregator
 from mmrdn.registry import MODELS
 from mmrdn.utils.setup_env import register_all_modules
 
-NODES = [
-    name for name in dir(mmtrack.registry)
-    if name.isupper() and not name.startswith('MMENGINE')
-]
+NODES = [name for name in dir(mmtrack.registry) if name.isupper() and not name.startswith('MMENGINE')]
 
 
 @pytest.mark.parametrize('name', NODES)
@@ -41,6 +38,5 @@ def test_found_by_prefix_from_elsewhere(node):
 @pytest.mark.parametrize('scope', ['mmrdn', 'mmtrack', 'mmdet'])
 def test_builds_inside_any_scope(scope):
     with DefaultScope.overwrite_default_scope(scope):
-        aggregator = MODELS.build(
-            dict(type='mmrdn.RelationAggregator', in_channels=8, num_heads=2))
+        aggregator = MODELS.build(dict(type='mmrdn.RelationAggregator', in_channels=8, num_heads=2))
     assert isinstance(aggregator, RelationAggregator)

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Requirements, interpreter checks and the steps of the set-up."""
+
 import importlib.util
 import re
 import subprocess
@@ -29,10 +30,9 @@ def pins():
     return result
 
 
-@pytest.mark.parametrize('name', [
-    'build', 'stacks/onedl', 'stacks/openmmlab', 'mminstall_nodeps', 'runtime',
-    'tests', 'docs', 'web'
-])
+@pytest.mark.parametrize(
+    'name', ['build', 'stacks/onedl', 'stacks/openmmlab', 'mminstall_nodeps', 'runtime', 'tests', 'docs', 'web']
+)
 def test_every_requirement_is_pinned_and_explained(name):
     lines = lines_of(name)
     assert lines
@@ -53,20 +53,19 @@ def test_every_pin_covers_both_pythons():
 
 def test_pre_commit_has_the_pinned_tools():
     text = (ROOT / '.pre-commit-config.yaml').read_text()
-    found = dict(
-        re.findall(r'rev: v?(\S+)\n    hooks:\n      - id: (\S+)', text))
-    assert sorted(found.values()) == ['codespell', 'flake8', 'isort', 'yapf']
+    found = dict(re.findall(r'rev: v?(\S+)\n    hooks:\n      - id: (\S+)', text))
+    assert sorted(found.values()) == ['codespell', 'ruff-check']
     for version, tool in found.items():
-        assert version in pins()[tool].values()
+        assert version in pins()[tool.removesuffix('-check')].values()
 
 
 def make_check(tmp_path, python):
     return subprocess.run(
-        ['make', '-s', 'check-python', f'PYTHON={python}',
-         f'VENV={tmp_path}/none'],
+        ['make', '-s', 'check-python', f'PYTHON={python}', f'VENV={tmp_path}/none'],
         cwd=ROOT,
         capture_output=True,
-        text=True)  # yapf: disable
+        text=True,
+    )
 
 
 def fake_python(tmp_path, on_version, on_venv):
@@ -82,11 +81,10 @@ esac
     return path
 
 
-@pytest.mark.parametrize(('statuses', 'message'), [
-    (None, "no interpreter '"),
-    ((1, 0), 'needs Python >= 3.10'),
-    ((0, 1), 'has no venv module'),
-])
+@pytest.mark.parametrize(
+    ('statuses', 'message'),
+    [(None, "no interpreter '"), ((1, 0), 'needs Python >= 3.10'), ((0, 1), 'has no venv module')],
+)
 def test_unsuitable_interpreter_gets_one_line(tmp_path, statuses, message):
     python = tmp_path / 'missing'
     if statuses:
@@ -113,8 +111,7 @@ def setup_env(monkeypatch):
     return module
 
 
-def test_failed_step_names_itself_and_is_resumed(setup_env, tmp_path,
-                                                 monkeypatch, capsys):
+def test_failed_step_names_itself_and_is_resumed(setup_env, tmp_path, monkeypatch, capsys):
     done, broken = [], [True]
 
     def first(env):
@@ -144,12 +141,11 @@ def test_failed_step_names_itself_and_is_resumed(setup_env, tmp_path,
     assert setup_env.set_up(env) == 0
 
 
-def test_changed_requirements_repeat_all_steps(setup_env, tmp_path,
-                                               monkeypatch):
+def test_changed_requirements_repeat_all_steps(setup_env, tmp_path, monkeypatch):
     requirement = tmp_path / 'runtime.txt'
     requirement.write_text('numpy')
     monkeypatch.setattr(setup_env, 'INPUTS', [requirement])
-    monkeypatch.setattr(setup_env, 'STEPS', (lambda env: None, ))
+    monkeypatch.setattr(setup_env, 'STEPS', (lambda env: None,))
     env = setup_env.Environment(tmp_path)
     env.state.mkdir()
     assert [setup_env.set_up(env) for _ in range(2)] == [1, 0]
@@ -157,13 +153,15 @@ def test_changed_requirements_repeat_all_steps(setup_env, tmp_path,
     assert setup_env.set_up(env) == 1
 
 
-@pytest.mark.parametrize(('found', 'expected'), [
-    (None, f'torch=={pins()["torch"][None]}'),
-    ('2.5.1+cu121', 'torch==2.5.1+cu121'),
-    ('2.3.0', f'torch=={pins()["torch"][None]}'),
-])
-def test_suitable_torch_is_kept(setup_env, tmp_path, monkeypatch, found,
-                                expected):
+@pytest.mark.parametrize(
+    ('found', 'expected'),
+    [
+        (None, f'torch=={pins()["torch"][None]}'),
+        ('2.5.1+cu121', 'torch==2.5.1+cu121'),
+        ('2.3.0', f'torch=={pins()["torch"][None]}'),
+    ],
+)
+def test_suitable_torch_is_kept(setup_env, tmp_path, monkeypatch, found, expected):
     env = setup_env.Environment(tmp_path)
     env.state.mkdir()
     monkeypatch.setattr(env, 'output', lambda *args: found)
@@ -186,24 +184,17 @@ def test_progress_is_read_from_the_log(setup_env, tmp_path):
     assert setup_env.compiled(log) == ', 17 of 130 files compiled'
 
 
-STACKS = dict(
-    onedl=('.venv', ['onedl-mmengine', 'onedl-mmcv']),
-    openmmlab=('.venv-openmmlab', ['mmengine', 'mmcv']))
+STACKS = dict(onedl=('.venv', ['onedl-mmengine', 'onedl-mmcv']), openmmlab=('.venv-openmmlab', ['mmengine', 'mmcv']))
 
 
 @pytest.mark.parametrize('stack', STACKS)
 def test_each_stack_has_an_environment_of_its_own(stack):
     folder = STACKS[stack][0]
-    for arguments, expected in (([f'STACK={stack}'], folder),
-                                ([f'STACK={stack}', 'VENV=x'], 'x')):
+    for arguments, expected in (([f'STACK={stack}'], folder), ([f'STACK={stack}', 'VENV=x'], 'x')):
         for target in ('setup', 'test', 'demo', 'docs'):
-            done = subprocess.run(['make', '-n', target, *arguments],
-                                  cwd=ROOT,
-                                  capture_output=True,
-                                  text=True)
+            done = subprocess.run(['make', '-n', target, *arguments], cwd=ROOT, capture_output=True, text=True)
             assert f'--stack "{stack}" --venv "{expected}"' in done.stdout
-            interpreters = set(
-                re.findall(r'(?m)(?<=^)\S+/bin/python', done.stdout))
+            interpreters = set(re.findall(r'(?m)(?<=^)\S+/bin/python', done.stdout))
             assert interpreters <= {f'{expected}/bin/python'}
             assert interpreters or target == 'setup'
 
@@ -214,8 +205,7 @@ def test_mmcv_of_the_stack_is_built(setup_env, tmp_path, monkeypatch, stack):
     env = setup_env.Environment(tmp_path, stack)
     monkeypatch.setattr(env, 'passes', lambda mode: checks.pop(0))
     monkeypatch.setattr(env, 'run', lambda command: None)
-    monkeypatch.setattr(
-        env, 'pip', lambda *args, patience='': installed.append(args[-1]))
+    monkeypatch.setattr(env, 'pip', lambda *args, patience='': installed.append(args[-1]))
     setup_env.mmcv(env)
     assert installed == STACKS[stack][1]
 
@@ -223,13 +213,14 @@ def test_mmcv_of_the_stack_is_built(setup_env, tmp_path, monkeypatch, stack):
 def test_torch_that_is_too_new_for_mmcv(setup_env, tmp_path, monkeypatch):
     env = setup_env.Environment(tmp_path)
     env.log = tmp_path / 'log'
-    env.log.write_text('FAILED: a.o\n/x/ATen.h:9:2: error: #error C++20 or '
-                       'later compatible compiler is required to use ATen.\n')
+    env.log.write_text(
+        'FAILED: a.o\n/x/ATen.h:9:2: error: #error C++20 or later compatible compiler is required to use ATen.\n'
+    )
     monkeypatch.setenv('CXX', 'sh')
     monkeypatch.setattr(env, 'output', lambda *args: '2.15.0')
     assert setup_env.why_not_compiled(env) == (
-        'torch 2.15.0 needs C++20, this mmcv asks for an older C++: see '
-        '"A newer torch" in docs/get_started.md')
+        'torch 2.15.0 needs C++20, this mmcv asks for an older C++: see "A newer torch" in docs/get_started.md'
+    )
     env.log.write_text('FAILED: a.o\n')
     assert setup_env.why_not_compiled(env) is None
 
@@ -242,7 +233,7 @@ def test_default_stack_is_onedl(setup_env, tmp_path):
 
 
 def test_change_of_stack_repeats_all_steps(setup_env, tmp_path, monkeypatch):
-    monkeypatch.setattr(setup_env, 'STEPS', (lambda env: None, ))
+    monkeypatch.setattr(setup_env, 'STEPS', (lambda env: None,))
     (tmp_path / 'mmrdn-setup').mkdir()
     done = [
         setup_env.set_up(setup_env.Environment(tmp_path, stack))
@@ -253,21 +244,20 @@ def test_change_of_stack_repeats_all_steps(setup_env, tmp_path, monkeypatch):
 
 def run_setup(*args):
     done = subprocess.run(
-        [sys.executable, ROOT / 'tools' / 'misc' / 'setup_env.py', *args],
-        capture_output=True,
-        text=True)
+        [sys.executable, ROOT / 'tools' / 'misc' / 'setup_env.py', *args], capture_output=True, text=True
+    )
     assert (done.returncode, done.stdout) == (1, '')
     return done.stderr
 
 
 def test_unknown_stack_gets_one_line(tmp_path):
     assert run_setup('--stack', 'mmlab', '--venv', tmp_path / 'x') == (
-        "error: no stack 'mmlab', expected STACK=onedl or STACK=openmmlab\n")
+        "error: no stack 'mmlab', expected STACK=onedl or STACK=openmmlab\n"
+    )
     assert not (tmp_path / 'x').exists()
 
 
-@pytest.mark.parametrize(('there', 'stack'), [('onedl_mmcv', 'openmmlab'),
-                                              ('mmengine', 'onedl')])
+@pytest.mark.parametrize(('there', 'stack'), [('onedl_mmcv', 'openmmlab'), ('mmengine', 'onedl')])
 def test_stacks_are_not_mixed(tmp_path, there, stack):
     """Both provide the same modules: the later would overwrite the first."""
     folder = tmp_path / 'env'
@@ -277,6 +267,6 @@ def test_stacks_are_not_mixed(tmp_path, there, stack):
     name = there.replace('_', '-')
     (info / 'METADATA').write_text(f'Name: {name}\nVersion: 1.0\n')
     assert run_setup('--stack', stack, '--venv', folder) == (
-        f'error: {folder} has {name}, which STACK={stack} would overwrite: '
-        'choose another VENV= or STACK=\n')
+        f'error: {folder} has {name}, which STACK={stack} would overwrite: choose another VENV= or STACK=\n'
+    )
     assert not (folder / 'mmrdn-setup').exists()

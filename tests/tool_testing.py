@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Data, a config and runs of the tools small enough for tests."""
+
 import json
 import os
 import signal
@@ -64,17 +65,10 @@ def make_data(folder):
     """6 training videos of 3 frames, 4 validation videos of 5 frames."""
     folder = Path(folder)
     make_moving_digits(
-        folder,
-        MovingDigitsConfig(
-            num_train_videos=6, train_frames=3, num_val_videos=4,
-            val_frames=5),
-        progress=False)
+        folder, MovingDigitsConfig(num_train_videos=6, train_frames=3, num_val_videos=4, val_frames=5), progress=False
+    )
     for split in ('train', 'val'):
-        convert_vid(
-            folder,
-            split,
-            folder / 'annotations' / f'moving_digits_{split}.json',
-            classes='moving_digits')
+        convert_vid(folder, split, folder / 'annotations' / f'moving_digits_{split}.json', classes='moving_digits')
     return folder
 
 
@@ -93,7 +87,8 @@ def tool_env():
         PYTHONPATH=os.pathsep.join(filter(None, paths)),
         OMP_NUM_THREADS='1',
         OMP_WAIT_POLICY='passive',
-        CUDA_VISIBLE_DEVICES='-1')
+        CUDA_VISIBLE_DEVICES='-1',
+    )
 
 
 def free_port():
@@ -106,11 +101,9 @@ def free_port():
 def run_tool(tool, *args, status=0, through=(), timeout=300):
     """Run a tool as a user would, ``through`` a launcher if given."""
     command = [sys.executable, *through, ROOT / 'tools' / tool, *args]
-    done = subprocess.run([str(word) for word in command],
-                          env=tool_env(),
-                          capture_output=True,
-                          text=True,
-                          timeout=timeout)
+    done = subprocess.run(
+        [str(word) for word in command], env=tool_env(), capture_output=True, text=True, timeout=timeout
+    )
     assert done.returncode == status, done.stdout + done.stderr
     return done
 
@@ -124,20 +117,20 @@ def start_tool(tool, *args, **kwargs):
             signal.signal(number, signal.SIG_DFL)
 
     command = [sys.executable, ROOT / 'tools' / tool, *args]
-    return subprocess.Popen([str(word) for word in command],
-                            env=tool_env(),
-                            stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE,
-                            text=True,
-                            preexec_fn=heed_signals,
-                            **kwargs)
+    return subprocess.Popen(
+        [str(word) for word in command],
+        env=tool_env(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_signals,
+        **kwargs,
+    )
 
 
 def logged_steps(work_dir):
     """The training steps in the newest JSON log below a work folder."""
-    logs = sorted(
-        Path(work_dir).glob('2*/vis_data/scalars.json'),
-        key=lambda path: path.parent.parent.name)
+    logs = sorted(Path(work_dir).glob('2*/vis_data/scalars.json'), key=lambda path: path.parent.parent.name)
     lines = map(json.loads, logs[-1].read_text().splitlines())
     return [line for line in lines if 'loss' in line]
 

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Videos, and a detector for them, small enough for tests."""
+
 from fractions import Fraction
 
 import av
@@ -41,8 +42,7 @@ def write_mp4(path, frames, times=None, codec='libx264', ticks=1000):
         stream.codec_context.time_base = Fraction(1, ticks)
         for image, time in zip(frames, times):
             frame = av.VideoFrame.from_ndarray(image, format='bgr24')
-            frame.pts, frame.time_base = round(ticks * time), Fraction(
-                1, ticks)
+            frame.pts, frame.time_base = round(ticks * time), Fraction(1, ticks)
             file.mux(stream.encode(frame))
         file.mux(stream.encode())
     return path
@@ -52,8 +52,7 @@ def read_mp4(path):
     """Frames and times of a video, with PyAV alone."""
     with av.open(str(path)) as file:
         decoded = list(file.decode(video=0))
-    return ([frame.to_ndarray(format='bgr24')
-             for frame in decoded], [frame.time for frame in decoded])
+    return ([frame.to_ndarray(format='bgr24') for frame in decoded], [frame.time for frame in decoded])
 
 
 def tiny_inferencer(lookahead=None, scale=(96, 72), model=None, **kwargs):
@@ -63,7 +62,8 @@ def tiny_inferencer(lookahead=None, scale=(96, 72), model=None, **kwargs):
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
-        pad_size_divisor=16)
+        pad_size_divisor=16,
+    )
     settings = model_config(data_preprocessor=preprocessor)
     config = Config(
         dict(
@@ -75,13 +75,11 @@ def tiny_inferencer(lookahead=None, scale=(96, 72), model=None, **kwargs):
                     metainfo=dict(classes=CLASSES),
                     pipeline=[
                         dict(type='LoadFrame'),
-                        dict(
-                            type='mmdet.Resize', scale=scale, keep_ratio=True),
-                        dict(type='PackTrackInputs', pack_single_img=True)
-                    ]))))
-    return VideoInferencer(
-        config,
-        model=model or tiny_model(settings),
-        device='cpu',
-        lookahead=lookahead,
-        **kwargs)
+                        dict(type='mmdet.Resize', scale=scale, keep_ratio=True),
+                        dict(type='PackTrackInputs', pack_single_img=True),
+                    ],
+                )
+            ),
+        )
+    )
+    return VideoInferencer(config, model=model or tiny_model(settings), device='cpu', lookahead=lookahead, **kwargs)

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """A detector without a network and videos for tests of the web page."""
+
 import json
 
 import numpy as np
@@ -15,16 +16,13 @@ class FakeInferencer:
 
     classes = ('zero', 'one', 'two')
 
-    def __call__(self, source, out_video, out_json, score_thr, scale,
-                 overwrite, progress):
-        with VideoWriter(out_video, overwrite, source.fps) as writer, \
-                open(out_json, 'w') as lines:
+    def __call__(self, source, out_video, out_json, score_thr, scale, overwrite, progress):
+        with VideoWriter(out_video, overwrite, source.fps) as writer, open(out_json, 'w') as lines:
             for frame in source:
                 writer.write(255 - frame.image, frame.time)
                 labels = [1] * (frame.time < 0.45) + [2] * (frame.time > 0.25)
                 found = [dict(label=i, score=score_thr) for i in labels]
-                line = dict(
-                    frame=frame.index, time=frame.time, detections=found)
+                line = dict(frame=frame.index, time=frame.time, detections=found)
                 print(json.dumps(line), file=lines)
                 progress(frame.index + 1, source.num_frames)
         return VideoSummary(truncated=source.truncated)

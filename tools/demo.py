@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """See RDN and the single-frame detector on moving digits, from scratch."""
+
 import argparse
 from pathlib import Path
 
@@ -14,10 +15,8 @@ def main() -> None:
     parser.add_argument('--work-dir', type=Path, default='work_dirs/demo')
     parser.add_argument('--seed', type=int, default=0, help='of the training')
     parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        default=[],
-        help='change the config of both detectors, key=value ...')
+        '--cfg-options', nargs='+', default=[], help='change the config of both detectors, key=value ...'
+    )
     args = parser.parse_args()
     run_demo(args.work_dir, args.seed, args.cfg_options)
 

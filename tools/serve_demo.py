@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Serve a web page: drop a video, see it annotated."""
+
 import argparse
 import contextlib
 
@@ -10,55 +11,31 @@ from mmrdn.utils.interrupts import end_as_ctrl_c_does
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        'config', help='config file, or the name of one of the package')
-    parser.add_argument(
-        'checkpoint',
-        nargs='?',
-        help='file or address; the published weights if not given')
+    parser.add_argument('config', help='config file, or the name of one of the package')
+    parser.add_argument('checkpoint', nargs='?', help='file or address; the published weights if not given')
     parser.add_argument('--device', help='such as cuda:1 or cpu')
+    parser.add_argument('--lookahead', type=int, help='frames ahead that a frame waits for, 0 for online detection')
     parser.add_argument(
-        '--lookahead',
-        type=int,
-        help='frames ahead that a frame waits for, 0 for online detection')
+        '--score-thr', type=float, default=0.3, help='leave out detections below it (default: %(default)s)'
+    )
     parser.add_argument(
-        '--score-thr',
-        type=float,
-        default=0.3,
-        help='leave out detections below it (default: %(default)s)')
+        '--host', default='127.0.0.1', help='address to listen at (default: %(default)s, this machine only)'
+    )
+    parser.add_argument('--port', type=int, default=7860, help='0 for any that is free (default: %(default)s)')
+    parser.add_argument('--max-mb', type=float, default=200, help='refuse larger files (default: %(default)s)')
+    parser.add_argument('--max-seconds', type=float, default=120, help='refuse longer videos (default: %(default)s)')
     parser.add_argument(
-        '--host',
-        default='127.0.0.1',
-        help='address to listen at (default: %(default)s, this machine only)')
-    parser.add_argument(
-        '--port',
-        type=int,
-        default=7860,
-        help='0 for any that is free (default: %(default)s)')
-    parser.add_argument(
-        '--max-mb',
-        type=float,
-        default=200,
-        help='refuse larger files (default: %(default)s)')
-    parser.add_argument(
-        '--max-seconds',
-        type=float,
-        default=120,
-        help='refuse longer videos (default: %(default)s)')
-    parser.add_argument(
-        '--max-frames',
-        type=int,
-        help='refuse videos of more frames (default: 60 a second of '
-        '--max-seconds)')
+        '--max-frames', type=int, help='refuse videos of more frames (default: 60 a second of --max-seconds)'
+    )
     parser.add_argument(
         '--max-pixels',
         type=int,
         default=3840 * 2160,
-        help='refuse videos with more pixels a frame (default: %(default)s)')
+        help='refuse videos with more pixels a frame (default: %(default)s)',
+    )
     parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='unpickle the checkpoint (runs code of whoever wrote it)')
+        '--trust-checkpoint', action='store_true', help='unpickle the checkpoint (runs code of whoever wrote it)'
+    )
     return parser.parse_args()
 
 
@@ -70,21 +47,19 @@ def main() -> None:
     try:
         from mmrdn.apis.web_demo import create_app, open_server
     except ModuleNotFoundError as error:
-        raise ImportError(f'the web page needs {error.name}: pip install '
-                          '"mmrdn[web]"') from error
+        raise ImportError(f'the web page needs {error.name}: pip install "mmrdn[web]"') from error
     from mmrdn.apis import VideoInferencer
     from mmrdn.apis.video_jobs import VideoJobs
+
     inferencer = VideoInferencer(
-        args.config,
-        args.checkpoint,
-        args.device,
-        args.lookahead,
-        trust_checkpoint=args.trust_checkpoint)
-    jobs = VideoJobs(inferencer, args.score_thr, args.max_seconds,
-                     args.max_frames, args.max_pixels)
-    with contextlib.closing(jobs), open_server(
-            create_app(jobs, max_mb=args.max_mb), args.host,
-            args.port) as server, contextlib.suppress(KeyboardInterrupt):
+        args.config, args.checkpoint, args.device, args.lookahead, trust_checkpoint=args.trust_checkpoint
+    )
+    jobs = VideoJobs(inferencer, args.score_thr, args.max_seconds, args.max_frames, args.max_pixels)
+    with (
+        contextlib.closing(jobs),
+        open_server(create_app(jobs, max_mb=args.max_mb), args.host, args.port) as server,
+        contextlib.suppress(KeyboardInterrupt),
+    ):
         host = f'[{args.host}]' if ':' in args.host else args.host
         print(f'http://{host}:{server.port}/ (Ctrl-C ends it)', flush=True)
         server.serve_forever()

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Test a detector and print its metrics."""
+
 import argparse
 import os
 
@@ -14,30 +15,20 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
-    parser.add_argument(
-        'checkpoint', nargs='?', help='checkpoint (mim gives it here)')
-    parser.add_argument(
-        '--checkpoint', dest='checkpoint_option', help='checkpoint')
+    parser.add_argument('checkpoint', nargs='?', help='checkpoint (mim gives it here)')
+    parser.add_argument('--checkpoint', dest='checkpoint_option', help='checkpoint')
     parser.add_argument('--work-dir', help='folder of logs and metrics')
+    parser.add_argument('--amp', action='store_true', help='mixed precision: fp16 on a GPU, bf16 on the CPU')
     parser.add_argument(
-        '--amp',
-        action='store_true',
-        help='mixed precision: fp16 on a GPU, bf16 on the CPU')
-    parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='unpickle the checkpoint (runs code of whoever wrote it)')
+        '--trust-checkpoint', action='store_true', help='unpickle the checkpoint (runs code of whoever wrote it)'
+    )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
-        help='change the config: key=value ..., such as '
-        'model.temporal_range=9 model.support_sampler.num_support=50')
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='job launcher')
+        help='change the config: key=value ..., such as model.temporal_range=9 model.support_sampler.num_support=50',
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -57,7 +48,8 @@ def main() -> None:
         args.cfg_options,
         args.work_dir,
         args.launcher,
-        needs=('test_cfg', 'test_dataloader', 'test_evaluator'))
+        needs=('test_cfg', 'test_dataloader', 'test_evaluator'),
+    )
     cfg.load_from = checkpoint
     cfg.resume = False
     if args.amp:

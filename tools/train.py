@@ -1,12 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Train a detector."""
+
 import argparse
 import os
 
 from mmengine.config import DictAction
 
-from mmrdn.apis import (build_runner, claim_work_dir, enable_amp, find_resume,
-                        load_config)
+from mmrdn.apis import build_runner, claim_work_dir, enable_amp, find_resume, load_config
 from mmrdn.utils.cli import one_line_errors
 from mmrdn.utils.job_errors import ends_job
 
@@ -16,35 +16,24 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument('--work-dir', help='folder of logs and checkpoints')
-    parser.add_argument(
-        '--amp',
-        action='store_true',
-        help='mixed precision: fp16 on a GPU, bf16 on the CPU')
-    parser.add_argument(
-        '--auto-scale-lr',
-        action='store_true',
-        help='scale the learning rate with the batch size')
+    parser.add_argument('--amp', action='store_true', help='mixed precision: fp16 on a GPU, bf16 on the CPU')
+    parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the batch size')
     parser.add_argument(
         '--resume',
         nargs='?',
         const='auto',
-        help='go on from a checkpoint; from the newest in the work folder if '
-        'none is named')
+        help='go on from a checkpoint; from the newest in the work folder if none is named',
+    )
     parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='unpickle checkpoints (runs code of whoever wrote them)')
+        '--trust-checkpoint', action='store_true', help='unpickle checkpoints (runs code of whoever wrote them)'
+    )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
-        help='change the config: key=value ..., such as '
-        'model.temporal_range=9')
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='job launcher')
+        help='change the config: key=value ..., such as model.temporal_range=9',
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -61,20 +50,19 @@ def main() -> None:
         args.cfg_options,
         args.work_dir,
         args.launcher,
-        needs=('train_cfg', 'train_dataloader', 'optim_wrapper'))
+        needs=('train_cfg', 'train_dataloader', 'optim_wrapper'),
+    )
     if args.amp:
         enable_amp(cfg)
     if args.auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
-            raise ValueError('--auto-scale-lr needs '
-                             'auto_scale_lr.base_batch_size in the config')
+            raise ValueError('--auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
         cfg.auto_scale_lr.enable = True
     lock = claim_work_dir(cfg.work_dir, resume=args.resume is not None)
     cfg.resume = False
     if args.resume is not None:
         find_resume(cfg, args.resume)
-    runner = build_runner(
-        cfg, args.trust_checkpoint, partial_checkpoint=not cfg.resume)
+    runner = build_runner(cfg, args.trust_checkpoint, partial_checkpoint=not cfg.resume)
     runner.train()
     if lock is not None:
         lock.close()

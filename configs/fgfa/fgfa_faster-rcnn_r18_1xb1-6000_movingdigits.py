@@ -2,23 +2,25 @@
 _base_ = [
     '../_base_/models/faster-rcnn_r18-s8_mmtrack_movingdigits.py',
     '../_base_/datasets/moving_digits_video.py',
-    '../_base_/schedules/movingdigits_6000.py', '../_base_/default_runtime.py'
+    '../_base_/schedules/movingdigits_6000.py',
+    '../_base_/default_runtime.py',
 ]
 model = dict(
     type='FGFA',
-    detector=dict(
-        roi_head=dict(
-            type='StandardRoIHead', bbox_head=dict(type='Shared2FCBBoxHead'))),
+    detector=dict(roi_head=dict(type='StandardRoIHead', bbox_head=dict(type='Shared2FCBBoxHead'))),
     motion=dict(
-        type='NarrowFlowNet', img_scale_factor=0.5,
-        flow_scale_factor=0.5),  # mmtrack's 5 is for pretrained weights
-    aggregator=dict(
-        type='EmbedAggregator', num_convs=1, channels=64, kernel_size=3))
+        type='NarrowFlowNet', img_scale_factor=0.5, flow_scale_factor=0.5
+    ),  # mmtrack's 5 is for pretrained weights
+    aggregator=dict(type='EmbedAggregator', num_convs=1, channels=64, kernel_size=3),
+)
 val_dataloader = dict(
     dataset=dict(
         ref_img_sampler=dict(
             num_ref_imgs=12,
             frame_range=[-6, 6],  # frames
             stride=1,
-            method='test_with_fix_stride')))
+            method='test_with_fix_stride',
+        )
+    )
+)
 test_dataloader = val_dataloader

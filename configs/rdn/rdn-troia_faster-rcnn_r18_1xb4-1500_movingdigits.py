@@ -7,6 +7,8 @@ model = dict(
             type='mmrdn.TemporalRDNRoIHead',
             num_maps=2,  # frames before it that a frame sees in testing
             bbox_roi_extractor=dict(
-                type='mmtrack.TemporalRoIAlign',
-                num_most_similar_points=2,
-                num_temporal_attention_blocks=4))))
+                type='mmtrack.TemporalRoIAlign', num_most_similar_points=2, num_temporal_attention_blocks=4
+            ),
+        )
+    ),
+)

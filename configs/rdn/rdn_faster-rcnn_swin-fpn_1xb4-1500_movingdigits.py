@@ -10,10 +10,10 @@ model = dict(
             num_heads=(2, 4, 8),
             strides=(4, 2, 2),  # 4, 8 and 16 in all
             window_size=4,  # positions of a map
-            out_indices=(0, 1, 2))))
+            out_indices=(0, 1, 2),
+        )
+    )
+)
 optim_wrapper = dict(
-    paramwise_cfg=dict(
-        custom_keys={
-            'relative_position_bias_table': dict(decay_mult=0.),
-            'norm': dict(decay_mult=0.)
-        }))
+    paramwise_cfg=dict(custom_keys={'relative_position_bias_table': dict(decay_mult=0.0), 'norm': dict(decay_mult=0.0)})
+)

@@ -3,17 +3,16 @@
 _base_ = [
     '../_base_/models/faster-rcnn_r101-caffe-c4_imagenetvid.py',
     '../_base_/datasets/imagenet_vid_mega_style.py',
-    '../_base_/schedules/sgd_120k.py', '../_base_/default_runtime.py'
+    '../_base_/schedules/sgd_120k.py',
+    '../_base_/default_runtime.py',
 ]
 model = dict(
     temporal_range=18,  # frames, T
     window=dict(type='RepeatedFrameWindow'),
-    neck=dict(type='RelationAggregator', advanced=False,
-              pixel_offset=1.0),  # pixels
-    support_sampler=dict(type='SelectiveSupportSampler', num_support=75))
+    neck=dict(type='RelationAggregator', advanced=False, pixel_offset=1.0),  # pixels
+    support_sampler=dict(type='SelectiveSupportSampler', num_support=75),
+)
 
 # Two support frames in [-T, T]; a still image of DET supports itself.
-_base_.train_dataloader.dataset.datasets[0].ref_img_sampler.update(
-    num_ref_imgs=2, frame_range=18)
-_base_.train_dataloader.dataset.datasets[1].ref_img_sampler.update(
-    num_ref_imgs=2)
+_base_.train_dataloader.dataset.datasets[0].ref_img_sampler.update(num_ref_imgs=2, frame_range=18)
+_base_.train_dataloader.dataset.datasets[1].ref_img_sampler.update(num_ref_imgs=2)

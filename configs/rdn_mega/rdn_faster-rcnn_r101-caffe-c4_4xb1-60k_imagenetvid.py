@@ -5,24 +5,23 @@
 _base_ = [
     '../_base_/models/faster-rcnn_r101-caffe-c4_imagenetvid.py',
     '../_base_/datasets/imagenet_vid_mega_style.py',
-    '../_base_/schedules/sgd_60k.py', '../_base_/default_runtime.py'
+    '../_base_/schedules/sgd_60k.py',
+    '../_base_/default_runtime.py',
 ]
 model = dict(
     temporal_range=18,  # frames, T
     window=dict(type='RepeatedFrameWindow'),
-    neck=dict(
-        type='RelationAggregator', advanced_transform=True,
-        pixel_offset=1.0),  # pixels
+    neck=dict(type='RelationAggregator', advanced_transform=True, pixel_offset=1.0),  # pixels
     support_sampler=dict(
         type='SelectiveSupportSampler',
         num_support=75,  # K
         advanced_ratio=0.2,  # r%
-        advanced_scope='frame'))
+        advanced_scope='frame',
+    ),
+)
 
 # Two support frames in [-T, T]; a still image of DET supports itself.
-_base_.train_dataloader.dataset.datasets[0].ref_img_sampler.update(
-    num_ref_imgs=2, frame_range=18)
-_base_.train_dataloader.dataset.datasets[1].ref_img_sampler.update(
-    num_ref_imgs=2)
+_base_.train_dataloader.dataset.datasets[0].ref_img_sampler.update(num_ref_imgs=2, frame_range=18)
+_base_.train_dataloader.dataset.datasets[1].ref_img_sampler.update(num_ref_imgs=2)
 
 load_from = 'work_dirs/rdn-basic_faster-rcnn_r101-caffe-c4_4xb1-120k_imagenetvid/iter_120000.pth'  # noqa: E501

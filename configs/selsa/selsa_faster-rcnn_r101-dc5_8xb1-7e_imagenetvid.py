@@ -1,7 +1,7 @@
 # mmtrack's SELSA, ResNet-101, with our DET file and metric.
 _base_ = [
     'mmtrack::vid/selsa/selsa_faster-rcnn_r101-dc5_8xb1-7e_imagenetvid.py',
-    '../_base_/datasets/imagenet_vid_mmtrack.py'
+    '../_base_/datasets/imagenet_vid_mmtrack.py',
 ]
 model = dict(type='mmrdn.SELSA')
 _base_.train_dataloader.dataset.datasets[1].ann_file = _base_.det_ann_file

@@ -2,7 +2,8 @@
 _base_ = [
     '../_base_/models/faster-rcnn_r18-s8_mmtrack_movingdigits.py',
     '../_base_/datasets/moving_digits_video.py',
-    '../_base_/schedules/movingdigits_6000.py', '../_base_/default_runtime.py'
+    '../_base_/schedules/movingdigits_6000.py',
+    '../_base_/default_runtime.py',
 ]
 model = dict(
     type='SELSA',
@@ -13,7 +14,8 @@ model = dict(
             bbox_head=dict(
                 type='mmtrack.SelsaBBoxHead',
                 num_shared_fcs=2,
-                aggregator=dict(
-                    type='mmtrack.SelsaAggregator',
-                    in_channels=256,
-                    num_attention_blocks=16)))))
+                aggregator=dict(type='mmtrack.SelsaAggregator', in_channels=256, num_attention_blocks=16),
+            ),
+        )
+    ),
+)

@@ -1,7 +1,7 @@
 # mmtrack's Temporal RoI Align, ResNet-50, with our DET file and metric.
 _base_ = [
     'mmtrack::vid/temporal_roi_align/selsa-troialign_faster-rcnn_r50-dc5_8xb1-7e_imagenetvid.py',  # noqa: E501
-    '../_base_/datasets/imagenet_vid_mmtrack.py'
+    '../_base_/datasets/imagenet_vid_mmtrack.py',
 ]
 model = dict(type='mmrdn.SELSA')
 _base_.train_dataloader.dataset.datasets[1].ann_file = _base_.det_ann_file

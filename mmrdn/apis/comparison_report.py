@@ -1,32 +1,33 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """What a comparison of detectors looks like: table, JSON, CSV, plot."""
+
 import csv
 import io
 import json
 import os.path as osp
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from mmrdn.apis.comparison_plot import plot_comparison
+from mmrdn.apis.detector_run import METRICS
 from mmrdn.utils.json_files import write_json
 from mmrdn.utils.whole_file import whole_file
-from .comparison_plot import plot_comparison
-from .detector_run import METRICS
 
-COLUMNS = ('name', 'config', 'checkpoint', *METRICS, 'ms_per_frame',
-           'parameters', 'train_minutes', 'error')
+COLUMNS = ('name', 'config', 'checkpoint', *METRICS, 'ms_per_frame', 'parameters', 'train_minutes', 'error')
 
 
-def short_names(names: Sequence[str]) -> List[str]:
+def short_names(names: Sequence[str]) -> list[str]:
     """Names of configs without the parts that all of them share, and without
     the schedule where the rest tells them apart.
 
     Args:
-        names (Sequence[str]): Such as ``rdn_faster-rcnn_r18_1xb4_digits``;
-            parts are between underscores.
+        names (Sequence[str]): Such as ``rdn_faster-rcnn_r18_1xb4_digits``; parts are between
+            underscores.
 
     Returns:
         list[str]: What tells them apart, in the same order.
@@ -57,28 +58,24 @@ def check_out(prefix: Path, work_dir: str, names: Sequence[str]) -> None:
     if not path.exists():
         for suffix in ('.csv', '.png'):
             if _with_suffix(prefix, suffix).exists():
-                raise ValueError(f'{_with_suffix(prefix, suffix)} exists; '
-                                 'choose another --out')
+                raise ValueError(f'{_with_suffix(prefix, suffix)} exists; choose another --out')
         return
     try:
         content = json.loads(path.read_text())
         before = [row['name'] for row in content['rows']]
         folder = content['work_dir']
     except (ValueError, KeyError, TypeError):
-        raise ValueError(f'{path} holds no comparison; choose another '
-                         '--out') from None
+        raise ValueError(f'{path} holds no comparison; choose another --out') from None
     lost = [name for name in before if name not in names]
     if folder != osp.abspath(work_dir):
-        raise ValueError(f'{path} holds results of {folder}; choose another '
-                         '--out')
+        raise ValueError(f'{path} holds results of {folder}; choose another --out')
     if lost:
-        raise ValueError(f'{path} holds results of {", ".join(lost)} too; '
-                         'choose another --out')
+        raise ValueError(f'{path} holds results of {", ".join(lost)} too; choose another --out')
 
 
-def write_results(prefix: Path, head: Dict[str, Any],
-                  rows: Sequence[Dict[str, Any]], labels: Sequence[str],
-                  title: str) -> None:
+def write_results(
+    prefix: Path, head: dict[str, Any], rows: Sequence[dict[str, Any]], labels: Sequence[str], title: str
+) -> None:
     """Write JSON, CSV and the plot.
 
     Args:
@@ -99,8 +96,7 @@ def write_results(prefix: Path, head: Dict[str, Any],
         plot_comparison(rows, labels, title).savefig(file, format='png')
 
 
-def print_results(rows: Sequence[Dict[str, Any]], labels: Sequence[str],
-                  title: str, console: Console) -> None:
+def print_results(rows: Sequence[dict[str, Any]], labels: Sequence[str], title: str, console: Console) -> None:
     """Print the table.
 
     Args:
@@ -110,22 +106,19 @@ def print_results(rows: Sequence[Dict[str, Any]], labels: Sequence[str],
         console (Console): Where it goes.
     """
     table = Table(title=title)
-    for column in ('detector', *METRICS, 'ms a frame', 'params (M)',
-                   'training (min)'):
+    for column in ('detector', *METRICS, 'ms a frame', 'params (M)', 'training (min)'):
         table.add_column(
             column,
             justify='left' if column == 'detector' else 'right',
-            min_width=max(map(len, labels)) if column == 'detector' else None)
+            min_width=max(map(len, labels)) if column == 'detector' else None,
+        )
     for row, label in zip(rows, labels):
         numbers = [row.get(key) for key in (*METRICS, 'ms_per_frame')]
         parameters = row.get('parameters')
         numbers.append(parameters and parameters / 1e6)
         numbers.append(row.get('train_minutes'))
         digits = [1] * (len(METRICS) + 1) + [2, 1]
-        table.add_row(
-            label,
-            *('-' if n is None else f'{n:.{d}f}'
-              for n, d in zip(numbers, digits)))
+        table.add_row(label, *('-' if n is None else f'{n:.{d}f}' for n, d in zip(numbers, digits)))
     console.print(table)
 
 

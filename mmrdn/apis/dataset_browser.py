@@ -1,9 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Pictures of training samples: key frame and supports with their boxes."""
+
 import itertools
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Sequence, Union
 
 import cv2
 import numpy as np
@@ -15,10 +16,9 @@ from mmrdn.utils.setup_env import register_all_modules
 from mmrdn.visualization import draw_boxes, titled_panels
 
 
-def browse_dataset(cfg: Config,
-                   output_dir: Union[str, os.PathLike],
-                   max_samples: int = 50,
-                   overwrite: bool = False) -> List[Path]:
+def browse_dataset(
+    cfg: Config, output_dir: str | os.PathLike, max_samples: int = 50, overwrite: bool = False
+) -> list[Path]:
     """Write pictures of the first samples that a training would see.
 
     Args:
@@ -32,8 +32,8 @@ def browse_dataset(cfg: Config,
         their key frame.
 
     Raises:
-        ValueError: ``max_samples`` is not positive, the config has no
-            training data, or these are faulty.
+        ValueError: ``max_samples`` is not positive, the config has no training data, or these are
+            faulty.
         FileExistsError: The folder is not empty, or a file.
     """
     if max_samples < 1:
@@ -44,8 +44,7 @@ def browse_dataset(cfg: Config,
     if output_dir.exists() and not output_dir.is_dir():
         raise FileExistsError(f'{output_dir} is a file, expected a folder')
     if not overwrite and output_dir.exists() and any(output_dir.iterdir()):
-        raise FileExistsError(f'{output_dir} is not empty; choose another '
-                              'folder or say --overwrite')
+        raise FileExistsError(f'{output_dir} is not empty; choose another folder or say --overwrite')
     register_all_modules()
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     seed = cfg.get('randomness', {}).get('seed') or 0
@@ -62,12 +61,12 @@ def browse_dataset(cfg: Config,
     return paths
 
 
-def draw_sample(sample: Dict, classes: Sequence[str]) -> np.ndarray:
+def draw_sample(sample: dict, classes: Sequence[str]) -> np.ndarray:
     """Key frame and supports of a training sample in a row.
 
     Args:
-        sample (dict): ``inputs`` and ``data_samples`` as ``PackTrackInputs``
-            makes them, images in BGR.
+        sample (dict): ``inputs`` and ``data_samples`` as ``PackTrackInputs`` makes them, images in
+            BGR.
         classes (Sequence[str]): Class names.
 
     Returns:
@@ -85,8 +84,9 @@ def draw_sample(sample: Dict, classes: Sequence[str]) -> np.ndarray:
             boxes = getattr(shown.bboxes, 'tensor', shown.bboxes)
             panels.append(
                 draw_boxes(
-                    image.permute(1, 2, 0).numpy().astype(np.uint8),
-                    boxes.numpy(), shown.labels.numpy(), classes))
+                    image.permute(1, 2, 0).numpy().astype(np.uint8), boxes.numpy(), shown.labels.numpy(), classes
+                )
+            )
             number = numbers[i] if isinstance(numbers, list) else numbers
             titles.append(f'{word} {number}')
     return titled_panels(panels, titles)

@@ -1,7 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """What the demo shows: a video, and a sheet of frames where two differ."""
+
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -12,17 +13,16 @@ from mmrdn.video import VideoWriter
 from mmrdn.visualization import draw_boxes, put_label, titled_panels
 
 
-def load_results(ann_file: str,
-                 image_root: Path,
-                 prediction_files: Dict[str, str],
-                 score_thr: float = 0.5) -> Tuple[List[dict], List[str]]:
+def load_results(
+    ann_file: str, image_root: Path, prediction_files: dict[str, str], score_thr: float = 0.5
+) -> tuple[list[dict], list[str]]:
     """Ground truth and predictions of all frames, in order.
 
     Args:
         ann_file (str): COCO-VID JSON with the ground truth.
         image_root (Path): What its file names are relative to.
-        prediction_files (dict[str, str]): For each detector what
-            ``VIDMetric(outfile_prefix=...)`` wrote.
+        prediction_files (dict[str, str]): For each detector what ``VIDMetric(outfile_prefix=...)``
+            wrote.
         score_thr (float): Detections below are left out.
 
     Returns:
@@ -37,12 +37,10 @@ def load_results(ann_file: str,
     truth = parse_frames(coco, ann_file, classes)
     predictions = {}
     for name, path in prediction_files.items():
-        predictions[name] = parse_frames(
-            read_coco_vid(path), path, classes, with_scores=True)
+        predictions[name] = parse_frames(read_coco_vid(path), path, classes, with_scores=True)
         for key in truth:
             if key not in predictions[name]:
-                raise ValueError(f'{path} has no image id {key}, expected '
-                                 f'those of {ann_file}')
+                raise ValueError(f'{path} has no image id {key}, expected those of {ann_file}')
     frames = []
     for image in coco['images']:
         frames.append(
@@ -50,20 +48,16 @@ def load_results(ann_file: str,
                 path=str(image_root / image['file_name']),
                 video=image['video_id'],
                 truth=truth[image['id']],
-                found={
-                    name: confident(found[image['id']], score_thr)
-                    for name, found in predictions.items()
-                }))
+                found={name: confident(found[image['id']], score_thr) for name, found in predictions.items()},
+            )
+        )
     return frames, classes
 
 
 def confident(detections: dict, threshold: float = 0.5) -> dict:
     """Detections worth drawing."""
     keep = np.asarray(detections['scores']) >= threshold
-    return {
-        key: np.asarray(detections[key])[keep]
-        for key in ('bboxes', 'labels', 'scores')
-    }
+    return {key: np.asarray(detections[key])[keep] for key in ('bboxes', 'labels', 'scores')}
 
 
 def count_right(detections: dict, truth: dict) -> int:
@@ -76,8 +70,7 @@ def count_right(detections: dict, truth: dict) -> int:
             height = min(box[3], other[3]) - max(box[1], other[1])
             inside = max(width, 0) * max(height, 0)
             areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (box, other)]
-            if j not in taken and 3 * inside >= sum(areas) \
-                    and detections['labels'][i] == truth['labels'][j]:
+            if j not in taken and 3 * inside >= sum(areas) and detections['labels'][i] == truth['labels'][j]:
                 taken.add(j)  # IoU >= 0.5 is 3 * inter >= sum of areas
                 right += 1
                 break
@@ -98,10 +91,7 @@ def read_picture(path: str) -> np.ndarray:
     return image
 
 
-def draw_panels(frame: dict,
-                classes: Sequence[str],
-                scale: int = 3,
-                truth: bool = True) -> np.ndarray:
+def draw_panels(frame: dict, classes: Sequence[str], scale: int = 3, truth: bool = True) -> np.ndarray:
     """What detectors found in a frame, side by side.
 
     Args:
@@ -117,41 +107,24 @@ def draw_panels(frame: dict,
     pictures, titles = [], list(frame['found'])
     if truth:
         titles.insert(0, 'ground truth')
-        pictures.append(
-            draw_boxes(
-                image,
-                frame['truth']['bboxes'],
-                frame['truth']['labels'],
-                classes,
-                scale=scale))
+        pictures.append(draw_boxes(image, frame['truth']['bboxes'], frame['truth']['labels'], classes, scale=scale))
     for found in frame['found'].values():
-        pictures.append(
-            draw_boxes(
-                image,
-                found['bboxes'],
-                found['labels'],
-                classes,
-                found['scores'],
-                scale=scale))
+        pictures.append(draw_boxes(image, found['bboxes'], found['labels'], classes, found['scores'], scale=scale))
     return titled_panels(pictures, titles)
 
 
-def write_pictures(frames: List[dict], classes: Sequence[str], video: Path,
-                   sheet: Path) -> None:
+def write_pictures(frames: list[dict], classes: Sequence[str], video: Path, sheet: Path) -> None:
     """Draw ground truth and two detectors side by side.
 
     Args:
         frames (list[dict]): From :func:`load_results`, of two detectors.
         classes (Sequence[str]): Class names.
         video (Path): Gets the first ten videos as they come.
-        sheet (Path): Gets the frames with the largest differences, whichever
-            detector is better, at most one a video and eight in all.
+        sheet (Path): Gets the frames with the largest differences, whichever detector is better, at
+            most one a video and eight in all.
     """
     first, second = frames[0]['found']
-    gains = [
-        count_right(f['found'][second], f['truth']) -
-        count_right(f['found'][first], f['truth']) for f in frames
-    ]
+    gains = [count_right(f['found'][second], f['truth']) - count_right(f['found'][first], f['truth']) for f in frames]
     shown = sorted({f['video'] for f in frames})[:10]
     with VideoWriter(video, overwrite=True, fps=6) as writer:
         for frame in frames:
@@ -163,8 +136,7 @@ def write_pictures(frames: List[dict], classes: Sequence[str], video: Path,
             seen.add(frames[i]['video'])
             row = draw_panels(frames[i], classes, scale=2)
             better = second if gains[i] > 0 else first
-            put_label(row, f'better: {better}', (row.shape[1], 0),
-                      (200, 200, 200))
+            put_label(row, f'better: {better}', (row.shape[1], 0), (200, 200, 200))
             rows.append(row)
     if not rows:
         rows = [draw_panels(frames[0], classes, scale=2)]

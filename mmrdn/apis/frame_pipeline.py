@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from mmengine.dataset import Compose
@@ -15,25 +15,19 @@ class FramePipeline:
     """A test pipeline that begins with an array instead of a file.
 
     Args:
-        transforms (Sequence[dict]): The pipeline of the config's test data
-            set; the first transform loads the image.
+        transforms (Sequence[dict]): The pipeline of the config's test data set; the first transform
+            loads the image.
         scope (str, optional): Default scope of the config.
     """
 
     def __init__(self, transforms: Sequence[dict], scope: str = None) -> None:
         first = _name(transforms[0]) if transforms else 'nothing'
         if first not in _LOADERS:
-            raise ValueError('the test pipeline must begin with one of '
-                             f'{", ".join(_LOADERS)}, got {first}')
-        loader = dict(
-            type='mmdet.LoadImageFromNDArray',
-            to_float32=transforms[0].get('to_float32', False))
+            raise ValueError(f'the test pipeline must begin with one of {", ".join(_LOADERS)}, got {first}')
+        loader = dict(type='mmdet.LoadImageFromNDArray', to_float32=transforms[0].get('to_float32', False))
         register_all_modules()
         with DefaultScope.overwrite_default_scope(scope):
-            self.compose = Compose([
-                loader,
-                *(t for t in transforms[1:] if _name(t) not in _ANNOTATIONS)
-            ])
+            self.compose = Compose([loader, *(t for t in transforms[1:] if _name(t) not in _ANNOTATIONS)])
 
     def __call__(self, image: np.ndarray, frame_id: int, name: str) -> dict:
         """Preprocess a frame.
@@ -50,12 +44,9 @@ class FramePipeline:
             ValueError: It is no such image, or of no use to the pipeline.
         """
         if not isinstance(image, np.ndarray):
-            raise ValueError(f'{name} must be a (H, W, 3) uint8 array, got a '
-                             f'{type(image).__name__}')
-        if (image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3
-                or not image.size):
-            raise ValueError(f'{name} must be (H, W, 3) uint8 with H, W >= 1, '
-                             f'got {image.shape} {image.dtype}')
+            raise ValueError(f'{name} must be a (H, W, 3) uint8 array, got a {type(image).__name__}')
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+            raise ValueError(f'{name} must be (H, W, 3) uint8 with H, W >= 1, got {image.shape} {image.dtype}')
         # No video_length: nobody knows when a stream ends.
         info = dict(img=image, img_id=frame_id, frame_id=frame_id, video_id=0)
         try:
@@ -63,8 +54,7 @@ class FramePipeline:
         except Exception as error:  # each transform has its own
             height, width = image.shape[:2]
             reason = ' '.join(str(error).split())
-            raise ValueError(f'{name}, {width}x{height}: the test pipeline '
-                             f'cannot take it: {reason}') from error
+            raise ValueError(f'{name}, {width}x{height}: the test pipeline cannot take it: {reason}') from error
 
 
 def _name(transform: dict) -> str:

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """How the processes of a launcher become ranks of one job."""
+
 import datetime
 import os
 import subprocess
@@ -17,12 +18,12 @@ from mmrdn.utils.ranks import ENVIRONMENT
 def join_job(cfg: Config) -> None:
     """Join the other ranks, and watch them from then on.
 
-    MMEngine's runner does so too unless it is done, but then nobody watches
-    while it builds the model.
+    MMEngine's runner does so too unless it is done, but then nobody watches while it builds the
+    model.
 
     Args:
-        cfg (Config): Its ``launcher`` says how processes were started. Where
-            there is no GPU, its ``model_wrapper_cfg`` is set.
+        cfg (Config): Its ``launcher`` says how processes were started. Where there is no GPU, its
+            ``model_wrapper_cfg`` is set.
     """
     if cfg.launcher == 'none':
         return
@@ -43,15 +44,14 @@ def _join_over_cpus(cfg: Config) -> None:
         if theirs not in os.environ:
             raise ValueError(
                 f'--launcher {cfg.launcher} needs {theirs} in the '
-                'environment: start the tool through mim or the launcher')
+                'environment: start the tool through mim or the launcher'
+            )
         os.environ[name] = os.environ[theirs]
     os.environ.setdefault('MASTER_PORT', '29500')
     if cfg.launcher == 'slurm' and 'MASTER_ADDR' not in os.environ:
         hosts = subprocess.run(
-            ['scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST']],
-            capture_output=True,
-            text=True,
-            check=True).stdout
+            ['scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST']], capture_output=True, text=True, check=True
+        ).stdout
         os.environ['MASTER_ADDR'] = hosts.split()[0]
     if not dist.is_initialized():
         seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
@@ -61,4 +61,5 @@ def _join_over_cpus(cfg: Config) -> None:
         type='MMDistributedDataParallel',
         device_ids=None,
         broadcast_buffers=False,
-        find_unused_parameters=cfg.get('find_unused_parameters', False))
+        find_unused_parameters=cfg.get('find_unused_parameters', False),
+    )

@@ -1,21 +1,21 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Put entries into ``configs/*/metafile.yml``, which mim and users read."""
+
 import os
 import warnings
 from pathlib import Path
-from typing import Any, Dict, Optional, Union
+from typing import Any
 
 import yaml
 
+from mmrdn.apis.metafile_entry import find_root
 from mmrdn.utils.whole_file import whole_file
 from mmrdn.utils.yaml_text import YamlText, dump_yaml
-from .metafile_entry import find_root
 
 
-def update_metafile(entry: Dict[str, Any],
-                    out: Union[str, os.PathLike],
-                    collection: Optional[str] = None,
-                    overwrite: bool = False) -> None:
+def update_metafile(
+    entry: dict[str, Any], out: str | os.PathLike, collection: str | None = None, overwrite: bool = False
+) -> None:
     """Put an entry into a metafile, in whose text nothing else changes.
 
     Args:
@@ -33,14 +33,11 @@ def update_metafile(entry: Dict[str, Any],
         if collection is None:
             raise ValueError(f'{out} is new: say --collection')
         entry = _in_collection(entry, collection)
-        text = dump_yaml(
-            dict(Collections=[_new_collection(collection, out)])) + '\n'
+        text = dump_yaml(dict(Collections=[_new_collection(collection, out)])) + '\n'
         text += dump_yaml(dict(Models=[entry]))
     else:
         try:
-            text = _updated(
-                YamlText(out.read_text(encoding='utf-8')), entry, collection,
-                overwrite)
+            text = _updated(YamlText(out.read_text(encoding='utf-8')), entry, collection, overwrite)
         except (FileExistsError, ValueError) as error:
             raise type(error)(f'{out}: {error}') from None
     with whole_file(out) as file:
@@ -51,16 +48,12 @@ def update_metafile(entry: Dict[str, Any],
         warnings.warn(f'{index} does not import {out}')
 
 
-def _in_collection(entry: Dict[str, Any], collection: str) -> Dict[str, Any]:
+def _in_collection(entry: dict[str, Any], collection: str) -> dict[str, Any]:
     """The entry with the name of its collection behind its own."""
-    return {
-        'Name': entry['Name'],
-        'In Collection': collection,
-        **entry,
-    }
+    return {'Name': entry['Name'], 'In Collection': collection, **entry}
 
 
-def _new_collection(name: str, out: Path) -> Dict[str, Any]:
+def _new_collection(name: str, out: Path) -> dict[str, Any]:
     readme = out.resolve().with_name('README.md')
     known = dict(Name=name)
     if readme.is_file():
@@ -68,22 +61,18 @@ def _new_collection(name: str, out: Path) -> Dict[str, Any]:
     return known
 
 
-def _updated(file: YamlText, entry: Dict[str, Any], collection: Optional[str],
-             overwrite: bool) -> str:
+def _updated(file: YamlText, entry: dict[str, Any], collection: str | None, overwrite: bool) -> str:
     """The text with the entry."""
     models = file.get(['Models'])
     if not isinstance(models, list) or not models:
         raise ValueError('no metafile: expected a list of Models')
-    places = [
-        i for i, model in enumerate(models) if model['Name'] == entry['Name']
-    ]
+    places = [i for i, model in enumerate(models) if model['Name'] == entry['Name']]
     if not places:
         names = [c['Name'] for c in file.get(['Collections']) or []]
         if collection is None and len(names) == 1:
             collection = names[0]
         if collection not in names:
-            raise ValueError(f'--collection must be one of {names}, got '
-                             f'{collection}')
+            raise ValueError(f'--collection must be one of {names}, got {collection}')
         file.set(['Models', len(models)], _in_collection(entry, collection))
         return file.text
     path = ['Models', places[0]]
@@ -96,27 +85,26 @@ def _updated(file: YamlText, entry: Dict[str, Any], collection: Optional[str],
     return file.text
 
 
-def _check_replaced(old: Dict[str, Any], new: Dict[str, Any]) -> None:
+def _check_replaced(old: dict[str, Any], new: dict[str, Any]) -> None:
     """Refuse to lose what somebody measured."""
     for result in new.get('Results', []):
         for known in old.get('Results') or []:
-            if _same_data(known, result) and \
-                    known['Metrics'] != result['Metrics']:
+            if _same_data(known, result) and known['Metrics'] != result['Metrics']:
                 raise FileExistsError(
                     f'{old["Name"]} has results on {known["Dataset"]}, '
                     f'{known["Metrics"]}; say --overwrite to replace them by '
-                    f'{result["Metrics"]}')
+                    f'{result["Metrics"]}'
+                )
     weights = old.get('Weights')
     if weights and new.get('Weights', weights) != weights:
-        raise FileExistsError(f'{old["Name"]} has weights, {weights}; say '
-                              '--overwrite to replace them')
+        raise FileExistsError(f'{old["Name"]} has weights, {weights}; say --overwrite to replace them')
 
 
-def _same_data(first: Dict[str, Any], second: Dict[str, Any]) -> bool:
+def _same_data(first: dict[str, Any], second: dict[str, Any]) -> bool:
     return all(first[key] == second[key] for key in ('Task', 'Dataset'))
 
 
-def _put_result(file: YamlText, path: list, result: Dict[str, Any]) -> None:
+def _put_result(file: YamlText, path: list, result: dict[str, Any]) -> None:
     """Put a result in the place of that on the same data, or behind all."""
     known = file.get([*path, 'Results'])
     if not known:

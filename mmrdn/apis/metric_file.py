@@ -2,10 +2,9 @@
 import json
 import math
 import os
-from typing import Dict, Union
 
 
-def read_metrics(path: Union[str, os.PathLike]) -> Dict[str, float]:
+def read_metrics(path: str | os.PathLike) -> dict[str, float]:
     """Read what ``tools/test.py`` measured.
 
     Args:
@@ -13,8 +12,8 @@ def read_metrics(path: Union[str, os.PathLike]) -> Dict[str, float]:
 
     Returns:
         dict[str, float]: By name, such as ``vid/mAP50``, from 0 to 1, in the
-        order of the file. Those that are NaN, as of motion groups without
-        ground truth, are left out, and so are times.
+        order of the file. Those that are NaN, as of motion groups without ground truth, are left
+        out, and so are times.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -27,19 +26,9 @@ def read_metrics(path: Union[str, os.PathLike]) -> Dict[str, float]:
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise ValueError(f'{path} is not the JSON object that tools/test.py '
-                         f'writes: {error}') from error
+        raise ValueError(f'{path} is not the JSON object that tools/test.py writes: {error}') from error
     found = found if isinstance(found, dict) else {}
-    metrics = {
-        name: value
-        for name, value in found.items()
-        if '/' in name and type(value) in (int, float)
-    }
+    metrics = {name: value for name, value in found.items() if '/' in name and type(value) in (int, float)}
     if not metrics:
-        raise ValueError(
-            f'{path} holds no metrics such as vid/mAP50: expected '
-            'what tools/test.py writes')
-    return {
-        name: value
-        for name, value in metrics.items() if math.isfinite(value)
-    }
+        raise ValueError(f'{path} holds no metrics such as vid/mAP50: expected what tools/test.py writes')
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}

@@ -1,27 +1,25 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """From a config and a checkpoint to a detector that runs."""
+
 import copy
-from typing import Optional, Tuple, Union
 
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmtrack.models import BaseVideoDetector
 
+from mmrdn.apis.class_names import class_names
+from mmrdn.apis.model_zoo import find_model
+from mmrdn.apis.runner import load_config
 from mmrdn.engine.hooks import check_state_dict, state_dict_of
 from mmrdn.models import RDN
 from mmrdn.registry import MODELS
 from mmrdn.utils.checkpoint import read_checkpoint
 from mmrdn.utils.download import shown_address
 from mmrdn.utils.setup_env import register_all_modules
-from .class_names import class_names
-from .model_zoo import find_model
-from .runner import load_config
 
 
-def resolve_config(
-        config: Union[str, Config],
-        options: Optional[dict] = None) -> Tuple[Config, Optional[str]]:
+def resolve_config(config: str | Config, options: dict | None = None) -> tuple[Config, str | None]:
     """Read a config wherever it is.
 
     Args:
@@ -31,7 +29,7 @@ def resolve_config(
     Returns:
         tuple[Config, str | None]: The config, and its published weights.
     """
-    needs = ('test_dataloader', )
+    needs = ('test_dataloader',)
     if not isinstance(config, Config):
         found = find_model(config)
         return load_config(found.config, options, needs=needs), found.weights
@@ -43,10 +41,7 @@ def resolve_config(
     return config, None
 
 
-def load_detector(
-        cfg: Config,
-        checkpoint: str,
-        trust_checkpoint: bool = False) -> Tuple[RDN, Tuple[str, ...]]:
+def load_detector(cfg: Config, checkpoint: str, trust_checkpoint: bool = False) -> tuple[RDN, tuple[str, ...]]:
     """Build the model and fill it.
 
     Args:
@@ -63,8 +58,7 @@ def load_detector(
     loaded = read_checkpoint(checkpoint, 'cpu', trust_checkpoint)
     model = build_model(cfg)
     if not isinstance(model, RDN):
-        raise ValueError('the model must be an mmrdn.RDN, got a '
-                         f'{type(model).__name__}')
+        raise ValueError(f'the model must be an mmrdn.RDN, got a {type(model).__name__}')
     try:
         check_state_dict(model, loaded)
         names = model_classes(cfg, model, loaded)
@@ -81,24 +75,20 @@ def build_model(cfg: Config) -> BaseVideoDetector:
     settings.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
         model = MODELS.build(settings)
-    if any(
-            str(hook.get('type')).endswith('ChannelsLastHook')
-            for hook in cfg.get('custom_hooks') or []):
+    if any(str(hook.get('type')).endswith('ChannelsLastHook') for hook in cfg.get('custom_hooks') or []):
         model.to(memory_format=torch.channels_last)
     return model
 
 
-def model_classes(cfg: Config, model: BaseVideoDetector,
-                  checkpoint: dict) -> Tuple[str, ...]:
+def model_classes(cfg: Config, model: BaseVideoDetector, checkpoint: dict) -> tuple[str, ...]:
     """See :func:`class_names`."""
     roi_head = model.detector.roi_head
     bbox_head = getattr(roi_head, 'relation_head', roi_head.bbox_head)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
-        return class_names(bbox_head.num_classes, cfg.test_dataloader.dataset,
-                           checkpoint)
+        return class_names(bbox_head.num_classes, cfg.test_dataloader.dataset, checkpoint)
 
 
-def resolve_device(device: Optional[str] = None) -> torch.device:
+def resolve_device(device: str | None = None) -> torch.device:
     """The device of that name; a GPU if there is one and none is named.
 
     Raises:

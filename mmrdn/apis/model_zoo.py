@@ -1,10 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Configs and weights by name."""
+
 import difflib
 import os.path as osp
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Optional
+from typing import NamedTuple
 
 import yaml
 
@@ -13,22 +15,22 @@ import mmrdn
 
 class ZooModel(NamedTuple):
     """Where a model's config and weights are."""
+
     config: str  # path
-    weights: Optional[str]  # path or address, None if there are none
+    weights: str | None  # path or address, None if there are none
 
 
 def find_model(name: str) -> ZooModel:
     """Find a config, and the weights that were published for it.
 
     Args:
-        name (str): Path of a config; or, with or without ``.py``, the name of
-            a config of the package (``rdn/NAME`` or ``NAME``) or of an entry
-            of the model zoo (``configs/*/metafile.yml``).
+        name (str): Path of a config; or, with or without ``.py``, the name of a config of the
+            package (``rdn/NAME`` or ``NAME``) or of an entry of the model zoo
+            (``configs/*/metafile.yml``).
 
     Returns:
         ZooModel: Weights are those of the entry; a path there is seen from
-        the folder of ``model-index.yml``. A config that is given by its path
-        has none.
+        the folder of ``model-index.yml``. A config that is given by its path has none.
 
     Raises:
         FileNotFoundError: There is nothing of this name.
@@ -37,21 +39,18 @@ def find_model(name: str) -> ZooModel:
     if osp.isfile(name):
         return ZooModel(name, None)
     wanted = name.removesuffix('.py').removeprefix('configs/')
-    names: List[str] = []
+    names: list[str] = []
     for root in _roots():
         for metafile in sorted(root.glob('configs/*/metafile.yml')):
             for model in yaml.safe_load(metafile.read_text())['Models']:
                 config = Path(model['Config'])
                 path = config.relative_to('configs').with_suffix('')
                 if wanted in (model['Name'], path.as_posix(), path.name):
-                    return ZooModel(
-                        str(root / config),
-                        _resolve_weights(model.get('Weights'), root))
+                    return ZooModel(str(root / config), _resolve_weights(model.get('Weights'), root))
                 names.append(model['Name'])
     close = difflib.get_close_matches(wanted.rsplit('/', 1)[-1], names, 1)
     hint = f', did you mean {close[0]}?' if close else ''
-    raise FileNotFoundError(f'config {name} does not exist, and no config of '
-                            f'the package has that name{hint}')
+    raise FileNotFoundError(f'config {name} does not exist, and no config of the package has that name{hint}')
 
 
 def find_tool(name: str) -> str:
@@ -63,7 +62,7 @@ def find_tool(name: str) -> str:
     raise FileNotFoundError(f'mmrdn is installed without tools/{name}')
 
 
-def _resolve_weights(weights: Optional[str], root: Path) -> Optional[str]:
+def _resolve_weights(weights: str | None, root: Path) -> str | None:
     """An address as it is, a path from the root."""
     if weights is None or re.match('[a-z][a-z-]*://', weights):
         return weights

@@ -1,10 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """From a training checkpoint to one to publish.
 
-What stays is ``state_dict``, tensors by name, and ``meta``, plain values. The
-same input gives the same bytes: no date, no name of a file, no order of
-chance goes in.
+What stays is ``state_dict``, tensors by name, and ``meta``, plain values. The same input gives the
+same bytes: no date, no name of a file, no order of chance goes in.
 """
+
 import ast
 import hashlib
 import importlib
@@ -13,19 +13,19 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Union
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.config import Config
 from torch import Tensor
 
+from mmrdn.apis.metric_file import read_metrics
+from mmrdn.apis.model_loading import build_model, model_classes
+from mmrdn.apis.runner import load_config
 from mmrdn.engine.hooks import check_finite, check_state_dict, state_dict_of
 from mmrdn.utils.checkpoint import read_checkpoint
 from mmrdn.utils.download import shown_address
 from mmrdn.utils.whole_file import whole_file
-from .metric_file import read_metrics
-from .model_loading import build_model, model_classes
-from .runner import load_config
 
 _PACKAGES = ('mmrdn', 'mmtrack', 'mmdet', 'mmcv', 'mmengine', 'torch')
 # Settings of one run on one machine; nothing of the model.
@@ -34,29 +34,32 @@ _OF_THE_RUN = ('work_dir', 'load_from', 'resume', 'launcher')
 
 class Published(NamedTuple):
     """What became of a checkpoint."""
+
     path: Path
     is_new: bool  # False: the very file was there already
     checkpoint: dict  # what the file holds
-    left_out: List[str]  # entries of the original at its top
+    left_out: list[str]  # entries of the original at its top
 
 
-def publish_model(checkpoint: Union[str, os.PathLike],
-                  out: Union[str, os.PathLike],
-                  config: Optional[str] = None,
-                  metrics: Optional[str] = None,
-                  trust_checkpoint: bool = False) -> Published:
+def publish_model(
+    checkpoint: str | os.PathLike,
+    out: str | os.PathLike,
+    config: str | None = None,
+    metrics: str | None = None,
+    trust_checkpoint: bool = False,
+) -> Published:
     """Write a checkpoint that holds tensors and plain metadata only.
 
-    Of a training with an ``EMAHook`` these are the averaged weights: MMEngine
-    saves them as ``state_dict``, and the others as ``ema_state_dict``.
+    Of a training with an ``EMAHook`` these are the averaged weights: MMEngine saves them as
+    ``state_dict``, and the others as ``ema_state_dict``.
 
     Args:
         checkpoint (str or Path): File or address of the original.
-        out (str or Path): A folder, or a path to which the hash is added:
-            ``zoo/rdn.pth`` becomes ``zoo/rdn-1a2b3c4d.pth``. In a folder
-            the name is that of the config, else of the experiment.
-        config (str, optional): Config file. The weights must fit its model,
-            its text goes in; else the text in the original does.
+        out (str or Path): A folder, or a path to which the hash is added: ``zoo/rdn.pth`` becomes
+            ``zoo/rdn-1a2b3c4d.pth``. In a folder the name is that of the config, else of the
+            experiment.
+        config (str, optional): Config file. The weights must fit its model, its text goes in; else
+            the text in the original does.
         metrics (str, optional): See :func:`read_metrics`.
         trust_checkpoint (bool): Unpickle whatever the original holds.
 
@@ -66,8 +69,8 @@ def publish_model(checkpoint: Union[str, os.PathLike],
     Raises:
         FileNotFoundError: There is no such checkpoint, config or metrics file.
         FileExistsError: Another file has that name already.
-        ValueError: The checkpoint is damaged, of another model, holds NaN, or
-            says neither config nor classes.
+        ValueError: The checkpoint is damaged, of another model, holds NaN, or says neither config
+            nor classes.
     """
     original = read_checkpoint(checkpoint, 'cpu', trust_checkpoint)
     if not isinstance(original.get('meta'), dict):
@@ -88,7 +91,7 @@ def publish_model(checkpoint: Union[str, os.PathLike],
     return Published(path, _write(data, path), published, left_out)
 
 
-def _plain_state(original: dict) -> Dict[str, Tensor]:
+def _plain_state(original: dict) -> dict[str, Tensor]:
     """Parameters and buffers, each in memory of its own."""
     given = original.get('state_dict')
     if not isinstance(given, dict) or not given:
@@ -96,34 +99,23 @@ def _plain_state(original: dict) -> Dict[str, Tensor]:
     state = state_dict_of(original)
     for key, value in state.items():
         if not isinstance(value, Tensor):
-            raise ValueError(f'{key} of the checkpoint is a '
-                             f'{type(value).__name__}, expected a tensor')
+            raise ValueError(f'{key} of the checkpoint is a {type(value).__name__}, expected a tensor')
     check_finite(state)
-    return {
-        key: value.detach().contiguous().clone()
-        for key, value in state.items()
-    }
+    return {key: value.detach().contiguous().clone() for key, value in state.items()}
 
 
-def _plain_meta(original: dict, cfg: Optional[Config]) -> Dict[str, Any]:
+def _plain_meta(original: dict, cfg: Config | None) -> dict[str, Any]:
     """What a reader wants to know of the weights."""
     known = original['meta']
     if cfg is None and 'cfg' not in known:
         raise ValueError('the checkpoint holds no config: say --config')
-    versions = {
-        name: str(importlib.import_module(name).__version__)
-        for name in _PACKAGES
-    }
+    versions = {name: str(importlib.import_module(name).__version__) for name in _PACKAGES}
     dataset_meta = dict(classes=_classes(original, cfg))
     palette = (known.get('dataset_meta') or {}).get('palette')
     if palette is not None:
         dataset_meta['palette'] = [list(map(int, color)) for color in palette]
     text = cfg.pretty_text if cfg is not None else known['cfg']
-    meta = dict(
-        cfg=_without_run(text),
-        dataset_meta=dataset_meta,
-        mmrdn_version=versions['mmrdn'],
-        versions=versions)
+    meta = dict(cfg=_without_run(text), dataset_meta=dataset_meta, mmrdn_version=versions['mmrdn'], versions=versions)
     for key in ('iter', 'epoch', 'seed'):
         if isinstance(known.get(key), int):
             meta[key] = known[key]
@@ -132,7 +124,7 @@ def _plain_meta(original: dict, cfg: Optional[Config]) -> Dict[str, Any]:
     return meta
 
 
-def _classes(original: dict, cfg: Optional[Config]) -> List[str]:
+def _classes(original: dict, cfg: Config | None) -> list[str]:
     """Class names; with a config, of its model, which the weights fit."""
     if cfg is None:
         dataset_meta = original['meta'].get('dataset_meta') or {}
@@ -151,12 +143,10 @@ def _without_run(text: str) -> str:
     try:
         statements = ast.parse(text).body
     except SyntaxError as error:
-        raise ValueError(f'line {error.lineno} of the config in the '
-                         f'checkpoint: {error.msg}') from None
+        raise ValueError(f'line {error.lineno} of the config in the checkpoint: {error.msg}') from None
     lines = text.splitlines()
     for node in statements:
-        if isinstance(node, ast.Assign) and ast.unparse(
-                node.targets[0]) in _OF_THE_RUN:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in _OF_THE_RUN:
             for number in range(node.lineno - 1, node.end_lineno):
                 lines[number] = None
     return '\n'.join(line for line in lines if line is not None) + '\n'
@@ -169,14 +159,13 @@ def _to_bytes(checkpoint: dict) -> bytes:
     return buffer.getvalue()
 
 
-def _path(out: Union[str, os.PathLike], checkpoint: Union[str, os.PathLike],
-          config: Optional[str], original: dict, data: bytes) -> Path:
+def _path(
+    out: str | os.PathLike, checkpoint: str | os.PathLike, config: str | None, original: dict, data: bytes
+) -> Path:
     """Where the checkpoint goes."""
     if str(out).endswith(os.sep) or Path(out).is_dir():
         experiment = str(original['meta'].get('experiment_name', ''))
-        name = (
-            Path(config).stem
-            if config else re.sub(r'_\d{8}_\d{6}$', '', experiment))
+        name = Path(config).stem if config else re.sub(r'_\d{8}_\d{6}$', '', experiment)
         # The checkpoint may be anybody's: no folder of its choosing.
         name = re.sub(r'[^\w.+-]', '_', name).lstrip('.')
         folder, name = Path(out), name or Path(checkpoint).stem
@@ -194,8 +183,7 @@ def _write(data: bytes, path: Path) -> bool:
     if os.path.lexists(path):
         if path.is_file() and path.read_bytes() == data:
             return False
-        raise FileExistsError(f'{path} exists and is not the file that its '
-                              'name says; remove it or choose another name')
+        raise FileExistsError(f'{path} exists and is not the file that its name says; remove it or choose another name')
     with whole_file(path) as file:
         file.write(data)
     return True

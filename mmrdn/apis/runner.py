@@ -1,48 +1,76 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """From a config file to an MMEngine runner: what train and test share."""
+
 import fcntl
 import glob
 import os
 import os.path as osp
 import re
 import warnings
-from typing import IO, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import IO
 
 import torch
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmrdn.apis.job import join_job
 from mmrdn.engine import CheckpointGuardHook, ShardProgressHook
 from mmrdn.utils.checkpoint import install_safe_loading
 from mmrdn.utils.ranks import set_launcher, this_rank
 from mmrdn.utils.setup_env import register_all_modules
-from .job import join_job
 
 # What MMEngine's runner, or a command of ours, reads at the top of a config.
 _KNOWN_KEYS = {
-    'auto_scale_lr', 'custom_hooks', 'custom_imports', 'data_preprocessor',
-    'default_hooks', 'default_scope', 'env_cfg', 'experiment_name',
-    'find_unused_parameters', 'launcher', 'model_wrapper_cfg', 'sync_bn',
-    'load_from', 'log_level', 'log_processor', 'model', 'optim_wrapper',
-    'param_scheduler', 'randomness', 'resume', 'runner_type', 'test_cfg',
-    'test_dataloader', 'test_evaluator', 'train_cfg', 'train_dataloader',
-    'val_cfg', 'val_dataloader', 'val_evaluator', 'visualizer', 'work_dir'
+    'auto_scale_lr',
+    'custom_hooks',
+    'custom_imports',
+    'data_preprocessor',
+    'default_hooks',
+    'default_scope',
+    'env_cfg',
+    'experiment_name',
+    'find_unused_parameters',
+    'launcher',
+    'model_wrapper_cfg',
+    'sync_bn',
+    'load_from',
+    'log_level',
+    'log_processor',
+    'model',
+    'optim_wrapper',
+    'param_scheduler',
+    'randomness',
+    'resume',
+    'runner_type',
+    'test_cfg',
+    'test_dataloader',
+    'test_evaluator',
+    'train_cfg',
+    'train_dataloader',
+    'val_cfg',
+    'val_dataloader',
+    'val_evaluator',
+    'visualizer',
+    'work_dir',
 }
 
 
-def load_config(filename: str,
-                options: Optional[dict] = None,
-                work_dir: Optional[str] = None,
-                launcher: str = 'none',
-                needs: Sequence[str] = ()) -> Config:
+def load_config(
+    filename: str,
+    options: dict | None = None,
+    work_dir: str | None = None,
+    launcher: str = 'none',
+    needs: Sequence[str] = (),
+) -> Config:
     """Read a config and what the command line changes in it.
 
     Args:
         filename (str): Path of the config.
         options (dict, optional): Values of ``--cfg-options``.
-        work_dir (str, optional): Where logs and checkpoints go; the config's
-            own or ``work_dirs/<name of the config>`` if not given.
+        work_dir (str, optional): Where logs and checkpoints go; the config's own or
+            ``work_dirs/<name of the config>`` if not given.
         launcher (str): ``none``, ``pytorch``, ``slurm`` or ``mpi``.
         needs (Sequence[str]): What must be in the config beside a model.
 
@@ -67,8 +95,7 @@ def load_config(filename: str,
         warnings.warn(f'config {filename}: nothing reads {unread} at its top')
     cfg.launcher = launcher
     stem = osp.splitext(osp.basename(filename))[0]
-    cfg.work_dir = work_dir or cfg.get('work_dir') or osp.join(
-        'work_dirs', stem)
+    cfg.work_dir = work_dir or cfg.get('work_dir') or osp.join('work_dirs', stem)
     cfg.setdefault('experiment_name', stem)
     return cfg
 
@@ -76,28 +103,25 @@ def load_config(filename: str,
 def _read_config(filename: str) -> Config:
     """Read a config that will be dumped as ``config.py``.
 
-    MMEngine dumps it into the work folder under its own name otherwise, and
-    then mim, which looks for configs everywhere below the checkout of an
-    editable install, finds two of that name.
+    MMEngine dumps it into the work folder under its own name otherwise, and then mim, which looks
+    for configs everywhere below the checkout of an editable install, finds two of that name.
     """
     try:
         cfg = Config.fromfile(filename)
     except SyntaxError as error:
         if error.lineno is None and isinstance(error.__context__, SyntaxError):
             error = error.__context__  # MMEngine raises a new one
-        raise ValueError(f'config {filename}: line {error.lineno}: '
-                         f'{error.msg}') from error
+        raise ValueError(f'config {filename}: line {error.lineno}: {error.msg}') from error
     except OSError as error:  # a base that is not there names itself
         raise ValueError(f'config {filename}: {error}') from error
     except Exception as error:  # a config is Python: it may raise anything
-        raise ValueError(f'config {filename}: {type(error).__name__}: '
-                         f'{error}') from error
+        raise ValueError(f'config {filename}: {type(error).__name__}: {error}') from error
     # Building another Config would lose what a lazily imported one knows.
     object.__setattr__(cfg, '_filename', 'config.py')
     return cfg
 
 
-def unread_keys(cfg: Config) -> List[str]:
+def unread_keys(cfg: Config) -> list[str]:
     """Top-level names that neither a runner nor the config itself reads."""
     text = re.sub(r'#.*', '', cfg.text)
     unread = []
@@ -121,15 +145,14 @@ def enable_amp(cfg: Config) -> None:
     if kind.split('.')[-1] in ('AmpOptimWrapper', 'CPUAmpOptimWrapper'):
         return
     if kind != 'OptimWrapper':
-        raise ValueError('--amp needs optim_wrapper.type="OptimWrapper", got '
-                         f'"{kind}"')
+        raise ValueError(f'--amp needs optim_wrapper.type="OptimWrapper", got "{kind}"')
     if torch.cuda.is_available():
         cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
     else:
         cfg.optim_wrapper.type = 'mmrdn.CPUAmpOptimWrapper'
 
 
-def claim_work_dir(work_dir: str, resume: bool) -> Optional[IO]:
+def claim_work_dir(work_dir: str, resume: bool) -> IO | None:
     """Keep a training from overwriting another one's results.
 
     Args:
@@ -141,8 +164,7 @@ def claim_work_dir(work_dir: str, resume: bool) -> Optional[IO]:
         processes but the first.
 
     Raises:
-        ValueError: The folder is in use, or holds checkpoints and
-            ``resume`` is off.
+        ValueError: The folder is in use, or holds checkpoints and ``resume`` is off.
     """
     if this_rank()[0] > 0:
         return None
@@ -153,22 +175,21 @@ def claim_work_dir(work_dir: str, resume: bool) -> Optional[IO]:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        raise ValueError(f'work_dir {work_dir} is in use by another '
-                         'training; choose another --work-dir') from error
+        raise ValueError(f'work_dir {work_dir} is in use by another training; choose another --work-dir') from error
     if not resume and glob.glob(osp.join(work_dir, '*.pth')):
         raise ValueError(
             f'work_dir {work_dir} holds checkpoints already; go on with '
-            '--resume, choose another --work-dir or remove them')
+            '--resume, choose another --work-dir or remove them'
+        )
     return lock
 
 
 def find_resume(cfg: Config, checkpoint: str = 'auto') -> None:
     """Make the config go on with an interrupted training.
 
-    MMEngine takes ``load_from``, phase 1's checkpoint in a config of phase 2,
-    for the one to go on from; here the newest in the work folder goes first.
-    If there is none, the training starts from its beginning, with a warning:
-    so one and the same command can be started again and again.
+    MMEngine takes ``load_from``, phase 1's checkpoint in a config of phase 2, for the one to go on
+    from; here the newest in the work folder goes first. If there is none, the training starts from
+    its beginning, with a warning: so one and the same command can be started again and again.
 
     Args:
         cfg (Config): Its ``resume`` and ``load_from`` are set.
@@ -177,8 +198,7 @@ def find_resume(cfg: Config, checkpoint: str = 'auto') -> None:
     if checkpoint == 'auto':
         note = osp.join(cfg.work_dir, 'last_checkpoint')
         if not osp.isfile(note):
-            warnings.warn(f'work_dir {cfg.work_dir} holds no checkpoint to '
-                          'resume from: the training starts anew')
+            warnings.warn(f'work_dir {cfg.work_dir} holds no checkpoint to resume from: the training starts anew')
             cfg.resume = False
             return
         with open(note) as file:
@@ -189,16 +209,13 @@ def find_resume(cfg: Config, checkpoint: str = 'auto') -> None:
     cfg.resume, cfg.load_from = True, checkpoint
 
 
-def build_runner(cfg: Config,
-                 trust_checkpoint: bool = False,
-                 partial_checkpoint: bool = False) -> Runner:
+def build_runner(cfg: Config, trust_checkpoint: bool = False, partial_checkpoint: bool = False) -> Runner:
     """Build the runner of a config.
 
     Args:
         cfg (Config): From :func:`load_config`.
         trust_checkpoint (bool): Unpickle whatever a checkpoint holds.
-        partial_checkpoint (bool): Whether a checkpoint may fill a part of the
-            model.
+        partial_checkpoint (bool): Whether a checkpoint may fill a part of the model.
 
     Returns:
         Runner: MMEngine's runner, or what ``cfg.runner_type`` names.

@@ -1,6 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, Tuple
 
 import av
 
@@ -8,16 +8,15 @@ from mmrdn.video import Frame, VideoFileSource
 from mmrdn.video.sources.av_frames import open_container
 from mmrdn.video.sources.base_source import DEFAULT_FPS
 
-# What is taken for a video. FFmpeg reads much more: pictures, text, lists of
-# other files.
+# What is taken for a video. FFmpeg reads much more: pictures, text, lists of other files.
 _FORMATS = 'mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,h264'
 
 
 class UploadSource(VideoFileSource):
     """A video file that a stranger sent.
 
-    Whenever it is opened it must be one of the usual formats of videos, none
-    that names other files. Messages call it what its sender does.
+    Whenever it is opened it must be one of the usual formats of videos, none that names other
+    files. Messages call it what its sender does.
 
     Args:
         path (Path): The file.
@@ -29,8 +28,7 @@ class UploadSource(VideoFileSource):
         ValueError: It is empty, no video, or its frames are too large.
     """
 
-    def __init__(self, path: Path, title: str, max_frames: int,
-                 max_pixels: int) -> None:
+    def __init__(self, path: Path, title: str, max_frames: int, max_pixels: int) -> None:
         self._path = path
         self._title = title
         self._max_pixels = max_pixels
@@ -51,7 +49,7 @@ class UploadSource(VideoFileSource):
         Raises:
             ValueError: It is too long, has too many frames, or none.
         """
-        count, times, seconds = 0, [], 0.
+        count, times, seconds = 0, [], 0.0
         container, stream = self._open()
         with container:
             step = 1 / (stream.guessed_rate or DEFAULT_FPS)
@@ -59,41 +57,33 @@ class UploadSource(VideoFileSource):
                 count += 1
                 if packet.pts is not None:
                     times = times or 2 * [packet.pts]
-                    times = [
-                        min(times[0], packet.pts),
-                        max(times[1], packet.pts)
-                    ]
+                    times = [min(times[0], packet.pts), max(times[1], packet.pts)]
                 seconds = count * step
                 if times:
                     seconds = (times[1] - times[0]) * stream.time_base + step
                 if count > self.max_frames:
-                    raise ValueError(f'{self.name} has more than '
-                                     f'{self.max_frames} frames')
+                    raise ValueError(f'{self.name} has more than {self.max_frames} frames')
                 if seconds > max_seconds:
-                    raise ValueError(f'{self.name} is longer than '
-                                     f'{max_seconds:g} seconds')
+                    raise ValueError(f'{self.name} is longer than {max_seconds:g} seconds')
         if not count:
             raise ValueError(f'{self.name} has no frames in it')
         return float(seconds)
 
-    def _open(self) -> Tuple:
+    def _open(self) -> tuple:
         try:
             container, stream = open_container(
-                f'file:{self._path}',
-                self._title,
-                options=dict(format_whitelist=_FORMATS))
+                f'file:{self._path}', self._title, options=dict(format_whitelist=_FORMATS)
+            )
         except OSError:  # FFmpeg's reason is of no help
-            raise ValueError(f'{self._title} is no video, expected one such '
-                             'as MP4, WebM, MKV, AVI or MPEG') from None
+            raise ValueError(f'{self._title} is no video, expected one such as MP4, WebM, MKV, AVI or MPEG') from None
         try:
             self._check_size(stream.height, stream.width)
         except ValueError:
             container.close()
             raise
-        # Bounds the memory for frames that grow. The decoder counts pixels
-        # with its own padding, so its limit must be wider.
-        stream.codec_context.options = dict(
-            max_pixels=str(4 * self._max_pixels))
+        # Bounds the memory for frames that grow. The decoder counts pixels with its own padding, so
+        # its limit must be wider.
+        stream.codec_context.options = dict(max_pixels=str(4 * self._max_pixels))
         return container, stream
 
     def _frames(self) -> Iterator[Frame]:
@@ -103,12 +93,12 @@ class UploadSource(VideoFileSource):
 
     def _check_size(self, height: int, width: int) -> None:
         if height * width > self._max_pixels:
-            raise ValueError(f'{self._title} has frames of {width}x{height}, '
-                             f'expected {self._max_pixels} pixels at most')
+            raise ValueError(
+                f'{self._title} has frames of {width}x{height}, expected {self._max_pixels} pixels at most'
+            )
 
 
-def _packets(container: 'av.container.InputContainer',
-             stream: 'av.video.stream.VideoStream') -> Iterator['av.Packet']:
+def _packets(container: 'av.container.InputContainer', stream: 'av.video.stream.VideoStream') -> Iterator['av.Packet']:
     """What is read of a stream: all up to the first damage."""
     try:
         for packet in container.demux(stream):

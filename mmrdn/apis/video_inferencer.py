@@ -1,9 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import contextlib
 import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import (ContextManager, Dict, Iterable, Iterator, List, Optional,
-                    Sequence, Tuple, Union)
 
 import numpy as np
 import torch
@@ -14,19 +14,17 @@ from mmtrack.structures import TrackDataSample
 from mmtrack.utils import SampleList
 from torch import Tensor
 
+from mmrdn.apis.detection_stream import DetectionStream
+from mmrdn.apis.frame_pipeline import FramePipeline
+from mmrdn.apis.model_loading import load_detector, model_classes, resolve_config, resolve_device
+from mmrdn.apis.video_outputs import VideoOutputs
+from mmrdn.apis.video_run import Progress, as_source, detect, detect_and_link, recording, wanted
+from mmrdn.apis.video_summary import VideoSummary
 from mmrdn.models import RDN
 from mmrdn.post_processing import build_linker
 from mmrdn.structures import FrameProposals
 from mmrdn.utils.checks import check_num_frames
 from mmrdn.video import BaseSource, FrameBuffer
-from .detection_stream import DetectionStream
-from .frame_pipeline import FramePipeline
-from .model_loading import (load_detector, model_classes, resolve_config,
-                            resolve_device)
-from .video_outputs import VideoOutputs
-from .video_run import (Progress, as_source, detect, detect_and_link,
-                        recording, wanted)
-from .video_summary import VideoSummary
 
 _END = object()  # of an iterator
 
@@ -34,19 +32,18 @@ _END = object()  # of an iterator
 class VideoInferencer:
     """A detector for videos: files, folders, cameras, arrays.
 
-    Frames take the way of the config's test data set, through its pipeline
-    and the model's data preprocessor. Each may be of another size: boxes are
-    in pixels of the frame that they are in, and the relation memory is kept.
+    Frames take the way of the config's test data set, through its pipeline and the model's data
+    preprocessor. Each may be of another size: boxes are in pixels of the frame that they are in,
+    and the relation memory is kept.
 
     Args:
-        config (str or Config): A config: its path, the name of one in the
-            package (``rdn/NAME``, ``NAME``), or of an entry of the model zoo.
-        checkpoint (str, optional): File or address; the published weights of
-            the zoo entry if not given.
-        device (str, optional): Such as ``'cuda:1'``; a GPU if there is one.
-        lookahead (int, optional): Frames ahead that a frame waits for, from 0
-            (online) to the model's ``temporal_range``; the model's own if not
+        config (str or Config): A config: its path, the name of one in the package (``rdn/NAME``,
+            ``NAME``), or of an entry of the model zoo.
+        checkpoint (str, optional): File or address; the published weights of the zoo entry if not
             given.
+        device (str, optional): Such as ``'cuda:1'``; a GPU if there is one.
+        lookahead (int, optional): Frames ahead that a frame waits for, from 0 (online) to the
+            model's ``temporal_range``; the model's own if not given.
         linker (dict, optional): Box linker of ``mmrdn.post_processing``, for
             :meth:`__call__`.
         amp (bool): Mixed precision: fp16 on a GPU, bf16 on the CPU.
@@ -59,17 +56,19 @@ class VideoInferencer:
         ValueError: Something does not fit; names it.
     """
 
-    def __init__(self,
-                 config: Union[str, Config],
-                 checkpoint: Optional[str] = None,
-                 device: Optional[str] = None,
-                 lookahead: Optional[int] = None,
-                 *,
-                 linker: Optional[dict] = None,
-                 amp: bool = False,
-                 trust_checkpoint: bool = False,
-                 cfg_options: Optional[dict] = None,
-                 model: Optional[RDN] = None) -> None:
+    def __init__(
+        self,
+        config: str | Config,
+        checkpoint: str | None = None,
+        device: str | None = None,
+        lookahead: int | None = None,
+        *,
+        linker: dict | None = None,
+        amp: bool = False,
+        trust_checkpoint: bool = False,
+        cfg_options: dict | None = None,
+        model: RDN | None = None,
+    ) -> None:
         self.device = resolve_device(device)
         self.cfg, weights = resolve_config(config, cfg_options)
         if model is not None:
@@ -77,12 +76,10 @@ class VideoInferencer:
                 raise ValueError('give a model or a checkpoint, not both')
             self.classes = model_classes(self.cfg, model, {})
         elif checkpoint or weights:
-            model, self.classes = load_detector(self.cfg, checkpoint
-                                                or weights, trust_checkpoint)
+            model, self.classes = load_detector(self.cfg, checkpoint or weights, trust_checkpoint)
         else:
             name = 'the config' if isinstance(config, Config) else config
-            raise ValueError(f'no checkpoint given, and {name} has no '
-                             'published weights')
+            raise ValueError(f'no checkpoint given, and {name} has no published weights')
         self.model = model.to(self.device).eval()
         if lookahead is not None:
             check_num_frames('lookahead', lookahead, 0, model.temporal_range)
@@ -90,9 +87,7 @@ class VideoInferencer:
         self.lookahead = window.lookahead if window is not None else 0
         self.linker = None if linker is None else build_linker(linker)
         self.amp = amp
-        self.pipeline = FramePipeline(
-            self.cfg.test_dataloader.dataset.pipeline,
-            self.cfg.get('default_scope'))
+        self.pipeline = FramePipeline(self.cfg.test_dataloader.dataset.pipeline, self.cfg.get('default_scope'))
 
     # ---------------------------------------------------------------- arrays
 
@@ -100,14 +95,12 @@ class VideoInferencer:
         """A new video, to be given frame by frame."""
         return DetectionStream(self, name)
 
-    def stream(self,
-               frames: Iterable[np.ndarray]) -> Iterator[TrackDataSample]:
+    def stream(self, frames: Iterable[np.ndarray]) -> Iterator[TrackDataSample]:
         """Detect in the frames of one video as they come.
 
-        Results come ``lookahead`` frames late, the last ones when the video
-        ends. No frame is read before its result can be of use: with
-        ``lookahead=0`` that of frame t is given before frame t + 1 is read.
-        Memory does not grow with the video.
+        Results come ``lookahead`` frames late, the last ones when the video ends. No frame is read
+        before its result can be of use: with ``lookahead=0`` that of frame t is given before frame
+        t + 1 is read. Memory does not grow with the video.
 
         Args:
             frames (Iterable[np.ndarray]): (H, W, 3) uint8 BGR each.
@@ -125,13 +118,11 @@ class VideoInferencer:
             yield from stream.push(stream.prepare(image))
         yield from stream.flush()
 
-    def stream_many(
-        self, videos: Sequence[Iterable[np.ndarray]]
-    ) -> Iterator[Tuple[int, TrackDataSample]]:
+    def stream_many(self, videos: Sequence[Iterable[np.ndarray]]) -> Iterator[tuple[int, TrackDataSample]]:
         """Detect in several videos at once, one frame of each in turn.
 
-        Frames of one size pass backbone and RPN in one batch. Videos may be of
-        different lengths and sizes; results are those of :meth:`stream`.
+        Frames of one size pass backbone and RPN in one batch. Videos may be of different lengths
+        and sizes; results are those of :meth:`stream`.
 
         Args:
             videos (Sequence[Iterable[np.ndarray]]): See :meth:`stream`.
@@ -141,12 +132,12 @@ class VideoInferencer:
             result.
 
         Raises:
-            Exception: What one of the videos raised; that one ends there, the
-                others go on to their ends first.
+            Exception: What one of the videos raised; that one ends there, the others go on to their
+                ends first.
         """
         streams = [self.open_stream(f'video {i}') for i in range(len(videos))]
         running = {i: iter(video) for i, video in enumerate(videos)}
-        errors: List[Exception] = []
+        errors: list[Exception] = []
         while running:
             inputs = {}
             for i in list(running):
@@ -167,12 +158,9 @@ class VideoInferencer:
         if errors:
             raise errors[0]
 
-    def _extract_together(
-        self, inputs: Dict[int,
-                           Tuple[Tensor,
-                                 SampleList]]) -> Dict[int, FrameProposals]:
+    def _extract_together(self, inputs: dict[int, tuple[Tensor, SampleList]]) -> dict[int, FrameProposals]:
         """Proposals of a frame of each video, those of one size in a batch."""
-        groups: Dict[Tuple, List[int]] = {}
+        groups: dict[tuple, list[int]] = {}
         for i, (imgs, _) in inputs.items():
             groups.setdefault(imgs.shape, []).append(i)
         found = {}
@@ -182,11 +170,13 @@ class VideoInferencer:
                     zip(
                         members,
                         self.model.extract(
-                            torch.cat([inputs[i][0] for i in members]),
-                            [inputs[i][1][0] for i in members])))
+                            torch.cat([inputs[i][0] for i in members]), [inputs[i][1][0] for i in members]
+                        ),
+                    )
+                )
         return found
 
-    def to_input(self, prepared: dict) -> Tuple[Tensor, SampleList]:
+    def to_input(self, prepared: dict) -> tuple[Tensor, SampleList]:
         """What the model takes of a frame that was preprocessed.
 
         Args:
@@ -199,7 +189,7 @@ class VideoInferencer:
         data = self.model.data_preprocessor(pseudo_collate([prepared]), False)
         return data['inputs']['img'].flatten(0, 1), data['data_samples']
 
-    def precision(self) -> ContextManager:
+    def precision(self) -> AbstractContextManager:
         """Context of the model's computations."""
         if not self.amp:
             return contextlib.nullcontext()
@@ -207,40 +197,41 @@ class VideoInferencer:
 
     # ----------------------------------------------------------------- files
 
-    def __call__(self,
-                 video: Union[str, Path, BaseSource],
-                 out_video: Union[str, Path, None] = None,
-                 out_json: Union[str, Path, None] = None,
-                 out_mot: Union[str, Path, None] = None,
-                 out_images: Union[str, Path, None] = None,
-                 score_thr: float = 0.3,
-                 classes: Optional[Sequence[str]] = None,
-                 overwrite: bool = False,
-                 max_frames: Optional[int] = None,
-                 show_relations: bool = False,
-                 scale: Optional[int] = 1,
-                 strict: bool = False,
-                 size: Union[str, Tuple[int, int], None] = None,
-                 fps: Optional[float] = None,
-                 progress: Progress = None) -> VideoSummary:
+    def __call__(
+        self,
+        video: str | Path | BaseSource,
+        out_video: str | Path | None = None,
+        out_json: str | Path | None = None,
+        out_mot: str | Path | None = None,
+        out_images: str | Path | None = None,
+        score_thr: float = 0.3,
+        classes: Sequence[str] | None = None,
+        overwrite: bool = False,
+        max_frames: int | None = None,
+        show_relations: bool = False,
+        scale: int | None = 1,
+        strict: bool = False,
+        size: str | tuple[int, int] | None = None,
+        fps: float | None = None,
+        progress: Progress = None,
+    ) -> VideoSummary:
         """Detect in a video and write what was asked for.
 
-        Decoding and preprocessing run ahead of the model in a thread. After
-        Ctrl-C the outputs are completed with the frames that are done, and
-        KeyboardInterrupt goes on.
+        Decoding and preprocessing run ahead of the model in a thread. After Ctrl-C the outputs are
+        completed with the frames that are done, and KeyboardInterrupt goes on.
 
         Args:
             video (str, Path or BaseSource): See
                 :func:`mmrdn.video.open_source`, also for ``max_frames``,
                 ``strict``, ``size`` and ``fps``.
-            out_video (str or Path, optional): See :class:`VideoOutputs`, also
-                for the other outputs, ``overwrite`` and ``scale``.
+            out_video (str or Path, optional): See :class:`VideoOutputs`, also for the other
+                outputs, ``overwrite`` and ``scale``.
             score_thr (float): Detections below it are left out of everything.
-            classes (Sequence[str], optional): Names of the classes that are
-                wanted; all if not given.
+            classes (Sequence[str], optional): Names of the classes that are wanted; all if not
+                given.
             show_relations (bool): Draw the supports that a detection rests on.
-            progress (callable, optional): Called after each frame with the
-                number of frames done and of all, None if not known.
+            progress (callable, optional): Called after each frame with the number of frames done
+                and of all, None if not known.
 
         Returns:
             VideoSummary: Of the run.
@@ -249,53 +240,45 @@ class VideoInferencer:
         if not 0 <= score_thr < float('inf'):
             raise ValueError(f'score_thr must be 0 or more, got {score_thr}')
         labels = self._labels(classes)
-        outputs = VideoOutputs(out_video, out_json, out_mot, out_images,
-                               overwrite, scale)
-        source = as_source(
-            video, size=size, strict=strict, max_frames=max_frames, fps=fps)
+        outputs = VideoOutputs(out_video, out_json, out_mot, out_images, overwrite, scale)
+        source = as_source(video, size=size, strict=strict, max_frames=max_frames, fps=fps)
         self._check_run(source, outputs, show_relations)
-        buffer = FrameBuffer(
-            self.model.temporal_range if show_relations else 0)
+        buffer = FrameBuffer(self.model.temporal_range if show_relations else 0)
         if self.linker is None:
             results = detect(self, source, buffer, outputs.draws)
         else:
-            results = detect_and_link(self, source, buffer, outputs.draws,
-                                      progress)
+            results = detect_and_link(self, source, buffer, outputs.draws, progress)
             progress = None  # it was told
         files = outputs.open(source, self.classes, score_thr)
         try:
-            with files, recording(self, show_relations, score_thr), \
-                    contextlib.closing(results):
+            with files, recording(self, show_relations, score_thr), contextlib.closing(results):
                 for sample, frame, images in results:
-                    files.write(frame, wanted(sample, labels, score_thr),
-                                images if show_relations else None)
+                    files.write(frame, wanted(sample, labels, score_thr), images if show_relations else None)
                     if progress is not None:
                         progress(files.num_frames, source.num_frames)
         except KeyboardInterrupt:
             summary = VideoSummary(files.num_frames, outputs=files.written)
             raise KeyboardInterrupt(f'interrupted after {summary}') from None
-        return VideoSummary(files.num_frames,
-                            time.time() - start, source.truncated,
-                            list(source.skipped), files.written)
+        return VideoSummary(
+            files.num_frames, time.time() - start, source.truncated, list(source.skipped), files.written
+        )
 
-    def _labels(self, classes: Optional[Sequence[str]]) -> Optional[List[int]]:
+    def _labels(self, classes: Sequence[str] | None) -> list[int] | None:
         """Labels of class names, None for all."""
         for name in classes or ():
             if name not in self.classes:
-                raise ValueError(f'there is no class "{name}", expected some '
-                                 f'of: {", ".join(self.classes)}')
+                raise ValueError(f'there is no class "{name}", expected some of: {", ".join(self.classes)}')
         return [self.classes.index(name) for name in classes or ()] or None
 
-    def _check_run(self, source: BaseSource, outputs: VideoOutputs,
-                   show_relations: bool) -> None:
+    def _check_run(self, source: BaseSource, outputs: VideoOutputs, show_relations: bool) -> None:
         """Refuse what cannot go together."""
         if show_relations and not getattr(self.model.neck, 'num_basic', 0):
-            raise ValueError('show_relations needs a model with a basic stage '
-                             '(neck.num_basic >= 1)')
+            raise ValueError('show_relations needs a model with a basic stage (neck.num_basic >= 1)')
         if show_relations and not outputs.draws:
             raise ValueError('show_relations needs out_video or out_images')
-        if self.linker is not None and outputs.draws \
-                and not source.rereadable:
-            raise ValueError(f'{source.name} cannot be read a second time, as '
-                             'drawing linked boxes needs; leave out the '
-                             'linker, out_video and out_images')
+        if self.linker is not None and outputs.draws and not source.rereadable:
+            raise ValueError(
+                f'{source.name} cannot be read a second time, as '
+                'drawing linked boxes needs; leave out the '
+                'linker, out_video and out_images'
+            )

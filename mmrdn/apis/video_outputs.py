@@ -1,18 +1,27 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import os.path as osp
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Callable, List, Mapping, Optional, Sequence, Type, Union
 
 import numpy as np
 from mmtrack.structures import TrackDataSample
 
 from mmrdn.utils.interrupts import hold_interrupts
-from mmrdn.video import (BaseSource, BaseWriter, CocoVidWriter, Frame,
-                         FrameDetections, ImageFolderWriter, JsonLinesWriter,
-                         MotWriter, StdoutWriter, VideoWriter)
+from mmrdn.video import (
+    BaseSource,
+    BaseWriter,
+    CocoVidWriter,
+    Frame,
+    FrameDetections,
+    ImageFolderWriter,
+    JsonLinesWriter,
+    MotWriter,
+    StdoutWriter,
+    VideoWriter,
+)
 from mmrdn.visualization import VIDVisualizer
 
-PathLike = Union[str, Path, None]
+PathLike = str | Path | None
 
 
 class VideoOutputs:
@@ -20,47 +29,42 @@ class VideoOutputs:
 
     Args:
         out_video (str or Path, optional): ``.mp4`` with boxes drawn.
-        out_json (str or Path, optional): ``.jsonl``, a line a frame, ``-``
-            for the same to standard output, or ``.json``, COCO-VID.
+        out_json (str or Path, optional): ``.jsonl``, a line a frame, ``-`` for the same to standard
+            output, or ``.json``, COCO-VID.
         out_mot (str or Path, optional): MOTChallenge text.
         out_images (str or Path, optional): Folder of pictures with boxes.
         overwrite (bool): Whether they may be there already.
-        scale (int, optional): How many times larger pictures are drawn; None
-            makes small ones large enough for labels, see :func:`fit_scale`.
+        scale (int, optional): How many times larger pictures are drawn; None makes small ones large
+            enough for labels, see :func:`fit_scale`.
 
     Raises:
         ValueError: None is given, or a name is of no use.
         FileExistsError: One is there already.
     """
 
-    def __init__(self,
-                 out_video: PathLike = None,
-                 out_json: PathLike = None,
-                 out_mot: PathLike = None,
-                 out_images: PathLike = None,
-                 overwrite: bool = False,
-                 scale: Optional[int] = 1) -> None:
+    def __init__(
+        self,
+        out_video: PathLike = None,
+        out_json: PathLike = None,
+        out_mot: PathLike = None,
+        out_images: PathLike = None,
+        overwrite: bool = False,
+        scale: int | None = 1,
+    ) -> None:
         if scale is not None and (not isinstance(scale, int) or scale < 1):
             raise ValueError(f'scale must be 1, 2 or more, got {scale!r}')
         self.scale = scale
-        self.paths = dict(
-            out_video=out_video,
-            out_json=out_json,
-            out_mot=out_mot,
-            out_images=out_images)
-        self.paths = {
-            key: Path(path)
-            for key, path in self.paths.items() if path is not None
-        }
+        self.paths = dict(out_video=out_video, out_json=out_json, out_mot=out_mot, out_images=out_images)
+        self.paths = {key: Path(path) for key, path in self.paths.items() if path is not None}
         self.overwrite = overwrite
         if not self.paths:
-            raise ValueError('no output asked for: give at least one of '
-                             'out_video, out_json, out_mot and out_images '
-                             '(--out-video and so on)')
-        if len({path.absolute()
-                for path in self.paths.values()}) < len(self.paths):
-            raise ValueError('outputs must have names of their own, got '
-                             f'{", ".join(map(str, self.paths.values()))}')
+            raise ValueError(
+                'no output asked for: give at least one of '
+                'out_video, out_json, out_mot and out_images '
+                '(--out-video and so on)'
+            )
+        if len({path.absolute() for path in self.paths.values()}) < len(self.paths):
+            raise ValueError(f'outputs must have names of their own, got {", ".join(map(str, self.paths.values()))}')
         for key, path in self.paths.items():
             self._writer_type(key).refuse_existing(path, overwrite)
 
@@ -69,7 +73,7 @@ class VideoOutputs:
         """bool: Whether frames are needed in pixels."""
         return 'out_video' in self.paths or 'out_images' in self.paths
 
-    def _writer_type(self, key: str) -> Type[BaseWriter]:
+    def _writer_type(self, key: str) -> type[BaseWriter]:
         """The class that writes an output, by its name."""
         path = self.paths[key]
         if key == 'out_json' and str(path) == '-':
@@ -81,12 +85,10 @@ class VideoOutputs:
         else:
             return MotWriter if key == 'out_mot' else ImageFolderWriter
         if path.suffix.lower() not in kinds:
-            raise ValueError(f'{key} must end in {" or ".join(kinds)}, got '
-                             f'{path}')
+            raise ValueError(f'{key} must end in {" or ".join(kinds)}, got {path}')
         return kinds[path.suffix.lower()]
 
-    def open(self, source: BaseSource, classes: Sequence[str],
-             score_thr: float) -> '_OpenOutputs':
+    def open(self, source: BaseSource, classes: Sequence[str], score_thr: float) -> '_OpenOutputs':
         """Open all of them; a context manager.
 
         Args:
@@ -95,8 +97,7 @@ class VideoOutputs:
             score_thr (float): Of the detections that are drawn.
         """
         for path in self.paths.values():
-            if osp.exists(source.name) and osp.exists(path) and osp.samefile(
-                    source.name, path):
+            if osp.exists(source.name) and osp.exists(path) and osp.samefile(source.name, path):
                 raise ValueError(f'{path} is the input, choose another name')
         writers = {}
         try:
@@ -114,8 +115,7 @@ class VideoOutputs:
 
         return _OpenOutputs(writers, draw)
 
-    def _open(self, key: str, source: BaseSource,
-              classes: Sequence[str]) -> BaseWriter:
+    def _open(self, key: str, source: BaseSource, classes: Sequence[str]) -> BaseWriter:
         """Open the writer of an output."""
         kind = self._writer_type(key)
         kwargs = dict(overwrite=self.overwrite)
@@ -131,8 +131,7 @@ class VideoOutputs:
 class _OpenOutputs:
     """Writers that were opened; see :class:`VideoOutputs`."""
 
-    def __init__(self, writers: Mapping[str, BaseWriter],
-                 draw: Callable) -> None:
+    def __init__(self, writers: Mapping[str, BaseWriter], draw: Callable) -> None:
         self.writers = writers
         self._draw = draw
         self.num_frames = 0
@@ -153,21 +152,18 @@ class _OpenOutputs:
             raise failures[0]
 
     @property
-    def written(self) -> List[Path]:
+    def written(self) -> list[Path]:
         """list[Path]: What holds frames."""
         return [w.path for w in self.writers.values() if w.num_frames]
 
-    def write(self,
-              frame: Frame,
-              sample: TrackDataSample,
-              supports: Optional[Mapping[int, np.ndarray]] = None) -> None:
+    def write(self, frame: Frame, sample: TrackDataSample, supports: Mapping[int, np.ndarray] | None = None) -> None:
         """Write a frame to all of them.
 
         Args:
             frame (Frame): With its image, if anything is drawn.
             sample (TrackDataSample): Its detections.
-            supports (Mapping[int, np.ndarray], optional): Images to show
-                beside it, by their place relative to it.
+            supports (Mapping[int, np.ndarray], optional): Images to show beside it, by their place
+                relative to it.
         """
         detections = _to_detections(frame, sample)
         picture = None
@@ -196,7 +192,8 @@ def _to_detections(frame: Frame, sample: TrackDataSample) -> FrameDetections:
         bboxes=found.bboxes.float().cpu().numpy(),  # numpy has no bfloat16
         scores=found.scores.float().cpu().numpy(),
         labels=found.labels.cpu().numpy(),
-        track_ids=None if tracks is None else tracks.cpu().numpy())
+        track_ids=None if tracks is None else tracks.cpu().numpy(),
+    )
 
 
 def fit_scale(height: int, width: int) -> int:

@@ -1,11 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """One video through a detector: frames and results brought together."""
+
 import contextlib
 import dataclasses
 import itertools
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import (TYPE_CHECKING, Callable, Iterator, List, Mapping, Optional,
-                    Tuple, Union)
+from typing import TYPE_CHECKING
 
 import torch
 from mmtrack.structures import TrackDataSample
@@ -17,16 +18,15 @@ from mmrdn.utils.interrupts import hold_interrupts
 from mmrdn.video import BaseSource, Frame, FrameBuffer, open_source, prefetch
 
 if TYPE_CHECKING:
-    from .video_inferencer import VideoInferencer
+    from mmrdn.apis.video_inferencer import VideoInferencer
 
 # A result, its frame, and the images that are kept, by relative place.
-Found = Iterator[Tuple[TrackDataSample, Frame, Mapping]]
+Found = Iterator[tuple[TrackDataSample, Frame, Mapping]]
 # Called with the number of frames done, and of all if known.
-Progress = Optional[Callable[[int, Optional[int]], None]]
+Progress = Callable[[int, int | None], None] | None
 
 
-def detect(inferencer: 'VideoInferencer', source: BaseSource,
-           buffer: FrameBuffer, keep_images: bool) -> Found:
+def detect(inferencer: 'VideoInferencer', source: BaseSource, buffer: FrameBuffer, keep_images: bool) -> Found:
     """Detect in frames that are decoded and preprocessed ahead.
 
     Args:
@@ -40,7 +40,7 @@ def detect(inferencer: 'VideoInferencer', source: BaseSource,
     """
     stream = inferencer.open_stream()
 
-    def prepared() -> Iterator[Tuple[Frame, dict]]:
+    def prepared() -> Iterator[tuple[Frame, dict]]:
         for frame in source:
             inputs = stream.prepare(frame.image)
             if not keep_images:
@@ -56,31 +56,28 @@ def detect(inferencer: 'VideoInferencer', source: BaseSource,
         yield (sample, *buffer.take())
 
 
-def detect_and_link(inferencer: 'VideoInferencer', source: BaseSource,
-                    buffer: FrameBuffer, keep_images: bool,
-                    progress: Progress) -> Found:
+def detect_and_link(
+    inferencer: 'VideoInferencer', source: BaseSource, buffer: FrameBuffer, keep_images: bool, progress: Progress
+) -> Found:
     """Detect in the whole video, link its boxes, read its frames again.
 
-    After Ctrl-C the frames that have results are linked and given, then it
-    takes effect.
+    After Ctrl-C the frames that have results are linked and given, then it takes effect.
 
     Args:
         inferencer (VideoInferencer): The detector.
         source (BaseSource): The video; read twice if images are needed.
         buffer (FrameBuffer): An empty one.
         keep_images (bool): Whether images are needed with the results.
-        progress (callable, optional): Called after each frame that was
-            detected.
+        progress (callable, optional): Called after each frame that was detected.
 
     Yields:
         tuple: Each frame's, in order.
     """
     video = SampleLinker(inferencer.linker)
-    frames: List[Frame] = []
+    frames: list[Frame] = []
     interrupt = None
     try:
-        for sample, frame, _ in detect(inferencer, source, FrameBuffer(),
-                                       False):
+        for sample, frame, _ in detect(inferencer, source, FrameBuffer(), False):
             video.push(_compact(sample))
             frames.append(frame)
             if progress is not None:
@@ -93,9 +90,7 @@ def detect_and_link(inferencer: 'VideoInferencer', source: BaseSource,
     except KeyboardInterrupt as error:
         interrupt = error
     ahead = inferencer.lookahead if buffer.num_behind else 0
-    with contextlib.closing(
-            iter(source) if keep_images else (frame
-                                              for frame in frames)) as again:
+    with contextlib.closing(iter(source) if keep_images else (frame for frame in frames)) as again:
         for sample in samples:
             missing = max(ahead + 1 - buffer.num_waiting, 0)
             for frame in itertools.islice(again, missing):
@@ -115,16 +110,13 @@ def _compact(sample: TrackDataSample) -> TrackDataSample:
 
 
 @contextlib.contextmanager
-def recording(inferencer: 'VideoInferencer', show_relations: bool,
-              score_thr: float) -> Iterator[None]:
+def recording(inferencer: 'VideoInferencer', show_relations: bool, score_thr: float) -> Iterator[None]:
     """Let the model note what a run needs of its relation weights."""
     model, linker, recorders = inferencer.model, inferencer.linker, []
     if show_relations:
         # Linking may raise any score above the threshold.
-        recorders.append(
-            TopSupports(score_thr=score_thr if linker is None else 0))
-    if (linker is not None and linker.uses_relations
-            and getattr(model.neck, 'num_basic', 0)):
+        recorders.append(TopSupports(score_thr=score_thr if linker is None else 0))
+    if linker is not None and linker.uses_relations and getattr(model.neck, 'num_basic', 0):
         recorders.append(NextFrameRelations())
     before = list(model.recorders)
     model.recorders += recorders
@@ -134,19 +126,17 @@ def recording(inferencer: 'VideoInferencer', show_relations: bool,
         model.recorders[:] = before
 
 
-def as_source(video: Union[str, Path, BaseSource], **options) -> BaseSource:
+def as_source(video: str | Path | BaseSource, **options) -> BaseSource:
     """The video as a source."""
     if not isinstance(video, BaseSource):
         return open_source(video, **options)
     for name, value in options.items():
         if value not in (None, False):
-            raise ValueError(f'{name} is for videos that are opened here; '
-                             f'give it to {type(video).__name__}')
+            raise ValueError(f'{name} is for videos that are opened here; give it to {type(video).__name__}')
     return video
 
 
-def wanted(sample: TrackDataSample, labels: Optional[List[int]],
-           score_thr: float) -> TrackDataSample:
+def wanted(sample: TrackDataSample, labels: list[int] | None, score_thr: float) -> TrackDataSample:
     """Of the detections those of some classes that reach the threshold."""
     found = sample.pred_det_instances
     keep = found.scores >= score_thr

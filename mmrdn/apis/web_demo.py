@@ -1,44 +1,38 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """A web page: drop a video, see it annotated.
 
-The page loads nothing from elsewhere, which its Content-Security-Policy makes
-the browser ensure, and reports nothing to anybody.
+The page loads nothing from elsewhere, which its Content-Security-Policy makes the browser ensure,
+and reports nothing to anybody.
 """
+
 import contextlib
 import ipaddress
 import socket
+from collections.abc import Iterator
 from pathlib import Path, PurePath
-from typing import Iterator, Tuple
 from urllib.parse import urlsplit
 
-from flask import (Flask, Response, abort, jsonify, render_template, request,
-                   send_from_directory, url_for)
+from flask import Flask, Response, abort, jsonify, render_template, request, send_from_directory, url_for
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from mmrdn.apis.video_jobs import Job, VideoJobs
 from mmrdn.utils.cli import describe
 from mmrdn.visualization.timeline import LEFT, RIGHT
-from .video_jobs import Job, VideoJobs
 
 _PAGE = Path(__file__).with_name('web_page')
 _RESULTS = ('annotated.mp4', 'detections.jsonl', 'timeline.svg')
 _HEADERS = {
-    'Content-Security-Policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; "
+    'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; media-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
-    'X-Content-Type-Options':
-    'nosniff',
-    'Referrer-Policy':
-    'no-referrer',
-    'Cache-Control':
-    'no-store'
+    'X-Content-Type-Options': 'nosniff',
+    'Referrer-Policy': 'no-referrer',
+    'Cache-Control': 'no-store',
 }
 
 
-def create_app(jobs: VideoJobs,
-               title: str = 'Video object detection',
-               max_mb: float = 200.) -> Flask:
+def create_app(jobs: VideoJobs, title: str = 'Video object detection', max_mb: float = 200.0) -> Flask:
     """The web application.
 
     Args:
@@ -52,8 +46,7 @@ def create_app(jobs: VideoJobs,
     """
     if not max_mb > 0:
         raise ValueError(f'max_mb must be positive, got {max_mb}')
-    app = Flask(
-        __name__, template_folder=_PAGE, static_folder=_PAGE / 'static')
+    app = Flask(__name__, template_folder=_PAGE, static_folder=_PAGE / 'static')
     max_bytes = int(max_mb * 1e6)
     too_large = f'the file is larger than {max_mb:g} MB'
     app.config['MAX_CONTENT_LENGTH'] = max_bytes + 10000  # the form around it
@@ -69,8 +62,8 @@ def create_app(jobs: VideoJobs,
         site = request.headers.get('Sec-Fetch-Site', 'none')
         origin = request.headers.get('Origin')  # older browsers say this only
         if request.method == 'POST' and (
-                site not in ('same-origin', 'none') or origin is not None
-                and origin.partition('://')[2] != request.host):
+            site not in ('same-origin', 'none') or origin is not None and origin.partition('://')[2] != request.host
+        ):
             abort(403, 'another site may not send videos here')
 
     @app.after_request
@@ -79,7 +72,7 @@ def create_app(jobs: VideoJobs,
         return response
 
     @app.errorhandler(HTTPException)
-    def explain(error: HTTPException) -> Tuple[Response, int]:
+    def explain(error: HTTPException) -> tuple[Response, int]:
         message = error.description
         if isinstance(error, RequestEntityTooLarge):
             message = too_large
@@ -93,10 +86,11 @@ def create_app(jobs: VideoJobs,
             max_mb=max_mb,
             max_bytes=max_bytes,
             too_large=too_large,
-            max_seconds=jobs.max_seconds)
+            max_seconds=jobs.max_seconds,
+        )
 
     @app.post('/videos')
-    def take_video() -> Tuple[Response, int]:
+    def take_video() -> tuple[Response, int]:
         file = request.files.get('video')
         if file is None or not file.filename:
             abort(400, 'expected a form with a file "video"')
@@ -129,17 +123,10 @@ def _find(jobs: VideoJobs, key: str) -> Job:
 
 def _describe_job(key: str, job: Job) -> dict:
     """What the page is told about a job."""
-    told = dict(
-        state=job.state,
-        message=job.message,
-        frames=job.frames,
-        num_frames=job.num_frames)
+    told = dict(state=job.state, message=job.message, frames=job.frames, num_frames=job.num_frames)
     if job.state == 'done':
         told['plot'] = dict(left=LEFT, right=RIGHT, seconds=job.seconds)
-        told['files'] = {
-            name.split('.')[0]: url_for('result', key=key, name=name)
-            for name in _RESULTS
-        }
+        told['files'] = {name.split('.')[0]: url_for('result', key=key, name=name) for name in _RESULTS}
     return told
 
 
@@ -158,13 +145,11 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 @contextlib.contextmanager
-def open_server(app: Flask,
-                host: str = '127.0.0.1',
-                port: int = 7860) -> Iterator[BaseWSGIServer]:
+def open_server(app: Flask, host: str = '127.0.0.1', port: int = 7860) -> Iterator[BaseWSGIServer]:
     """A server that listens; ``serve_forever()`` makes it answer.
 
-    On a loopback address it answers to the names of that only, so that other
-    sites cannot reach it under a name of theirs.
+    On a loopback address it answers to the names of that only, so that other sites cannot reach it
+    under a name of theirs.
 
     Args:
         app (Flask): From :func:`create_app`.
@@ -185,13 +170,7 @@ def open_server(app: Flask,
         app.config['HOST_NAMES'] = ('127.0.0.1', 'localhost', '::1', host)
     family = socket.AF_INET6 if ':' in host else socket.AF_INET
     with socket.create_server((host, port), family=family) as listening:
-        server = make_server(
-            host,
-            port,
-            app,
-            threaded=True,
-            request_handler=_QuietHandler,
-            fd=listening.fileno())
+        server = make_server(host, port, app, threaded=True, request_handler=_QuietHandler, fd=listening.fileno())
         try:
             yield server
         finally:

@@ -1,6 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Whether the incremental memory changes what is detected."""
-from typing import Dict, List
+
 from unittest import mock
 
 import torch
@@ -14,18 +14,16 @@ from mmrdn.models import RelationMemory
 from mmrdn.testing.common_order import common_order
 
 
-def common_aggregate(memory: RelationMemory, feats: torch.Tensor,
-                     boxes: torch.Tensor) -> torch.Tensor:
+def common_aggregate(memory: RelationMemory, feats: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
     """:meth:`RelationMemory.aggregate` in the common order of work."""
     pool, pool_boxes, scores, nums = memory.pool()
     inds = None
     if memory.aggregator.advanced:
         inds = memory.sampler.select_advanced(scores, nums)
-    return common_order(memory.aggregator, feats, boxes, pool, pool_boxes,
-                        inds)
+    return common_order(memory.aggregator, feats, boxes, pool, pool_boxes, inds)
 
 
-def compare_detections(cfg: Config, checkpoint: str) -> Dict[str, float]:
+def compare_detections(cfg: Config, checkpoint: str) -> dict[str, float]:
     """Detect in the first video of the test set, twice.
 
     Args:
@@ -52,19 +50,14 @@ def compare_detections(cfg: Config, checkpoint: str) -> Dict[str, float]:
     box = score = 0.0
     for frame, (a, b) in enumerate(zip(ours, expected)):
         if len(a) != len(b) or not torch.equal(a.labels, b.labels):
-            raise ValueError(f'frame {frame}: {len(a)} detections with the '
-                             f'memory, {len(b)} without, or other classes')
+            raise ValueError(f'frame {frame}: {len(a)} detections with the memory, {len(b)} without, or other classes')
         if len(a):
             box = max(box, (a.bboxes - b.bboxes).abs().max().item())
             score = max(score, (a.scores - b.scores).abs().max().item())
-    return dict(
-        frames=len(ours),
-        detections=sum(map(len, ours)),
-        box_difference=box,
-        score_difference=score)
+    return dict(frames=len(ours), detections=sum(map(len, ours)), box_difference=box, score_difference=score)
 
 
-def _first_video(model: torch.nn.Module, loader) -> List[InstanceData]:
+def _first_video(model: torch.nn.Module, loader) -> list[InstanceData]:
     """Detections of each frame of the first video."""
     model.stream.reset()
     found, first = [], None

@@ -1,15 +1,15 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Relation alone: the common order, the aggregator, the memory."""
+
 import itertools
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from mmrdn.models import (RelationAggregator, RelationMemory,
-                          SelectiveSupportSampler)
+from mmrdn.benchmarks.timing import summary, take_turns
+from mmrdn.models import RelationAggregator, RelationMemory, SelectiveSupportSampler
 from mmrdn.testing.common_order import common_order
-from .timing import summary, take_turns
 
 # Tables 4, 6 and 7 of the paper.
 TEMPORAL_RANGES = (3, 6, 9, 12, 15, 18, 21, 24)
@@ -21,6 +21,7 @@ _MOST_BYTES = 1.2e9
 
 class Setting(NamedTuple):
     """What the paper varies."""
+
     temporal_range: int = 18  # T
     num_support: int = 75  # K
     percent: int = 20  # r
@@ -41,14 +42,14 @@ def random_aggregator(seed: int) -> RelationAggregator:
     torch.manual_seed(seed)
     aggregator = RelationAggregator()
     for parameter in aggregator.parameters():
-        std = 0.3 if parameter.ndim == 1 else parameter.shape[1]**-0.5
+        std = 0.3 if parameter.ndim == 1 else parameter.shape[1] ** -0.5
         torch.nn.init.normal_(parameter, std=std)
     return aggregator
 
 
-def random_proposals(num: int) -> Tuple[Tensor, Tensor, Tensor]:
+def random_proposals(num: int) -> tuple[Tensor, Tensor, Tensor]:
     """Features (n, 1024), boxes (n, 4) in 600 x 1000 pixels, scores (n,)."""
-    corner = torch.rand(num, 2) * torch.tensor([800., 400.])
+    corner = torch.rand(num, 2) * torch.tensor([800.0, 400.0])
     boxes = torch.cat([corner, corner + 4 + torch.rand(num, 2) * 196], 1)
     return torch.randn(num, 1024).relu(), boxes, torch.rand(num)
 
@@ -61,15 +62,11 @@ def check_equal(expected: Tensor, found: Tensor, name: str) -> None:
     """
     error = ((found - expected).norm() / expected.norm()).item()
     if not error < 1e-3:
-        raise ValueError(f'{name} differs from the common order by {error:.1e}'
-                         ' of the norm, expected less than 1e-3')
+        raise ValueError(f'{name} differs from the common order by {error:.1e} of the norm, expected less than 1e-3')
 
 
 @torch.inference_mode()
-def time_relation(setting: Setting,
-                  repeats: int,
-                  seed: int = 0,
-                  num: int = 300) -> Dict[str, Optional[dict]]:
+def time_relation(setting: Setting, repeats: int, seed: int = 0, num: int = 300) -> dict[str, dict | None]:
     """Seconds that relation takes for a frame in the middle of a video.
 
     Args:
@@ -83,10 +80,8 @@ def time_relation(setting: Setting,
         ``memory``; None for what needs too much memory.
     """
     aggregator = random_aggregator(seed)
-    sampler = SelectiveSupportSampler(setting.num_support,
-                                      setting.percent / 100)
-    memory = RelationMemory(aggregator, sampler,
-                            2 * setting.temporal_range + 1)
+    sampler = SelectiveSupportSampler(setting.num_support, setting.percent / 100)
+    memory = RelationMemory(aggregator, sampler, 2 * setting.temporal_range + 1)
     for _ in range(memory.max_frames):
         memory.append(*random_proposals(num))
     frames = itertools.cycle([random_proposals(num) for _ in range(8)])
@@ -109,10 +104,7 @@ def time_relation(setting: Setting,
         check_equal(expected, memory.aggregate(feats, boxes), 'the memory')
     check_equal(expected, aggregator(*inputs), 'the aggregator')
     times = take_turns(contenders, repeats)
-    result = {
-        name: summary(times[name]) if name in times else None
-        for name in ('common', 'forward', 'memory')
-    }
+    result = {name: summary(times[name]) if name in times else None for name in ('common', 'forward', 'memory')}
     return dict(result, state_bytes=memory.nbytes())
 
 
@@ -130,10 +122,7 @@ def saved_bytes(run) -> int:
     return sum(num for num, _ in storages.values())
 
 
-def time_training(repeats: int,
-                  seed: int = 0,
-                  num: int = 128,
-                  num_support: int = 75) -> Dict[str, dict]:
+def time_training(repeats: int, seed: int = 0, num: int = 128, num_support: int = 75) -> dict[str, dict]:
     """A training step's relation: 128 RoIs, a pool of three frames.
 
     Args:
@@ -150,23 +139,12 @@ def time_training(repeats: int,
     feats, boxes, _ = random_proposals(num)
     pool, pool_boxes, scores = random_proposals(3 * num_support)
     inds = SelectiveSupportSampler().select_advanced(scores, [num_support] * 3)
-    inputs = (feats.requires_grad_(), boxes, pool.requires_grad_(), pool_boxes,
-              inds)
-    runs = dict(
-        common=lambda: common_order(aggregator, *inputs),
-        forward=lambda: aggregator(*inputs))
+    inputs = (feats.requires_grad_(), boxes, pool.requires_grad_(), pool_boxes, inds)
+    runs = dict(common=lambda: common_order(aggregator, *inputs), forward=lambda: aggregator(*inputs))
     check_equal(runs['common'](), runs['forward'](), 'the aggregator')
     forward = take_turns(runs, repeats)
-    both = take_turns(
-        {
-            name: lambda run=run: run().sum().backward()
-            for name, run in runs.items()
-        }, repeats)
+    both = take_turns({name: lambda run=run: run().sum().backward() for name, run in runs.items()}, repeats)
     return {
-        name:
-        dict(
-            forward=summary(forward[name]),
-            forward_backward=summary(both[name]),
-            saved_bytes=saved_bytes(run))
+        name: dict(forward=summary(forward[name]), forward_backward=summary(both[name]), saved_bytes=saved_bytes(run))
         for name, run in runs.items()
     }

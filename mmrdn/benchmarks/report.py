@@ -1,10 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The benchmark's parts, their JSON, table and plot."""
+
 import json
 import resource
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
@@ -12,28 +14,19 @@ from mmengine.logging import MMLogger
 from rich.console import Console
 from rich.table import Table
 
+from mmrdn.benchmarks import relation
+from mmrdn.benchmarks.linking import time_linking
+from mmrdn.benchmarks.relation import Setting, time_relation, time_training
+from mmrdn.benchmarks.streams import time_streams
+from mmrdn.benchmarks.video import time_video
+from mmrdn.benchmarks.whole_frame import time_frames
 from mmrdn.utils.machine import machine
-from . import relation
-from .linking import time_linking
-from .relation import Setting, time_relation, time_training
-from .streams import time_streams
-from .video import time_video
-from .whole_frame import time_frames
 
 # Paper, Table 4: ms a frame on a V100.
-PAPER_MS = {
-    3: 90.1,
-    6: 90.3,
-    9: 91.5,
-    12: 93.0,
-    15: 93.5,
-    18: 94.2,
-    21: 97.3,
-    24: 103.1
-}
+PAPER_MS = {3: 90.1, 6: 90.3, 9: 91.5, 12: 93.0, 15: 93.5, 18: 94.2, 21: 97.3, 24: 103.1}
 
 
-def _relation_part(repeats: int, seed: int, quick: bool) -> Dict[str, Any]:
+def _relation_part(repeats: int, seed: int, quick: bool) -> dict[str, Any]:
     """Tables 4, 6 and 7: each value by itself, the others as in the paper."""
     ranges = (3, 18, 24) if quick else relation.TEMPORAL_RANGES
     settings = [Setting(temporal_range=t) for t in ranges]
@@ -48,43 +41,41 @@ def _relation_part(repeats: int, seed: int, quick: bool) -> Dict[str, Any]:
     return dict(rows=rows)
 
 
-def speedup(row: Dict[str, Optional[dict]]) -> Optional[float]:
+def speedup(row: dict[str, dict | None]) -> float | None:
     """Median of the common order over that of the memory."""
     if row['common'] is None:
         return None
     return row['common']['median'] / row['memory']['median']
 
 
-def _training_part(repeats: int, seed: int, quick: bool) -> Dict[str, Any]:
+def _training_part(repeats: int, seed: int, quick: bool) -> dict[str, Any]:
     return time_training(repeats, seed)
 
 
-def _frame_part(repeats: int, seed: int, quick: bool) -> Dict[str, Any]:
+def _frame_part(repeats: int, seed: int, quick: bool) -> dict[str, Any]:
     return time_frames(repeats, seed, quick)
 
 
-def _streams_part(repeats: int, seed: int, quick: bool) -> Dict[str, Any]:
+def _streams_part(repeats: int, seed: int, quick: bool) -> dict[str, Any]:
     return time_streams(repeats, seed)
 
 
-def _linking_part(repeats: int, seed: int, quick: bool) -> Dict[str, Any]:
+def _linking_part(repeats: int, seed: int, quick: bool) -> dict[str, Any]:
     return time_linking(repeats, seed, quick)
 
 
-def _video_part(repeats: int, seed: int, quick: bool) -> Dict[str, Any]:
+def _video_part(repeats: int, seed: int, quick: bool) -> dict[str, Any]:
     return time_video(repeats, seed, quick)
 
 
-def _cuda_part(repeats: int, seed: int, quick: bool) -> Dict[str, Any]:
+def _cuda_part(repeats: int, seed: int, quick: bool) -> dict[str, Any]:
     """Relation at T = 18 on a GPU, by precision; nothing without one."""
     if not torch.cuda.is_available():
         return dict(note='not measured: no CUDA device')
     rows = dict()
-    for name, dtype in (('fp32', None), ('TF32', None),
-                        ('fp16', torch.float16), ('bf16', torch.bfloat16)):
+    for name, dtype in (('fp32', None), ('TF32', None), ('fp16', torch.float16), ('bf16', torch.bfloat16)):
         torch.backends.cuda.matmul.allow_tf32 = name == 'TF32'
-        with torch.device('cuda'), torch.autocast(
-                'cuda', dtype=dtype, enabled=dtype is not None):
+        with torch.device('cuda'), torch.autocast('cuda', dtype=dtype, enabled=dtype is not None):
             rows[name] = time_relation(Setting(), repeats, seed)
     return dict(device=torch.cuda.get_device_name(), **rows)
 
@@ -96,16 +87,19 @@ PARTS = dict(
     linking=_linking_part,
     video=_video_part,
     frame=_frame_part,
-    cuda=_cuda_part)
+    cuda=_cuda_part,
+)
 
 
-def run_benchmark(out: str,
-                  parts: Sequence[str] = tuple(PARTS),
-                  repeats: int = 5,
-                  threads: Optional[int] = None,
-                  quick: bool = False,
-                  seed: int = 0,
-                  overwrite: bool = False) -> Dict[str, Any]:
+def run_benchmark(
+    out: str,
+    parts: Sequence[str] = tuple(PARTS),
+    repeats: int = 5,
+    threads: int | None = None,
+    quick: bool = False,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> dict[str, Any]:
     """Measure, print tables, write ``benchmark.json`` and ``benchmark.png``.
 
     Args:
@@ -126,14 +120,12 @@ def run_benchmark(out: str,
         raise ValueError(f'--threads must be 1 or more, got {threads}')
     path = Path(out) / 'benchmark.json'
     if path.exists() and not overwrite:
-        raise FileExistsError(f'{path} exists; choose another --out or say '
-                              '--overwrite')
+        raise FileExistsError(f'{path} exists; choose another --out or say --overwrite')
     path.parent.mkdir(parents=True, exist_ok=True)
     MMLogger.get_current_instance().setLevel('WARNING')
     if threads is not None:
         torch.set_num_threads(threads)
-    results: Dict[str, Any] = dict(
-        machine=machine(), command=' '.join(sys.argv[1:]), seed=seed)
+    results: dict[str, Any] = dict(machine=machine(), command=' '.join(sys.argv[1:]), seed=seed)
     for part in parts:
         results[part] = PARTS[part](repeats, seed, quick)
         usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -148,14 +140,13 @@ def run_benchmark(out: str,
 def _cell(value: Any) -> str:
     """A summary of seconds in milliseconds, or a number."""
     if isinstance(value, dict) and 'median' in value:
-        return (f'{1e3 * value["median"]:.1f} ({1e3 * value["min"]:.1f}-'
-                f'{1e3 * value["max"]:.1f})')
+        return f'{1e3 * value["median"]:.1f} ({1e3 * value["min"]:.1f}-{1e3 * value["max"]:.1f})'
     if isinstance(value, float):
         return f'{value:.2f}'
     return 'not measured' if value is None else str(value)
 
 
-def print_table(part: str, result: Dict[str, Any]) -> None:
+def print_table(part: str, result: dict[str, Any]) -> None:
     """Print what a part measured: ms, median and in brackets the range."""
     table = Table(title=f'{part}: ms, median (range)')
     rows = result.get('rows')
@@ -165,10 +156,7 @@ def print_table(part: str, result: Dict[str, Any]) -> None:
             value = value if isinstance(value, dict) else dict(value=value)
             if 'median' in value:
                 value = dict(time=value, **value.get('stages', {}))
-                value = {
-                    key: 1e3 * v if isinstance(v, float) else v
-                    for key, v in value.items()
-                }
+                value = {key: 1e3 * v if isinstance(v, float) else v for key, v in value.items()}
             rows.append(dict(name=name, **value))
     columns = list(dict.fromkeys(key for row in rows for key in row))
     for column in columns:
@@ -178,32 +166,30 @@ def print_table(part: str, result: Dict[str, Any]) -> None:
     Console(width=200).print(table)
 
 
-def plot(results: Dict[str, Any], path: Path) -> None:
+def plot(results: dict[str, Any], path: Path) -> None:
     """Relation over T, K and r; the growth of a frame's time over T."""
     figure = Figure(figsize=(13, 4), layout='constrained')
     paper = Setting()
     axes = figure.subplots(1, 3, sharey=True)
-    for axis, name, label in zip(axes, Setting._fields,
-                                 ('T (frames)', 'K', 'r (%)')):
+    for axis, name, label in zip(axes, Setting._fields, ('T (frames)', 'K', 'r (%)')):
         others = [field for field in Setting._fields if field != name]
-        rows = sorted((row for row in results['relation']['rows'] if all(
-            row[field] == getattr(paper, field) for field in others)),
-                      key=lambda row: row[name])
+        rows = sorted(
+            (
+                row
+                for row in results['relation']['rows']
+                if all(row[field] == getattr(paper, field) for field in others)
+            ),
+            key=lambda row: row[name],
+        )
         for contender in ('common', 'forward', 'memory'):
-            points = [(row[name], 1e3 * row[contender]['median'])
-                      for row in rows if row[contender] is not None]
+            points = [(row[name], 1e3 * row[contender]['median']) for row in rows if row[contender] is not None]
             axis.plot(*zip(*points), marker='o', label=contender)
         if name == 'temporal_range':
-            axis.plot(
-                list(PAPER_MS),
-                list(PAPER_MS.values()),
-                'k--',
-                label='paper: whole frame, V100')
+            axis.plot(list(PAPER_MS), list(PAPER_MS.values()), 'k--', label='paper: whole frame, V100')
         axis.set_xlabel(label)
         axis.set_yscale('log')
         axis.grid(alpha=0.3)
     axes[0].set_ylabel('ms a frame')
     axes[0].legend()
-    figure.suptitle(f'Relation a frame, N = 300, {results["machine"]["cpu"]}, '
-                    f'{results["machine"]["threads"]} threads')
+    figure.suptitle(f'Relation a frame, N = 300, {results["machine"]["cpu"]}, {results["machine"]["threads"]} threads')
     figure.savefig(path, dpi=110)

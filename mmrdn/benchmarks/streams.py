@@ -1,20 +1,17 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Several streams at once: one batch through backbone and RPN."""
-from typing import Dict
 
 import torch
 from mmengine.config import Config
 
+from mmrdn.benchmarks.timing import summary, take_turns
+from mmrdn.benchmarks.whole_frame import _CONFIGS, random_model, sample
 from mmrdn.models.vid.frame_stream import FrameStream
-from .timing import summary, take_turns
-from .whole_frame import _CONFIGS, random_model, sample
 
 CONFIG = _CONFIGS / 'rdn_faster-rcnn_r18_1xb4-1500_movingdigits.py'
 
 
-def time_streams(repeats: int,
-                 seed: int = 0,
-                 frames: int = 12) -> Dict[str, dict]:
+def time_streams(repeats: int, seed: int = 0, frames: int = 12) -> dict[str, dict]:
     """Seconds a frame with 1, 4 and 16 streams of the moving digits model.
 
     Args:
@@ -38,8 +35,7 @@ def time_streams(repeats: int,
             for _ in range(frames):
                 frame_id = next(clock)
                 with torch.inference_mode():
-                    found = model.extract(
-                        image, [sample(frame_id, size) for _ in streams])
+                    found = model.extract(image, [sample(frame_id, size) for _ in streams])
                 for stream, frame in zip(streams, found):
                     stream.advance(frame, rescale=True)
 
@@ -47,12 +43,11 @@ def time_streams(repeats: int,
             run()
         return run
 
-    times = take_turns({str(num): contender(num)
-                        for num in (1, 4, 16)}, repeats)
+    times = take_turns({str(num): contender(num) for num in (1, 4, 16)}, repeats)
     return {
-        num:
-        dict(
+        num: dict(
             summary([t / frames / int(num) for t in values]),
-            frames_per_second=frames * int(num) / summary(values)['median'])
+            frames_per_second=frames * int(num) / summary(values)['median'],
+        )
         for num, values in times.items()
     }

@@ -1,9 +1,11 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Times of contenders that take turns, so that noise hits all alike."""
+
 import contextlib
 import statistics
 import time
-from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 
@@ -29,8 +31,7 @@ def seconds(run: Callable[[], Any]) -> float:
     return begin.elapsed_time(end) / 1e3
 
 
-def take_turns(contenders: Dict[str, Callable[[], Any]],
-               repeats: int) -> Dict[str, List[float]]:
+def take_turns(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
     """Run A, B, C, A, B, C ... after one round to warm up.
 
     Args:
@@ -40,7 +41,7 @@ def take_turns(contenders: Dict[str, Callable[[], Any]],
     Returns:
         dict[str, list[float]]: Seconds of each run.
     """
-    times: Dict[str, List[float]] = {name: [] for name in contenders}
+    times: dict[str, list[float]] = {name: [] for name in contenders}
     for i in range(repeats + 1):
         for name, run in contenders.items():
             spent = seconds(run)
@@ -49,21 +50,17 @@ def take_turns(contenders: Dict[str, Callable[[], Any]],
     return times
 
 
-def summary(times: Sequence[float]) -> Dict[str, float]:
+def summary(times: Sequence[float]) -> dict[str, float]:
     """Median and spread of seconds, and how many there are."""
-    return dict(
-        median=statistics.median(times),
-        min=min(times),
-        max=max(times),
-        repeats=len(times))
+    return dict(median=statistics.median(times), min=min(times), max=max(times), repeats=len(times))
 
 
 class Stages:
     """Seconds that methods of an object take, one within another left out."""
 
     def __init__(self) -> None:
-        self.seconds: Dict[str, float] = {}
-        self._open: List[float] = []
+        self.seconds: dict[str, float] = {}
+        self._open: list[float] = []
 
     @contextlib.contextmanager
     def watch(self, name: str) -> Iterator[None]:
@@ -82,15 +79,14 @@ class Stages:
                 self._open[-1] += spent
 
     @contextlib.contextmanager
-    def watching(self, *parts: Tuple[Any, str, str]) -> Iterator[None]:
+    def watching(self, *parts: tuple[Any, str, str]) -> Iterator[None]:
         """Watch methods for a while.
 
         Args:
             parts (tuple[Any, str, str]): Object, method, name of the stage.
         """
         for owner, method, name in parts:
-            object.__setattr__(owner, method,
-                               self._watched(getattr(owner, method), name))
+            object.__setattr__(owner, method, self._watched(getattr(owner, method), name))
         try:
             yield
         finally:

@@ -1,25 +1,25 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Videos through :class:`VideoInferencer`: delay, and memory over length."""
+
 import resource
 import time
-from typing import Any, Dict, Iterator, List
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.config import Config
 
 from mmrdn.apis import VideoInferencer
-from .streams import CONFIG
-from .timing import summary
-from .whole_frame import random_model
+from mmrdn.benchmarks.streams import CONFIG
+from mmrdn.benchmarks.timing import summary
+from mmrdn.benchmarks.whole_frame import random_model
 
 FPS = 10  # of the source that is waited for
 LENGTHS = (200, 2000)  # frames, for the memory
 
 
-def time_video(repeats: int,
-               seed: int = 0,
-               quick: bool = False) -> Dict[str, Any]:
+def time_video(repeats: int, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     """Delay of results and peak memory of the moving digits model.
 
     Args:
@@ -29,39 +29,33 @@ def time_video(repeats: int,
 
     Returns:
         dict[str, dict]: By look-ahead seconds between a frame and its result,
-        from a source of 10 frames a second and from one that is as fast as
-        can be; MB of the process's peak after some numbers of frames.
+        from a source of 10 frames a second and from one that is as fast as can be; MB of the
+        process's peak after some numbers of frames.
     """
     torch.manual_seed(seed)
     cfg = Config.fromfile(CONFIG)
     model = random_model(cfg.model, seed)
-    frames = np.random.default_rng(seed).integers(
-        0, 255, (8, 128, 160, 3), dtype=np.uint8)
-    result: Dict[str, Any] = dict()
+    frames = np.random.default_rng(seed).integers(0, 255, (8, 128, 160, 3), dtype=np.uint8)
+    result: dict[str, Any] = dict()
     for lookahead in (0, 3, model.temporal_range):
         inferencer = VideoInferencer(cfg, model=model, lookahead=lookahead)
         for fps in (FPS, None):
             speed = f'{fps} fps' if fps else 'as fast as can be'
-            result[f'look-ahead {lookahead}, {speed}'] = summary(
-                _delays(inferencer, frames, repeats * FPS, fps))
+            result[f'look-ahead {lookahead}, {speed}'] = summary(_delays(inferencer, frames, repeats * FPS, fps))
     if not quick:
         done = 0
-        for number, _ in enumerate(
-                inferencer.stream(frames[i % 8] for i in range(LENGTHS[-1])),
-                1):
+        for number, _ in enumerate(inferencer.stream(frames[i % 8] for i in range(LENGTHS[-1])), 1):
             if number == LENGTHS[done]:
                 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-                result[f'peak memory after {number} frames'] = dict(
-                    megabytes=peak * 1024 / 1e6)
+                result[f'peak memory after {number} frames'] = dict(megabytes=peak * 1024 / 1e6)
                 done += 1
     return result
 
 
-def _delays(inferencer: VideoInferencer, frames: np.ndarray, num: int,
-            fps: int) -> List[float]:
+def _delays(inferencer: VideoInferencer, frames: np.ndarray, num: int, fps: int) -> list[float]:
     """Seconds between reading a frame and its result, of frames that have all
     of their look-ahead."""
-    read: List[float] = []
+    read: list[float] = []
 
     def source() -> Iterator[np.ndarray]:
         start = time.perf_counter()

@@ -1,12 +1,13 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """A whole frame of 600 x 1000 pixels: RDN, one frame alone, SELSA.
 
-Weights and frames are random: what is computed does not depend on them, as
-RPN keeps its 300 proposals of a frame either way (which is checked).
+Weights and frames are random: what is computed does not depend on them, as RPN keeps its 300
+proposals of a frame either way (which is checked).
 """
+
 import copy
 from pathlib import Path
-from typing import Any, Dict, Tuple
+from typing import Any
 from unittest import mock
 
 import cv2
@@ -17,11 +18,11 @@ from mmengine.hub import get_config
 from mmengine.structures import InstanceData
 from mmtrack.structures import TrackDataSample
 
+from mmrdn.benchmarks.timing import Stages, summary, take_turns
 from mmrdn.models import RDN
 from mmrdn.registry import MODELS
 from mmrdn.structures import FrameProposals
 from mmrdn.utils.setup_env import register_all_modules
-from .timing import Stages, summary, take_turns
 
 SIZE = (600, 1000)  # pixels, height and width
 _CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'rdn'
@@ -44,17 +45,19 @@ def random_model(cfg: ConfigDict, seed: int) -> torch.nn.Module:
     return model.eval()
 
 
-def sample(frame_id: int, size: Tuple[int, int] = SIZE) -> TrackDataSample:
+def sample(frame_id: int, size: tuple[int, int] = SIZE) -> TrackDataSample:
     """Meta information of a frame of an endless video."""
     return TrackDataSample(
         metainfo=dict(
             img_id=frame_id,
             img_shape=size,
             ori_shape=size,
-            scale_factor=(1., 1.),
+            scale_factor=(1.0, 1.0),
             video_id=0,
             frame_id=frame_id,
-            video_length=10**9))
+            video_length=10**9,
+        )
+    )
 
 
 class RDNFrames:
@@ -71,8 +74,7 @@ class RDNFrames:
         with torch.inference_mode():
             first = model.extract(image[0], [sample(0)])[0]
             if len(first) != 300:
-                raise ValueError(f'RPN gave {len(first)} proposals, expected '
-                                 '300')
+                raise ValueError(f'RPN gave {len(first)} proposals, expected 300')
             # The window fills without a pass of the backbone for each frame.
             for self.frame_id in range(2 * model.temporal_range + 1):
                 frame = copy.copy(first)
@@ -82,11 +84,13 @@ class RDNFrames:
                 else:
                     model.stream.advance(frame, rescale=True)
         head = model.detector.roi_head
-        self.parts = [(model.detector, 'extract_feat', 'backbone'),
-                      (model.detector.rpn_head, 'predict', 'RPN'),
-                      (head, 'extract', 'RoI'),
-                      (head.bbox_head, 'forward', 'head'),
-                      (head, 'detect', 'NMS')]
+        self.parts = [
+            (model.detector, 'extract_feat', 'backbone'),
+            (model.detector.rpn_head, 'predict', 'RPN'),
+            (head, 'extract', 'RoI'),
+            (head.bbox_head, 'forward', 'head'),
+            (head, 'detect', 'NMS'),
+        ]
         if model.window is not None:
             self.parts.append((model.window.memory, 'aggregate', 'relation'))
 
@@ -98,16 +102,15 @@ class RDNFrames:
     def __call__(self) -> None:
         self.frame_id += 1
         with self.stages.watching(*self.parts):
-            results = self.model.predict(
-                dict(img=self.image), [sample(self.frame_id)])
+            results = self.model.predict(dict(img=self.image), [sample(self.frame_id)])
         assert len(results) == 1
 
 
 class SELSAFrames:
     """mmtrack's SELSA in its adaptive-stride test.
 
-    The feature maps of the support frames are there already, as after the
-    first frame of a video; RPN and RoI head run on all of them again.
+    The feature maps of the support frames are there already, as after the first frame of a video;
+    RPN and RoI head run on all of them again.
 
     Args:
         model (nn.Module): mmtrack's detector.
@@ -115,19 +118,20 @@ class SELSAFrames:
         supports (int): Support frames.
     """
 
-    def __init__(self, model: torch.nn.Module, image: torch.Tensor,
-                 supports: int) -> None:
+    def __init__(self, model: torch.nn.Module, image: torch.Tensor, supports: int) -> None:
         self.model, self.image = model, image
         self.stages = Stages()
         with torch.inference_mode():
             maps = model.detector.extract_feat(image[0])
         model.memo = ConfigDict(
-            feats=[level.repeat(supports, 1, 1, 1) for level in maps],
-            img_metas=[sample(0).metainfo] * supports)
+            feats=[level.repeat(supports, 1, 1, 1) for level in maps], img_metas=[sample(0).metainfo] * supports
+        )
         detector = model.detector
-        self.parts = [(detector, 'extract_feat', 'backbone'),
-                      (detector.rpn_head, 'predict', 'RPN'),
-                      (detector.roi_head, 'predict', 'RoI, relation, head')]
+        self.parts = [
+            (detector, 'extract_feat', 'backbone'),
+            (detector.rpn_head, 'predict', 'RPN'),
+            (detector.roi_head, 'predict', 'RoI, relation, head'),
+        ]
 
     def __call__(self) -> None:
         with torch.inference_mode(), self.stages.watching(*self.parts):
@@ -142,12 +146,11 @@ def rdn_on_selsa_detector(cfg: ConfigDict) -> ConfigDict:
     head.bbox_roi_extractor.type = 'SingleRoIExtractor'
     head.bbox_head.update(type='mmrdn.RDNBBoxHead', num_shared_fcs=1)
     head.bbox_head.pop('aggregator')
-    cfg.update(
-        type='RDN', temporal_range=18, neck=dict(type='RelationAggregator'))
+    cfg.update(type='RDN', temporal_range=18, neck=dict(type='RelationAggregator'))
     return cfg
 
 
-def time_decoding(repeats: int, seed: int) -> Dict[str, dict]:
+def time_decoding(repeats: int, seed: int) -> dict[str, dict]:
     """Seconds to decode a JPEG of a frame and to make it a float tensor."""
     noise = np.random.default_rng(seed).integers(0, 255, (30, 50, 3))
     image = cv2.resize(noise.astype(np.uint8), SIZE[::-1])
@@ -157,19 +160,15 @@ def time_decoding(repeats: int, seed: int) -> Dict[str, dict]:
         frame = torch.from_numpy(cv2.imdecode(data, cv2.IMREAD_COLOR))
         return (frame.permute(2, 0, 1).flip(0).float() - 120) / 58
 
-    return {
-        name: summary(times)
-        for name, times in take_turns(dict(decode=decode), repeats).items()
-    }
+    return {name: summary(times) for name, times in take_turns(dict(decode=decode), repeats).items()}
 
 
-def resnet101_contenders(image: torch.Tensor, seed: int) -> Dict[str, Any]:
+def resnet101_contenders(image: torch.Tensor, seed: int) -> dict[str, Any]:
     """One frame alone and RDN at T = 3, 18, 24 with one and the same detector.
 
     So RoIAlign, whose time depends on the boxes, has the same to do.
     """
-    single = random_model(
-        Config.fromfile(_CONFIGS / _SINGLE.format('r101')).model, seed)
+    single = random_model(Config.fromfile(_CONFIGS / _SINGLE.format('r101')).model, seed)
     contenders = {'single frame r101': RDNFrames(single, image)}
     for temporal_range in (3, 18, 24):
         cfg = Config.fromfile(_CONFIGS / _RDN.format('r101')).model
@@ -180,23 +179,18 @@ def resnet101_contenders(image: torch.Tensor, seed: int) -> Dict[str, Any]:
     return contenders
 
 
-def selsa_contenders(image: torch.Tensor, seed: int) -> Dict[str, Any]:
+def selsa_contenders(image: torch.Tensor, seed: int) -> dict[str, Any]:
     """mmtrack's SELSA and RDN on ResNet-50."""
     cfg = get_config(_SELSA).model
     ours = Config.fromfile(_CONFIGS / _RDN.format('r50')).model
     return {
-        'RDN T=18 r50':
-        RDNFrames(random_model(ours, seed), image),
-        "RDN T=18 on SELSA's r50":
-        RDNFrames(random_model(rdn_on_selsa_detector(cfg), seed), image),
-        'SELSA 36 supports r50':
-        SELSAFrames(random_model(cfg, seed), image, 36)
+        'RDN T=18 r50': RDNFrames(random_model(ours, seed), image),
+        "RDN T=18 on SELSA's r50": RDNFrames(random_model(rdn_on_selsa_detector(cfg), seed), image),
+        'SELSA 36 supports r50': SELSAFrames(random_model(cfg, seed), image, 36),
     }
 
 
-def time_frames(repeats: int,
-                seed: int = 0,
-                quick: bool = False) -> Dict[str, dict]:
+def time_frames(repeats: int, seed: int = 0, quick: bool = False) -> dict[str, dict]:
     """Seconds a frame of each detector, and where they go.
 
     Args:
@@ -216,9 +210,6 @@ def time_frames(repeats: int,
         contenders = group(image, seed)
         times = take_turns(contenders, rounds)
         for name, values in times.items():
-            stages = {
-                stage: seconds / (rounds + 1)
-                for stage, seconds in contenders[name].stages.seconds.items()
-            }
+            stages = {stage: seconds / (rounds + 1) for stage, seconds in contenders[name].stages.seconds.items()}
             result[name] = dict(summary(values), stages=stages)
     return result

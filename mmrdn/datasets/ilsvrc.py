@@ -1,16 +1,16 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Reading the folder layout of ILSVRC."""
+
 import os
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
-from typing import (Callable, Collection, Dict, Iterator, List, Optional,
-                    Sequence, Union)
 from xml.etree import ElementTree
 
 from rich.progress import Progress
 
-PathLike = Union[str, os.PathLike]
+PathLike = str | os.PathLike
 ROOT_NAMES = ('.', 'ILSVRC2015', 'ILSVRC2017', 'ILSVRC')
 
 
@@ -18,8 +18,8 @@ def find_root(root: PathLike, task: str) -> Path:
     """Find the folder that holds ``Annotations/<task>``.
 
     Args:
-        root (str | os.PathLike): That folder, or the one that holds it under
-            one of the names ``ILSVRC2015``, ``ILSVRC2017``, ``ILSVRC``.
+        root (str | os.PathLike): That folder, or the one that holds it under one of the names
+            ``ILSVRC2015``, ``ILSVRC2017``, ``ILSVRC``.
         task (str): 'VID' or 'DET'.
 
     Returns:
@@ -32,12 +32,10 @@ def find_root(root: PathLike, task: str) -> Path:
         folder = Path(root) / name
         if (folder / 'Annotations' / task).is_dir():
             return folder
-    raise FileNotFoundError(
-        f'no Annotations/{task} in {root} nor in its folders '
-        f'{", ".join(ROOT_NAMES[1:])}')
+    raise FileNotFoundError(f'no Annotations/{task} in {root} nor in its folders {", ".join(ROOT_NAMES[1:])}')
 
 
-def read_list(path: PathLike) -> List[str]:
+def read_list(path: PathLike) -> list[str]:
     """First field of every line of an ImageSets list, blank lines left out.
 
     Raises:
@@ -62,8 +60,7 @@ def _integer(node: ElementTree.Element, tag: str, path: PathLike) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f'{path}: <{tag}> of <{node.tag}> must be an '
-                         f'integer, got {text!r}') from None
+        raise ValueError(f'{path}: <{tag}> of <{node.tag}> must be an integer, got {text!r}') from None
 
 
 def _parse(path: PathLike) -> ElementTree.Element:
@@ -72,8 +69,7 @@ def _parse(path: PathLike) -> ElementTree.Element:
     except FileNotFoundError:
         raise FileNotFoundError(f'{path}: no such annotation file') from None
     if b'<!DOCTYPE' in content or b'<!ENTITY' in content:
-        raise ValueError(f'{path}: an annotation may not declare a document '
-                         'type or entities')
+        raise ValueError(f'{path}: an annotation may not declare a document type or entities')
     try:
         root = ElementTree.fromstring(content)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
@@ -90,30 +86,26 @@ def _box_problem(box: Sequence[int], width: int, height: int) -> str:
     if y2 < y1:
         return f'ymax {y2} is less than ymin {y1}'
     if x2 < 0 or y2 < 0 or x1 >= width or y1 >= height:
-        return (f'box ({x1}, {y1}, {x2}, {y2}) lies outside of the image of '
-                f'{width} x {height} pixels')
+        return f'box ({x1}, {y1}, {x2}, {y2}) lies outside of the image of {width} x {height} pixels'
     return ''
 
 
-def read_annotation(path: PathLike,
-                    skip_bad_boxes: bool = False,
-                    wanted: Optional[Collection[str]] = None) -> Dict:
+def read_annotation(path: PathLike, skip_bad_boxes: bool = False, wanted: Collection[str] | None = None) -> dict:
     """Read one annotation file of ILSVRC VID or DET.
 
-    A box that reaches over the border of the image is cut there (its last
-    pixel may be ``width``: some of ILSVRC's boxes count from 1).
+    A box that reaches over the border of the image is cut there (its last pixel may be ``width``:
+    some of ILSVRC's boxes count from 1).
 
     Args:
         path (str | os.PathLike): The XML file.
         skip_bad_boxes (bool): Leave impossible boxes out instead of failing.
-        wanted (Collection[str], optional): Names of the objects to read; the
-            boxes of others are not looked at. All by default.
+        wanted (Collection[str], optional): Names of the objects to read; the boxes of others are
+            not looked at. All by default.
 
     Returns:
         dict: ``width``, ``height`` in pixels, ``notes`` (one line for each
-        box that was cut or left out), and ``objects``, each with ``name``
-        (WordNet id), ``box`` (xmin, ymin, xmax, ymax), ``track`` (str, ''
-        in DET), ``occluded`` and ``generated`` (bool).
+        box that was cut or left out), and ``objects``, each with ``name`` (WordNet id), ``box``
+        (xmin, ymin, xmax, ymax), ``track`` (str, '' in DET), ``occluded`` and ``generated`` (bool).
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -123,11 +115,9 @@ def read_annotation(path: PathLike,
     size = root.find('size')
     if size is None:
         raise ValueError(f'{path}: <annotation> has no <size>')
-    width, height = _integer(size, 'width',
-                             path), _integer(size, 'height', path)
+    width, height = _integer(size, 'width', path), _integer(size, 'height', path)
     if width < 1 or height < 1:
-        raise ValueError(f'{path}: size must be at least 1 x 1 pixels, got '
-                         f'{width} x {height}')
+        raise ValueError(f'{path}: size must be at least 1 x 1 pixels, got {width} x {height}')
     objects, notes = [], []
     for node in root.findall('object'):
         name = _text(node, 'name', path)
@@ -136,22 +126,14 @@ def read_annotation(path: PathLike,
         bounds = node.find('bndbox')
         if bounds is None:
             raise ValueError(f'{path}: <object> has no <bndbox>')
-        box = [
-            _integer(bounds, tag, path)
-            for tag in ('xmin', 'ymin', 'xmax', 'ymax')
-        ]
+        box = [_integer(bounds, tag, path) for tag in ('xmin', 'ymin', 'xmax', 'ymax')]
         problem = _box_problem(box, width, height)
         if problem and not skip_bad_boxes:
             raise ValueError(f'{path}: {problem}')
         if problem:
             notes.append(f'{path}: left out, {problem}')
             continue
-        inside = [
-            max(box[0], 0),
-            max(box[1], 0),
-            min(box[2], width),
-            min(box[3], height)
-        ]
+        inside = [max(box[0], 0), max(box[1], 0), min(box[2], width), min(box[3], height)]
         if inside != box:
             notes.append(f'{path}: box {tuple(box)} cut at the border')
         objects.append(
@@ -160,12 +142,13 @@ def read_annotation(path: PathLike,
                 box=inside,
                 track=(node.findtext('trackid') or '').strip(),
                 occluded=(node.findtext('occluded') or '').strip() == '1',
-                generated=(node.findtext('generated') or '').strip() == '1'))
+                generated=(node.findtext('generated') or '').strip() == '1',
+            )
+        )
     return dict(width=width, height=height, objects=objects, notes=notes)
 
 
-def run_jobs(function: Callable, jobs: Sequence, workers: int, title: str,
-             progress: bool) -> Iterator:
+def run_jobs(function: Callable, jobs: Sequence, workers: int, title: str, progress: bool) -> Iterator:
     """Yield ``function(job)`` for each job, in order, with a progress bar.
 
     Args:
@@ -182,8 +165,7 @@ def run_jobs(function: Callable, jobs: Sequence, workers: int, title: str,
         raise ValueError(f'workers must be at least 1, got {workers}')
     pool = ProcessPoolExecutor(workers) if workers > 1 else None
     with Progress(disable=not progress) as bar, pool or nullcontext():
-        results = pool.map(
-            function, jobs, chunksize=16) if pool else map(function, jobs)
+        results = pool.map(function, jobs, chunksize=16) if pool else map(function, jobs)
         try:
             yield from bar.track(results, len(jobs), description=title)
         except BaseException:
@@ -192,7 +174,7 @@ def run_jobs(function: Callable, jobs: Sequence, workers: int, title: str,
             raise
 
 
-def make_categories(classes: Dict[str, str]) -> List[Dict]:
+def make_categories(classes: dict[str, str]) -> list[dict]:
     """COCO categories, ids from 1, of WordNet ids by class name."""
     return [
         dict(id=number, name=name, encode_name=encode_name)
@@ -207,5 +189,4 @@ def check_output(path: PathLike, overwrite: bool) -> None:
         FileExistsError: The file exists and ``overwrite`` is False.
     """
     if Path(path).exists() and not overwrite:
-        raise FileExistsError(f'{path} exists; pass --overwrite '
-                              '(overwrite=True) to replace it')
+        raise FileExistsError(f'{path} exists; pass --overwrite (overwrite=True) to replace it')

@@ -1,21 +1,28 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """ImageNet VID (ILSVRC layout) to COCO-VID JSON."""
+
 from functools import partial
 from pathlib import Path
-from typing import Dict, List, Tuple
 
+from mmrdn.datasets.ilsvrc import (
+    PathLike,
+    check_output,
+    find_root,
+    make_categories,
+    read_annotation,
+    read_list,
+    run_jobs,
+)
+from mmrdn.datasets.imagenet_vid_classes import get_class_set
 from mmrdn.utils.json_files import write_json
-from .ilsvrc import (PathLike, check_output, find_root, make_categories,
-                     read_annotation, read_list, run_jobs)
-from .imagenet_vid_classes import get_class_set
 
 
-def pick_train_frames(num_frames: int, count: int = 15) -> List[int]:
+def pick_train_frames(num_frames: int, count: int = 15) -> list[int]:
     """Choose evenly spaced frames: the middles of ``count`` equal parts.
 
-    Frame i of the choice is ceil((2 i + 1) num_frames / (2 count)) - 1: of a
-    part with an even number of frames, the earlier of the two middles. A
-    video of no more than ``count`` frames gives them all.
+    Frame i of the choice is ceil((2 i + 1) num_frames / (2 count)) - 1: of a part with an even
+    number of frames, the earlier of the two middles. A video of no more than ``count`` frames gives
+    them all.
 
     Args:
         num_frames (int): Length of the video.
@@ -26,16 +33,14 @@ def pick_train_frames(num_frames: int, count: int = 15) -> List[int]:
     """
     if num_frames <= count:
         return list(range(num_frames))
-    return [
-        -(-(2 * i + 1) * num_frames // (2 * count)) - 1 for i in range(count)
-    ]
+    return [-(-(2 * i + 1) * num_frames // (2 * count)) - 1 for i in range(count)]
 
 
-def list_videos(root: Path, split: str) -> List[Tuple[str, List[str]]]:
+def list_videos(root: Path, split: str) -> list[tuple[str, list[str]]]:
     """The videos of a split with the names of their frames.
 
-    They come from ``ImageSets/VID`` (``train_*.txt`` name videos, ``val.txt``
-    names frames) or, without those lists, from the folders.
+    They come from ``ImageSets/VID`` (``train_*.txt`` name videos, ``val.txt`` names frames) or,
+    without those lists, from the folders.
 
     Args:
         root (Path): Folder with Annotations, Data and ImageSets.
@@ -51,28 +56,27 @@ def list_videos(root: Path, split: str) -> List[Tuple[str, List[str]]]:
     """
     annotations = root / 'Annotations' / 'VID' / split
     lists = root / 'ImageSets' / 'VID'
-    frames: Dict[str, List[str]] = {}
+    frames: dict[str, list[str]] = {}
     if split == 'val' and (lists / 'val.txt').is_file():
         for entry in read_list(lists / 'val.txt'):
             video, _, frame = entry.rpartition('/')
             if not video:
-                raise ValueError(f'{lists / "val.txt"}: expected '
-                                 f'<video>/<frame>, got {entry!r}')
+                raise ValueError(f'{lists / "val.txt"}: expected <video>/<frame>, got {entry!r}')
             frames.setdefault(video, []).append(frame)
     elif split == 'train' and any(lists.glob('train_*.txt')):
         for path in sorted(lists.glob('train_*.txt')):
             frames.update((video, []) for video in read_list(path))
     else:
-        frames.update((path.parent.relative_to(annotations).as_posix(), [])
-                      for path in annotations.rglob('*.xml'))
+        frames.update((path.parent.relative_to(annotations).as_posix(), []) for path in annotations.rglob('*.xml'))
     if not frames:
         raise ValueError(f'{annotations}: no videos of the split {split!r}')
-    return [(f'{split}/{video}', sorted(frames[video])
-             or _list_frames(root, f'{split}/{video}'))
-            for video in sorted(frames)]
+    return [
+        (f'{split}/{video}', sorted(frames[video]) or _list_frames(root, f'{split}/{video}'))
+        for video in sorted(frames)
+    ]
 
 
-def _list_frames(root: Path, video: str) -> List[str]:
+def _list_frames(root: Path, video: str) -> list[str]:
     """Frames of a video by what its folders hold."""
     folder = root / 'Annotations' / 'VID' / video
     found = {path.stem for path in folder.glob('*.xml')}
@@ -83,48 +87,37 @@ def _list_frames(root: Path, video: str) -> List[str]:
             lacking = images / f'{frame}.JPEG'
             if frame in present:
                 lacking = folder / f'{frame}.xml'
-            raise FileNotFoundError(f'{lacking}: no such file, though its '
-                                    'annotation or image exists')
+            raise FileNotFoundError(f'{lacking}: no such file, though its annotation or image exists')
     if not found:
         raise FileNotFoundError(f'{folder}: no annotations')
     return sorted(found)
 
 
-def _read_video(video: Tuple[str, List[str]], root: Path,
-                skip_bad_boxes: bool) -> List[Dict]:
+def _read_video(video: tuple[str, list[str]], root: Path, skip_bad_boxes: bool) -> list[dict]:
     name, frames = video
     folder = root / 'Annotations' / 'VID' / name
-    return [
-        read_annotation(folder / f'{frame}.xml', skip_bad_boxes)
-        for frame in frames
-    ]
+    return [read_annotation(folder / f'{frame}.xml', skip_bad_boxes) for frame in frames]
 
 
 class _VideoCollector:
     """Gathers the parsed videos into one COCO-VID dictionary."""
 
-    def __init__(self, classes: Dict[str, str], split: str) -> None:
+    def __init__(self, classes: dict[str, str], split: str) -> None:
         self.split = split
-        self.data: Dict[str, List[Dict]] = dict(
-            categories=make_categories(classes),
-            videos=[],
-            images=[],
-            annotations=[])
-        self.category_ids = {
-            c['encode_name']: c['id']
-            for c in self.data['categories']
-        }
+        self.data: dict[str, list[dict]] = dict(
+            categories=make_categories(classes), videos=[], images=[], annotations=[]
+        )
+        self.category_ids = {c['encode_name']: c['id'] for c in self.data['categories']}
         self.num_instances = 0
-        self.notes: List[str] = []
+        self.notes: list[str] = []
 
-    def add(self, name: str, frames: List[str], parsed: List[Dict]) -> None:
+    def add(self, name: str, frames: list[str], parsed: list[dict]) -> None:
         """Add a video; ids count from 1 in the order of the calls."""
         data = self.data
         video_id = len(data['videos']) + 1
-        chosen = set(
-            pick_train_frames(len(frames)) if self.split == 'train' else ())
+        chosen = set(pick_train_frames(len(frames)) if self.split == 'train' else ())
         data['videos'].append(dict(id=video_id, name=name))
-        instances: Dict[str, int] = {}
+        instances: dict[str, int] = {}
         for frame_id, (frame, item) in enumerate(zip(frames, parsed)):
             data['images'].append(
                 dict(
@@ -134,16 +127,16 @@ class _VideoCollector:
                     width=item['width'],
                     video_id=video_id,
                     frame_id=frame_id,
-                    is_vid_train_frame=frame_id in chosen))
+                    is_vid_train_frame=frame_id in chosen,
+                )
+            )
             self.notes.extend(item['notes'])
             for target in item['objects']:
                 self._add_object(target, instances, f'{name}/{frame}.xml')
 
-    def _add_object(self, target: Dict, instances: Dict[str, int],
-                    file: str) -> None:
+    def _add_object(self, target: dict, instances: dict[str, int], file: str) -> None:
         if target['name'] not in self.category_ids:
-            raise ValueError(f'{file}: unknown class {target["name"]!r}, not '
-                             'among the classes to convert')
+            raise ValueError(f'{file}: unknown class {target["name"]!r}, not among the classes to convert')
         if not target['track']:
             raise ValueError(f'{file}: <object> has no <trackid>')
         if target['track'] not in instances:
@@ -162,23 +155,26 @@ class _VideoCollector:
                 area=(x2 - x1) * (y2 - y1),
                 iscrowd=False,
                 occluded=target['occluded'],
-                generated=target['generated']))
+                generated=target['generated'],
+            )
+        )
 
 
-def convert_vid(root: PathLike,
-                split: str,
-                out_file: PathLike,
-                classes: str = 'imagenet_vid',
-                workers: int = 1,
-                overwrite: bool = False,
-                skip_bad_boxes: bool = False,
-                progress: bool = True) -> Dict:
+def convert_vid(
+    root: PathLike,
+    split: str,
+    out_file: PathLike,
+    classes: str = 'imagenet_vid',
+    workers: int = 1,
+    overwrite: bool = False,
+    skip_bad_boxes: bool = False,
+    progress: bool = True,
+) -> dict:
     """Convert one split of ImageNet VID to a COCO-VID JSON file.
 
-    Every frame goes into the file, ``file_name`` relative to ``Data/VID``;
-    ``is_vid_train_frame`` marks the 15 evenly spaced frames of a training
-    video (see :func:`pick_train_frames`) and is false in validation. On any
-    error nothing is written, and the next run starts over.
+    Every frame goes into the file, ``file_name`` relative to ``Data/VID``; ``is_vid_train_frame``
+    marks the 15 evenly spaced frames of a training video (see :func:`pick_train_frames`) and is
+    false in validation. On any error nothing is written, and the next run starts over.
 
     Args:
         root (str | os.PathLike): See :func:`mmrdn.datasets.ilsvrc.find_root`.
@@ -192,8 +188,7 @@ def convert_vid(root: PathLike,
 
     Returns:
         dict: Numbers of ``videos``, ``images``, ``train_frames``,
-        ``empty_images`` and ``objects``, and ``notes`` on boxes that were cut
-        or left out.
+        ``empty_images`` and ``objects``, and ``notes`` on boxes that were cut or left out.
 
     Raises:
         FileExistsError: ``out_file`` exists.
@@ -219,4 +214,5 @@ def convert_vid(root: PathLike,
         train_frames=sum(i['is_vid_train_frame'] for i in data['images']),
         empty_images=len(data['images']) - len(filled),
         objects=len(data['annotations']),
-        notes=collector.notes)
+        notes=collector.notes,
+    )

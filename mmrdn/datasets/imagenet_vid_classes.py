@@ -1,9 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Names and WordNet ids of the classes that the converters know."""
-from typing import Dict, Tuple
 
 # The 30 classes of ImageNet VID in the order of their labels.
-IMAGENET_VID: Dict[str, str] = {
+IMAGENET_VID: dict[str, str] = {
     'airplane': 'n02691156',
     'antelope': 'n02419796',
     'bear': 'n02131653',
@@ -37,17 +36,15 @@ IMAGENET_VID: Dict[str, str] = {
 }
 
 # The digits have no WordNet ids; these only look like them.
-MOVING_DIGITS: Dict[str, str] = {
+MOVING_DIGITS: dict[str, str] = {
     name: f'n{digit:08d}'
-    for digit, name in enumerate(('zero', 'one', 'two', 'three', 'four',
-                                  'five', 'six', 'seven', 'eight', 'nine'))
+    for digit, name in enumerate(('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'))
 }
 
-CLASS_SETS: Dict[str, Dict[str, str]] = dict(
-    imagenet_vid=IMAGENET_VID, moving_digits=MOVING_DIGITS)
+CLASS_SETS: dict[str, dict[str, str]] = dict(imagenet_vid=IMAGENET_VID, moving_digits=MOVING_DIGITS)
 
 
-def get_class_set(name: str) -> Dict[str, str]:
+def get_class_set(name: str) -> dict[str, str]:
     """Look a set of classes up.
 
     Args:
@@ -60,11 +57,10 @@ def get_class_set(name: str) -> Dict[str, str]:
         ValueError: There is no such set.
     """
     if name not in CLASS_SETS:
-        raise ValueError(f'classes must be among {sorted(CLASS_SETS)}, got '
-                         f'{name!r}')
+        raise ValueError(f'classes must be among {sorted(CLASS_SETS)}, got {name!r}')
     return CLASS_SETS[name]
 
 
-def get_class_names(name: str) -> Tuple[str, ...]:
+def get_class_names(name: str) -> tuple[str, ...]:
     """The class names of a set, in the order of the labels."""
     return tuple(get_class_set(name))

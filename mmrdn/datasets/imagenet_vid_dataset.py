@@ -1,7 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+from mmrdn.datasets.imagenet_vid_classes import get_class_names
+from mmrdn.datasets.video_det_dataset import VideoDetDataset
 from mmrdn.registry import DATASETS
-from .imagenet_vid_classes import get_class_names
-from .video_det_dataset import VideoDetDataset
 
 
 @DATASETS.register_module()

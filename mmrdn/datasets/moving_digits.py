@@ -1,27 +1,28 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Moving digits: a small video data set in the ILSVRC2015 VID layout.
 
-Handwritten digits (scikit-learn ``load_digits``) move over photographs
-(scikit-learn ``load_sample_images``). Training and validation share neither
-digits (the last quarter of each class, in scikit-learn's order, is kept for
-validation: largely other writers) nor places of the photographs.
+Handwritten digits (scikit-learn ``load_digits``) move over photographs (scikit-learn
+``load_sample_images``). Training and validation share neither digits (the last quarter of each
+class, in scikit-learn's order, is kept for validation: largely other writers) nor places of the
+photographs.
 """
+
 import json
 import os
 import shutil
 import tempfile
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
 from rich.progress import Progress
 
-from .imagenet_vid_classes import MOVING_DIGITS, get_class_names
-from .moving_digits_config import MovingDigitsConfig
-from .moving_digits_scene import DigitScene
+from mmrdn.datasets.imagenet_vid_classes import MOVING_DIGITS, get_class_names
+from mmrdn.datasets.moving_digits_config import MovingDigitsConfig
+from mmrdn.datasets.moving_digits_scene import DigitScene
 
 CLASSES = get_class_names('moving_digits')
 WORDNET_IDS = tuple(MOVING_DIGITS.values())
@@ -29,10 +30,10 @@ SPLITS = ('train', 'val')
 VERSION = 2  # raised whenever the same settings give other files
 STAMP = 'moving_digits.json'
 VAL_SHARE = 0.25  # of the digits of each class
-PHOTO_COLUMNS = dict(train=(0., 0.6), val=(0.62, 1.))  # share of the width
+PHOTO_COLUMNS = dict(train=(0.0, 0.6), val=(0.62, 1.0))  # share of the width
 
 
-def load_split_digits(split: str) -> Dict[str, np.ndarray]:
+def load_split_digits(split: str) -> dict[str, np.ndarray]:
     """The handwritten digits of one split.
 
     Args:
@@ -43,35 +44,33 @@ def load_split_digits(split: str) -> Dict[str, np.ndarray]:
         and ``cells`` (n, 8, 8) ink from 0 to 16.
     """
     from sklearn.datasets import load_digits
+
     data = load_digits()
     chosen = []
     for label in range(10):
         samples = np.flatnonzero(data.target == label)
         first_val = len(samples) - int(VAL_SHARE * len(samples))
-        chosen.append(samples[:first_val] if split ==
-                      'train' else samples[first_val:])
+        chosen.append(samples[:first_val] if split == 'train' else samples[first_val:])
     samples = np.sort(np.concatenate(chosen))
-    return dict(
-        samples=samples,
-        labels=data.target[samples],
-        cells=data.images[samples])
+    return dict(samples=samples, labels=data.target[samples], cells=data.images[samples])
 
 
-def load_split_photos(split: str) -> List[np.ndarray]:
+def load_split_photos(split: str) -> list[np.ndarray]:
     """The parts of the photographs that one split may show, BGR uint8."""
     from sklearn.datasets import load_sample_images
+
     low, high = PHOTO_COLUMNS[split]
     photos = []
     for photo in load_sample_images().images:
         width = photo.shape[1]
-        part = photo[:, int(low * width):int(high * width), ::-1]
+        part = photo[:, int(low * width) : int(high * width), ::-1]
         photos.append(np.ascontiguousarray(part))
     return photos
 
 
-def make_scene(config: MovingDigitsConfig, split: str, index: int,
-               digits: Dict[str, np.ndarray],
-               photos: Sequence[np.ndarray]) -> DigitScene:
+def make_scene(
+    config: MovingDigitsConfig, split: str, index: int, digits: dict[str, np.ndarray], photos: Sequence[np.ndarray]
+) -> DigitScene:
     """The video number ``index`` of a split; it depends on no other video.
 
     Args:
@@ -88,7 +87,7 @@ def make_scene(config: MovingDigitsConfig, split: str, index: int,
     # Ten videos share a shuffled deck that holds each class equally often.
     deck = np.repeat(np.arange(10), config.num_digits[1])
     np.random.default_rng([*stream, index // 10, 1]).shuffle(deck)
-    labels = deck[index % 10::10]
+    labels = deck[index % 10 :: 10]
     rng = np.random.default_rng([*stream, index, 0])
     num_frames = getattr(config, f'{split}_frames')
     return DigitScene(config, rng, num_frames, labels, digits, photos)
@@ -101,8 +100,7 @@ def video_name(split: str, index: int) -> str:
     return f'ILSVRC2015_val_{index:08d}'
 
 
-def _annotation(folder: str, frame: str, size: Tuple[int, int],
-                objects: Sequence[Dict]) -> bytes:
+def _annotation(folder: str, frame: str, size: tuple[int, int], objects: Sequence[dict]) -> bytes:
     """The XML of one frame of (width, height) pixels, as ILSVRC VID has it."""
     root = ElementTree.Element('annotation')
 
@@ -123,8 +121,7 @@ def _annotation(folder: str, frame: str, size: Tuple[int, int],
         add(node, 'name', WORDNET_IDS[item['label']])
         box = add(node, 'bndbox')
         x1, y1, x2, y2 = item['bbox']
-        for tag, value in (('xmax', x2), ('xmin', x1), ('ymax', y2), ('ymin',
-                                                                      y1)):
+        for tag, value in (('xmax', x2), ('xmin', x1), ('ymax', y2), ('ymin', y1)):
             add(box, tag, value)
         add(node, 'occluded', int(item['occluded']))
         add(node, 'generated', 0)
@@ -132,8 +129,7 @@ def _annotation(folder: str, frame: str, size: Tuple[int, int],
     return ElementTree.tostring(root) + b'\n'
 
 
-def _write_video(root: Path, config: MovingDigitsConfig, split: str,
-                 index: int, scene: DigitScene) -> None:
+def _write_video(root: Path, config: MovingDigitsConfig, split: str, index: int, scene: DigitScene) -> None:
     name = video_name(split, index)
     images = root / 'Data' / 'VID' / split / name
     annotations = root / 'Annotations' / 'VID' / split / name
@@ -145,31 +141,25 @@ def _write_video(root: Path, config: MovingDigitsConfig, split: str,
         frame = f'{t:06d}'
         _, jpeg = cv2.imencode('.jpg', image, quality)
         (images / f'{frame}.JPEG').write_bytes(jpeg.tobytes())
-        (annotations / f'{frame}.xml').write_bytes(
-            _annotation(name, frame, scene.frame, objects))
+        (annotations / f'{frame}.xml').write_bytes(_annotation(name, frame, scene.frame, objects))
 
 
-def _write_lists(root: Path, config: MovingDigitsConfig,
-                 labels: Sequence[Sequence[int]]) -> None:
+def _write_lists(root: Path, config: MovingDigitsConfig, labels: Sequence[Sequence[int]]) -> None:
     """ImageSets/VID: a list of training videos a class, one of val frames."""
     folder = root / 'ImageSets' / 'VID'
     folder.mkdir(parents=True)
     for label in range(10):
-        lines = [
-            f'{video_name("train", index)} 1\n'
-            for index, present in enumerate(labels) if label in present
-        ]
+        lines = [f'{video_name("train", index)} 1\n' for index, present in enumerate(labels) if label in present]
         (folder / f'train_{label + 1}.txt').write_text(''.join(lines))
     frames = [
         f'{video_name("val", index)}/{t:06d}'
         for index in range(config.num_val_videos)
         for t in range(config.val_frames)
     ]
-    (folder / 'val.txt').write_text(''.join(
-        f'{frame} {number}\n' for number, frame in enumerate(frames, 1)))
+    (folder / 'val.txt').write_text(''.join(f'{frame} {number}\n' for number, frame in enumerate(frames, 1)))
 
 
-def _stamp(config: MovingDigitsConfig) -> Dict:
+def _stamp(config: MovingDigitsConfig) -> dict:
     # Through JSON, so that tuples compare equal to what a file holds.
     return json.loads(json.dumps(dict(version=VERSION, **asdict(config))))
 
@@ -185,26 +175,27 @@ def _is_ready(out_dir: Path, config: MovingDigitsConfig) -> bool:
     try:
         stamp = json.loads((out_dir / STAMP).read_text())
     except (OSError, ValueError):
-        raise FileExistsError(f'{out_dir} is not empty and holds no readable '
-                              f'{STAMP}; choose another folder') from None
+        raise FileExistsError(f'{out_dir} is not empty and holds no readable {STAMP}; choose another folder') from None
     wanted = _stamp(config)
     found = stamp.get('settings') if isinstance(stamp, dict) else None
     if found == wanted:
         return True
     names = sorted(k for k in wanted if (found or {}).get(k) != wanted[k])
-    raise FileExistsError(f'{out_dir} holds moving digits of other settings '
-                          f'({", ".join(names) or "unknown keys"}); remove it '
-                          'or choose another folder')
+    raise FileExistsError(
+        f'{out_dir} holds moving digits of other settings '
+        f'({", ".join(names) or "unknown keys"}); remove it '
+        'or choose another folder'
+    )
 
 
-def make_moving_digits(out_dir: Union[str, os.PathLike],
-                       config: Optional[MovingDigitsConfig] = None,
-                       progress: bool = True) -> bool:
+def make_moving_digits(
+    out_dir: str | os.PathLike, config: MovingDigitsConfig | None = None, progress: bool = True
+) -> bool:
     """Write the data set, in the layout of ILSVRC2015 VID.
 
-    The files are written into a temporary folder beside ``out_dir``, which
-    is renamed at the end. The same settings give the same bytes (with the
-    same versions of numpy, opencv and scikit-learn).
+    The files are written into a temporary folder beside ``out_dir``, which is renamed at the end.
+    The same settings give the same bytes (with the same versions of numpy, opencv and
+    scikit-learn).
 
     Args:
         out_dir (str | os.PathLike): Folder to make.
@@ -223,8 +214,7 @@ def make_moving_digits(out_dir: Union[str, os.PathLike],
     if _is_ready(out_dir, config):
         return False
     out_dir.parent.mkdir(parents=True, exist_ok=True)
-    root = Path(
-        tempfile.mkdtemp(prefix=f'.{out_dir.name}.', dir=out_dir.parent))
+    root = Path(tempfile.mkdtemp(prefix=f'.{out_dir.name}.', dir=out_dir.parent))
     try:
         _write_all(root, config, progress)
         root.chmod(0o755)  # mkdtemp makes it private
@@ -243,8 +233,7 @@ def _write_all(root: Path, config: MovingDigitsConfig, progress: bool) -> None:
         for split in SPLITS:
             digits, photos = load_split_digits(split), load_split_photos(split)
             count = getattr(config, f'num_{split}_videos')
-            for index in bar.track(
-                    range(count), description=f'moving digits, {split}'):
+            for index in bar.track(range(count), description=f'moving digits, {split}'):
                 scene = make_scene(config, split, index, digits, photos)
                 _write_video(root, config, split, index, scene)
                 if split == 'train':

@@ -1,17 +1,18 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """One video of moving digits: what moves where, and how a frame looks.
 
-Shapes: H, W height and width of a frame in pixels, t time in frames.
-Nothing here depends on the class of a digit but its ink: colour, size, pace,
-path and degradations are drawn without looking at the label.
+Shapes: H, W height and width of a frame in pixels, t time in frames. Nothing here depends on the
+class of a digit but its ink: colour, size, pace, path and degradations are drawn without looking at
+the label.
 """
-from typing import Dict, List, Sequence, Tuple
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from .moving_digits_config import MovingDigitsConfig
-from .moving_digits_track import DigitTrack, ink_box, make_glyph
+from mmrdn.datasets.moving_digits_config import MovingDigitsConfig
+from mmrdn.datasets.moving_digits_track import DigitTrack, ink_box, make_glyph
 
 LUMA = np.array([0.114, 0.587, 0.299], np.float32)  # weights of B, G, R
 
@@ -21,28 +22,33 @@ class DigitScene:
 
     Args:
         config (MovingDigitsConfig): The settings.
-        rng (np.random.Generator): All that is random comes from here, in the
-            constructor: ``render`` may be called in any order.
+        rng (np.random.Generator): All that is random comes from here, in the constructor:
+            ``render`` may be called in any order.
         num_frames (int): Length of the video.
-        labels (Sequence[int]): Classes of the digits, as many as there may be;
-            the first few are used.
-        digits (dict): ``samples`` (n,) indices into load_digits(), ``labels``
-            (n,) and ``cells`` (n, 8, 8): the digits to choose from.
-        photos (Sequence[np.ndarray]): BGR photographs to choose from, at
-            least about 240 pixels wide and high.
+        labels (Sequence[int]): Classes of the digits, as many as there may be; the first few are
+            used.
+        digits (dict): ``samples`` (n,) indices into load_digits(), ``labels`` (n,) and ``cells``
+            (n, 8, 8): the digits to choose from.
+        photos (Sequence[np.ndarray]): BGR photographs to choose from, at least about 240 pixels
+            wide and high.
     """
 
-    def __init__(self, config: MovingDigitsConfig, rng: np.random.Generator,
-                 num_frames: int, labels: Sequence[int],
-                 digits: Dict[str, np.ndarray],
-                 photos: Sequence[np.ndarray]) -> None:
+    def __init__(
+        self,
+        config: MovingDigitsConfig,
+        rng: np.random.Generator,
+        num_frames: int,
+        labels: Sequence[int],
+        digits: dict[str, np.ndarray],
+        photos: Sequence[np.ndarray],
+    ) -> None:
         self.config = config
         self.frame = (config.width, config.height)
         self.num_frames = num_frames
         self._rng = rng
         self._photo = photos[rng.integers(len(photos))]
         self._sample_background()
-        self.tracks: List[DigitTrack] = []
+        self.tracks: list[DigitTrack] = []
         count = rng.integers(*config.num_digits, endpoint=True)
         for label in labels[:count]:
             self.tracks.append(self._sample_track(int(label), digits))
@@ -72,33 +78,30 @@ class DigitScene:
         self._view = (zoom, first, drift * zoom)
         self._grey = np.float32(self._photo[::4, ::4].mean())
 
-    def _sample_track(self, label: int,
-                      digits: Dict[str, np.ndarray]) -> DigitTrack:
+    def _sample_track(self, label: int, digits: dict[str, np.ndarray]) -> DigitTrack:
         config, rng = self.config, self._rng
         chosen = int(rng.choice(np.flatnonzero(digits['labels'] == label)))
         pace = int(rng.integers(3))
-        low, high = (config.slow_speed, config.medium_speed,
-                     config.fast_speed)[pace]
+        low, high = (config.slow_speed, config.medium_speed, config.fast_speed)[pace]
         speed, size = rng.uniform(low, high), rng.uniform(*config.size)
         angle = rng.uniform(0, 2 * np.pi)
         leaves = pace == 2 and rng.random() < config.leave_prob
         margin = -0.45 * size if leaves else 0.55 * size
         start = rng.uniform(0.55 * size, np.array(self.frame) - 0.55 * size)
         for _ in range(20):  # apart from the others at first, if there's room
-            gaps = [
-                np.abs(start - t.start).max() - (size + t.size) / 2
-                for t in self.tracks
-            ]
+            gaps = [np.abs(start - t.start).max() - (size + t.size) / 2 for t in self.tracks]
             if min(gaps, default=0) >= 0:
                 break
-            start = rng.uniform(0.55 * size,
-                                np.array(self.frame) - 0.55 * size)
+            start = rng.uniform(0.55 * size, np.array(self.frame) - 0.55 * size)
         velocity = speed * np.array([np.cos(angle), np.sin(angle)])
         if leaves:  # by the nearest way
             velocity = np.copysign(velocity, start - np.array(self.frame) / 2)
             start = start + velocity * rng.uniform(0, 20)  # maybe outside
-        wave = (config.size_change * (0.04, 0.4, 1.)[pace] * rng.random(),
-                rng.uniform(0.15, 0.5), rng.uniform(0, 2 * np.pi))
+        wave = (
+            config.size_change * (0.04, 0.4, 1.0)[pace] * rng.random(),
+            rng.uniform(0.15, 0.5),
+            rng.uniform(0, 2 * np.pi),
+        )
         return DigitTrack(
             label=label,
             sample=int(digits['samples'][chosen]),
@@ -108,7 +111,8 @@ class DigitScene:
             velocity=velocity,
             margin=margin,
             tilt=rng.uniform(-config.max_tilt, config.max_tilt),
-            size_wave=wave)
+            size_wave=wave,
+        )
 
     def _sample_colour(self, track: DigitTrack) -> np.ndarray:
         """A colour (3,) BGR that stands out from what the digit passes."""
@@ -116,26 +120,26 @@ class DigitScene:
         for t in (0, self.num_frames // 2, self.num_frames - 1):
             x, y = track.position(t, self.frame)
             half = track.size / 2
-            patch = self.background(t)[max(int(y - half), 0):int(y + half) + 1,
-                                       max(int(x - half), 0):int(x + half) + 1]
+            patch = self.background(t)[
+                max(int(y - half), 0) : int(y + half) + 1, max(int(x - half), 0) : int(x + half) + 1
+            ]
             if patch.size:
                 luma.append(float(patch.reshape(-1, 3).mean(0) @ LUMA))
-        luma = np.array(luma if luma else [128.])
+        luma = np.array(luma if luma else [128.0])
         tries = self._rng.uniform(0, 255, (64, 3))  # BGR
         contrast = np.abs((tries @ LUMA)[:, None] - luma).min(1)  # (64,)
         good = np.flatnonzero(contrast >= self.config.min_contrast)
         return tries[good[0] if len(good) else contrast.argmax()]
 
-    def _sample_episodes(self) -> List[Dict]:
+    def _sample_episodes(self) -> list[dict]:
         config, rng = self.config, self._rng
-        episodes: List[Dict] = []
+        episodes: list[dict] = []
         if not config.degradations:
             return episodes
-        t = -int(
-            rng.integers(config.degraded_frames[1] + config.clean_frames[1]))
+        t = -int(rng.integers(config.degraded_frames[1] + config.clean_frames[1]))
         while t < self.num_frames:
             length = int(rng.integers(*config.degraded_frames, endpoint=True))
-            episode: Dict = dict(first=t, last=t + length - 1)
+            episode: dict = dict(first=t, last=t + length - 1)
             names = [str(n) for n in rng.permutation(config.degradations)]
             # A faded digit with anything more would be lost altogether.
             single = 'low_contrast' in names[:2]
@@ -145,25 +149,22 @@ class DigitScene:
             episode['angle'] = rng.uniform(0, 2 * np.pi)
             episode['patch'] = self._sample_patch()
             episodes.append(episode)
-            t += length + int(
-                rng.integers(*config.clean_frames, endpoint=True))
+            t += length + int(rng.integers(*config.clean_frames, endpoint=True))
         return episodes
 
     def _sample_patch(self) -> np.ndarray:
         """What an occluder looks like: (64, 64, 3) BGR, flat or textured."""
         rng = self._rng
         if rng.random() < 0.5:
-            return np.broadcast_to(rng.uniform(0, 255, 3),
-                                   (64, 64, 3)).astype(np.float32)
+            return np.broadcast_to(rng.uniform(0, 255, 3), (64, 64, 3)).astype(np.float32)
         height, width = self._photo.shape[:2]
         y, x = rng.integers(height - 64), rng.integers(width - 64)
-        return self._tone(self._photo[y:y + 64, x:x + 64])
+        return self._tone(self._photo[y : y + 64, x : x + 64])
 
-    def _sample_decoy(self) -> Dict:
+    def _sample_decoy(self) -> dict:
         """A patch that passes where it likes; maybe none."""
         config, rng = self.config, self._rng
-        if 'occlusion' not in config.degradations or \
-                rng.random() >= config.decoy_prob:
+        if 'occlusion' not in config.degradations or rng.random() >= config.decoy_prob:
             return {}
         angle, speed = rng.uniform(0, 2 * np.pi), rng.uniform(0, 3)
         velocity = speed * np.array([np.cos(angle), np.sin(angle)])
@@ -171,7 +172,8 @@ class DigitScene:
             start=rng.uniform(0, np.array(self.frame)),
             velocity=velocity,
             side=rng.uniform(*config.size) * rng.uniform(*config.occlusion),
-            patch=self._sample_patch())
+            patch=self._sample_patch(),
+        )
 
     # How a frame looks.
 
@@ -186,21 +188,21 @@ class DigitScene:
                 view,
                 self.frame,
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_REFLECT))
+                borderMode=cv2.BORDER_REFLECT,
+            )
+        )
 
     def _tone(self, photo: np.ndarray) -> np.ndarray:
         """A part of the photograph with its contrast lowered, float32."""
         contrast = np.float32(self.config.background_contrast)
         return self._grey + contrast * (photo.astype(np.float32) - self._grey)
 
-    def _soften(self, track: DigitTrack, t: int, episode: Dict) -> np.ndarray:
+    def _soften(self, track: DigitTrack, t: int, episode: dict) -> np.ndarray:
         """Opacity (H, W) of a digit after blur, defocus and fading."""
         size = track.scale(t) * track.ink_height
-        angle = episode.get('angle', 0.)
-        shake = episode.get('motion_blur', 0.) * size * np.array(
-            [np.cos(angle), np.sin(angle)])
-        reach = np.linalg.norm(shake) + self.config.exposure * np.linalg.norm(
-            track.velocity)
+        angle = episode.get('angle', 0.0)
+        shake = episode.get('motion_blur', 0.0) * size * np.array([np.cos(angle), np.sin(angle)])
+        reach = np.linalg.norm(shake) + self.config.exposure * np.linalg.norm(track.velocity)
         count = 2 * int(np.round(reach / 5)) + 1  # 2.5 pixels apart
         total = np.zeros(self.frame[::-1], np.float32)
         for part in (np.arange(count) + 0.5) / count - 0.5:
@@ -210,12 +212,12 @@ class DigitScene:
         total /= count
         if 'defocus' in episode:
             sigma = episode['defocus'] * size
-            total = cv2.GaussianBlur(
-                total, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-        return total * np.float32(episode.get('low_contrast', 1.))
+            total = cv2.GaussianBlur(total, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+        return total * np.float32(episode.get('low_contrast', 1.0))
 
-    def _paste(self, image: np.ndarray, shown: List[np.ndarray],
-               patch: np.ndarray, centre: np.ndarray, side: float) -> None:
+    def _paste(
+        self, image: np.ndarray, shown: list[np.ndarray], patch: np.ndarray, centre: np.ndarray, side: float
+    ) -> None:
         """Put an opaque square over the image and over what is shown."""
         x1, y1 = (int(round(c - side / 2)) for c in centre)
         side = max(int(round(side)), 1)
@@ -225,12 +227,11 @@ class DigitScene:
         bottom = min(y1 + side, self.frame[1])
         if left >= right or top >= bottom:
             return
-        image[top:bottom, left:right] = tile[top - y1:bottom - y1,
-                                             left - x1:right - x1]
+        image[top:bottom, left:right] = tile[top - y1 : bottom - y1, left - x1 : right - x1]
         for opacity in shown:
             opacity[top:bottom, left:right] = 0
 
-    def render(self, t: int) -> Tuple[np.ndarray, List[Dict]]:
+    def render(self, t: int) -> tuple[np.ndarray, list[dict]]:
         """Draw frame t.
 
         Args:
@@ -238,15 +239,14 @@ class DigitScene:
 
         Returns:
             tuple[np.ndarray, list[dict]]: The frame (H, W, 3) uint8 BGR, and
-            for each annotated digit ``track`` (index), ``label``, ``bbox``
-            (inclusive pixels x1, y1, x2, y2 of the sharp ink in the frame),
-            ``occluded`` and ``degraded`` (names of the degradations).
+            for each annotated digit ``track`` (index), ``label``, ``bbox`` (inclusive pixels x1,
+            y1, x2, y2 of the sharp ink in the frame), ``occluded`` and ``degraded`` (names of the
+            degradations).
         """
         image = self.background(t)
         clean, shown = [], []  # (H, W) each: sharp ink, ink not hidden
         for track in self.tracks:
-            sharp = track.draw(
-                track.position(t, self.frame), track.scale(t), self.frame)
+            sharp = track.draw(track.position(t, self.frame), track.scale(t), self.frame)
             soft = self._soften(track, t, track.episode(t))[..., None]
             image += soft * (track.colour.astype(np.float32) - image)
             for opacity in shown:
@@ -259,33 +259,28 @@ class DigitScene:
                 size = track.scale(t) * track.ink_height
                 length = episode['last'] - episode['first'] + 1
                 passed = (t - episode['first'] + 0.5) / length - 0.5
-                way = np.array(
-                    [np.cos(episode['angle']),
-                     np.sin(episode['angle'])])
+                way = np.array([np.cos(episode['angle']), np.sin(episode['angle'])])
                 centre = track.position(t, self.frame)
-                self._paste(image, shown, episode['patch'],
-                            centre + way * passed * 0.5 * size,
-                            episode['occlusion'] * size)
+                self._paste(
+                    image, shown, episode['patch'], centre + way * passed * 0.5 * size, episode['occlusion'] * size
+                )
         if self.decoy:
-            self._paste(image, shown, self.decoy['patch'],
-                        self.decoy['start'] + self.decoy['velocity'] * t,
-                        self.decoy['side'])
+            self._paste(
+                image, shown, self.decoy['patch'], self.decoy['start'] + self.decoy['velocity'] * t, self.decoy['side']
+            )
         if self.config.noise_std > 0:
             noise = np.random.default_rng(self._noise_seeds[t])
-            image += self.config.noise_std * noise.standard_normal(
-                image.shape, np.float32)
+            image += self.config.noise_std * noise.standard_normal(image.shape, np.float32)
         image = np.clip(np.rint(image), 0, 255).astype(np.uint8)
         return image, self._annotate(t, clean, shown)
 
-    def _annotate(self, t: int, clean: List[np.ndarray],
-                  shown: List[np.ndarray]) -> List[Dict]:
+    def _annotate(self, t: int, clean: list[np.ndarray], shown: list[np.ndarray]) -> list[dict]:
         objects = []
         for index, track in enumerate(self.tracks):
             inside = float(clean[index].sum())
-            whole = float(track.glyph.sum()) * track.scale(t)**2
+            whole = float(track.glyph.sum()) * track.scale(t) ** 2
             box = ink_box(clean[index])
-            if inside < self.config.min_visible * whole or \
-                    box[2] - box[0] < 2 or box[3] - box[1] < 2:
+            if inside < self.config.min_visible * whole or box[2] - box[0] < 2 or box[3] - box[1] < 2:
                 continue
             episode = track.episode(t)
             objects.append(
@@ -294,6 +289,7 @@ class DigitScene:
                     label=track.label,
                     bbox=box,
                     occluded=bool(shown[index].sum() < 0.7 * inside),
-                    degraded=tuple(n for n in self.config.degradations
-                                   if n in episode)))
+                    degraded=tuple(n for n in self.config.degradations if n in episode),
+                )
+            )
         return objects

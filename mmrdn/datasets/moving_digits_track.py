@@ -1,7 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """One digit of a video of moving digits: its ink, its path and its size."""
+
 from dataclasses import dataclass, field
-from typing import Dict, List, Tuple
 
 import cv2
 import numpy as np
@@ -19,13 +19,12 @@ def make_glyph(cells: np.ndarray) -> np.ndarray:
         np.ndarray: (h, w) float32 opacity from 0 to 1, with a blank margin.
     """
     ink = np.pad(cells.astype(np.float32) / 16, 1)
-    large = cv2.resize(
-        ink, None, fx=GLYPH_ZOOM, fy=GLYPH_ZOOM, interpolation=cv2.INTER_CUBIC)
+    large = cv2.resize(ink, None, fx=GLYPH_ZOOM, fy=GLYPH_ZOOM, interpolation=cv2.INTER_CUBIC)
     large = cv2.GaussianBlur(large, (0, 0), GLYPH_ZOOM * 0.3)
     return np.clip((large - 0.3) / 0.3, 0, 1)
 
 
-def ink_box(opacity: np.ndarray) -> Tuple[int, int, int, int]:
+def ink_box(opacity: np.ndarray) -> tuple[int, int, int, int]:
     """Tight box of the pixels that are at least half covered with ink.
 
     Args:
@@ -45,6 +44,7 @@ def ink_box(opacity: np.ndarray) -> Tuple[int, int, int, int]:
 @dataclass
 class DigitTrack:
     """One digit of a video and everything drawn for it."""
+
     label: int
     sample: int  # index into load_digits()
     glyph: np.ndarray  # (h, w) opacity
@@ -53,16 +53,16 @@ class DigitTrack:
     velocity: np.ndarray  # (2,) pixels a frame
     margin: float  # how far from the border it turns, pixels, < 0 outside
     tilt: float  # degrees
-    size_wave: Tuple[float, float, float]  # log amplitude, frequency, phase
+    size_wave: tuple[float, float, float]  # log amplitude, frequency, phase
     colour: np.ndarray = field(default_factory=lambda: np.zeros(3))  # BGR
-    episodes: List[Dict] = field(default_factory=list)
+    episodes: list[dict] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         x1, y1, x2, y2 = ink_box(self.glyph)
         self.ink_height = y2 - y1 + 1
         self.ink_centre = np.array([(x1 + x2) / 2, (y1 + y2) / 2])
 
-    def position(self, t: float, frame: Tuple[int, int]) -> np.ndarray:
+    def position(self, t: float, frame: tuple[int, int]) -> np.ndarray:
         """Centre (2,) at time t in a frame of (width, height) pixels."""
         low = np.full(2, self.margin)
         span = np.maximum(np.array(frame) - 1 - 2 * low, 1e-6)
@@ -75,12 +75,10 @@ class DigitTrack:
         change = amplitude * np.sin(frequency * t + phase)
         return float(self.size / self.ink_height * np.exp(change))
 
-    def draw(self, centre: np.ndarray, scale: float,
-             frame: Tuple[int, int]) -> np.ndarray:
+    def draw(self, centre: np.ndarray, scale: float, frame: tuple[int, int]) -> np.ndarray:
         """Opacity (H, W) of the digit with its ink centred at a point."""
         angle = np.deg2rad(self.tilt)
-        turn = scale * np.array([[np.cos(angle), -np.sin(angle)],
-                                 [np.sin(angle), np.cos(angle)]])
+        turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         # Only the part of the frame that the glyph can reach is drawn.
         reach = scale * np.hypot(*self.glyph.shape) * 0.6
         left, top = np.clip(np.floor(centre - reach), 0, frame).astype(int)
@@ -89,11 +87,11 @@ class DigitTrack:
         if left < right and top < bottom:
             shift = centre - turn @ self.ink_centre - (left, top)
             opacity[top:bottom, left:right] = cv2.warpAffine(
-                self.glyph, np.column_stack([turn, shift]),
-                (int(right - left), int(bottom - top)))
+                self.glyph, np.column_stack([turn, shift]), (int(right - left), int(bottom - top))
+            )
         return opacity
 
-    def episode(self, t: int) -> Dict:
+    def episode(self, t: int) -> dict:
         """The degradations at frame t, strengths by name; maybe none."""
         for episode in self.episodes:
             if episode['first'] <= t <= episode['last']:

@@ -1,32 +1,31 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import copy
-from typing import Dict, List, Tuple
 
 from mmtrack.datasets import BaseVideoDataset
 
+from mmrdn.datasets.coco_vid_file import CocoVidFile
+from mmrdn.datasets.samplers import SeededIndex
 from mmrdn.registry import DATASETS
-from .coco_vid_file import CocoVidFile
-from .samplers import SeededIndex
 
 
 @DATASETS.register_module()
 class VideoDetDataset(BaseVideoDataset):
     """Videos (or stills) with boxes, from a COCO-VID (or COCO) JSON file.
 
-    A data set of one's own needs ``metainfo=dict(classes=...)``, ``ann_file``
-    and ``data_prefix=dict(img_path=...)``, nothing more.
+    A data set of one's own needs ``metainfo=dict(classes=...)``, ``ann_file`` and
+    ``data_prefix=dict(img_path=...)``, nothing more.
 
     It differs from mmtrack's :class:`BaseVideoDataset` in this:
 
-    - label i is ``metainfo['classes'][i]``, in whatever order the file lists
-      its categories (mmtrack labels in the order of the file);
-    - in training, images with ``"is_vid_train_frame": false`` serve as
-      support frames only; in testing every frame is used;
-    - random support frames always number ``num_ref_imgs`` (mmtrack returns
-      fewer at the ends of a video, and then samples cannot be stacked): chosen
-      frames are repeated, or the key frame itself where there is no other;
-    - what is random about a sample follows from its place in the training,
-      if the sampler is a :class:`SeededInfiniteSampler`;
+    - label i is ``metainfo['classes'][i]``, in whatever order the file lists its categories
+      (mmtrack labels in the order of the file);
+    - in training, images with ``"is_vid_train_frame": false`` serve as support frames only; in
+      testing every frame is used;
+    - random support frames always number ``num_ref_imgs`` (mmtrack returns fewer at the ends of a
+      video, and then samples cannot be stacked): chosen frames are repeated, or the key frame
+      itself where there is no other;
+    - what is random about a sample follows from its place in the training, if the sampler is a
+      :class:`SeededInfiniteSampler`;
     - what is wrong with the file is said in one line, and nothing is printed.
 
     Args:
@@ -36,11 +35,11 @@ class VideoDetDataset(BaseVideoDataset):
 
     Raises:
         FileNotFoundError: ``ann_file`` does not exist.
-        ValueError: ``ann_file`` is broken, lacks a class, or has no image to
-            offer; the message names the file and the field.
+        ValueError: ``ann_file`` is broken, lacks a class, or has no image to offer; the message
+            names the file and the field.
     """
 
-    def __getitem__(self, idx: int) -> Dict:
+    def __getitem__(self, idx: int) -> dict:
         """Load a sample.
 
         Args:
@@ -53,33 +52,29 @@ class VideoDetDataset(BaseVideoDataset):
             idx.seed_generators()
         return super().__getitem__(idx)
 
-    def load_data_list(self) -> Tuple[List[dict], List[int]]:
+    def load_data_list(self) -> tuple[list[dict], list[int]]:
         """Read ``ann_file``.
 
         Returns:
             tuple[list[dict], list[int]]: All images, the frames of a video
-            together and in order, and the indices of those to be used as key
-            images.
+            together and in order, and the indices of those to be used as key images.
         """
         classes = self.metainfo.get('classes')
         if not classes:
-            raise ValueError(f'{type(self).__name__}: metainfo must give '
-                             'classes, e.g. dict(classes=("car", "dog"))')
+            raise ValueError(f'{type(self).__name__}: metainfo must give classes, e.g. dict(classes=("car", "dog"))')
         if isinstance(classes, str):
-            raise ValueError(f'{type(self).__name__}: classes of metainfo '
-                             f'must be a tuple of names, got {classes!r}')
+            raise ValueError(f'{type(self).__name__}: classes of metainfo must be a tuple of names, got {classes!r}')
         interval = (self.key_img_sampler or {}).get('interval', 1)
         if self.test_mode and self.load_as_video and interval != 1:
-            raise ValueError(f'{type(self).__name__}: key_img_sampler must '
-                             'have interval=1 in testing, where every frame '
-                             f'counts, got {interval}')
+            raise ValueError(
+                f'{type(self).__name__}: key_img_sampler must '
+                'have interval=1 in testing, where every frame '
+                f'counts, got {interval}'
+            )
         file = CocoVidFile(self.ann_file, self.load_as_video)
         self.cat_ids = file.category_ids(classes)
         self.cat2label = {cat_id: i for i, cat_id in enumerate(self.cat_ids)}
-        self.cat_img_map = {
-            cat_id: file.images_of_category[cat_id]
-            for cat_id in self.cat_ids
-        }
+        self.cat_img_map = {cat_id: file.images_of_category[cat_id] for cat_id in self.cat_ids}
         data_list, valid_data_indices = [], []
         for frames in file.groups:
             for image in frames:
@@ -89,20 +84,17 @@ class VideoDetDataset(BaseVideoDataset):
                 if self.load_as_video:
                     info['video_length'] = len(frames)
                 data_list.append(
-                    self.parse_data_info(
-                        dict(
-                            raw_img_info=info,
-                            raw_ann_info=file.annotations_of_image[
-                                image['id']])))
+                    self.parse_data_info(dict(raw_img_info=info, raw_ann_info=file.annotations_of_image[image['id']]))
+                )
         return data_list, valid_data_indices
 
-    def _is_key_image(self, image: Dict) -> bool:
+    def _is_key_image(self, image: dict) -> bool:
         interval = (self.key_img_sampler or {}).get('interval', 1)
         if self.load_as_video and image['frame_id'] % interval:
             return False
         return self.test_mode or image.get('is_vid_train_frame', True)
 
-    def filter_data(self) -> List[int]:
+    def filter_data(self) -> list[int]:
         """Leave out what ``filter_cfg`` says, as mmtrack does.
 
         Returns:
@@ -113,27 +105,30 @@ class VideoDetDataset(BaseVideoDataset):
         """
         indices = super().filter_data()
         if not indices:
-            kind = 'testing' if self.test_mode else \
-                'training (flagged "is_vid_train_frame", if flagged at all, ' \
-                'with a box of one of the classes)'
-            raise ValueError(f'{self.ann_file}: no image of its '
-                             f'{len(self.data_list)} is left for {kind}')
+            kind = (
+                'testing'
+                if self.test_mode
+                else 'training (flagged "is_vid_train_frame", if flagged at all, with a box of one of the classes)'
+            )
+            raise ValueError(f'{self.ann_file}: no image of its {len(self.data_list)} is left for {kind}')
         return indices
 
-    def ref_img_sampling(self,
-                         idx: int,
-                         data_info: dict,
-                         frame_range: list,
-                         stride: int = 1,
-                         num_ref_imgs: int = 1,
-                         filter_key_img: bool = True,
-                         method: str = 'uniform') -> List[dict]:
+    def ref_img_sampling(
+        self,
+        idx: int,
+        data_info: dict,
+        frame_range: list,
+        stride: int = 1,
+        num_ref_imgs: int = 1,
+        filter_key_img: bool = True,
+        method: str = 'uniform',
+    ) -> list[dict]:
         """Sample support frames; see mmtrack's method for the arguments.
 
         Returns:
             list[dict]: The key image, then the support images in the order of
-            their frames; exactly ``num_ref_imgs`` of them unless ``method``
-            is one of mmtrack's ``'test_*'``, which choose by themselves.
+            their frames; exactly ``num_ref_imgs`` of them unless ``method`` is one of mmtrack's
+            ``'test_*'``, which choose by themselves.
         """
         key, *support = super().ref_img_sampling(
             idx,
@@ -142,12 +137,11 @@ class VideoDetDataset(BaseVideoDataset):
             stride=stride,
             num_ref_imgs=num_ref_imgs,
             filter_key_img=filter_key_img,
-            method=method)
+            method=method,
+        )
         if method.startswith('test'):
             return [key, *support]
         chosen = support or [key]
         for i in range(num_ref_imgs - len(support)):
             support.append(copy.deepcopy(chosen[i % len(chosen)]))
-        return [
-            key, *sorted(support, key=lambda info: info.get('frame_id', 0))
-        ]
+        return [key, *sorted(support, key=lambda info: info.get('frame_id', 0))]

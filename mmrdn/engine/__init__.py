@@ -1,12 +1,24 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from .hooks import (ChannelsLastHook, CheckpointGuardHook, CostHook,
-                    FiniteLossHook, IterSeedHook, LateVisualizationHook,
-                    ShardProgressHook)
-from .loops import ValidateLoop
-from .optim_wrappers import CPUAmpOptimWrapper
+from mmrdn.engine.hooks import (
+    ChannelsLastHook,
+    CheckpointGuardHook,
+    CostHook,
+    FiniteLossHook,
+    IterSeedHook,
+    LateVisualizationHook,
+    ShardProgressHook,
+)
+from mmrdn.engine.loops import ValidateLoop
+from mmrdn.engine.optim_wrappers import CPUAmpOptimWrapper
 
 __all__ = [
-    'ChannelsLastHook', 'CPUAmpOptimWrapper', 'CheckpointGuardHook',
-    'CostHook', 'FiniteLossHook', 'IterSeedHook', 'LateVisualizationHook',
-    'ShardProgressHook', 'ValidateLoop'
+    'ChannelsLastHook',
+    'CPUAmpOptimWrapper',
+    'CheckpointGuardHook',
+    'CostHook',
+    'FiniteLossHook',
+    'IterSeedHook',
+    'LateVisualizationHook',
+    'ShardProgressHook',
+    'ValidateLoop',
 ]

@@ -3,30 +3,32 @@
 
 Shape letters: A anchors at a place of the source's RPN, B at one of ours.
 """
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from mmdet.models.task_modules import AnchorGenerator, DeltaXYWHBBoxCoder
 from torch import Tensor
 
-# Of the logarithms of width and height: some generators round. Neighbours
-# among anchors differ by log(sqrt(2)) = 0.35 or more.
+# Of the logarithms of width and height: some generators round. Neighbours among anchors differ by
+# log(sqrt(2)) = 0.35 or more.
 _TOLERANCE = 0.1
 
 
 class AnchorGrid(NamedTuple):
     """Anchors of an RPN as its box coder sees them, the same at any place."""
-    strides: List[int]  # of the levels
-    centers: List[Tensor]  # of each level, (n, 2) pixels
-    sizes: List[Tensor]  # of each level, (n, 2) pixels
+
+    strides: list[int]  # of the levels
+    centers: list[Tensor]  # of each level, (n, 2) pixels
+    sizes: list[Tensor]  # of each level, (n, 2) pixels
 
     @classmethod
-    def of_parts(cls, generator: AnchorGenerator,
-                 coder: DeltaXYWHBBoxCoder) -> 'AnchorGrid':
+    def of_parts(cls, generator: AnchorGenerator, coder: DeltaXYWHBBoxCoder) -> 'AnchorGrid':
         """Measure them: a coder may count the last pixel."""
         centers, sizes = [], []
         for boxes in generator.base_anchors:
-            step = boxes.new_tensor([[1., 1., 0., 0.]]).expand(len(boxes), 4)
+            step = boxes.new_tensor([[1.0, 1.0, 0.0, 0.0]]).expand(len(boxes), 4)
             moved = coder.decode(boxes, step) - coder.decode(boxes, 0 * step)
             sizes.append(moved[:, :2] / boxes.new_tensor(coder.stds[:2]))
             centers.append(boxes[:, :2] + sizes[-1] / 2)
@@ -42,8 +44,7 @@ class AnchorGrid(NamedTuple):
         settings = dict(rpn_head.get('anchor_generator') or {})
         kind = str(settings.pop('type', None)).split('.')[-1]
         if kind != 'AnchorGenerator':
-            raise ValueError('its anchors are not those of an '
-                             f'AnchorGenerator, but of {kind}')
+            raise ValueError(f'its anchors are not those of an AnchorGenerator, but of {kind}')
         try:
             generator = AnchorGenerator(**settings)
         except (TypeError, AssertionError, ValueError) as error:
@@ -51,46 +52,36 @@ class AnchorGrid(NamedTuple):
         return cls.of_parts(generator, DeltaXYWHBBoxCoder())
 
 
-def match_anchors(target: AnchorGrid,
-                  source: AnchorGrid) -> List[Optional[int]]:
+def match_anchors(target: AnchorGrid, source: AnchorGrid) -> list[int | None]:
     """For each anchor, the one of the same size among others.
 
     Returns:
         list[int | None]: B places among the A; None without counterpart.
 
     Raises:
-        ValueError: Strides or all sizes differ, or it is not the same on each
-            level.
+        ValueError: Strides or all sizes differ, or it is not the same on each level.
     """
     if target.strides != source.strides:
-        raise ValueError(f'its anchors have strides {source.strides}, those '
-                         f'of the model {target.strides}')
+        raise ValueError(f'its anchors have strides {source.strides}, those of the model {target.strides}')
     levels = list(map(_match_sizes, target.sizes, source.sizes))
     if any(level != levels[0] for level in levels):
-        raise ValueError('its anchors match those of the model in another '
-                         'way on each level')
+        raise ValueError('its anchors match those of the model in another way on each level')
     if not any(place is not None for place in levels[0]):
-        raise ValueError('none of its anchors has the size of one of those of '
-                         'the model')
+        raise ValueError('none of its anchors has the size of one of those of the model')
     return levels[0]
 
 
-def _match_sizes(target: Tensor, source: Tensor) -> List[Optional[int]]:
+def _match_sizes(target: Tensor, source: Tensor) -> list[int | None]:
     off = (source[None] / target[:, None]).log().abs().amax(-1)  # (B, A)
     nearest = off.argmin(-1)
-    return [
-        int(place) if off[i, place] < _TOLERANCE else None
-        for i, place in enumerate(nearest)
-    ]
+    return [int(place) if off[i, place] < _TOLERANCE else None for i, place in enumerate(nearest)]
 
 
-def anchor_moves(target: AnchorGrid, source: AnchorGrid,
-                 matches: Sequence[Optional[int]]) -> Tuple[Tensor, Tensor]:
+def anchor_moves(target: AnchorGrid, source: AnchorGrid, matches: Sequence[int | None]) -> tuple[Tensor, Tensor]:
     """How box deltas change when a box is told from another anchor.
 
-    A box has centre c + w dx and width w exp(dw), from any anchor; so
-    dx' = w / w' dx + (c - c') / w' and dw' = dw + log(w / w'). As an RPN's
-    rows serve all levels, those of the first one decide.
+    A box has centre c + w dx and width w exp(dw), from any anchor; so dx' = w / w' dx + (c - c') /
+    w' and dw' = dw + log(w / w'). As an RPN's rows serve all levels, those of the first one decide.
 
     Args:
         target (AnchorGrid): B anchors at a place.
@@ -113,8 +104,7 @@ def anchor_moves(target: AnchorGrid, source: AnchorGrid,
     return scale, shift
 
 
-def anchor_rows(initial: Tensor, source: Tensor,
-                matches: Sequence[Optional[int]]) -> Tensor:
+def anchor_rows(initial: Tensor, source: Tensor, matches: Sequence[int | None]) -> Tensor:
     """Rows of a predictor that are grouped by anchor.
 
     Args:
@@ -129,5 +119,5 @@ def anchor_rows(initial: Tensor, source: Tensor,
     rows = initial.clone()
     for i, place in enumerate(matches):
         if place is not None:
-            rows[i * n:i * n + n] = source[place * n:place * n + n]
+            rows[i * n : i * n + n] = source[place * n : place * n + n]
     return rows

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from typing import NamedTuple, Tuple
+from typing import NamedTuple
 
 import torch
 from mmdet.models.task_modules import DeltaXYWHBBoxCoder
@@ -8,8 +8,9 @@ from torch import Tensor
 
 class DeltaCoding(NamedTuple):
     """How a box head's outputs become (dx, dy, dw, dh): out * std + mean."""
-    means: Tuple[float, ...]
-    stds: Tuple[float, ...]
+
+    means: tuple[float, ...]
+    stds: tuple[float, ...]
 
     @classmethod
     def of_coder(cls, coder: DeltaXYWHBBoxCoder) -> 'DeltaCoding':
@@ -19,8 +20,7 @@ class DeltaCoding(NamedTuple):
             ValueError: It codes boxes in another way.
         """
         if not isinstance(coder, DeltaXYWHBBoxCoder):
-            raise ValueError('the model codes boxes by a '
-                             f'{type(coder).__name__}')
+            raise ValueError(f'the model codes boxes by a {type(coder).__name__}')
         return cls(tuple(coder.means), tuple(coder.stds))
 
     @classmethod
@@ -34,13 +34,14 @@ class DeltaCoding(NamedTuple):
         if kind != 'DeltaXYWHBBoxCoder':
             raise ValueError(f'its boxes are coded by a {kind}')
         return cls(
-            tuple(coder.get('target_means', (0., 0., 0., 0.))),
-            tuple(coder.get('target_stds', (1., 1., 1., 1.))))
+            tuple(coder.get('target_means', (0.0, 0.0, 0.0, 0.0))),
+            tuple(coder.get('target_stds', (1.0, 1.0, 1.0, 1.0))),
+        )
 
 
-def recode_deltas(weight: Tensor, bias: Tensor, source: DeltaCoding,
-                  target: DeltaCoding, scale: Tensor,
-                  shift: Tensor) -> Tuple[Tensor, Tensor]:
+def recode_deltas(
+    weight: Tensor, bias: Tensor, source: DeltaCoding, target: DeltaCoding, scale: Tensor, shift: Tensor
+) -> tuple[Tensor, Tensor]:
     """Change a layer so that it tells the same boxes in another coding.
 
     Args:
@@ -59,7 +60,6 @@ def recode_deltas(weight: Tensor, bias: Tensor, source: DeltaCoding,
     factor = scale * old_stds / new_stds
     summand = (scale * old_means + shift - new_means) / new_stds
     n = len(bias) // 4
-    factor, summand = (x.expand(n, 4).reshape(-1)
-                       for x in (factor, summand))  # (4 n,)
+    factor, summand = (x.expand(n, 4).reshape(-1) for x in (factor, summand))  # (4 n,)
     weight = weight * factor.view(-1, *[1] * (weight.ndim - 1))
     return weight, bias * factor + summand

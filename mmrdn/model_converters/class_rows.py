@@ -1,19 +1,13 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from typing import List, Optional, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor
 
 # Names that data sets (COCO, Pascal VOC) give to classes of ImageNet VID.
-_SYNONYMS = dict(
-    aeroplane='airplane',
-    boat='watercraft',
-    cat='domestic_cat',
-    cow='cattle',
-    motorbike='motorcycle')
+_SYNONYMS = dict(aeroplane='airplane', boat='watercraft', cat='domestic_cat', cow='cattle', motorbike='motorcycle')
 
 
-def match_classes(target: Sequence[str],
-                  source: Sequence[str]) -> List[Optional[int]]:
+def match_classes(target: Sequence[str], source: Sequence[str]) -> list[int | None]:
     """For each class, the place of the same class among others.
 
     Args:
@@ -34,8 +28,7 @@ def _canonical(name: str) -> str:
     return _SYNONYMS.get(name, name)
 
 
-def class_logit_rows(initial: Tensor, source: Tensor,
-                     matches: Sequence[Optional[int]]) -> Tensor:
+def class_logit_rows(initial: Tensor, source: Tensor, matches: Sequence[int | None]) -> Tensor:
     """Rows of the classifier: known classes and background, the last one.
 
     Args:
@@ -54,8 +47,7 @@ def class_logit_rows(initial: Tensor, source: Tensor,
     return rows
 
 
-def class_delta_rows(initial: Tensor, source: Tensor,
-                     matches: Sequence[Optional[int]]) -> Tensor:
+def class_delta_rows(initial: Tensor, source: Tensor, matches: Sequence[int | None]) -> Tensor:
     """Rows of the box regressor, 4 for each class or 4 in all.
 
     Args:
@@ -72,10 +64,9 @@ def class_delta_rows(initial: Tensor, source: Tensor,
     if len(source) == 4:
         return source.repeat(len(initial) // 4, *[1] * (source.ndim - 1))
     if len(initial) == 4:
-        raise ValueError('its boxes depend on the class, those of the model '
-                         'do not')
+        raise ValueError('its boxes depend on the class, those of the model do not')
     rows = initial.clone()
     for target, place in enumerate(matches):
         if place is not None:
-            rows[4 * target:4 * target + 4] = source[4 * place:4 * place + 4]
+            rows[4 * target : 4 * target + 4] = source[4 * place : 4 * place + 4]
     return rows

@@ -1,18 +1,16 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Read the config that a checkpoint carries as text, without running it."""
+
 import ast
 import copy
 import re
-from typing import Any, Dict
+from typing import Any
 
 from mmengine.config import Config
 
 COMPUTED = '\0computed'  # in the place of a value that is not written out
 # Settings that weights depend on beyond their shapes.
-_NEEDED = {
-    'style', 'norm_cfg', 'anchor_generator', 'bbox_coder', 'mean', 'std',
-    'bgr_to_rgb', 'rgb_to_bgr'
-}
+_NEEDED = {'style', 'norm_cfg', 'anchor_generator', 'bbox_coder', 'mean', 'std', 'bgr_to_rgb', 'rgb_to_bgr'}
 
 
 def check_written_out(settings: Any, *path: str) -> None:
@@ -35,11 +33,10 @@ def check_written_out(settings: Any, *path: str) -> None:
 def read_config_text(text: str) -> Config:
     """Read the literal values of a config.
 
-    A config is Python. Here only what is written out is understood: constants,
-    lists, tuples, dicts, ``dict(...)`` and names given a value before.
-    Anything else is left out; in a dict ``COMPUTED`` takes its place. A dict
-    that is assigned twice is merged: the text of older checkpoints is that of
-    a file's bases and its own in a row, each after a line with its path.
+    A config is Python. Here only what is written out is understood: constants, lists, tuples,
+    dicts, ``dict(...)`` and names given a value before. Anything else is left out; in a dict
+    ``COMPUTED`` takes its place. A dict that is assigned twice is merged: the text of older
+    checkpoints is that of a file's bases and its own in a row, each after a line with its path.
 
     Args:
         text (str): From ``meta`` of a checkpoint.
@@ -52,12 +49,9 @@ def read_config_text(text: str) -> Config:
     try:
         statements = ast.parse(text).body
         for statement in statements:
-            if isinstance(statement, ast.Assign) and all(
-                    isinstance(target, ast.Name)
-                    for target in statement.targets):
+            if isinstance(statement, ast.Assign) and all(isinstance(target, ast.Name) for target in statement.targets):
                 _assign(statement, values)
-    except (SyntaxError, ValueError, TypeError, KeyError, RecursionError,
-            MemoryError):
+    except (SyntaxError, ValueError, TypeError, KeyError, RecursionError, MemoryError):
         return Config()
     return values
 
@@ -94,24 +88,16 @@ def _literal(node: ast.expr, names: Config) -> Any:
     if isinstance(node, (ast.List, ast.Tuple)):
         items = [_literal(item, names) for item in node.elts]
         return items if isinstance(node, ast.List) else tuple(items)
-    if isinstance(node, ast.Dict) and all(
-            isinstance(key, ast.Constant) for key in node.keys):
-        return _known(
-            {
-                key.value: value
-                for key, value in zip(node.keys, node.values)
-            }, names)
-    if isinstance(node, ast.Call) and isinstance(
-            node.func, ast.Name) and node.func.id == 'dict' and not node.args:
-        return _known(
-            {word.arg: word.value
-             for word in node.keywords if word.arg}, names)
+    if isinstance(node, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.keys):
+        return _known({key.value: value for key, value in zip(node.keys, node.values)}, names)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict' and not node.args:
+        return _known({word.arg: word.value for word in node.keywords if word.arg}, names)
     if isinstance(node, ast.Name) and node.id in names:
         return copy.deepcopy(names[node.id])
     raise _Unknown
 
 
-def _known(items: Dict[str, ast.expr], names: Config) -> Dict[str, Any]:
+def _known(items: dict[str, ast.expr], names: Config) -> dict[str, Any]:
     """The items of a dict, marked where they are not written out."""
     known = {}
     for key, node in items.items():

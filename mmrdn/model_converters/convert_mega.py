@@ -1,21 +1,22 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """From a checkpoint of the public MEGA repository to one of ours."""
+
 import os
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional, Tuple, Union
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from mmrdn.apis.model_loading import build_model, model_classes, resolve_config
 from mmrdn.engine.hooks import check_state_dict, state_dict_of
+from mmrdn.model_converters.key_coverage import KeyCoverage
+from mmrdn.model_converters.mega_layout import ANCHORS, detect_model, slot_of
+from mmrdn.model_converters.norm_epsilon import rescale_norm
 from mmrdn.models import RDN
 from mmrdn.utils.checkpoint import read_checkpoint
 from mmrdn.utils.download import shown_address
 from mmrdn.version import __version__
-from .key_coverage import KeyCoverage
-from .mega_layout import ANCHORS, detect_model, slot_of
-from .norm_epsilon import rescale_norm
 
 _COUNTER = '.num_batches_tracked'
 _EPSILON = 'scaled for the epsilon of our batch norm, theirs adds none'
@@ -23,21 +24,22 @@ _EPSILON = 'scaled for the epsilon of our batch norm, theirs adds none'
 
 class MegaConversion(NamedTuple):
     """What came of a conversion."""
+
     checkpoint: dict  # to be saved
     coverage: KeyCoverage  # what became of the source's parameters
     config: str  # name or path
-    left_out: Tuple[str, ...]  # what the file held besides parameters
+    left_out: tuple[str, ...]  # what the file held besides parameters
 
 
-def convert_mega(checkpoint: Union[str, os.PathLike],
-                 config: Optional[str] = None,
-                 trust_checkpoint: bool = False) -> MegaConversion:
+def convert_mega(
+    checkpoint: str | os.PathLike, config: str | None = None, trust_checkpoint: bool = False
+) -> MegaConversion:
     """Convert single frame, RDN-base or RDN; ResNet-50 or ResNet-101.
 
     Args:
         checkpoint (str or Path): File or address.
-        config (str, optional): See :func:`mmrdn.apis.find_model`. If not
-            given, the one in ``configs/rdn_mega`` that is this model.
+        config (str, optional): See :func:`mmrdn.apis.find_model`. If not given, the one in
+            ``configs/rdn_mega`` that is this model.
         trust_checkpoint (bool): Unpickle whatever the file holds.
 
     Returns:
@@ -46,8 +48,8 @@ def convert_mega(checkpoint: Union[str, os.PathLike],
 
     Raises:
         FileNotFoundError: There is no such file or config.
-        ValueError: It is no such checkpoint, damaged, or of another model than
-            the config; names the first entry.
+        ValueError: It is no such checkpoint, damaged, or of another model than the config; names
+            the first entry.
     """
     loaded = read_checkpoint(checkpoint, 'cpu', trust_checkpoint)
     try:
@@ -66,32 +68,27 @@ def convert_mega(checkpoint: Union[str, os.PathLike],
         mmrdn_version=__version__,
         cfg=cfg.pretty_text,
         dataset_meta=dict(classes=list(classes)),
-        converted_from=Path(shown_address(checkpoint)).name)
+        converted_from=Path(shown_address(checkpoint)).name,
+    )
     left_out = tuple(loaded.keys() - {'model'}) if 'model' in loaded else ()
-    return MegaConversion(
-        dict(meta=meta, state_dict=converted), coverage, config,
-        tuple(sorted(left_out)))
+    return MegaConversion(dict(meta=meta, state_dict=converted), coverage, config, tuple(sorted(left_out)))
 
 
-def _parameters(loaded: dict) -> Dict[str, Tensor]:
+def _parameters(loaded: dict) -> dict[str, Tensor]:
     """The state dict, without what data parallel wrappers put before names."""
     if 'state_dict' in loaded:
-        raise ValueError('"state_dict" is where mmrdn and mmdet keep '
-                         'parameters, expected "model", as MEGA does')
+        raise ValueError('"state_dict" is where mmrdn and mmdet keep parameters, expected "model", as MEGA does')
     given = loaded.get('model', loaded)
     if not isinstance(given, dict):
-        raise ValueError(f'"model" is a {type(given).__name__}, expected the '
-                         'parameters by name')
+        raise ValueError(f'"model" is a {type(given).__name__}, expected the parameters by name')
     state = state_dict_of(dict(state_dict=given))
     for key, value in state.items():
         if not isinstance(value, Tensor):
-            raise ValueError(f'{key} is a {type(value).__name__}, expected a '
-                             'tensor')
+            raise ValueError(f'{key} is a {type(value).__name__}, expected a tensor')
     return state
 
 
-def convert_state_dict(state: Dict[str, Tensor], model: RDN,
-                       kind: str) -> Tuple[Dict[str, Tensor], KeyCoverage]:
+def convert_state_dict(state: dict[str, Tensor], model: RDN, kind: str) -> tuple[dict[str, Tensor], KeyCoverage]:
     """Fill a model, by name and shape.
 
     Args:
@@ -104,8 +101,7 @@ def convert_state_dict(state: Dict[str, Tensor], model: RDN,
         their own, and what became of MEGA's.
 
     Raises:
-        ValueError: An entry is missing, unknown or of another shape; names the
-            first.
+        ValueError: An entry is missing, unknown or of another shape; names the first.
     """
     coverage, converted = KeyCoverage(state), {}
     for key, wanted in model.state_dict().items():
@@ -114,15 +110,13 @@ def convert_state_dict(state: Dict[str, Tensor], model: RDN,
             continue
         slot = slot_of(key, kind)
         if slot is None:
-            raise ValueError(f'the model of the config has {key}, which no '
-                             f'entry of a {kind} checkpoint fills')
+            raise ValueError(f'the model of the config has {key}, which no entry of a {kind} checkpoint fills')
         shape = slot.change.given_shape(tuple(wanted.shape))
         if slot.source not in state:
             raise ValueError(f'it lacks {slot.source}, expected {shape}')
         value = state[slot.source]
         if tuple(value.shape) != shape:
-            raise ValueError(f'{slot.source} is {tuple(value.shape)}, '
-                             f'expected {shape}')
+            raise ValueError(f'{slot.source} is {tuple(value.shape)}, expected {shape}')
         value, note = slot.change.apply(value), slot.change.note
         norm = slot.source.removesuffix('.weight')
         variance = state.get(f'{norm}.running_var')
@@ -134,29 +128,26 @@ def convert_state_dict(state: Dict[str, Tensor], model: RDN,
     coverage.drop(ANCHORS, 'equal to those of the config')
     for key in state:
         if key not in coverage.used and key != ANCHORS:
-            raise ValueError(f'{key} is unknown: the model of the config has '
-                             'no place for it')
+            raise ValueError(f'{key} is unknown: the model of the config has no place for it')
     return converted, coverage
 
 
 def _norm_weight(norm: str, weight: Tensor, variance: Tensor) -> Tensor:
     """Weights of ours for those of a batch norm that adds no epsilon."""
     try:
-        return rescale_norm(weight, variance, theirs=0., ours=1e-5)
+        return rescale_norm(weight, variance, theirs=0.0, ours=1e-5)
     except ValueError as error:
         raise ValueError(f'{norm}.running_var {error}') from None
 
 
-def _check_anchors(state: Dict[str, Tensor], model: RDN) -> None:
+def _check_anchors(state: dict[str, Tensor], model: RDN) -> None:
     """Refuse anchors that are not those of the model."""
-    wanted, = model.detector.rpn_head.prior_generator.base_anchors
+    (wanted,) = model.detector.rpn_head.prior_generator.base_anchors
     if ANCHORS not in state:
         raise ValueError(f'it lacks {ANCHORS}, expected {tuple(wanted.shape)}')
     given = state[ANCHORS].to(wanted)
     if given.shape != wanted.shape:
-        raise ValueError(f'{ANCHORS} is {tuple(given.shape)}, expected '
-                         f'{tuple(wanted.shape)}')
+        raise ValueError(f'{ANCHORS} is {tuple(given.shape)}, expected {tuple(wanted.shape)}')
     for i, (theirs, ours) in enumerate(zip(given.tolist(), wanted.tolist())):
         if theirs != ours:
-            raise ValueError(f'{ANCHORS}: anchor {i} is {theirs}, that of the '
-                             f'config {ours}')
+            raise ValueError(f'{ANCHORS}: anchor {i} is {theirs}, that of the config {ours}')

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from typing import NamedTuple, Tuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -9,23 +9,22 @@ _NEAR = 1.0  # grey levels that two means may differ by
 
 class InputPixels(NamedTuple):
     """What a network sees: (grey levels - mean) / std, in RGB or BGR."""
-    mean: Tuple[float, ...]
-    std: Tuple[float, ...]
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
     rgb: bool
 
     @classmethod
     def of_config(cls, settings: dict) -> 'InputPixels':
         """That of a ``data_preprocessor``; images are read as BGR."""
         return cls(
-            tuple(map(float,
-                      settings.get('mean') or (0., 0., 0.))),
-            tuple(map(float,
-                      settings.get('std') or (1., 1., 1.))),
-            bool(settings.get('bgr_to_rgb') or settings.get('rgb_to_bgr')))
+            tuple(map(float, settings.get('mean') or (0.0, 0.0, 0.0))),
+            tuple(map(float, settings.get('std') or (1.0, 1.0, 1.0))),
+            bool(settings.get('bgr_to_rgb') or settings.get('rgb_to_bgr')),
+        )
 
     def __str__(self) -> str:
-        return (f'{"RGB" if self.rgb else "BGR"}, mean {list(self.mean)}, '
-                f'std {list(self.std)}')
+        return f'{"RGB" if self.rgb else "BGR"}, mean {list(self.mean)}, std {list(self.std)}'
 
     def mean_distance(self, other: 'InputPixels') -> float:
         """The largest difference of the means, in grey levels."""
@@ -37,12 +36,10 @@ class InputPixels(NamedTuple):
         return self.mean_distance(other) <= _NEAR
 
 
-def convert_stem(weight: Tensor, source: InputPixels,
-                 target: InputPixels) -> Tensor:
+def convert_stem(weight: Tensor, source: InputPixels, target: InputPixels) -> Tensor:
     """Change the first convolution so that it sees other pixels.
 
-    Exact, also where it sees padding, if the means are the same colour: zero
-    is the mean in both.
+    Exact, also where it sees padding, if the means are the same colour: zero is the mean in both.
 
     Args:
         weight (Tensor): (c, 3, h, w).

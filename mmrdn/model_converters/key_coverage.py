@@ -1,6 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from collections import Counter
-from typing import Dict, Iterable, List
+from collections.abc import Iterable
 
 
 class KeyCoverage:
@@ -12,9 +12,9 @@ class KeyCoverage:
 
     def __init__(self, keys: Iterable[str]) -> None:
         self.keys = list(keys)
-        self.used: Dict[str, str] = {}  # name in the new checkpoint
-        self.changed: Dict[str, str] = {}  # how, of those used
-        self.dropped: Dict[str, str] = {}  # reason
+        self.used: dict[str, str] = {}  # name in the new checkpoint
+        self.changed: dict[str, str] = {}  # how, of those used
+        self.dropped: dict[str, str] = {}  # reason
 
     def use(self, key: str, name: str, note: str = '') -> None:
         """Note where an entry went, and what was changed or left out of it."""
@@ -44,12 +44,12 @@ class KeyCoverage:
             if key not in self.used and key not in self.dropped:
                 raise ValueError(f'{key} is neither used nor dropped')
 
-    def lines(self, with_used: bool = False) -> List[str]:
+    def lines(self, with_used: bool = False) -> list[str]:
         """The report: what was dropped, what was changed, and a sum.
 
         Args:
-            with_used (bool): One line for each entry; else changes of one kind
-                have one together, and what is used as it is has none.
+            with_used (bool): One line for each entry; else changes of one kind have one together,
+                and what is used as it is has none.
         """
         lines = []
         for key in self.keys:
@@ -57,14 +57,10 @@ class KeyCoverage:
                 lines.append(f'dropped {key}: {self.dropped[key]}')
             elif with_used and key in self.used:
                 note = self.changed.get(key)
-                lines.append(f'used {key} as {self.used[key]}' +
-                             (f' ({note})' if note else ''))
+                lines.append(f'used {key} as {self.used[key]}' + (f' ({note})' if note else ''))
         if not with_used:
             for note, num in Counter(self.changed.values()).items():
-                first = next(k for k in self.keys
-                             if note == self.changed.get(k))
-                lines.append(f'changed {first}: {note}' if num == 1 else
-                             f'changed {num}, {first} the first: {note}')
-        lines.append(f'{len(self.used)} of {len(self.keys)} entries used, '
-                     f'{len(self.dropped)} dropped')
+                first = next(k for k in self.keys if note == self.changed.get(k))
+                lines.append(f'changed {first}: {note}' if num == 1 else f'changed {num}, {first} the first: {note}')
+        lines.append(f'{len(self.used)} of {len(self.keys)} entries used, {len(self.dropped)} dropped')
         return lines

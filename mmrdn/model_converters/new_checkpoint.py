@@ -31,8 +31,7 @@ class NewCheckpoint:
             FileExistsError: It has come into being meanwhile.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-                prefix='.mmrdn-', dir=self.path.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix='.mmrdn-', dir=self.path.parent) as folder:
             file = Path(folder) / self.path.name
             torch.save(checkpoint, file)
             self._check()

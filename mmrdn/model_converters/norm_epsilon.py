@@ -2,8 +2,7 @@
 from torch import Tensor
 
 
-def rescale_norm(weight: Tensor, variance: Tensor, theirs: float,
-                 ours: float) -> Tensor:
+def rescale_norm(weight: Tensor, variance: Tensor, theirs: float, ours: float) -> Tensor:
     """Weights of a frozen batch norm that adds another epsilon.
 
     Args:
@@ -16,12 +15,10 @@ def rescale_norm(weight: Tensor, variance: Tensor, theirs: float,
         Tensor: (c,) weights that give the same scale, in float64.
 
     Raises:
-        ValueError: A variance is no positive number, and the source adds
-            nothing.
+        ValueError: A variance is no positive number, and the source adds nothing.
     """
     variance = variance.double()
     if not variance.is_meta and not (variance + theirs > 0).all():
         lowest = (variance + theirs).min().item()
-        raise ValueError(f'holds a variance of {lowest:g}, expected more '
-                         'than 0')
+        raise ValueError(f'holds a variance of {lowest:g}, expected more than 0')
     return weight.double() * ((variance + ours) / (variance + theirs)).sqrt()

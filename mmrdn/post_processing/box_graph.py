@@ -1,10 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Boxes of a video and the links between them, class by class.
 
-Legend: B boxes of the video, E links, S slots: the boxes of one class in one
-frame. Slots are sorted by class and frame, boxes by slot and index.
+Legend: B boxes of the video, E links, S slots: the boxes of one class in one frame. Slots are
+sorted by class and frame, boxes by slot and index.
 """
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -13,6 +15,7 @@ from scipy.sparse import issparse
 
 class BoxGraph(NamedTuple):
     """Links lead from a box to boxes of its class in later frames."""
+
     frame: np.ndarray  # (B,) of each box
     index: np.ndarray  # (B,) place in its frame
     boxes: np.ndarray  # (B, 4), xyxy
@@ -28,8 +31,7 @@ class BoxGraph(NamedTuple):
         """The box that each link starts from, (E,)."""
         return np.repeat(np.arange(len(self.boxes)), np.diff(self.first))
 
-    def by_frame(self, values: np.ndarray,
-                 frames: Sequence[dict]) -> List[np.ndarray]:
+    def by_frame(self, values: np.ndarray, frames: Sequence[dict]) -> list[np.ndarray]:
         """Values of the boxes (B,) in the order of the frames' boxes."""
         first = np.cumsum([0] + [len(frame['scores']) for frame in frames])
         ordered = np.empty_like(values)
@@ -40,38 +42,35 @@ class BoxGraph(NamedTuple):
         """Relation weight of each link, 0 where none is known.
 
         Args:
-            relations (Sequence): For each frame but the last (n_t, n_{t+1}),
-                an array, a sparse array or None.
+            relations (Sequence): For each frame but the last (n_t, n_{t+1}), an array, a sparse
+                array or None.
 
         Returns:
             np.ndarray: (E,) float64.
         """
         weights, source = np.zeros(len(self.target)), self.source()
-        near = np.flatnonzero(self.frame[self.target] == self.frame[source] +
-                              1)
+        near = np.flatnonzero(self.frame[self.target] == self.frame[source] + 1)
         frames = self.frame[source[near]]
         if np.any(np.diff(frames) < 0):
             order = np.argsort(frames, kind='stable')
             near, frames = near[order], frames[order]
         bounds = np.searchsorted(frames, np.arange(len(relations) + 1))
         for t, relation in enumerate(relations):
-            links = near[bounds[t]:bounds[t + 1]]
+            links = near[bounds[t] : bounds[t + 1]]
             if relation is None or not len(links):
                 continue
             if issparse(relation):
                 relation = relation.toarray()
-            weights[links] = relation[self.index[source[links]],
-                                      self.index[self.target[links]]]
+            weights[links] = relation[self.index[source[links]], self.index[self.target[links]]]
         return weights
 
 
-def build_graph(frames: Sequence[dict], min_iou: float,
-                max_gap: int) -> BoxGraph:
+def build_graph(frames: Sequence[dict], min_iou: float, max_gap: int) -> BoxGraph:
     """Link the boxes of a class from frame to frame.
 
     Args:
-        frames (Sequence[dict]): ``bboxes`` (n_t, 4) xyxy, ``scores`` and
-            ``labels`` (n_t,) of each frame.
+        frames (Sequence[dict]): ``bboxes`` (n_t, 4) xyxy, ``scores`` and ``labels`` (n_t,) of each
+            frame.
         min_iou (float): IoU that a link must reach; 0 links all boxes.
         max_gap (int): Frames that a link may pass over.
 
@@ -84,23 +83,18 @@ def build_graph(frames: Sequence[dict], min_iou: float,
     label = _concatenate([f['labels'] for f in frames], np.int64)
     order = np.lexsort((index, frame, label))
     frame, index, label = frame[order], index[order], label[order]
-    boxes = _concatenate([f['bboxes'] for f in frames], np.float64,
-                         (0, 4))[order]
+    boxes = _concatenate([f['bboxes'] for f in frames], np.float64, (0, 4))[order]
     scores = _concatenate([f['scores'] for f in frames], np.float64)[order]
     new = np.ones(len(order), bool)
     new[1:] = (np.diff(label) != 0) | (np.diff(frame) != 0)
     slots = np.flatnonzero(new)
     slot_first = np.append(slots, len(order))
     slot_label, slot_frame = label[slots], frame[slots]
-    first, target, iou = _find_links(boxes, slot_first, slot_label, slot_frame,
-                                     min_iou, max_gap)
-    return BoxGraph(frame, index, boxes, scores, slot_first, slot_label,
-                    slot_frame, first, target, iou)
+    first, target, iou = _find_links(boxes, slot_first, slot_label, slot_frame, min_iou, max_gap)
+    return BoxGraph(frame, index, boxes, scores, slot_first, slot_label, slot_frame, first, target, iou)
 
 
-def _concatenate(parts: List[np.ndarray],
-                 dtype: type,
-                 empty: Optional[tuple] = (0, )) -> np.ndarray:
+def _concatenate(parts: list[np.ndarray], dtype: type, empty: tuple | None = (0,)) -> np.ndarray:
     """One array of all frames, also of none."""
     return np.concatenate([np.zeros(empty), *parts]).astype(dtype)
 
@@ -113,34 +107,39 @@ def box_iou(a: np.ndarray, b: np.ndarray) -> float:
     if width <= 0 or height <= 0:
         return 0.0
     inside = width * height
-    union = ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) -
-             inside)
+    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - inside
     return inside / union
 
 
 @njit(cache=True)
-def _next_slots(slot: int, slot_label: np.ndarray, slot_frame: np.ndarray,
-                max_gap: int) -> int:
+def _next_slots(slot: int, slot_label: np.ndarray, slot_frame: np.ndarray, max_gap: int) -> int:
     """The slot behind the last one that links of a slot may lead to."""
     stop = slot + 1
-    while (stop < len(slot_label) and slot_label[stop] == slot_label[slot]
-           and slot_frame[stop] - slot_frame[slot] <= max_gap + 1):
+    while (
+        stop < len(slot_label)
+        and slot_label[stop] == slot_label[slot]
+        and slot_frame[stop] - slot_frame[slot] <= max_gap + 1
+    ):
         stop += 1
     return stop
 
 
 @njit(cache=True)
-def _find_links(boxes: np.ndarray, slot_first: np.ndarray,
-                slot_label: np.ndarray, slot_frame: np.ndarray, min_iou: float,
-                max_gap: int) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _find_links(
+    boxes: np.ndarray,
+    slot_first: np.ndarray,
+    slot_label: np.ndarray,
+    slot_frame: np.ndarray,
+    min_iou: float,
+    max_gap: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where the links of each box begin (B + 1,), their targets and IoU."""
     num_slots, pairs = len(slot_label), 0
     stops = np.empty(num_slots, np.int64)
     for slot in range(num_slots):
         stop = _next_slots(slot, slot_label, slot_frame, max_gap)
         stops[slot] = slot_first[stop]
-        pairs += (slot_first[slot + 1] - slot_first[slot]) * (
-            slot_first[stop] - slot_first[slot + 1])
+        pairs += (slot_first[slot + 1] - slot_first[slot]) * (slot_first[stop] - slot_first[slot + 1])
     first = np.zeros(len(boxes) + 1, np.int64)
     target, ious = np.empty(pairs, np.int32), np.empty(pairs, np.float64)
     num = 0

@@ -3,34 +3,36 @@
 
 Deviations from the paper, off by default: ``min_iou`` and ``max_gap``.
 """
+
 import warnings
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from mmrdn.post_processing.box_graph import BoxGraph
+from mmrdn.post_processing.tube_linking import TubeLinking
 from mmrdn.registry import TASK_UTILS
-from .box_graph import BoxGraph
-from .tube_linking import TubeLinking
 
 
 @TASK_UTILS.register_module()
 class BoxLinkingWithRelations(TubeLinking):
     """Tube linking with scores ``(s_i + s_j + IoU) * exp(omega-bar_ij)``.
 
-    Where no relation weight is known it counts as 0: without ``relations``
-    this is :class:`TubeLinking`.
+    Where no relation weight is known it counts as 0: without ``relations`` this is
+    :class:`TubeLinking`.
     """
 
     uses_relations = True
 
-    def _link_scores(self, graph: BoxGraph,
-                     relations: Optional[Sequence]) -> np.ndarray:
+    def _link_scores(self, graph: BoxGraph, relations: Sequence | None) -> np.ndarray:
         scores = super()._link_scores(graph, relations)
         if relations is None:
             return scores
         if len(relations) and all(r is None for r in relations):
-            warnings.warn('BoxLinkingWithRelations knows no relations and '
-                          'links as TubeLinking does: the model must note '
-                          'them (recorders=[dict(type="NextFrameRelations")])')
+            warnings.warn(
+                'BoxLinkingWithRelations knows no relations and '
+                'links as TubeLinking does: the model must note '
+                'them (recorders=[dict(type="NextFrameRelations")])'
+            )
         scores *= np.exp(graph.gather(relations))
         return scores

@@ -1,6 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+from mmrdn.post_processing.base_box_linker import BaseBoxLinker
 from mmrdn.registry import TASK_UTILS
-from .base_box_linker import BaseBoxLinker
 
 
 def build_linker(cfg: dict) -> BaseBoxLinker:
@@ -13,18 +13,18 @@ def build_linker(cfg: dict) -> BaseBoxLinker:
         ValueError: It is something else.
     """
     if not isinstance(cfg, dict) or 'type' not in cfg:
-        raise ValueError("linker must be a dict such as dict(type='SeqNMS'), "
-                         f'got {cfg!r}')
+        raise ValueError(f"linker must be a dict such as dict(type='SeqNMS'), got {cfg!r}")
     try:
         linker = TASK_UTILS.build(cfg)
     except KeyError:
         names = [
-            name for name, kind in TASK_UTILS.module_dict.items()
+            name
+            for name, kind in TASK_UTILS.module_dict.items()
             if isinstance(kind, type) and issubclass(kind, BaseBoxLinker)
         ]
-        raise ValueError(f'there is no box linker {cfg["type"]}, expected one '
-                         f'of {", ".join(sorted(names))}') from None
+        raise ValueError(f'there is no box linker {cfg["type"]}, expected one of {", ".join(sorted(names))}') from None
     if not isinstance(linker, BaseBoxLinker):
-        raise ValueError(f'linker {cfg["type"]} must be a box linker such as '
-                         'BoxLinkingWithRelations, TubeLinking or SeqNMS')
+        raise ValueError(
+            f'linker {cfg["type"]} must be a box linker such as BoxLinkingWithRelations, TubeLinking or SeqNMS'
+        )
     return linker

@@ -1,28 +1,29 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The best path through a video's boxes, again and again (Viterbi).
 
-Paper Eq. 9. Backwards through the frames, each box learns the largest sum that
-a path from it can reach, and the link that begins it. The best path is taken
-and its boxes leave. In the frames that it crossed, boxes whose own best path
-led through one that left learn anew at once; those before it when their turn
-comes, as what they know is too much at most. So the work is that of the parts
-that change, and the cost grows linearly with the length of a video.
+Paper Eq. 9. Backwards through the frames, each box learns the largest sum that a path from it can
+reach, and the link that begins it. The best path is taken and its boxes leave. In the frames that
+it crossed, boxes whose own best path led through one that left learn anew at once; those before it
+when their turn comes, as what they know is too much at most. So the work is that of the parts that
+change, and the cost grows linearly with the length of a video.
 
 Legend: B boxes, E links, S slots, as in ``box_graph.py``.
 """
+
 import heapq
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from .box_graph import BoxGraph
+from mmrdn.post_processing.box_graph import BoxGraph
 
 FREE, SUPPRESSED = -1, -2  # boxes without a path
 
 
 class _Search(NamedTuple):
     """What is known of the paths so far."""
+
     path: np.ndarray  # (B,) number of the path, FREE or SUPPRESSED
     value: np.ndarray  # (B,) largest sum of a path from a box, or more
     via: np.ndarray  # (B,) link that begins it, -1 for none
@@ -31,24 +32,28 @@ class _Search(NamedTuple):
     box_gain: np.ndarray  # (B,) what a box adds
 
 
-def find_paths(graph: BoxGraph, link_gain: np.ndarray, box_gain: np.ndarray,
-               min_length: int, path: np.ndarray, overlapped: np.ndarray,
-               first_overlapped: np.ndarray) -> np.ndarray:
+def find_paths(
+    graph: BoxGraph,
+    link_gain: np.ndarray,
+    box_gain: np.ndarray,
+    min_length: int,
+    path: np.ndarray,
+    overlapped: np.ndarray,
+    first_overlapped: np.ndarray,
+) -> np.ndarray:
     """Take the path with the largest sum until there is none.
 
-    A path goes on as long as there are boxes to link to. Of equal sums, as
-    computed, the one that begins earlier wins, then the lower index in the
-    first frame where they differ.
+    A path goes on as long as there are boxes to link to. Of equal sums, as computed, the one that
+    begins earlier wins, then the lower index in the first frame where they differ.
 
     Args:
         graph (BoxGraph): B boxes and E links.
         link_gain (np.ndarray): (E,) what a link adds to the sum, 0 or more.
         box_gain (np.ndarray): (B,) what a box adds, 0 or more.
         min_length (int): Boxes of a path at least, 1 or 2.
-        path (np.ndarray): (B,) int64, :data:`FREE` or, for boxes that take no
-            part, :data:`SUPPRESSED`; written into.
-        overlapped (np.ndarray): (O,) boxes that leave together with a box of
-            their slot.
+        path (np.ndarray): (B,) int64, :data:`FREE` or, for boxes that take no part,
+            :data:`SUPPRESSED`; written into.
+        overlapped (np.ndarray): (O,) boxes that leave together with a box of their slot.
         first_overlapped (np.ndarray): (B + 1,) where those of each box begin.
 
     Returns:
@@ -56,15 +61,15 @@ def find_paths(graph: BoxGraph, link_gain: np.ndarray, box_gain: np.ndarray,
         order they were taken.
     """
     num_boxes, num_slots = len(box_gain), len(graph.slot_label)
-    search = _Search(path, np.zeros(num_boxes), np.full(num_boxes, -1),
-                     np.full(num_slots, -1), link_gain, box_gain)
+    search = _Search(path, np.zeros(num_boxes), np.full(num_boxes, -1), np.full(num_slots, -1), link_gain, box_gain)
     _take_all(graph, search, min_length, overlapped, first_overlapped)
     return path
 
 
 @njit(cache=True)
-def _take_all(graph: BoxGraph, search: _Search, min_length: int,
-              overlapped: np.ndarray, first_overlapped: np.ndarray) -> None:
+def _take_all(
+    graph: BoxGraph, search: _Search, min_length: int, overlapped: np.ndarray, first_overlapped: np.ndarray
+) -> None:
     """See :func:`find_paths`."""
     path, value, best = search.path, search.value, search.best
     num_boxes, num_slots = len(path), len(best)
@@ -86,8 +91,7 @@ def _take_all(graph: BoxGraph, search: _Search, min_length: int,
         length = _follow(graph, search, box, chain)
         if length < 0:  # sums along it were smaller
             for i in range(-length):
-                _update_slot(graph, search, min_length, heap,
-                             slot_of[chain[i]])
+                _update_slot(graph, search, min_length, heap, slot_of[chain[i]])
             continue
         for i in range(length):
             box = chain[i]
@@ -100,17 +104,15 @@ def _take_all(graph: BoxGraph, search: _Search, min_length: int,
         last = slot_of[chain[length - 1]]
         for crossed in range(last, slot - 1, -1):
             touched = False
-            for box in range(graph.slot_first[crossed],
-                             graph.slot_first[crossed + 1]):
+            for box in range(graph.slot_first[crossed], graph.slot_first[crossed + 1]):
                 via = search.via[box]
-                if path[box] == FREE and via >= 0 and changed[
-                        graph.target[via]]:
+                if path[box] == FREE and via >= 0 and changed[graph.target[via]]:
                     changed[box] = _relax(graph, search, box)
                     touched = True
                 touched = touched or changed[box]
             if touched:
                 _update_slot(graph, search, min_length, heap, crossed)
-        changed[graph.slot_first[slot]:graph.slot_first[last + 1]] = False
+        changed[graph.slot_first[slot] : graph.slot_first[last + 1]] = False
 
 
 @njit(cache=True)
@@ -131,12 +133,11 @@ def _relax(graph: BoxGraph, search: _Search, box: int) -> bool:
 
 
 @njit(cache=True)
-def _follow(graph: BoxGraph, search: _Search, start: int,
-            chain: np.ndarray) -> int:
+def _follow(graph: BoxGraph, search: _Search, start: int, chain: np.ndarray) -> int:
     """Write the best path from a box into a chain; its length.
 
-    Where boxes left since it was found it is mended, and the length is
-    negative: there may be better ones now.
+    Where boxes left since it was found it is mended, and the length is negative: there may be
+    better ones now.
     """
     box, length, mended = start, 0, False
     while box >= 0:
@@ -144,8 +145,7 @@ def _follow(graph: BoxGraph, search: _Search, start: int,
         if via >= 0:
             other = graph.target[via]
             reached = search.link_gain[via] + search.value[other]
-            if (search.path[other] != FREE
-                    or search.value[box] != search.box_gain[box] + reached):
+            if search.path[other] != FREE or search.value[box] != search.box_gain[box] + reached:
                 _relax(graph, search, box)
                 mended = True
         chain[length] = box
@@ -160,13 +160,11 @@ def _follow(graph: BoxGraph, search: _Search, start: int,
 
 
 @njit(cache=True)
-def _update_slot(graph: BoxGraph, search: _Search, min_length: int, heap: list,
-                 slot: int) -> None:
+def _update_slot(graph: BoxGraph, search: _Search, min_length: int, heap: list, slot: int) -> None:
     """Find the box of a slot that begins the best path, if there is one."""
     best = -1
     for box in range(graph.slot_first[slot], graph.slot_first[slot + 1]):
-        if search.path[box] != FREE or (min_length > 1
-                                        and search.via[box] < 0):
+        if search.path[box] != FREE or (min_length > 1 and search.via[box] < 0):
             continue
         if best < 0 or search.value[box] > search.value[best]:
             best = box

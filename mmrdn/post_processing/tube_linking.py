@@ -1,42 +1,45 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Tube linking by Viterbi: refs [12, 8] of the paper, Table 2.
 
-Paper Eq. 8-9 with e^0. Deviations, off by default: ``min_iou`` and
-``max_gap``.
+Paper Eq. 8-9 with e^0. Deviations, off by default: ``min_iou`` and ``max_gap``.
 """
-from typing import Optional, Sequence
+
+from collections.abc import Sequence
 
 import numpy as np
 from numba import njit
 
+from mmrdn.post_processing.base_box_linker import BaseBoxLinker
+from mmrdn.post_processing.box_graph import BoxGraph
+from mmrdn.post_processing.path_search import FREE, find_paths
 from mmrdn.registry import TASK_UTILS
-from .base_box_linker import BaseBoxLinker
-from .box_graph import BoxGraph
-from .path_search import FREE, find_paths
 
 
 @TASK_UTILS.register_module()
 class TubeLinking(BaseBoxLinker):
     """Add the average of the better half of a tube's scores to its boxes.
 
-    For each class, over a run of frames that all have boxes, the path with
-    the largest sum of ``s_i + s_j + IoU`` over consecutive boxes becomes a
-    tube: its boxes get the average of the top half (rounded up) of its scores
-    added, and leave. This is repeated until a frame of the run has no boxes
-    left, and goes on with the runs on either side. A box that no path of two
-    or more takes keeps its score. So scores are in [0, 2] afterwards.
+    For each class, over a run of frames that all have boxes, the path with the largest sum of ``s_i
+    + s_j + IoU`` over consecutive boxes becomes a tube: its boxes get the average of the top half
+    (rounded up) of its scores added, and leave. This is repeated until a frame of the run has no
+    boxes left, and goes on with the runs on either side. A box that no path of two or more takes
+    keeps its score. So scores are in [0, 2] afterwards.
     """
 
-    def _find_paths(self, graph: BoxGraph,
-                    relations: Optional[Sequence]) -> np.ndarray:
+    def _find_paths(self, graph: BoxGraph, relations: Sequence | None) -> np.ndarray:
         # No link score is negative, so the best path crosses its whole run.
         num = len(graph.scores)
-        return find_paths(graph, self._link_scores(graph, relations),
-                          np.zeros(num), 2, np.full(num, FREE),
-                          np.zeros(0, np.int64), np.zeros(num + 1, np.int64))
+        return find_paths(
+            graph,
+            self._link_scores(graph, relations),
+            np.zeros(num),
+            2,
+            np.full(num, FREE),
+            np.zeros(0, np.int64),
+            np.zeros(num + 1, np.int64),
+        )
 
-    def _link_scores(self, graph: BoxGraph,
-                     relations: Optional[Sequence]) -> np.ndarray:
+    def _link_scores(self, graph: BoxGraph, relations: Sequence | None) -> np.ndarray:
         """(E,) scores of the links, without relations."""
         return _add_scores(graph)
 

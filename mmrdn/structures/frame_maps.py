@@ -1,6 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from dataclasses import dataclass
-from typing import Tuple
 
 from mmengine.structures import InstanceData
 from mmtrack.structures import TrackDataSample
@@ -13,11 +12,12 @@ class FrameMaps:
 
     Attributes:
         maps (tuple[Tensor]): Feature maps of the frame, each (1, c, h, w).
-        proposals (InstanceData): ``bboxes`` (P, 4), xyxy in pixels of the
-            network's input, and ``scores`` (P,), objectness.
+        proposals (InstanceData): ``bboxes`` (P, 4), xyxy in pixels of the network's input, and
+            ``scores`` (P,), objectness.
         data_sample (TrackDataSample): The frame's meta information.
     """
-    maps: Tuple[Tensor]
+
+    maps: tuple[Tensor]
     proposals: InstanceData
     data_sample: TrackDataSample
 

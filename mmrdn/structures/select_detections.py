@@ -4,13 +4,12 @@ from mmtrack.structures import TrackDataSample
 from torch import Tensor
 
 
-def select_detections(data_sample: TrackDataSample,
-                      keep: Tensor) -> TrackDataSample:
+def select_detections(data_sample: TrackDataSample, keep: Tensor) -> TrackDataSample:
     """A data sample with some of its detections.
 
     Args:
-        data_sample (TrackDataSample): With ``pred_det_instances`` of n
-            detections and, perhaps, ``top_supports``.
+        data_sample (TrackDataSample): With ``pred_det_instances`` of n detections and, perhaps,
+            ``top_supports``.
         keep (Tensor): (n,) bool.
 
     Returns:

@@ -1,12 +1,13 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Seq-NMS in plain Python, as its public implementations are written.
 
-The yardstick of ``tools/analysis_tools/benchmark.py``, used nowhere else:
-links are found once, and after each sequence that is taken the best sums are
-searched anew through the whole video. Same scores as
+The yardstick of ``tools/analysis_tools/benchmark.py``, used nowhere else: links are found once, and
+after each sequence that is taken the best sums are searched anew through the whole video. Same
+scores as
 :class:`mmrdn.post_processing.SeqNMS`.
 """
-from typing import Dict, List, Sequence, Tuple
+
+from collections.abc import Sequence
 
 Box = Sequence[float]
 
@@ -22,14 +23,12 @@ def plain_iou(a: Box, b: Box) -> float:
     return inside / (sum(areas) - inside)
 
 
-def plain_seq_nms(frames: Sequence[dict],
-                  min_iou: float = 0.5,
-                  nms_iou: float = 0.3) -> List[List[float]]:
+def plain_seq_nms(frames: Sequence[dict], min_iou: float = 0.5, nms_iou: float = 0.3) -> list[list[float]]:
     """New scores of the boxes of a video.
 
     Args:
-        frames (Sequence[dict]): ``bboxes`` (n_t, 4), ``scores`` and
-            ``labels`` (n_t,) of each frame.
+        frames (Sequence[dict]): ``bboxes`` (n_t, 4), ``scores`` and ``labels`` (n_t,) of each
+            frame.
         min_iou (float): IoU that a link needs.
         nms_iou (float): IoU that suppresses boxes of a frame.
 
@@ -41,14 +40,11 @@ def plain_seq_nms(frames: Sequence[dict],
     labels = [[int(v) for v in f['labels']] for f in frames]
     new = [list(values) for values in scores]
     for label in sorted({x for values in labels for x in values}):
-        alive = [[
-            i for i, x in enumerate(values) if x == label and scores[t][i] > 0
-        ] for t, values in enumerate(labels)]
-        links: Dict[Tuple[int, int], List[int]] = {
-            (t, i): [
-                j for j in alive[t + 1]
-                if plain_iou(boxes[t][i], boxes[t + 1][j]) >= min_iou
-            ]
+        alive = [
+            [i for i, x in enumerate(values) if x == label and scores[t][i] > 0] for t, values in enumerate(labels)
+        ]
+        links: dict[tuple[int, int], list[int]] = {
+            (t, i): [j for j in alive[t + 1] if plain_iou(boxes[t][i], boxes[t + 1][j]) >= min_iou]
             for t in range(len(frames) - 1)
             for i in alive[t]
         }
@@ -70,18 +66,17 @@ def plain_seq_nms(frames: Sequence[dict],
 
 
 def _best_sequence(
-        alive: List[List[int]], scores: List[List[float]],
-        links: Dict[Tuple[int, int], List[int]]) -> List[Tuple[int, int]]:
+    alive: list[list[int]], scores: list[list[float]], links: dict[tuple[int, int], list[int]]
+) -> list[tuple[int, int]]:
     """Boxes (t, i) of the linked sequence with the largest sum."""
-    sums: Dict[Tuple[int, int], float] = {}
-    following: Dict[Tuple[int, int], int] = {}
+    sums: dict[tuple[int, int], float] = {}
+    following: dict[tuple[int, int], int] = {}
     best, start = -1.0, None
     for t in range(len(alive) - 1, -1, -1):
         for i in reversed(alive[t]):
             ahead, to = 0.0, None
             for j in links.get((t, i), ()):
-                if (t + 1, j) in sums and (to is None
-                                           or sums[t + 1, j] > ahead):
+                if (t + 1, j) in sums and (to is None or sums[t + 1, j] > ahead):
                     ahead, to = sums[t + 1, j], j
             sums[t, i] = scores[t][i] + ahead
             if to is not None:

@@ -1,11 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from typing import Any, Optional
+from typing import Any
 
 
-def check_num_frames(name: str,
-                     value: Any,
-                     low: int,
-                     high: Optional[int] = None) -> None:
+def check_num_frames(name: str, value: Any, low: int, high: int | None = None) -> None:
     """Refuse what is no number of frames.
 
     Args:
@@ -17,8 +14,6 @@ def check_num_frames(name: str,
     Raises:
         ValueError: It is no whole number, or out of range.
     """
-    if (not isinstance(value, int) or isinstance(value, bool) or value < low
-            or (high is not None and value > high)):
+    if not isinstance(value, int) or isinstance(value, bool) or value < low or (high is not None and value > high):
         span = f'{low} or more' if high is None else f'from {low} to {high}'
-        raise ValueError(f'{name} must be a whole number of frames, {span}, '
-                         f'got {value!r}')
+        raise ValueError(f'{name} must be a whole number of frames, {span}, got {value!r}')

@@ -3,22 +3,19 @@ import functools
 import os
 import sys
 import warnings
-from typing import Callable
+from collections.abc import Callable
 
 # What bad input raises, in our code and in the libraries below.
-USER_ERRORS = (ValueError, OSError, TypeError, KeyError, ImportError,
-               AssertionError)
+USER_ERRORS = (ValueError, OSError, TypeError, KeyError, ImportError, AssertionError)
 
 
 def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
     """Let a command end with one line instead of a stack trace.
 
-    Warnings get one line too. ``MMRDN_TRACEBACK=1`` in the environment shows
-    the trace.
+    Warnings get one line too. ``MMRDN_TRACEBACK=1`` in the environment shows the trace.
 
     Args:
-        main (callable): The command; what it raises for bad input ends the
-            process with status 1.
+        main (callable): The command; what it raises for bad input ends the process with status 1.
     """
 
     @functools.wraps(main)

@@ -1,10 +1,16 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from typing import Optional
 
 from rich.console import Console
-from rich.progress import (BarColumn, MofNCompleteColumn, Progress,
-                           ProgressColumn, Task, TextColumn, TimeElapsedColumn,
-                           TimeRemainingColumn)
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 
@@ -19,10 +25,7 @@ class FrameProgress:
         quiet (bool): Show nothing.
     """
 
-    def __init__(self,
-                 title: str,
-                 console: Console,
-                 quiet: bool = False) -> None:
+    def __init__(self, title: str, console: Console, quiet: bool = False) -> None:
         self.title = title
         self.console = console
         self.quiet = quiet
@@ -35,7 +38,8 @@ class FrameProgress:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=console,
-            disable=quiet or not console.is_terminal)
+            disable=quiet or not console.is_terminal,
+        )
         self._task = self._bar.add_task(title, total=None)
 
     def __enter__(self) -> 'FrameProgress':
@@ -45,33 +49,32 @@ class FrameProgress:
     def __exit__(self, *error) -> None:
         self._bar.stop()
 
-    def update(self, done: int, total: Optional[int]) -> None:
+    def update(self, done: int, total: int | None) -> None:
         """Show how many frames are done, of how many if known.
 
-        Where nobody reads what is shown (a pipe that was closed) it is no
-        longer shown; that must not end the run.
+        Where nobody reads what is shown (a pipe that was closed) it is no longer shown; that must
+        not end the run.
         """
         try:
             self._show(done, total)
         except (OSError, SystemExit):  # rich exits when a pipe is broken
             self.quiet = True
 
-    def _show(self, done: int, total: Optional[int]) -> None:
+    def _show(self, done: int, total: int | None) -> None:
         if self.quiet:
             return
         self._bar.update(self._task, completed=done, total=total)
         if not self.console.is_terminal and self._is_due(done, total):
-            self.console.print(
-                self._line(done, total), highlight=False, soft_wrap=True)
+            self.console.print(self._line(done, total), highlight=False, soft_wrap=True)
 
-    def _is_due(self, done: int, total: Optional[int]) -> bool:
+    def _is_due(self, done: int, total: int | None) -> bool:
         """Whether it is time for another line."""
         step = 10 * done // total if total else done // 100
         due = step > self._told
         self._told = max(step, self._told)
         return due
 
-    def _line(self, done: int, total: Optional[int]) -> str:
+    def _line(self, done: int, total: int | None) -> str:
         return f'{self.title} {done}' + (f'/{total}' if total else '')
 
 

@@ -10,8 +10,8 @@ _MARKS = ((b'\xff\xd8', b'\xff\xd9'), (b'\x89PNG', b'IEND'))
 def looks_truncated(content: bytes) -> bool:
     """Whether the end of a JPEG or PNG file is missing.
 
-    Only a file that lacks its end mark is decoded (by Pillow, which insists
-    on all of the pixels): some writers leave the mark out.
+    Only a file that lacks its end mark is decoded (by Pillow, which insists on all of the pixels):
+    some writers leave the mark out.
 
     Args:
         content (bytes): The file.

@@ -2,19 +2,18 @@
 import contextlib
 import signal
 import threading
-from typing import Iterator
+from collections.abc import Iterator
 
 
 @contextlib.contextmanager
 def hold_interrupts() -> Iterator[None]:
     """Let Ctrl-C take effect after the block, not within it.
 
-    So what belongs together is written as a whole. Outside of the main thread,
-    where Python handles no signals, nothing changes.
+    So what belongs together is written as a whole. Outside of the main thread, where Python handles
+    no signals, nothing changes.
     """
     before = signal.getsignal(signal.SIGINT)
-    if (threading.current_thread() is not threading.main_thread()
-            or not callable(before)):
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield
         return
     came = []

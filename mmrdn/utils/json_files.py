@@ -2,14 +2,12 @@
 import json
 import math
 import os
-from typing import Any, Optional, Union
+from typing import Any
 
-from .whole_file import whole_file
+from mmrdn.utils.whole_file import whole_file
 
 
-def write_json(data: Any,
-               path: Union[str, os.PathLike],
-               indent: Optional[int] = 2) -> None:
+def write_json(data: Any, path: str | os.PathLike, indent: int | None = 2) -> None:
     """Write JSON, NaN as null, under its name only when complete.
 
     Args:

@@ -1,14 +1,14 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import platform
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 import torch
 
 from mmrdn.version import __version__
 
 
-def machine() -> Dict[str, Any]:
+def machine() -> dict[str, Any]:
     """What measured times depend on, of this process."""
     name = platform.processor() or platform.machine()
     cpuinfo = Path('/proc/cpuinfo')
@@ -17,11 +17,7 @@ def machine() -> Dict[str, Any]:
             if line.startswith('model name'):
                 name = line.split(': ')[1]
                 break
-    found = dict(
-        cpu=name,
-        threads=torch.get_num_threads(),
-        torch=torch.__version__,
-        mmrdn=__version__)
+    found = dict(cpu=name, threads=torch.get_num_threads(), torch=torch.__version__, mmrdn=__version__)
     if torch.cuda.is_available():
         found['gpu'] = torch.cuda.get_device_name()
     return found

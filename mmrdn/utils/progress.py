@@ -1,31 +1,30 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Run a command of ours and show how far it is in one line."""
+
 import re
 import subprocess
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, Optional, Sequence, Tuple
 
 from rich.console import Console
-from rich.progress import (BarColumn, MofNCompleteColumn, Progress, TextColumn,
-                           TimeElapsedColumn, TimeRemainingColumn)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-# "Iter(train) [  50/1000]  ...  loss: 0.9136  ..." of MMEngine's log,
-# "Epoch(train)  [2][  50/1000]", and "testing 40/200 frames" of ShardProgress
+# "Iter(train) [  50/1000]  ...  loss: 0.9136  ..." of MMEngine's log, "Epoch(train)  [2][
+# 50/1000]", and "testing 40/200 frames" of ShardProgress
 _ITERATION = re.compile(
     r'(?:Iter|Epoch)\((train|val|test)\)\s+(?:\[\d+\])?\[\s*(\d+)/(\d+)\]'
-    r'(?:.*?\bloss: ([\d.]+))?|^(\w+) (\d+)/(\d+) frames')
+    r'(?:.*?\bloss: ([\d.]+))?|^(\w+) (\d+)/(\d+) frames'
+)
 
 
-def run_with_progress(command: Sequence[str],
-                      title: str,
-                      log_file: Path,
-                      console: Console,
-                      env: Optional[Dict[str, str]] = None) -> None:
+def run_with_progress(
+    command: Sequence[str], title: str, log_file: Path, console: Console, env: dict[str, str] | None = None
+) -> None:
     """Run a command that logs as MMEngine does.
 
-    Its whole output goes to a file. A terminal shows a progress bar, anything
-    else one line for each tenth.
+    Its whole output goes to a file. A terminal shows a progress bar, anything else one line for
+    each tenth.
 
     Args:
         command (Sequence[str]): The command.
@@ -39,17 +38,19 @@ def run_with_progress(command: Sequence[str],
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     last_lines = deque(maxlen=1)
-    columns = (TextColumn('{task.description}'), BarColumn(),
-               MofNCompleteColumn(), TextColumn('{task.fields[loss]}'),
-               TimeElapsedColumn(), TimeRemainingColumn())
-    with open(log_file, 'w') as log, Progress(
-            *columns, console=console,
-            disable=not console.is_terminal) as progress, subprocess.Popen(
-                command,
-                env=env,
-                text=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT) as process:
+    columns = (
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn('{task.fields[loss]}'),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with (
+        open(log_file, 'w') as log,
+        Progress(*columns, console=console, disable=not console.is_terminal) as progress,
+        subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process,
+    ):
         task = progress.add_task(title, total=None, loss='')
         told, last_label = 0, title
         try:
@@ -65,12 +66,7 @@ def run_with_progress(command: Sequence[str],
                 label = f'{title}: validation' if validates else title
                 if label != last_label:
                     told, last_label = 0, label
-                progress.update(
-                    task,
-                    description=label,
-                    completed=done,
-                    total=total,
-                    loss=loss)
+                progress.update(task, description=label, completed=done, total=total, loss=loss)
                 if not console.is_terminal and 10 * done // total > told:
                     told = 10 * done // total
                     console.print(f'{label} {done}/{total} {loss}'.rstrip())
@@ -79,12 +75,10 @@ def run_with_progress(command: Sequence[str],
             raise
     if process.returncode:
         last = last_lines[-1] if last_lines else 'no output'
-        raise ValueError(
-            f'{title} ended with status {process.returncode}: {last} '
-            f'(see {log_file})')
+        raise ValueError(f'{title} ended with status {process.returncode}: {last} (see {log_file})')
 
 
-def _position(line: str) -> Optional[Tuple[bool, int, int, str]]:
+def _position(line: str) -> tuple[bool, int, int, str] | None:
     """Whether it is a validation, how much is done, of how much, and the loss,
     if a line says so.
     """

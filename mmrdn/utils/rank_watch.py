@@ -4,42 +4,39 @@ import os
 import sys
 import threading
 import time
-from typing import List, NoReturn, Optional
+from typing import NoReturn, Optional
 
 import torch.distributed as dist
 
-from .ranks import job_store, this_rank
+from mmrdn.utils.ranks import job_store, this_rank
 
-GRACE = 5.  # seconds that a launcher has to end the job, before ranks do
+GRACE = 5.0  # seconds that a launcher has to end the job, before ranks do
 
 
 class RankWatch:
     """Ends this rank when another one has failed or fallen silent.
 
-    A rank that dies leaves the others waiting in a collective operation,
-    with NCCL for as long as its timeout. ``torchrun`` and ``srun
-    --kill-on-bad-exit`` end them, each on the machines that it sees. This
-    works without: a thread of every rank counts up in the store of the job,
-    whatever the main thread waits for, and looks whether the next rank's
-    count moves, and whether any rank noted that it failed.
+    A rank that dies leaves the others waiting in a collective operation, with NCCL for as long as
+    its timeout. ``torchrun`` and ``srun --kill-on-bad-exit`` end them, each on the machines that it
+    sees. This works without: a thread of every rank counts up in the store of the job, whatever the
+    main thread waits for, and looks whether the next rank's count moves, and whether any rank noted
+    that it failed.
 
     Args:
         interval (float): Seconds between two looks.
-        patience (float): Seconds of silence after which a rank is dead. Much
-            more than one call takes that keeps Python's lock, such as parsing
-            a JSON file of a gigabyte.
+        patience (float): Seconds of silence after which a rank is dead. Much more than one call
+            takes that keeps Python's lock, such as parsing a JSON file of a gigabyte.
     """
 
     current: Optional['RankWatch'] = None  # that of this process
 
-    def __init__(self, interval: float = 1., patience: float = 180.) -> None:
+    def __init__(self, interval: float = 1.0, patience: float = 180.0) -> None:
         self.rank, self.size = this_rank()
         self.store: dist.Store = job_store()
         self.interval = interval
         self.patience = patience
         self._stop = threading.Event()
-        self._thread = threading.Thread(
-            target=self._watch, name='rank watch', daemon=True)
+        self._thread = threading.Thread(target=self._watch, name='rank watch', daemon=True)
 
     @classmethod
     def begin(cls) -> None:
@@ -88,9 +85,7 @@ class RankWatch:
                 if seen != count or self.store.check([f'left {other}']):
                     count, moved = seen, time.monotonic()
                 if time.monotonic() - moved > self.patience:
-                    self.store.compare_set(
-                        'failed', '', f'rank {other} has been silent for '
-                        f'{self.patience:g} seconds')
+                    self.store.compare_set('failed', '', f'rank {other} has been silent for {self.patience:g} seconds')
                 if self.store.check(['failed']):
                     self._end(self.store.get('failed').decode())
             except RuntimeError as error:
@@ -99,19 +94,16 @@ class RankWatch:
     def _end(self, reason: str) -> None:
         if self._stop.wait(GRACE):
             return
-        print(
-            f'error: rank {self.rank} of {self.size} ends: {reason}',
-            file=sys.stderr)
+        print(f'error: rank {self.rank} of {self.size} ends: {reason}', file=sys.stderr)
         end_process()
 
 
 def end_process() -> NoReturn:
     """Exit with status 1 at once.
 
-    An ordinary exit waits for threads and for process groups whose other ranks
-    may be dead.
+    An ordinary exit waits for threads and for process groups whose other ranks may be dead.
     """
-    children: List = multiprocessing.active_children()  # data loader workers
+    children: list = multiprocessing.active_children()  # data loader workers
     for child in children:
         child.terminate()
     for stream in (sys.stdout, sys.stderr):

@@ -1,9 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The ranks of a job: which one this process is, and what all share."""
+
 import datetime
 import functools
 import os
-from typing import Tuple
 
 import torch.distributed as dist
 
@@ -11,8 +11,8 @@ import torch.distributed as dist
 ENVIRONMENT = dict(
     pytorch=('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
     slurm=('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
-    mpi=('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE',
-         'OMPI_COMM_WORLD_LOCAL_RANK'))
+    mpi=('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK'),
+)
 
 _launcher = 'none'
 
@@ -21,15 +21,14 @@ def set_launcher(launcher: str) -> None:
     """Say how this process was started.
 
     Args:
-        launcher (str): ``none``, ``pytorch``, ``slurm`` or ``mpi``. With
-            ``none`` it is a job of its own, whatever a cluster has put into
-            the environment.
+        launcher (str): ``none``, ``pytorch``, ``slurm`` or ``mpi``. With ``none`` it is a job of
+            its own, whatever a cluster has put into the environment.
     """
     global _launcher
     _launcher = launcher
 
 
-def this_rank() -> Tuple[int, int]:
+def this_rank() -> tuple[int, int]:
     """Rank of this process and number of ranks.
 
     Before the ranks have joined it is what the launcher says, see
@@ -58,13 +57,14 @@ def job_store() -> dist.Store:
 
 @functools.lru_cache(maxsize=1)
 def _connect() -> dist.Store:
-    # A connection serves one request after another. On the process group's own
-    # a request may wait for another rank as long as the group's timeout.
+    # A connection serves one request after another. On the process group's own a request may wait
+    # for another rank as long as the group's timeout.
     store = dist.TCPStore(
         os.environ['MASTER_ADDR'],
         int(os.environ['MASTER_PORT']),
         is_master=False,
         wait_for_workers=False,
-        timeout=datetime.timedelta(seconds=60))
+        timeout=datetime.timedelta(seconds=60),
+    )
     attempt = os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')
     return dist.PrefixStore(f'mmrdn/{attempt}', store)

@@ -7,8 +7,8 @@ def register_all_modules(init_default_scope: bool = True) -> None:
     """Register the components of mmrdn, mmtrack and mmdet.
 
     Args:
-        init_default_scope (bool): Whether to make ``mmrdn`` the default scope;
-            MMEngine's runner does so itself.
+        init_default_scope (bool): Whether to make ``mmrdn`` the default scope; MMEngine's runner
+            does so itself.
     """
     import mmrdn.datasets  # noqa: F401
     import mmrdn.engine  # noqa: F401
@@ -16,6 +16,7 @@ def register_all_modules(init_default_scope: bool = True) -> None:
     import mmrdn.models  # noqa: F401
     import mmrdn.post_processing  # noqa: F401
     import mmrdn.visualization  # noqa: F401
+
     register_all_mmtrack_modules(init_default_scope=False)
     if init_default_scope and not DefaultScope.check_instance_created('mmrdn'):
         DefaultScope.get_instance('mmrdn', scope_name='mmrdn')

@@ -3,11 +3,10 @@ import logging
 import re
 import sys
 import time
-from typing import List, Optional
 
 from rich.console import Console
 
-from .frame_progress import FrameProgress
+from mmrdn.utils.frame_progress import FrameProgress
 
 # MMEngine's line of an iteration, not that of the results.
 _ITERATION = re.compile(r'^(Iter|Epoch)\((val|test)\) .*\beta: ')
@@ -16,9 +15,8 @@ _ITERATION = re.compile(r'^(Iter|Epoch)\((val|test)\) .*\beta: ')
 class ShardProgress(FrameProgress):
     """Frames of a test that all ranks have done, of all.
 
-    Where there is no terminal, a line comes at least once a minute. Meanwhile
-    the logger does not say how far this rank alone is, except into its file,
-    and what else it says goes above the bar.
+    Where there is no terminal, a line comes at least once a minute. Meanwhile the logger does not
+    say how far this rank alone is, except into its file, and what else it says goes above the bar.
 
     Args:
         title (str): Stands before the bar, one word.
@@ -26,12 +24,10 @@ class ShardProgress(FrameProgress):
         console (Console): Where it goes.
     """
 
-    def __init__(self, title: str, logger: logging.Logger,
-                 console: Console) -> None:
+    def __init__(self, title: str, logger: logging.Logger, console: Console) -> None:
         super().__init__(title, console)
-        self._handlers: List[logging.StreamHandler] = [
-            handler for handler in logger.handlers
-            if type(handler) is logging.StreamHandler
+        self._handlers: list[logging.StreamHandler] = [
+            handler for handler in logger.handlers if type(handler) is logging.StreamHandler
         ]
         self._streams: list = []
         self._last = time.monotonic()
@@ -55,7 +51,7 @@ class ShardProgress(FrameProgress):
             handler.setStream(stream)
         super().__exit__(*error)
 
-    def _is_due(self, done: int, total: Optional[int]) -> bool:
+    def _is_due(self, done: int, total: int | None) -> bool:
         if total is None:  # a rank has not begun
             return False
         late = time.monotonic() - self._last >= 60
@@ -64,13 +60,12 @@ class ShardProgress(FrameProgress):
             return True
         return False
 
-    def _line(self, done: int, total: Optional[int]) -> str:
+    def _line(self, done: int, total: int | None) -> str:
         task = self._bar.tasks[0]
         line = super()._line(done, total) + ' frames'
         if task.speed and done < total:
             seconds = int((total - done) / task.speed)
-            line += (f', {task.speed:.1f} fps, {seconds // 3600}:'
-                     f'{seconds // 60 % 60:02}:{seconds % 60:02} left')
+            line += f', {task.speed:.1f} fps, {seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02} left'
         return line
 
 

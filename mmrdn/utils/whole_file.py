@@ -2,12 +2,13 @@
 import contextlib
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Iterator, Union
+from typing import IO
 
 
 @contextlib.contextmanager
-def whole_file(path: Union[str, os.PathLike]) -> Iterator[IO[bytes]]:
+def whole_file(path: str | os.PathLike) -> Iterator[IO[bytes]]:
     """Write a file that appears under its name when it is complete.
 
     What was there is replaced; if the block raises, it stays.

@@ -1,10 +1,11 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import copy
-from typing import Any, List, Optional, Sequence, Union
+from collections.abc import Sequence
+from typing import Any
 
 import yaml
 
-Path = Sequence[Union[str, int]]
+Path = Sequence[str | int]
 
 
 class _Dumper(yaml.SafeDumper):
@@ -16,12 +17,7 @@ class _Dumper(yaml.SafeDumper):
 
 def dump_yaml(data: Any) -> str:
     """Plain data as YAML: keys in their order, a line for each."""
-    return yaml.dump(
-        data,
-        Dumper=_Dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        width=float('inf'))
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=float('inf'))
 
 
 class YamlText:
@@ -60,8 +56,7 @@ class YamlText:
         """Set the keys of a mapping and, within them, of those below.
 
         Args:
-            path (Sequence[str | int]): Where the mapping is; made if nothing
-                is there.
+            path (Sequence[str | int]): Where the mapping is; made if nothing is there.
             value (dict): What becomes of its keys. Others stay.
         """
         if not isinstance(self.get(path), dict):
@@ -77,8 +72,7 @@ class YamlText:
         """Replace what is at a path, or add it behind its neighbours.
 
         Args:
-            path (Sequence[str | int]): Keys and places, from the top; what
-                it is in must be there.
+            path (Sequence[str | int]): Keys and places, from the top; what it is in must be there.
             value (Any): Plain data.
 
         Raises:
@@ -100,14 +94,13 @@ class YamlText:
         if self.data != wanted:
             raise ValueError(f'{_name(path)} cannot be changed in place')
 
-    def _replace(self, above: Path, last: Union[str, int], value: Any) -> None:
+    def _replace(self, above: Path, last: str | int, value: Any) -> None:
         """Change the text alone."""
         parent = yaml.compose(self.text)
         for part in above:
             parent = _child(parent, part)[1]
         if parent.flow_style:
-            raise ValueError(f'{_name([*above, last])} is in braces or '
-                             'brackets, expected a line for each value')
+            raise ValueError(f'{_name([*above, last])} is in braces or brackets, expected a line for each value')
         indent = parent.start_mark.column
         is_list = isinstance(parent, yaml.SequenceNode)
         lines = dump_yaml([value] if is_list else {last: value})
@@ -115,23 +108,19 @@ class YamlText:
         found = _child(parent, last)
         if found is not None:
             start, node = found
-            self.text = (self.text[:start] + new + self.text[self._end(node):])
+            self.text = self.text[:start] + new + self.text[self._end(node) :]
             return
         ends = [self._end(_node(item)) for item in parent.value]
         at = self.text.find('\n', ends[-1])
         at = len(self.text) if at < 0 else at
-        apart = len(ends) > 1 and '\n\n' in self.text[
-            ends[-2]:_start(parent.value[-1])]
-        self.text = (
-            self.text[:at] + ('\n\n' if apart else '\n') + ' ' * indent + new +
-            self.text[at:])
+        apart = len(ends) > 1 and '\n\n' in self.text[ends[-2] : _start(parent.value[-1])]
+        self.text = self.text[:at] + ('\n\n' if apart else '\n') + ' ' * indent + new + self.text[at:]
 
     def _end(self, node: yaml.Node) -> int:
         """Where the last value of a node ends, without what follows it."""
-        while not isinstance(node, yaml.ScalarNode) and node.value and \
-                not node.flow_style:
+        while not isinstance(node, yaml.ScalarNode) and node.value and not node.flow_style:
             node = _node(node.value[-1])
-        text = self.text[:node.end_mark.index]
+        text = self.text[: node.end_mark.index]
         return max(len(text.rstrip()), node.start_mark.index)
 
 
@@ -145,7 +134,7 @@ def _start(item: Any) -> int:
     return (item[0] if isinstance(item, tuple) else item).start_mark.index
 
 
-def _child(parent: yaml.Node, part: Union[str, int]) -> Optional[tuple]:
+def _child(parent: yaml.Node, part: str | int) -> tuple | None:
     """Where a child's text begins, with its key or dash, and its node."""
     if isinstance(parent, yaml.SequenceNode):
         if part >= len(parent.value):
@@ -160,5 +149,5 @@ def _child(parent: yaml.Node, part: Union[str, int]) -> Optional[tuple]:
 
 
 def _name(path: Path) -> str:
-    parts: List[str] = [str(part) for part in path]
+    parts: list[str] = [str(part) for part in path]
     return '.'.join(parts)

@@ -1,16 +1,35 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from .frame import Frame
-from .frame_buffer import FrameBuffer
-from .frame_detections import FrameDetections
-from .prefetch import prefetch
-from .sources import (BaseSource, ImageFolderSource, LiveSource, RawSource,
-                      VideoFileSource, open_source)
-from .writers import (BaseWriter, CocoVidWriter, ImageFolderWriter,
-                      JsonLinesWriter, MotWriter, StdoutWriter, VideoWriter)
+from mmrdn.video.frame import Frame
+from mmrdn.video.frame_buffer import FrameBuffer
+from mmrdn.video.frame_detections import FrameDetections
+from mmrdn.video.prefetch import prefetch
+from mmrdn.video.sources import BaseSource, ImageFolderSource, LiveSource, RawSource, VideoFileSource, open_source
+from mmrdn.video.writers import (
+    BaseWriter,
+    CocoVidWriter,
+    ImageFolderWriter,
+    JsonLinesWriter,
+    MotWriter,
+    StdoutWriter,
+    VideoWriter,
+)
 
 __all__ = [
-    'BaseSource', 'BaseWriter', 'CocoVidWriter', 'Frame', 'FrameBuffer',
-    'FrameDetections', 'ImageFolderSource', 'ImageFolderWriter',
-    'JsonLinesWriter', 'LiveSource', 'MotWriter', 'RawSource', 'StdoutWriter',
-    'VideoFileSource', 'VideoWriter', 'open_source', 'prefetch'
+    'BaseSource',
+    'BaseWriter',
+    'CocoVidWriter',
+    'Frame',
+    'FrameBuffer',
+    'FrameDetections',
+    'ImageFolderSource',
+    'ImageFolderWriter',
+    'JsonLinesWriter',
+    'LiveSource',
+    'MotWriter',
+    'RawSource',
+    'StdoutWriter',
+    'VideoFileSource',
+    'VideoWriter',
+    'open_source',
+    'prefetch',
 ]

@@ -1,6 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from dataclasses import dataclass
-from typing import Optional
 
 import numpy as np
 
@@ -10,13 +9,13 @@ class Frame:
     """A frame of a video.
 
     Attributes:
-        image (np.ndarray, optional): (H, W, 3) uint8 BGR; None once it is no
-            longer needed.
+        image (np.ndarray, optional): (H, W, 3) uint8 BGR; None once it is no longer needed.
         index (int): Place in the video, from 0, without gaps.
         time (float): Seconds since the first frame.
         name (str): Name of its file, where frames are files.
     """
-    image: Optional[np.ndarray]
+
+    image: np.ndarray | None
     index: int
     time: float
     name: str = ''

@@ -1,23 +1,22 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from collections import deque
-from typing import Deque, Dict, Optional, Tuple
 
 import numpy as np
 
-from .frame import Frame
+from mmrdn.video.frame import Frame
 
 
 class FrameBuffer:
     """Frames that wait for their results, which come late and in order.
 
     Args:
-        num_behind (int): Frames kept after their result came, so that a later
-            frame can be shown beside them.
+        num_behind (int): Frames kept after their result came, so that a later frame can be shown
+            beside them.
     """
 
     def __init__(self, num_behind: int = 0) -> None:
         self.num_behind = num_behind
-        self._frames: Deque[Frame] = deque()
+        self._frames: deque[Frame] = deque()
         self._num_done = 0  # of those kept, the oldest
 
     def __len__(self) -> int:
@@ -32,7 +31,7 @@ class FrameBuffer:
         """Take the next frame of the video."""
         self._frames.append(frame)
 
-    def take(self) -> Tuple[Frame, Dict[int, Optional[np.ndarray]]]:
+    def take(self) -> tuple[Frame, dict[int, np.ndarray | None]]:
         """Hand out the next frame, as its result has come.
 
         Returns:
@@ -40,10 +39,7 @@ class FrameBuffer:
             relative to it (negative: before it).
         """
         frame = self._frames[self._num_done]
-        images = {
-            other.index - frame.index: other.image
-            for other in self._frames
-        }
+        images = {other.index - frame.index: other.image for other in self._frames}
         self._num_done += 1
         while self._num_done > self.num_behind:
             self._frames.popleft()

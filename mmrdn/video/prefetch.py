@@ -1,7 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import queue
 import threading
-from typing import Any, Iterable, Iterator, Tuple, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 Item = TypeVar('Item')
 
@@ -9,8 +10,8 @@ Item = TypeVar('Item')
 def prefetch(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
     """Run an iterator in a background thread, a few items ahead.
 
-    What it raises is raised here. When this generator is closed the thread
-    ends after the item that it is at, and closes the iterator.
+    What it raises is raised here. When this generator is closed the thread ends after the item that
+    it is at, and closes the iterator.
 
     Args:
         items (Iterable): Read by the thread alone.
@@ -19,7 +20,7 @@ def prefetch(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
     Yields:
         Any: The items in order.
     """
-    ready: 'queue.Queue[Tuple[str, Any]]' = queue.Queue(depth)
+    ready: queue.Queue[tuple[str, Any]] = queue.Queue(depth)
     stop = threading.Event()
 
     def put(kind: str, value: Any = None) -> None:

@@ -1,9 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from .boxes import draw_boxes, put_label
-from .colors import class_color
-from .panels import titled_panels
-from .vid_visualizer import VIDVisualizer
+from mmrdn.visualization.boxes import draw_boxes, put_label
+from mmrdn.visualization.colors import class_color
+from mmrdn.visualization.panels import titled_panels
+from mmrdn.visualization.vid_visualizer import VIDVisualizer
 
-__all__ = [
-    'VIDVisualizer', 'class_color', 'draw_boxes', 'put_label', 'titled_panels'
-]
+__all__ = ['VIDVisualizer', 'class_color', 'draw_boxes', 'put_label', 'titled_panels']

@@ -1,12 +1,14 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Boxes with their labels: the one way in which mmrdn draws them."""
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from .colors import BLACK, WHITE, Color, class_color, text_color
-from .text import font_size, line_height, put_text, shorten, text_width
+from mmrdn.visualization.colors import BLACK, WHITE, Color, class_color, text_color
+from mmrdn.visualization.text import font_size, line_height, put_text, shorten, text_width
 
 
 class Rect(NamedTuple):
@@ -31,58 +33,58 @@ def check_image(image: np.ndarray, name: str = 'image') -> None:
         ValueError: With the name, shape and type of what it is.
     """
     good = (
-        isinstance(image, np.ndarray) and image.dtype == np.uint8
-        and image.ndim == 3 and image.shape[2] == 3 and image.size > 0)
+        isinstance(image, np.ndarray)
+        and image.dtype == np.uint8
+        and image.ndim == 3
+        and image.shape[2] == 3
+        and image.size > 0
+    )
     if not good:
         shape = getattr(image, 'shape', type(image).__name__)
         dtype = getattr(image, 'dtype', '')
-        raise ValueError(f'{name} must be (height, width, 3) uint8 in colour, '
-                         f'got {shape} {dtype}'.rstrip())
+        raise ValueError(f'{name} must be (height, width, 3) uint8 in colour, got {shape} {dtype}'.rstrip())
 
 
-def check_boxes(bboxes: np.ndarray, labels: np.ndarray, classes: Sequence[str],
-                scores: Optional[np.ndarray]) -> None:
+def check_boxes(bboxes: np.ndarray, labels: np.ndarray, classes: Sequence[str], scores: np.ndarray | None) -> None:
     """Refuse boxes that cannot be drawn.
 
     Raises:
         ValueError: With the number of the first faulty box, and its fault.
     """
     if bboxes.shape != (len(labels), 4):
-        raise ValueError(f'{len(labels)} labels need boxes of shape '
-                         f'({len(labels)}, 4), got {bboxes.shape}')
+        raise ValueError(f'{len(labels)} labels need boxes of shape ({len(labels)}, 4), got {bboxes.shape}')
     for i, (box, label) in enumerate(zip(bboxes, labels)):
         if not np.isfinite(box).all():
             raise ValueError(f'box {i}: {box.tolist()} is not finite')
         if box[2] < box[0] or box[3] < box[1]:
-            raise ValueError(f'box {i}: {box.tolist()} is not x1 <= x2, '
-                             'y1 <= y2')
+            raise ValueError(f'box {i}: {box.tolist()} is not x1 <= x2, y1 <= y2')
         if scores is not None and not np.isfinite(scores[i]):
             raise ValueError(f'box {i}: score {scores[i]} is not finite')
         if not 0 <= label < len(classes):
-            raise ValueError(f'box {i}: label {label}, but there are '
-                             f'{len(classes)} classes')
+            raise ValueError(f'box {i}: label {label}, but there are {len(classes)} classes')
 
 
 def line_width(height: int, width: int) -> int:
     """Line width in pixels that suits a picture's size."""
-    return max(1, round(min(height, width)**0.5 / 8))
+    return max(1, round(min(height, width) ** 0.5 / 8))
 
 
-def draw_boxes(image: np.ndarray,
-               bboxes: np.ndarray,
-               labels: np.ndarray,
-               classes: Sequence[str],
-               scores: Optional[np.ndarray] = None,
-               ids: Optional[np.ndarray] = None,
-               scale: int = 1,
-               marked: Optional[int] = None,
-               line: Optional[int] = None) -> np.ndarray:
+def draw_boxes(
+    image: np.ndarray,
+    bboxes: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    scores: np.ndarray | None = None,
+    ids: np.ndarray | None = None,
+    scale: int = 1,
+    marked: int | None = None,
+    line: int | None = None,
+) -> np.ndarray:
     """Draw boxes with their class names, scores and numbers.
 
-    Boxes are cut where the picture ends; one outside it is left out. Labels
-    stay inside the picture and off each other where there is room, those of
-    high scores first. A label that is too long loses its score, then its
-    class name.
+    Boxes are cut where the picture ends; one outside it is left out. Labels stay inside the picture
+    and off each other where there is room, those of high scores first. A label that is too long
+    loses its score, then its class name.
 
     Args:
         image (np.ndarray): (H, W, 3) uint8 BGR.
@@ -93,15 +95,14 @@ def draw_boxes(image: np.ndarray,
         ids (np.ndarray, optional): (n,) tube of each box, negative for none.
         scale (int): How many times larger the picture is drawn.
         marked (int, optional): A box to be set off from the others.
-        line (int, optional): Width of edges in pixels; what suits the size of
-            the picture if not given.
+        line (int, optional): Width of edges in pixels; what suits the size of the picture if not
+            given.
 
     Returns:
         np.ndarray: (scale * H, scale * W, 3) uint8 BGR, a new picture.
 
     Raises:
-        ValueError: The picture is grey, a box or score is not finite, a label
-            has no class.
+        ValueError: The picture is grey, a box or score is not finite, a label has no class.
     """
     check_image(image)
     bboxes, labels = np.asarray(bboxes, float), np.asarray(labels)
@@ -109,41 +110,33 @@ def draw_boxes(image: np.ndarray,
     check_boxes(bboxes, labels, classes, scores)
     canvas = image.copy()
     if scale != 1:
-        canvas = cv2.resize(
-            image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    ranks = -np.asarray(scores) if scores is not None else np.arange(
-        len(labels))
-    order = [(i, visible_part(bboxes[i] * scale, canvas))
-             for i in np.argsort(ranks, kind='stable')]
+        canvas = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    ranks = -np.asarray(scores) if scores is not None else np.arange(len(labels))
+    order = [(i, visible_part(bboxes[i] * scale, canvas)) for i in np.argsort(ranks, kind='stable')]
     order = [(i, rect) for i, rect in order if rect is not None]
     if line is None:
         line = line_width(*canvas.shape[:2])
     for i, rect in reversed(order):  # the best ones over the others
         draw_box(canvas, rect, class_color(int(labels[i])), line, i == marked)
-    placed: List[Rect] = []
+    placed: list[Rect] = []
     for i, rect in order:
-        texts = _label_texts(classes[int(labels[i])],
-                             None if scores is None else scores[i],
-                             -1 if ids is None else int(ids[i]))
+        texts = _label_texts(
+            classes[int(labels[i])], None if scores is None else scores[i], -1 if ids is None else int(ids[i])
+        )
         _place_label(canvas, texts, rect, class_color(int(labels[i])), placed)
     return canvas
 
 
-def visible_part(box: np.ndarray, canvas: np.ndarray) -> Optional[Rect]:
+def visible_part(box: np.ndarray, canvas: np.ndarray) -> Rect | None:
     """The part of a box that is in the picture, None if there is none."""
     height, width = canvas.shape[:2]
     if box[2] < 0 or box[3] < 0 or box[0] >= width or box[1] >= height:
         return None
-    x1, y1, x2, y2 = np.rint(np.clip(box, 0, [width - 1, height - 1] *
-                                     2)).astype(int).tolist()
+    x1, y1, x2, y2 = np.rint(np.clip(box, 0, [width - 1, height - 1] * 2)).astype(int).tolist()
     return Rect(x1, y1, x2, y2)
 
 
-def draw_box(canvas: np.ndarray,
-             rect: Rect,
-             color: Color,
-             line: int,
-             marked: bool = False) -> None:
+def draw_box(canvas: np.ndarray, rect: Rect, color: Color, line: int, marked: bool = False) -> None:
     """Draw the edges of a box, with a rim that sets it off from any ground.
 
     Args:
@@ -164,7 +157,7 @@ def draw_box(canvas: np.ndarray,
         cv2.rectangle(canvas, rect[:2], rect[2:], color, line)
 
 
-def _label_texts(name: str, score: Optional[float], number: int) -> List[str]:
+def _label_texts(name: str, score: float | None, number: int) -> list[str]:
     """What a label may say, from all of it to the least."""
     name = ' '.join(name.split())
     texts = [name]
@@ -175,14 +168,20 @@ def _label_texts(name: str, score: Optional[float], number: int) -> List[str]:
     return [f'{text} #{number}' for text in texts] + [f'#{number}']
 
 
-def _places(rect: Rect, width: int, height: int,
-            shape: Tuple[int, int]) -> List[Rect]:
+def _places(rect: Rect, width: int, height: int, shape: tuple[int, int]) -> list[Rect]:
     """Where the label of a box may be, in order of preference."""
     left, right = rect.left, rect.right + 1 - width
     above, below = rect.top - height, rect.bottom + 1
-    corners = [(left, above), (left, below), (left, rect.top),
-               (left, below - height), (right, above), (right, below),
-               (right, rect.top), (right, below - height)]
+    corners = [
+        (left, above),
+        (left, below),
+        (left, rect.top),
+        (left, below - height),
+        (right, above),
+        (right, below),
+        (right, rect.top),
+        (right, below - height),
+    ]
     places = []
     for x, y in corners:
         x = min(max(x, 0), shape[1] - width)
@@ -191,8 +190,7 @@ def _places(rect: Rect, width: int, height: int,
     return places
 
 
-def _place_label(canvas: np.ndarray, texts: Sequence[str], rect: Rect,
-                 color: Color, placed: List[Rect]) -> None:
+def _place_label(canvas: np.ndarray, texts: Sequence[str], rect: Rect, color: Color, placed: list[Rect]) -> None:
     """Write the label of a box where it covers the least of others.
 
     Args:
@@ -224,8 +222,7 @@ def _place_label(canvas: np.ndarray, texts: Sequence[str], rect: Rect,
     put_text(canvas, text, place[:2], size, text_color(color), color)
 
 
-def put_label(canvas: np.ndarray, text: str, corner: Tuple[int, int],
-              color: Color) -> None:
+def put_label(canvas: np.ndarray, text: str, corner: tuple[int, int], color: Color) -> None:
     """Write text on a coloured ground, moved into the picture.
 
     Args:

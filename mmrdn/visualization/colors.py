@@ -1,11 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Colours of classes, BGR from 0 to 255."""
-from typing import Tuple
 
-Color = Tuple[int, int, int]
+Color = tuple[int, int, int]
 
-# 30 colours, any two of them 35 or more apart in CIE Lab; the first ones are
-# the farthest apart.
+# 30 colours, any two of them 35 or more apart in CIE Lab; the first ones are the farthest apart.
 _PALETTE = (
     'ff695a 00ff00 6900ff 00ffff 3c5a96 1e6900 ffd200 ff1ec3 b4ff87 9669ff '
     '874b0f a52d5a c3c3ff ff0000 ffe187 ff87d2 008769 f0a596 873c96 00b41e '
@@ -33,10 +31,9 @@ def class_color(label: int) -> Color:
 def text_color(ground: Color) -> Color:
     """Black or white, whichever has more contrast with its ground.
 
-    The contrast is that of WCAG 2: (L1 + 0.05) / (L2 + 0.05), L being relative
-    luminance; black and white have the same at L = 0.179.
+    The contrast is that of WCAG 2: (L1 + 0.05) / (L2 + 0.05), L being relative luminance; black and
+    white have the same at L = 0.179.
     """
-    linear = [(c / 255 / 12.92 if c <= 10 else
-               ((c / 255 + 0.055) / 1.055)**2.4) for c in ground]
+    linear = [(c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4) for c in ground]
     luminance = 0.0722 * linear[0] + 0.7152 * linear[1] + 0.2126 * linear[2]
     return BLACK if luminance > 0.179 else WHITE

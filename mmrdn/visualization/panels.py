@@ -1,15 +1,15 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Pictures of detections side by side."""
-from typing import Sequence
+
+from collections.abc import Sequence
 
 import numpy as np
 
-from .colors import GROUND, WHITE
-from .text import font_size, line_height, put_text, shorten
+from mmrdn.visualization.colors import GROUND, WHITE
+from mmrdn.visualization.text import font_size, line_height, put_text, shorten
 
 
-def titled_panels(panels: Sequence[np.ndarray],
-                  titles: Sequence[str]) -> np.ndarray:
+def titled_panels(panels: Sequence[np.ndarray], titles: Sequence[str]) -> np.ndarray:
     """Pictures of one size in a row, each below its title.
 
     Args:
@@ -23,13 +23,11 @@ def titled_panels(panels: Sequence[np.ndarray],
     height, width = panels[0].shape[:2]
     size, margin = font_size(height, width), panel_margin(height, width)
     top = title_height(height, width)
-    row = np.full((top + height, len(panels) * (width + margin) + margin, 3),
-                  GROUND, np.uint8)
+    row = np.full((top + height, len(panels) * (width + margin) + margin, 3), GROUND, np.uint8)
     for i, (panel, title) in enumerate(zip(panels, titles)):
         left = margin + i * (width + margin)
-        row[top:, left:left + width] = panel
-        put_text(row, shorten(title, size, width), (left, margin // 2), size,
-                 WHITE)
+        row[top:, left : left + width] = panel
+        put_text(row, shorten(title, size, width), (left, margin // 2), size, WHITE)
     return row
 
 

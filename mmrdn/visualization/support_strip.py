@@ -1,14 +1,16 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The supports that a detection rests on, in a row (paper, Figure 3)."""
-from typing import Mapping, NamedTuple, Sequence, Tuple
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from .boxes import check_image, draw_box, line_width, visible_part
-from .colors import GROUND, WHITE, Color
-from .panels import panel_margin
-from .text import font_size, line_height, put_text, shorten, text_width
+from mmrdn.visualization.boxes import check_image, draw_box, line_width, visible_part
+from mmrdn.visualization.colors import GROUND, WHITE, Color
+from mmrdn.visualization.panels import panel_margin
+from mmrdn.visualization.text import font_size, line_height, put_text, shorten, text_width
 
 CONTEXT = 2.0  # side of a crop, in longer sides of its box
 MISSING = 96  # grey in place of a picture that is not there
@@ -37,16 +39,14 @@ class StripLayout:
         self.margin = panel_margin(height, width)
         self.line = line_height(self.font)
         narrowest = text_width('00.0%', self.font) + self.margin
-        self.num_tiles = min(num_supports + 1,
-                             max((width - self.margin) // narrowest, 1))
+        self.num_tiles = min(num_supports + 1, max((width - self.margin) // narrowest, 1))
         slot = (width - self.margin) // self.num_tiles
         self.tile = max(min(slot - self.margin, height // 4), 1)
         used = self.num_tiles * (self.tile + self.margin) - self.margin
         self.left = (width - used) // 2
         one_line = text_width('t-00 00.0%', self.font)
         self.num_lines = 1 if one_line <= self.tile else 2
-        self.height = (2 * self.margin + self.num_lines * self.line +
-                       self.tile)
+        self.height = 2 * self.margin + self.num_lines * self.line + self.tile
 
 
 def format_offset(offset: int) -> str:
@@ -60,8 +60,7 @@ def format_weight(weight: float) -> str:
     return f'{percent:.0f}%' if percent >= 9.95 else f'{percent:.1f}%'
 
 
-def crop_around(image: np.ndarray, bbox: Sequence[float], side: int,
-                color: Color) -> np.ndarray:
+def crop_around(image: np.ndarray, bbox: Sequence[float], side: int, color: Color) -> np.ndarray:
     """A square crop with a box in its middle, and the box drawn.
 
     The square is moved into the picture, or shrunk if it is larger.
@@ -81,7 +80,7 @@ def crop_around(image: np.ndarray, bbox: Sequence[float], side: int,
     extent = int(min(extent, height, width))
     left = int(np.clip((x1 + x2 - extent) / 2, 0, width - extent))
     top = int(np.clip((y1 + y2 - extent) / 2, 0, height - extent))
-    part = image[top:top + extent, left:left + extent]
+    part = image[top : top + extent, left : left + extent]
     mode = cv2.INTER_AREA if extent > side else cv2.INTER_CUBIC
     crop = cv2.resize(part, (side, side), interpolation=mode)
     shifted = (np.reshape(bbox, (2, 2)) - [left, top]) * side / extent
@@ -92,10 +91,14 @@ def crop_around(image: np.ndarray, bbox: Sequence[float], side: int,
     return crop
 
 
-def draw_strip(layout: StripLayout, titles: Tuple[str, str],
-               detection: Tuple[np.ndarray, Sequence[float]], color: Color,
-               supports: Sequence[Support],
-               images: Mapping[int, np.ndarray]) -> np.ndarray:
+def draw_strip(
+    layout: StripLayout,
+    titles: tuple[str, str],
+    detection: tuple[np.ndarray, Sequence[float]],
+    color: Color,
+    supports: Sequence[Support],
+    images: Mapping[int, np.ndarray],
+) -> np.ndarray:
     """A detection and, right of it, its supports with offset and weight.
 
     A bar at the foot of a support shows its weight relative to the heaviest.
@@ -103,12 +106,12 @@ def draw_strip(layout: StripLayout, titles: Tuple[str, str],
     Args:
         layout (StripLayout): Sizes.
         titles (tuple[str, str]): Class and score of the detection.
-        detection (tuple[np.ndarray, Sequence[float]]): The frame, (H, W, 3)
-            uint8 BGR, and the detection's box, (4,) xyxy.
+        detection (tuple[np.ndarray, Sequence[float]]): The frame, (H, W, 3) uint8 BGR, and the
+            detection's box, (4,) xyxy.
         color (tuple[int, int, int]): Of its class, BGR.
         supports (Sequence[Support]): Highest weight first.
-        images (Mapping[int, np.ndarray]): Pictures by frame offset. The place
-            of a support whose picture is missing stays grey.
+        images (Mapping[int, np.ndarray]): Pictures by frame offset. The place of a support whose
+            picture is missing stays grey.
 
     Returns:
         np.ndarray: (layout.height, layout.width, 3) uint8 BGR.
@@ -119,14 +122,14 @@ def draw_strip(layout: StripLayout, titles: Tuple[str, str],
     cv2.rectangle(tile, (0, 0), (side - 1, side - 1), WHITE, 2 * frame - 1)
     _put_tile(strip, layout, 0, titles, tile)
     heaviest = max((support.weight for support in supports), default=0)
-    for i, support in enumerate(supports[:layout.num_tiles - 1], 1):
+    for i, support in enumerate(supports[: layout.num_tiles - 1], 1):
         offset = support.offset
         tile = np.full((side, side, 3), MISSING, np.uint8)
         if offset in images:
             check_image(images[offset], f'supports[{offset}]')
             tile = crop_around(images[offset], support.bbox, side, color)
         bar = round(side * support.weight / heaviest) if heaviest else 0
-        tile[-max(2, side // 24):, :bar] = color
+        tile[-max(2, side // 24) :, :bar] = color
         texts = format_offset(offset), format_weight(support.weight)
         _put_tile(strip, layout, i, texts, tile)
     return strip
@@ -137,8 +140,7 @@ def empty_strip(layout: StripLayout) -> np.ndarray:
     return np.full((layout.height, layout.width, 3), GROUND, np.uint8)
 
 
-def _put_tile(strip: np.ndarray, layout: StripLayout, place: int,
-              titles: Tuple[str, str], tile: np.ndarray) -> None:
+def _put_tile(strip: np.ndarray, layout: StripLayout, place: int, titles: tuple[str, str], tile: np.ndarray) -> None:
     """Put a crop into its place, its titles above it."""
     left = layout.left + place * (layout.tile + layout.margin)
     top, size = layout.margin, layout.font
@@ -152,4 +154,4 @@ def _put_tile(strip: np.ndarray, layout: StripLayout, place: int,
         first = shorten(first, size, right - left)
     put_text(strip, first, (left, top), size, WHITE)
     top += layout.num_lines * layout.line
-    strip[top:top + layout.tile, left:left + layout.tile] = tile
+    strip[top : top + layout.tile, left : left + layout.tile] = tile

@@ -1,19 +1,19 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Text in pictures, in the font that matplotlib brings along."""
+
 import functools
 from pathlib import Path
-from typing import Optional, Tuple
 
 import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .colors import Color
+from mmrdn.visualization.colors import Color
 
 _FONT = Path(matplotlib.get_data_path()) / 'fonts/ttf/DejaVuSans.ttf'
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(_FONT), size)
 
@@ -28,7 +28,7 @@ def font_size(height: int, width: int) -> int:
     Returns:
         int: Font size in pixels, 9 or more.
     """
-    return max(9, round(0.8 * min(height, width)**0.5))
+    return max(9, round(0.8 * min(height, width) ** 0.5))
 
 
 def line_height(size: int) -> int:
@@ -67,19 +67,13 @@ def shorten(text: str, size: int, width: int) -> str:
 def _ink(text: str, size: int) -> np.ndarray:
     """(h, w) float32 in [0, 1]: how much of each pixel the text covers."""
     mask = Image.new('L', (text_width(text, size), line_height(size)))
-    ImageDraw.Draw(mask).text((pad(size), pad(size)),
-                              text,
-                              font=_font(size),
-                              fill=255)
+    ImageDraw.Draw(mask).text((pad(size), pad(size)), text, font=_font(size), fill=255)
     return np.asarray(mask, np.float32) / 255
 
 
-def put_text(canvas: np.ndarray,
-             text: str,
-             corner: Tuple[int, int],
-             size: int,
-             color: Color,
-             ground: Optional[Color] = None) -> None:
+def put_text(
+    canvas: np.ndarray, text: str, corner: tuple[int, int], size: int, color: Color, ground: Color | None = None
+) -> None:
     """Write a line of text into a picture, cut where the picture ends.
 
     Args:
@@ -88,14 +82,13 @@ def put_text(canvas: np.ndarray,
         corner (tuple[int, int]): x and y of its upper left corner.
         size (int): Font size in pixels.
         color (tuple[int, int, int]): Of the text, BGR.
-        ground (tuple[int, int, int], optional): Colour of the rectangle
-            behind it; the picture itself if not given.
+        ground (tuple[int, int, int], optional): Colour of the rectangle behind it; the picture
+            itself if not given.
     """
     ink = _ink(text, size)
     x, y = corner
     left, top = max(-x, 0), max(-y, 0)
-    part = canvas[max(y, 0):max(y + ink.shape[0], 0),
-                  max(x, 0):max(x + ink.shape[1], 0)]
-    ink = ink[top:top + part.shape[0], left:left + part.shape[1], None]
+    part = canvas[max(y, 0) : max(y + ink.shape[0], 0), max(x, 0) : max(x + ink.shape[1], 0)]
+    ink = ink[top : top + part.shape[0], left : left + part.shape[1], None]
     below = part if ground is None else np.float32(ground)
     part[:] = np.rint(below * (1 - ink) + np.float32(color) * ink)

@@ -1,14 +1,16 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """When which class was found in a video."""
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from .colors import GROUND, Color, class_color
-from .text import shorten
+from mmrdn.visualization.colors import GROUND, Color, class_color
+from mmrdn.visualization.text import shorten
 
 LEFT, RIGHT = 0.16, 0.98  # of the plot, as shares of the figure's width
-_WIDTH = 10.  # inches
+_WIDTH = 10.0  # inches
 
 
 class Run(NamedTuple):
@@ -18,18 +20,18 @@ class Run(NamedTuple):
     end: float  # seconds: when the first frame without it comes
 
 
-def class_runs(frames: Sequence[dict], end: float) -> Dict[int, List[Run]]:
+def class_runs(frames: Sequence[dict], end: float) -> dict[int, list[Run]]:
     """When each class was found.
 
     Args:
-        frames (Sequence[dict]): Each with its ``time`` in seconds and its
-            ``detections``, which have a ``label`` each, in order.
+        frames (Sequence[dict]): Each with its ``time`` in seconds and its ``detections``, which
+            have a ``label`` each, in order.
         end (float): Seconds at which the last frame ends.
 
     Returns:
         dict[int, list[Run]]: By label, only those that were found.
     """
-    runs: Dict[int, List[Run]] = {}
+    runs: dict[int, list[Run]] = {}
     ends = [frame['time'] for frame in frames[1:]] + [end]
     for frame, stop in zip(frames, ends):
         for label in sorted({found['label'] for found in frame['detections']}):
@@ -41,8 +43,7 @@ def class_runs(frames: Sequence[dict], end: float) -> Dict[int, List[Run]]:
     return dict(sorted(runs.items()))
 
 
-def draw_timeline(frames: Sequence[dict], classes: Sequence[str],
-                  end: float) -> Figure:
+def draw_timeline(frames: Sequence[dict], classes: Sequence[str], end: float) -> Figure:
     """Plot time along x and a row for each class that was found.
 
     Colours are those of the boxes.
@@ -60,24 +61,16 @@ def draw_timeline(frames: Sequence[dict], classes: Sequence[str],
     rows = max(len(runs), 1)
     height = 0.35 * rows + 0.75
     figure = Figure(figsize=(_WIDTH, height))
-    axes = figure.add_axes(
-        (LEFT, 0.55 / height, RIGHT - LEFT, 1 - 0.65 / height))
+    axes = figure.add_axes((LEFT, 0.55 / height, RIGHT - LEFT, 1 - 0.65 / height))
     for row, (label, of_class) in enumerate(runs.items()):
         spans = [(run.start, run.end - run.start) for run in of_class]
         axes.broken_barh(  # edges keep the shortest visible
-            spans, (row - 0.35, 0.7),
-            color=[_rgb(class_color(label))])
+            spans, (row - 0.35, 0.7), color=[_rgb(class_color(label))]
+        )
     if not runs:
-        axes.text(
-            end / 2,
-            0,
-            'nothing found',
-            ha='center',
-            va='center',
-            color='white')
+        axes.text(end / 2, 0, 'nothing found', ha='center', va='center', color='white')
     axes.set_facecolor(_rgb(GROUND))
-    axes.set_yticks(
-        range(len(runs)), [shorten(classes[label], 14, 150) for label in runs])
+    axes.set_yticks(range(len(runs)), [shorten(classes[label], 14, 150) for label in runs])
     axes.set_ylim(rows - 0.5, -0.5)
     axes.set_xlim(0, end)
     axes.set_xlabel('seconds')
@@ -89,5 +82,5 @@ def draw_timeline(frames: Sequence[dict], classes: Sequence[str],
     return figure
 
 
-def _rgb(bgr: Color) -> Tuple[float, ...]:
+def _rgb(bgr: Color) -> tuple[float, ...]:
     return tuple(value / 255 for value in reversed(bgr))

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Against FLOPs that hooks on the layers and formulas give."""
+
 import numpy as np
 import pytest
 import torch
@@ -26,8 +27,7 @@ def of_layers(cfg, frame):
     def count(layer, inputs, output):
         if isinstance(layer, nn.Conv2d):
             height, width = layer.kernel_size
-            counts['conv'] += output.numel() * height * width * (
-                layer.in_channels // layer.groups)
+            counts['conv'] += output.numel() * height * width * (layer.in_channels // layer.groups)
         else:
             counts['norm'] += output.numel()
 
@@ -55,7 +55,8 @@ def cfg(tiny_config):
     [
         ((160, 128), (160, 128)),
         ((320, 200), (160, 112)),  # 160 x 100, padded to a multiple of 16
-    ])
+    ],
+)
 def test_flops_of_rdn(cfg, size, input_size):
     found = count_complexity(cfg, size)
     layers = of_layers(cfg, np.zeros((*size[::-1], 3), np.uint8))
@@ -89,8 +90,7 @@ def test_weights_and_chance_do_not_matter(cfg):
 
 
 def test_of_other_detectors_parameters_alone():
-    path = 'configs/selsa/selsa-tubes_faster-rcnn_r50-dc5_8xb1-7e_' \
-        'imagenetvid.py'
+    path = 'configs/selsa/selsa-tubes_faster-rcnn_r50-dc5_8xb1-7e_imagenetvid.py'
     cfg = load_config(str(ROOT / path))
     with torch.device('meta'):
         expected = sum(p.numel() for p in build_model(cfg).parameters())
@@ -100,5 +100,4 @@ def test_of_other_detectors_parameters_alone():
 def test_bad_frames(cfg):
     with pytest.raises(ValueError) as error:
         count_complexity(cfg, (0, 10))
-    assert str(error.value) == \
-        'the size of a frame must be positive, got 0x10'
+    assert str(error.value) == 'the size of a frame must be positive, got 0x10'

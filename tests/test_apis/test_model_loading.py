@@ -31,9 +31,7 @@ def test_nan_weights(checkpoint_of, tiny_config):
         weights = torch.zeros(32, 32)
         weights[3, 4] = value
         path = checkpoint_of(state_dict={name: weights})
-        with pytest.raises(
-                ValueError,
-                match=f'{path}: {name} of the checkpoint holds NaN or inf'):
+        with pytest.raises(ValueError, match=f'{path}: {name} of the checkpoint holds NaN or inf'):
             VideoInferencer(str(tiny_config), path, 'cpu')
 
 
@@ -53,13 +51,7 @@ def test_weights_are_those_of_the_checkpoint(checkpoint_of, tiny_config):
     """Also under the names that data parallel wrappers give them."""
     path = checkpoint_of()
     loaded = torch.load(path)
-    torch.save(
-        {
-            'state_dict': {
-                f'module.{k}': v
-                for k, v in loaded['state_dict'].items()
-            }
-        }, path)
+    torch.save({'state_dict': {f'module.{k}': v for k, v in loaded['state_dict'].items()}}, path)
     inferencer = VideoInferencer(str(tiny_config), path, 'cpu')
     state = inferencer.model.state_dict()
     assert state.keys() == loaded['state_dict'].keys()
@@ -81,11 +73,13 @@ def test_what_would_have_to_be_unpickled(checkpoint_of, tiny_config):
         load_checkpoint_file(path)  # trusted once, not from now on
 
 
-@pytest.mark.parametrize('classes, message', [
-    (('cat', 'dog'), 'the checkpoint names 2 classes, .* has 10'),
-    (tuple('0123456789'),
-     'of other classes than the config: class 0 is "0", expected "zero"'),
-])
+@pytest.mark.parametrize(
+    'classes, message',
+    [
+        (('cat', 'dog'), 'the checkpoint names 2 classes, .* has 10'),
+        (tuple('0123456789'), 'of other classes than the config: class 0 is "0", expected "zero"'),
+    ],
+)
 def test_classes_that_do_not_fit(classes, message, checkpoint_of, tiny_config):
     path = checkpoint_of(meta=dict(dataset_meta=dict(classes=classes)))
     with pytest.raises(ValueError, match=f'{path}: .*{message}'):
@@ -93,9 +87,7 @@ def test_classes_that_do_not_fit(classes, message, checkpoint_of, tiny_config):
 
 
 def test_no_weights(tiny_config):
-    with pytest.raises(
-            ValueError,
-            match=f'no checkpoint given, and {tiny_config} has no published'):
+    with pytest.raises(ValueError, match=f'no checkpoint given, and {tiny_config} has no published'):
         VideoInferencer(str(tiny_config), device='cpu')
     with pytest.raises(ValueError, match='given, and the config has no publ'):
         VideoInferencer(Config.fromfile(tiny_config), device='cpu')
@@ -104,10 +96,9 @@ def test_no_weights(tiny_config):
 def test_published_weights(tiny_config, checkpoint_of, monkeypatch):
     from mmrdn.apis import model_loading
     from mmrdn.apis.model_zoo import ZooModel
+
     path = checkpoint_of()
-    monkeypatch.setattr(model_loading, 'find_model',
-                        lambda name: ZooModel(str(tiny_config), path))
+    monkeypatch.setattr(model_loading, 'find_model', lambda name: ZooModel(str(tiny_config), path))
     inferencer = VideoInferencer('tiny', device='cpu')
     name = 'neck.basic.0.query_proj.weight'
-    assert torch.equal(inferencer.model.state_dict()[name],
-                       torch.load(path)['state_dict'][name])
+    assert torch.equal(inferencer.model.state_dict()[name], torch.load(path)['state_dict'][name])

@@ -12,10 +12,7 @@ STEM = 'rdn_faster-rcnn_r18_1xb4-1500_movingdigits'
 CONFIG = ROOT / 'configs' / 'rdn' / f'{STEM}.py'
 
 
-@pytest.mark.parametrize('name', [
-    STEM, f'{STEM}.py', f'rdn/{STEM}', f'rdn/{STEM}.py',
-    f'configs/rdn/{STEM}.py'
-])
+@pytest.mark.parametrize('name', [STEM, f'{STEM}.py', f'rdn/{STEM}', f'rdn/{STEM}.py', f'configs/rdn/{STEM}.py'])
 def test_names_of_a_config(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # away from the checkout
     assert find_model(name) == (str(CONFIG), None)
@@ -27,16 +24,11 @@ def test_a_path_goes_first(tmp_path, monkeypatch):
     assert find_model(STEM) == (STEM, None)
 
 
-@pytest.mark.parametrize('name, hint', [
-    (STEM[:-1], f', did you mean {STEM}?'),
-    ('mine.py', ''),
-])
+@pytest.mark.parametrize('name, hint', [(STEM[:-1], f', did you mean {STEM}?'), ('mine.py', '')])
 def test_no_such_config(name, hint):
     with pytest.raises(FileNotFoundError) as error:
         find_model(name)
-    assert str(error.value) == (
-        f'config {name} does not exist, and no config of the package has '
-        f'that name{hint}')
+    assert str(error.value) == (f'config {name} does not exist, and no config of the package has that name{hint}')
 
 
 def test_wheel_and_published_weights(tmp_path, monkeypatch):
@@ -47,10 +39,9 @@ def test_wheel_and_published_weights(tmp_path, monkeypatch):
     (package / '.mim' / 'model-index.yml').write_text('Import: []')
     shutil.copy(CONFIG, mim)
     (mim / 'metafile.yml').write_text(
-        f'Models:\n  - Name: rdn_tiny\n    Config: configs/rdn/{STEM}.py\n'
-        '    Weights: https://localhost/rdn.pth\n')
-    monkeypatch.setattr(model_zoo.mmrdn, '__file__',
-                        str(package / '__init__.py'))
+        f'Models:\n  - Name: rdn_tiny\n    Config: configs/rdn/{STEM}.py\n    Weights: https://localhost/rdn.pth\n'
+    )
+    monkeypatch.setattr(model_zoo.mmrdn, '__file__', str(package / '__init__.py'))
     expected = (str(mim / f'{STEM}.py'), 'https://localhost/rdn.pth')
     assert find_model('rdn_tiny') == expected
     assert find_model(f'rdn/{STEM}') == expected

@@ -16,29 +16,18 @@ HEIGHT, WIDTH, SCALE = 60, 100, 4  # 4 * 100 is the first above 320
 def coco(boxes):
     """Two videos of two frames; boxes by image id, with scores or none."""
     annotations = [
-        dict(
-            id=i,
-            image_id=image,
-            category_id=1,
-            instance_id=i,
-            bbox=box,
-            **(dict(score=score) if score else {}))
+        dict(id=i, image_id=image, category_id=1, instance_id=i, bbox=box, **(dict(score=score) if score else {}))
         for i, (image, box, score) in enumerate(boxes)
     ]
     return dict(
         categories=[dict(id=1, name='cat')],
-        videos=[dict(id=5, name='v'),
-                dict(id=6, name='w')],
+        videos=[dict(id=5, name='v'), dict(id=6, name='w')],
         images=[
-            dict(
-                id=t,
-                video_id=5 + t // 2,
-                frame_id=t % 2,
-                file_name=f'{t}.png',
-                height=HEIGHT,
-                width=WIDTH) for t in range(4)
+            dict(id=t, video_id=5 + t // 2, frame_id=t % 2, file_name=f'{t}.png', height=HEIGHT, width=WIDTH)
+            for t in range(4)
         ],
-        annotations=annotations)
+        annotations=annotations,
+    )
 
 
 @pytest.fixture
@@ -46,9 +35,10 @@ def compare(tmp_path, run_main):
     """Run the tool on hand-made files."""
     files = dict(
         truth=coco([(t, [10, 20, 30, 30], None) for t in range(4)]),
-        a=coco([(0, [50, 20, 30, 30], .9), (2, [50, 20, 30, 30], .9)]),
-        b=coco([(1, [50, 20, 30, 30], .6), (3, [50, 20, 30, 30], .4)]),
-        other=coco([]))
+        a=coco([(0, [50, 20, 30, 30], 0.9), (2, [50, 20, 30, 30], 0.9)]),
+        b=coco([(1, [50, 20, 30, 30], 0.6), (3, [50, 20, 30, 30], 0.4)]),
+        other=coco([]),
+    )
     del files['other']['images'][3]
     for name, content in files.items():
         (tmp_path / f'{name}.json').write_text(json.dumps(content))
@@ -57,10 +47,14 @@ def compare(tmp_path, run_main):
         cv2.imwrite(str(tmp_path / f'{t}.png'), grey)
 
     def call(*options, predictions=('A={}/a.json', 'B={}/b.json')):
-        return run_main(TOOL, tmp_path / 'truth.json', tmp_path,
-                        tmp_path / 'out.mp4',
-                        *(word.format(tmp_path) for word in predictions),
-                        *options)
+        return run_main(
+            TOOL,
+            tmp_path / 'truth.json',
+            tmp_path,
+            tmp_path / 'out.mp4',
+            *(word.format(tmp_path) for word in predictions),
+            *options,
+        )
 
     return call
 
@@ -73,25 +67,26 @@ def read_panels(path, count):
         assert container.streams.video[0].codec_context.name == 'h264'
         frames = [f.to_ndarray(format='bgr24') for f in container.decode()]
     right = margin + count * (width + margin)
-    assert {(f.shape[0], f.shape[1])
-            for f in frames} == {(top + height + height % 2 + top % 2,
-                                  right + right % 2)}
+    assert {(f.shape[0], f.shape[1]) for f in frames} == {(top + height + height % 2 + top % 2, right + right % 2)}
     lefts = [margin + i * (width + margin) for i in range(count)]
-    return [[f[top:top + height, x:x + width] for x in lefts] for f in frames]
+    return [[f[top : top + height, x : x + width] for x in lefts] for f in frames]
 
 
 def has_box(panel, x):
     """Whether there is an edge in the class's colour at column x."""
-    strip = panel[SCALE * 35, SCALE * x - 3:SCALE * x + 4].astype(int)
+    strip = panel[SCALE * 35, SCALE * x - 3 : SCALE * x + 4].astype(int)
     return bool((np.abs(strip - class_color(0)).max(-1) < 60).any())
 
 
-@pytest.mark.parametrize('options, videos, in_b', [
-    ([], 4, [0, 1, 0, 0]),
-    (['--score-thr', '.3'], 4, [0, 1, 0, 1]),
-    (['--score-thr', '.7'], 4, [0, 0, 0, 0]),
-    (['--video', '6', '--score-thr', '.3'], 2, [0, 1]),
-])
+@pytest.mark.parametrize(
+    'options, videos, in_b',
+    [
+        ([], 4, [0, 1, 0, 0]),
+        (['--score-thr', '.3'], 4, [0, 1, 0, 1]),
+        (['--score-thr', '.7'], 4, [0, 0, 0, 0]),
+        (['--video', '6', '--score-thr', '.3'], 2, [0, 1]),
+    ],
+)
 def test_panels_by_hand(compare, tmp_path, options, videos, in_b):
     status, out, err = compare('--truth', *options)
     path = tmp_path / 'out.mp4'
@@ -114,35 +109,32 @@ def test_one_model_without_truth(compare, tmp_path):
     assert [has_box(f[0], 50) for f in frames] == [True, False, True, False]
 
 
-@pytest.mark.parametrize('predictions, options, message', [
-    (['a.json'], [], 'predictions must be NAME=FILE, got a.json'),
-    (['A='], [], 'predictions must be NAME=FILE, got A='),
-    (['A={0}/a.json', 'A={0}/b.json'], [], 'the name A is there twice'),
-    (['A={0}/none.json'], [], '{0}/none.json does not exist'),
-    (['A={0}/truth.json'
-      ], [], "{0}/truth.json: annotations[0] must have the field 'score'"),
-    (['A={0}/other.json'], [], '{0}/other.json has no image id 3, expected '
-     'those of {0}/truth.json'),
-    (['A={0}/a.json'], ['--video', '7'],
-     '{0}/truth.json has no video 7, expected one of: 5, 6'),
-    (['A={0}/a.json'], ['--fps', '0'], 'fps must be positive, got 0.0'),
-    (['A={0}/a.json'], ['--score-thr', 'nan'
-                        ], 'score_thr must be a number, got nan'),
-])
+@pytest.mark.parametrize(
+    'predictions, options, message',
+    [
+        (['a.json'], [], 'predictions must be NAME=FILE, got a.json'),
+        (['A='], [], 'predictions must be NAME=FILE, got A='),
+        (['A={0}/a.json', 'A={0}/b.json'], [], 'the name A is there twice'),
+        (['A={0}/none.json'], [], '{0}/none.json does not exist'),
+        (['A={0}/truth.json'], [], "{0}/truth.json: annotations[0] must have the field 'score'"),
+        (['A={0}/other.json'], [], '{0}/other.json has no image id 3, expected those of {0}/truth.json'),
+        (['A={0}/a.json'], ['--video', '7'], '{0}/truth.json has no video 7, expected one of: 5, 6'),
+        (['A={0}/a.json'], ['--fps', '0'], 'fps must be positive, got 0.0'),
+        (['A={0}/a.json'], ['--score-thr', 'nan'], 'score_thr must be a number, got nan'),
+    ],
+)
 def test_bad_input_is_named(compare, tmp_path, predictions, options, message):
     status, out, err = compare(*options, predictions=predictions)
     assert (status, out) == (1, '')
     assert err == f'error: {message.format(tmp_path)}\n'
-    assert not list(tmp_path.glob('*.mp4')) and not list(
-        tmp_path.glob('.*'))  # nothing half done
+    assert not list(tmp_path.glob('*.mp4')) and not list(tmp_path.glob('.*'))  # nothing half done
 
 
 def test_missing_picture_is_named(compare, tmp_path):
     (tmp_path / '2.png').write_text('no picture')
     status, _, err = compare()
     path = tmp_path / '2.png'
-    assert (status, err) == (1, f'error: {path} is no picture that can be '
-                             'read\n')
+    assert (status, err) == (1, f'error: {path} is no picture that can be read\n')
     assert not (tmp_path / 'out.mp4').exists()
 
 

@@ -18,17 +18,14 @@ import mmrdn
 from mmrdn.apis import publish_model
 from mmrdn.utils.checkpoint import load_checkpoint_file
 
-CLASSES = [
-    'zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight',
-    'nine'
-]
+CLASSES = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine']
 METRICS = {
     'vid/mAP50': 0.5,
     'vid/mAP50_slow': float('nan'),
     'vid/mAP50_fast': 0.25,
     'vid/AP50/one': 1.0,
     'time': 0.02,
-    'data_time': 0.01
+    'data_time': 0.01,
 }
 KEPT = {'vid/mAP50': 0.5, 'vid/mAP50_fast': 0.25, 'vid/AP50/one': 1.0}
 
@@ -44,8 +41,7 @@ def metrics(tmp_path_factory):
 def done(trained, tiny_config, metrics, tmp_path_factory):
     """The training's last checkpoint, published."""
     out = tmp_path_factory.mktemp('zoo')
-    return publish_model(trained / 'iter_8.pth', out, str(tiny_config),
-                         metrics)
+    return publish_model(trained / 'iter_8.pth', out, str(tiny_config), metrics)
 
 
 def plain(value):
@@ -83,8 +79,7 @@ def test_metadata(done, tiny_config):
     assert (meta['iter'], meta['epoch'], meta['seed']) == (8, 0, 0)
     assert meta['mmrdn_version'] == mmrdn.__version__
     assert meta['versions'] == {
-        module.__name__: str(module.__version__)
-        for module in (mmrdn, mmtrack, mmdet, mmcv, mmengine, torch)
+        module.__name__: str(module.__version__) for module in (mmrdn, mmtrack, mmdet, mmcv, mmengine, torch)
     }
     text, expected = meta['cfg'], Config.fromfile(tiny_config)
     cfg = Config.fromstring(text, '.py')
@@ -96,25 +91,27 @@ def test_metadata(done, tiny_config):
 def test_named_after_its_bytes(done):
     digest = hashlib.sha256(done.path.read_bytes()).hexdigest()
     assert done.path.name == f'tiny-{digest[:8]}.pth'
-    assert [path.name
-            for path in done.path.parent.iterdir()] == [done.path.name]
+    assert [path.name for path in done.path.parent.iterdir()] == [done.path.name]
 
 
 def test_same_bytes_anywhere(done, trained, tiny_config, metrics, tmp_path):
     """Another process, another name of the original and of the result."""
     (tmp_path / 'mine.pth').write_bytes((trained / 'iter_8.pth').read_bytes())
-    code = ('import sys; from mmrdn.apis import publish_model; '
-            'print(publish_model(*sys.argv[1:]).path)')
-    out = subprocess.run([
-        sys.executable, '-c', code,
-        str(tmp_path / 'mine.pth'),
-        str(tmp_path / 'new' / 'other.pth'),
-        str(tiny_config),
-        str(metrics)
-    ],
-                         env=dict(tool_env(), PYTHONHASHSEED='5'),
-                         capture_output=True,
-                         text=True)
+    code = 'import sys; from mmrdn.apis import publish_model; print(publish_model(*sys.argv[1:]).path)'
+    out = subprocess.run(
+        [
+            sys.executable,
+            '-c',
+            code,
+            str(tmp_path / 'mine.pth'),
+            str(tmp_path / 'new' / 'other.pth'),
+            str(tiny_config),
+            str(metrics),
+        ],
+        env=dict(tool_env(), PYTHONHASHSEED='5'),
+        capture_output=True,
+        text=True,
+    )
     digits = done.path.stem[-8:]
     path = tmp_path / 'new' / f'other-{digits}.pth'
     assert out.stdout.splitlines()[-1:] == [str(path)], out.stderr
@@ -123,31 +120,27 @@ def test_same_bytes_anywhere(done, trained, tiny_config, metrics, tmp_path):
 
 def test_never_overwrites(done, trained, tiny_config, metrics):
     before = done.path.stat()
-    again = publish_model(trained / 'iter_8.pth', done.path.parent,
-                          str(tiny_config), metrics)
+    again = publish_model(trained / 'iter_8.pth', done.path.parent, str(tiny_config), metrics)
     assert (again.path, again.is_new, done.is_new) == (done.path, False, True)
     assert done.path.stat() == before
 
 
-def test_another_file_of_that_name(done, trained, tiny_config, metrics,
-                                   tmp_path):
+def test_another_file_of_that_name(done, trained, tiny_config, metrics, tmp_path):
     other = tmp_path / done.path.name
     other.write_text('mine')
     with pytest.raises(FileExistsError) as error:
-        publish_model(trained / 'iter_8.pth', tmp_path, str(tiny_config),
-                      metrics)
-    assert str(error.value) == (f'{other} exists and is not the file that its '
-                                'name says; remove it or choose another name')
+        publish_model(trained / 'iter_8.pth', tmp_path, str(tiny_config), metrics)
+    assert str(error.value) == (
+        f'{other} exists and is not the file that its name says; remove it or choose another name'
+    )
     assert other.read_text() == 'mine'
 
 
-def test_a_link_to_nowhere_is_not_replaced(done, trained, tiny_config, metrics,
-                                           tmp_path):
+def test_a_link_to_nowhere_is_not_replaced(done, trained, tiny_config, metrics, tmp_path):
     link = tmp_path / done.path.name
     link.symlink_to('nowhere')
     with pytest.raises(FileExistsError, match='exists and is not the file'):
-        publish_model(trained / 'iter_8.pth', tmp_path, str(tiny_config),
-                      metrics)
+        publish_model(trained / 'iter_8.pth', tmp_path, str(tiny_config), metrics)
     assert link.is_symlink()
 
 
@@ -158,13 +151,8 @@ def test_without_a_config(trained, tmp_path):
     meta = published.checkpoint['meta']
     assert meta['dataset_meta'] == dict(classes=CLASSES)
     known = load_checkpoint_file(trained / 'iter_8.pth')['meta']['cfg']
-    gone = [
-        line for line in known.splitlines()
-        if line not in meta['cfg'].splitlines()
-    ]
-    assert sorted(line.split(' = ')[0] for line in gone) == [
-        'launcher', 'load_from', 'resume', 'work_dir'
-    ]
+    gone = [line for line in known.splitlines() if line not in meta['cfg'].splitlines()]
+    assert sorted(line.split(' = ')[0] for line in gone) == ['launcher', 'load_from', 'resume', 'work_dir']
     assert 'metrics' not in meta
 
 
@@ -185,11 +173,13 @@ def test_views_and_wrappers(trained, tmp_path):
 def test_averaged_weights_of_an_ema_hook(run_main, digits, tmp_path):
     """Against the average of the weights of each iteration, by hand."""
     config = write_config(
-        tmp_path / 'ema.py', digits,
-        "custom_hooks = [dict(type='EMAHook', momentum=0.3)]\n"
-        "default_hooks['checkpoint'].update(interval=1)\n")
-    status, _, err = run_main('train.py', config, '--work-dir', tmp_path / 'w',
-                              '--cfg-options', 'train_cfg.max_iters=4')
+        tmp_path / 'ema.py',
+        digits,
+        "custom_hooks = [dict(type='EMAHook', momentum=0.3)]\ndefault_hooks['checkpoint'].update(interval=1)\n",
+    )
+    status, _, err = run_main(
+        'train.py', config, '--work-dir', tmp_path / 'w', '--cfg-options', 'train_cfg.max_iters=4'
+    )
     assert status == 0, err
     name = 'detector.roi_head.bbox_head.fc_cls.weight'
     average = None
@@ -222,7 +212,7 @@ def spoil(kind, trained, path):
         torch.save(whole, path)
     elif kind == 'truncated':
         data = (trained / 'iter_8.pth').read_bytes()
-        path.write_bytes(data[:len(data) // 2])
+        path.write_bytes(data[: len(data) // 2])
     elif kind == 'foreign':
         torch.save(dict(model=dict(a=torch.ones(1))), path)
     elif kind == 'no tensor':
@@ -232,32 +222,35 @@ def spoil(kind, trained, path):
     elif kind == 'no classes':
         whole_with(trained, path, meta=dict(cfg='a = 1\n'))
     elif kind == 'no Python':
-        meta = dict(cfg='a =\n', dataset_meta=dict(classes=('b', )))
+        meta = dict(cfg='a =\n', dataset_meta=dict(classes=('b',)))
         whole_with(trained, path, meta=meta)
     elif kind == 'object':
         whole_with(trained, path, extra=Fraction(1, 2))
 
 
-@pytest.mark.parametrize('kind, message', [
-    ('missing', 'checkpoint {path} does not exist'),
-    ('NaN', '{path}: neck.basic.0.query_proj.weight of the checkpoint holds '
-     'NaN or infinite numbers'),
-    ('foreign', '{path}: the checkpoint holds no state_dict, weights by name'),
-    ('no tensor', '{path}: a of the checkpoint is a list, expected a tensor'),
-    ('no config', '{path}: the checkpoint holds no config: say --config'),
-    ('no classes', '{path}: the checkpoint names no classes: say --config'),
-    ('no Python',
-     '{path}: line 1 of the config in the checkpoint: invalid syntax'),
-    ('object', 'checkpoint {path} holds an object of fractions.Fraction, '
-     'which only unpickling could read, and that runs code of whoever wrote '
-     'the file; if you trust it, say --trust-checkpoint (in Python: '
-     'trust_checkpoint=True)'),
-])
+@pytest.mark.parametrize(
+    'kind, message',
+    [
+        ('missing', 'checkpoint {path} does not exist'),
+        ('NaN', '{path}: neck.basic.0.query_proj.weight of the checkpoint holds NaN or infinite numbers'),
+        ('foreign', '{path}: the checkpoint holds no state_dict, weights by name'),
+        ('no tensor', '{path}: a of the checkpoint is a list, expected a tensor'),
+        ('no config', '{path}: the checkpoint holds no config: say --config'),
+        ('no classes', '{path}: the checkpoint names no classes: say --config'),
+        ('no Python', '{path}: line 1 of the config in the checkpoint: invalid syntax'),
+        (
+            'object',
+            'checkpoint {path} holds an object of fractions.Fraction, '
+            'which only unpickling could read, and that runs code of whoever wrote '
+            'the file; if you trust it, say --trust-checkpoint (in Python: '
+            'trust_checkpoint=True)',
+        ),
+    ],
+)
 def test_what_is_not_published(kind, message, run_main, trained, tmp_path):
     path = tmp_path / 'bad.pth'
     spoil(kind, trained, path)
-    result = run_main('model_converters/publish_model.py', path,
-                      tmp_path / 'zoo/')
+    result = run_main('model_converters/publish_model.py', path, tmp_path / 'zoo/')
     assert result == (1, '', f'error: {message.format(path=path)}\n')
     assert not (tmp_path / 'zoo').exists()
 
@@ -265,76 +258,85 @@ def test_what_is_not_published(kind, message, run_main, trained, tmp_path):
 def test_truncated(run_main, trained, tmp_path):
     path = tmp_path / 'bad.pth'
     spoil('truncated', trained, path)
-    status, out, err = run_main('model_converters/publish_model.py', path,
-                                tmp_path / 'zoo/')
+    status, out, err = run_main('model_converters/publish_model.py', path, tmp_path / 'zoo/')
     assert (status, out, err.count('\n')) == (1, '', 1)
-    assert err.startswith(
-        f'error: checkpoint {path} is truncated or damaged (')
+    assert err.startswith(f'error: checkpoint {path} is truncated or damaged (')
 
 
 def test_trusted(run_main, trained, tmp_path):
     path = tmp_path / 'mine.pth'
     spoil('object', trained, path)
-    status, out, err = run_main('model_converters/publish_model.py', path,
-                                tmp_path / 'zoo' / 'mine.pth',
-                                '--trust-checkpoint')
+    status, out, err = run_main(
+        'model_converters/publish_model.py', path, tmp_path / 'zoo' / 'mine.pth', '--trust-checkpoint'
+    )
     assert (status, err) == (0, '')
-    published, = (tmp_path / 'zoo').iterdir()
+    (published,) = (tmp_path / 'zoo').iterdir()
     size = published.stat().st_size / 1e6
     num = len(load_checkpoint_file(published)['state_dict'])
-    assert out == (f'{published}: written\n{num} tensors, {size:.1f} MB, '
-                   'iteration 8, 10 classes, 0 metrics\nleft out: '
-                   'message_hub, optimizer, param_schedulers, extra\n')
-    again = run_main('model_converters/publish_model.py', path,
-                     tmp_path / 'zoo' / 'mine.pth', '--trust-checkpoint')
+    assert out == (
+        f'{published}: written\n{num} tensors, {size:.1f} MB, '
+        'iteration 8, 10 classes, 0 metrics\nleft out: '
+        'message_hub, optimizer, param_schedulers, extra\n'
+    )
+    again = run_main('model_converters/publish_model.py', path, tmp_path / 'zoo' / 'mine.pth', '--trust-checkpoint')
     assert again[0] == 0
     assert again[1].startswith(f'{published}: is there already, the same\n')
 
 
 def test_weights_must_fit_the_config(run_main, trained, digits, tmp_path):
-    config = write_config(tmp_path / 'other.py', digits,
-                          "model['neck'].update(num_basic=1)\n")
+    config = write_config(tmp_path / 'other.py', digits, "model['neck'].update(num_basic=1)\n")
     path = trained / 'iter_8.pth'
-    result = run_main('model_converters/publish_model.py', path,
-                      tmp_path / 'zoo/', '--config', config)
+    result = run_main('model_converters/publish_model.py', path, tmp_path / 'zoo/', '--config', config)
     assert result == (
         1,
         '',
         f'error: {path}: the checkpoint is of another model: the model '
         'lacks 10 of its 138 entries, the first is '  # 4 fcs and that between
-        'neck.basic.1.query_proj.weight\n')
+        'neck.basic.1.query_proj.weight\n',
+    )
 
 
-@pytest.mark.parametrize('content, message', [
-    (None, 'metrics file {path} does not exist'),
-    ('{"time": 1}\n{"time": 2}\n', '{path} is not the JSON object that '
-     'tools/test.py writes: Extra data: line 2 column 1 (char 12)'),
-    ('{"time": 1.5, "vid/mAP50": "high"}',
-     '{path} holds no metrics such as vid/mAP50: expected what tools/test.py '
-     'writes'),
-    ('[0.5]', '{path} holds no metrics such as vid/mAP50: expected what '
-     'tools/test.py writes'),
-])
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        (None, 'metrics file {path} does not exist'),
+        (
+            '{"time": 1}\n{"time": 2}\n',
+            '{path} is not the JSON object that tools/test.py writes: Extra data: line 2 column 1 (char 12)',
+        ),
+        (
+            '{"time": 1.5, "vid/mAP50": "high"}',
+            '{path} holds no metrics such as vid/mAP50: expected what tools/test.py writes',
+        ),
+        ('[0.5]', '{path} holds no metrics such as vid/mAP50: expected what tools/test.py writes'),
+    ],
+)
 def test_metrics_that_are_none(content, message, run_main, trained, tmp_path):
     path = tmp_path / 'metrics.json'
     if content is not None:
         path.write_text(content)
-    result = run_main('model_converters/publish_model.py',
-                      trained / 'iter_8.pth', tmp_path / 'zoo/', '--metrics',
-                      path)
+    result = run_main('model_converters/publish_model.py', trained / 'iter_8.pth', tmp_path / 'zoo/', '--metrics', path)
     assert result == (1, '', f'error: {message.format(path=path)}\n')
     assert not (tmp_path / 'zoo').exists()
 
 
 def test_no_training_resumes_from_it(run_main, done, tiny_config, tmp_path):
-    status, _, err = run_main('train.py', tiny_config, '--work-dir', tmp_path,
-                              '--resume', done.path, '--cfg-options',
-                              'experiment_name=resumed')
+    status, _, err = run_main(
+        'train.py',
+        tiny_config,
+        '--work-dir',
+        tmp_path,
+        '--resume',
+        done.path,
+        '--cfg-options',
+        'experiment_name=resumed',
+    )
     assert status == 1
     assert err.splitlines()[-1] == (
         'error: the checkpoint holds no state of a training to resume, as '
         'published ones do not: start from it with --cfg-options '
-        'load_from=CHECKPOINT')
+        'load_from=CHECKPOINT'
+    )
 
 
 def test_a_checkpoint_chooses_no_folder(trained, tmp_path):

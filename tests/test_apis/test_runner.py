@@ -15,8 +15,7 @@ from mmrdn.utils import ranks
 from mmrdn.utils.checkpoint import load_checkpoint_file
 
 
-def test_each_frame_is_decoded_and_passes_the_backbone_once(
-        tiny_config, trained, tmp_path, monkeypatch):
+def test_each_frame_is_decoded_and_passes_the_backbone_once(tiny_config, trained, tmp_path, monkeypatch):
     """In a whole test run, T = 2: 4 videos of 5 frames."""
     decoded, frames = [], []
     transform = LoadFrame.transform
@@ -26,12 +25,12 @@ def test_each_frame_is_decoded_and_passes_the_backbone_once(
         return transform(self, results)
 
     monkeypatch.setattr(LoadFrame, 'transform', count)
-    cfg = load_config(
-        str(tiny_config), dict(experiment_name='count'), str(tmp_path))
+    cfg = load_config(str(tiny_config), dict(experiment_name='count'), str(tmp_path))
     cfg.load_from = str(trained / 'iter_8.pth')
     runner = build_runner(cfg)
     runner.model.detector.backbone.register_forward_pre_hook(
-        lambda module, args: frames.extend(args[0].flatten(1)[:, ::97]))
+        lambda module, args: frames.extend(args[0].flatten(1)[:, ::97])
+    )
     metrics = runner.test()
     assert set(metrics) >= {'vid/mAP50', 'vid/mAP50_fast'}
     assert len(decoded) == len(set(decoded)) == 20
@@ -43,8 +42,7 @@ def test_loops_accept_steps_without_results():
     """mmengine's own function takes the last of them, which is not there."""
     assert loops._update_losses([], {}) == ([], {})
     assert loops._update_losses([3, 4], {}) == ([3, 4], {})
-    outputs, losses = loops._update_losses(
-        [3, BaseDataElement(loss=dict(a=torch.tensor(2.)))], {})
+    outputs, losses = loops._update_losses([3, BaseDataElement(loss=dict(a=torch.tensor(2.0)))], {})
     assert outputs == [3] and losses['a'].mean() == 2
 
 
@@ -59,8 +57,7 @@ def test_the_config_is_dumped_under_another_name(tiny_config, trained):
 
 def test_a_lazily_imported_config_can_be_dumped(tmp_path):
     config = tmp_path / 'lazy.py'
-    config.write_text('from mmrdn.models import RDN\n'
-                      'model = dict(type=RDN, temporal_range=3)\n')
+    config.write_text('from mmrdn.models import RDN\nmodel = dict(type=RDN, temporal_range=3)\n')
     cfg = load_config(str(config))
     cfg.dump(str(tmp_path / os.path.basename(cfg.filename)))
     again = Config.fromfile(tmp_path / 'config.py')
@@ -69,26 +66,26 @@ def test_a_lazily_imported_config_can_be_dumped(tmp_path):
 
 
 def test_what_the_config_says_goes_first(digits, tmp_path):
-    config = write_config(tmp_path / 'mine.py', digits,
-                          "work_dir = 'w'\nexperiment_name = 'e'\n")
+    config = write_config(tmp_path / 'mine.py', digits, "work_dir = 'w'\nexperiment_name = 'e'\n")
     cfg = load_config(str(config))
     assert (cfg.work_dir, cfg.experiment_name) == ('w', 'e')
     assert load_config(str(config), work_dir='x').work_dir == 'x'
     plain = write_config(tmp_path / 'plain.py', digits)
-    assert load_config(str(plain)).work_dir == os.path.join(
-        'work_dirs', 'plain')
+    assert load_config(str(plain)).work_dir == os.path.join('work_dirs', 'plain')
 
 
 def test_unread_keys(tmp_path):
     config = tmp_path / 'c.py'
-    config.write_text("""
+    config.write_text(
+        """
 # fp16 in a comment is no use of it
 model = dict(type='RDN', temporal_range=span)
 span = 3
 fp16 = dict(loss_scale=512.)
 twice = 1
 twice = 2
-""".replace('model', 'span = 3\nmodel', 1))
+""".replace('model', 'span = 3\nmodel', 1)
+    )
     assert unread_keys(Config.fromfile(config)) == ['fp16', 'twice']
 
 

@@ -17,46 +17,34 @@ def frames(scores, ids):
         right.update(score=score)
         if instance is not None:
             right['instance_id'] = instance
-        annotations += [
-            right,
-            dict(image_id=t, category_id=1, bbox=[60, 0, 9, 9], score=0.3)
-        ]
+        annotations += [right, dict(image_id=t, category_id=1, bbox=[60, 0, 9, 9], score=0.3)]
     return dict(
         categories=[dict(id=1, name='cat')],
         videos=[dict(id=5, name='v')],
         images=[
-            dict(
-                id=t,
-                video_id=5,
-                frame_id=t,
-                file_name=f'{t}.png',
-                height=SIZE[0],
-                width=SIZE[1]) for t in range(len(scores))
+            dict(id=t, video_id=5, frame_id=t, file_name=f'{t}.png', height=SIZE[0], width=SIZE[1])
+            for t in range(len(scores))
         ],
-        annotations=annotations)
+        annotations=annotations,
+    )
 
 
 @pytest.fixture
 def browse(tmp_path, run_main):
     """Run the tool on four frames; the detector misses the third."""
-    before = frames([.9, .8, .2, .7], [None] * 4)
+    before = frames([0.9, 0.8, 0.2, 0.7], [None] * 4)
     linked = frames([1.8, 1.7, 1.1, 1.6], [0] * 4)
     truth = copy.deepcopy(before)
-    truth['annotations'] = [
-        dict(a, instance_id=1) for a in before['annotations'][::2]
-    ]
+    truth['annotations'] = [dict(a, instance_id=1) for a in before['annotations'][::2]]
     for t in range(4):
-        cv2.imwrite(
-            str(tmp_path / f'{t}.png'), np.full((*SIZE, 3), 50 * t, np.uint8))
+        cv2.imwrite(str(tmp_path / f'{t}.png'), np.full((*SIZE, 3), 50 * t, np.uint8))
 
     def call(out='out.png', linked=linked, options=()):
         paths = []
-        for name, content in (('before', before), ('linked', linked), ('truth',
-                                                                       truth)):
+        for name, content in (('before', before), ('linked', linked), ('truth', truth)):
             paths.append(tmp_path / f'{name}.json')
             paths[-1].write_text(json.dumps(content))
-        return run_main('analysis_tools/browse_tube.py', *paths, tmp_path,
-                        tmp_path / out, *options)
+        return run_main('analysis_tools/browse_tube.py', *paths, tmp_path, tmp_path / out, *options)
 
     return call
 
@@ -68,8 +56,8 @@ def test_recovered_detection_by_hand(browse, tmp_path):
     # With one false box above 0.5, four are shown: 1.1 is enough.
     status, stdout, _ = browse(options=['--score-thr', '0.3'])
     assert status == 0
-    # Before: .9 .8 .7 and four times .3: seven. After: 1.8 1.7 1.6 1.1 and
-    # three of .3, so the threshold is .3.
+    # Before: .9 .8 .7 and four times .3: seven. After: 1.8 1.7 1.6 1.1 and three of .3, so the
+    # threshold is .3.
     assert 'tube 0 of video 5, 4 frames, 1 detections recovered' in stdout
     assert 'threshold 0.3 before, 0.300 after linking' in stdout
     picture = cv2.imread(str(tmp_path / 'out.png'))
@@ -79,7 +67,7 @@ def test_recovered_detection_by_hand(browse, tmp_path):
     width = picture.shape[1] / 4
 
     def colourful(row, t):
-        panel = row[40:, int(t * width) + 12:int((t + 1) * width) - 12]
+        panel = row[40:, int(t * width) + 12 : int((t + 1) * width) - 12]
         return (panel.max(-1) != panel.min(-1)).any()
 
     assert [colourful(rows[0], t) for t in range(4)] == [1, 1, 0, 1]

@@ -25,8 +25,7 @@ def assert_same(results, expected):
         assert one.labels.tolist() == other.labels.tolist()
         num += len(one)
         for field in ('bboxes', 'scores'):
-            torch.testing.assert_close(
-                one[field], other[field], rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(one[field], other[field], rtol=1e-4, atol=1e-4)
     assert num > 0
 
 
@@ -35,8 +34,7 @@ def assert_same(results, expected):
 
 @pytest.mark.parametrize('lookahead', [None, 0, 1])
 @pytest.mark.parametrize('scale', [(160, 128), (300, 200)])
-def test_results_are_those_of_the_test_loop(lookahead, scale, trained,
-                                            tiny_config, digits, tmp_path):
+def test_results_are_those_of_the_test_loop(lookahead, scale, trained, tiny_config, digits, tmp_path):
     """The way of tools/test.py, with resizing: runner, loader, test_step."""
     cfg = load_config(str(tiny_config), work_dir=str(tmp_path))
     cfg.test_dataloader.dataset.pipeline[1].scale = scale
@@ -96,19 +94,21 @@ def test_short_videos(length):
     assert len(list(tiny_inferencer().stream(noise(length)))) == length
 
 
-@pytest.mark.parametrize('frame, message', [
-    (flat(0).astype(np.float32), r'got \(48, 64, 3\) float32'),
-    (flat(0)[..., 0], r'got \(48, 64\) uint8'),
-    (np.zeros((48, 64, 4), np.uint8), r'got \(48, 64, 4\) uint8'),
-    (np.zeros((0, 64, 3), np.uint8), r'got \(0, 64, 3\) uint8'),
-    (None, 'got a NoneType'),
-    (torch.zeros(48, 64, 3), 'got a Tensor'),
-])
+@pytest.mark.parametrize(
+    'frame, message',
+    [
+        (flat(0).astype(np.float32), r'got \(48, 64, 3\) float32'),
+        (flat(0)[..., 0], r'got \(48, 64\) uint8'),
+        (np.zeros((48, 64, 4), np.uint8), r'got \(48, 64, 4\) uint8'),
+        (np.zeros((0, 64, 3), np.uint8), r'got \(0, 64, 3\) uint8'),
+        (None, 'got a NoneType'),
+        (torch.zeros(48, 64, 3), 'got a Tensor'),
+    ],
+)
 def test_wrong_frames_are_named(frame, message):
     with pytest.raises(ValueError, match=f'^frame 2 must be .*{message}'):
         list(tiny_inferencer().stream([flat(1), flat(2), frame]))
-    with pytest.raises(
-            ValueError, match=f'^video 1, frame 1 must be .*{message}'):
+    with pytest.raises(ValueError, match=f'^video 1, frame 1 must be .*{message}'):
         list(tiny_inferencer().stream_many([noise(3), [flat(1), frame]]))
 
 
@@ -125,20 +125,17 @@ def test_thin_frames(size):
     for result in results:
         boxes = result.pred_det_instances.bboxes
         assert (boxes >= 0).all() and torch.isfinite(boxes).all()
-        assert (boxes[:, 2] <= size[1]).all() and (boxes[:, 3]
-                                                   <= size[0]).all()
+        assert (boxes[:, 2] <= size[1]).all() and (boxes[:, 3] <= size[0]).all()
 
 
 def test_size_may_change_in_the_middle():
     """Boxes are in pixels of their own frame.
 
-    The second half are the frames of the first, twice as large: on the scale
-    of the network's input all are about the same.
+    The second half are the frames of the first, twice as large: on the scale of the network's input
+    all are about the same.
     """
     small = noise(3, (36, 48))
-    large = [
-        cv2.resize(f, (96, 72), interpolation=cv2.INTER_LINEAR) for f in small
-    ]
+    large = [cv2.resize(f, (96, 72), interpolation=cv2.INTER_LINEAR) for f in small]
     results = list(tiny_inferencer(scale=(96, 72)).stream(small + large))
     assert [r.ori_shape for r in results] == [(36, 48)] * 3 + [(72, 96)] * 3
     assert [r.img_shape for r in results] == [(72, 96)] * 6
@@ -146,10 +143,8 @@ def test_size_may_change_in_the_middle():
     for i, (one, other) in enumerate(zip(results, same)):
         factor = 2 if i < 3 else 1
         torch.testing.assert_close(
-            one.pred_det_instances.bboxes * factor,
-            other.pred_det_instances.bboxes,
-            atol=1e-3,
-            rtol=0)
+            one.pred_det_instances.bboxes * factor, other.pred_det_instances.bboxes, atol=1e-3, rtol=0
+        )
 
 
 @pytest.mark.parametrize('lookahead', [0, None])
@@ -157,9 +152,10 @@ def test_many_streams_are_one_at_a_time(lookahead):
     """Of other lengths and sizes, one of which changes, and one empty."""
     videos = [
         noise(5, seed=1),
-        noise(2, (64, 48), seed=2), [],
+        noise(2, (64, 48), seed=2),
+        [],
         noise(7, seed=3),
-        noise(2, (64, 48), seed=4) + noise(2, seed=5)
+        noise(2, (64, 48), seed=4) + noise(2, seed=5),
     ]
     inferencer = tiny_inferencer(lookahead)
     batches = []
@@ -193,10 +189,7 @@ def test_many_streams_online():
 
     for i, result in tiny_inferencer(0).stream_many([frames(0), frames(1)]):
         events.append(f'gave {i} {result.frame_id}')
-    assert events == [
-        event for t in range(3)
-        for event in ((0, t), (1, t), f'gave 0 {t}', f'gave 1 {t}')
-    ]
+    assert events == [event for t in range(3) for event in ((0, t), (1, t), f'gave 0 {t}', f'gave 1 {t}')]
 
 
 MEMORY = """
@@ -225,10 +218,7 @@ def test_memory_does_not_grow_with_the_video():
     """2,000 frames would be 18 MiB, their features and samples more."""
     env = tool_env()
     env['PYTHONPATH'] += os.pathsep + str(Path(__file__).parents[1])
-    done = subprocess.run([sys.executable, '-c', MEMORY],
-                          env=env,
-                          capture_output=True,
-                          text=True)
+    done = subprocess.run([sys.executable, '-c', MEMORY], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     count, early, late = done.stdout.splitlines()[-1].split()
     assert int(count) == 2000
@@ -238,26 +228,26 @@ def test_memory_does_not_grow_with_the_video():
 # -------------------------------------------------------------------- settings
 
 
-@pytest.mark.parametrize('kwargs, message', [
-    (dict(lookahead=3),
-     'lookahead must be a whole number of frames, from 0 to 2, got 3'),
-    (dict(lookahead=-1),
-     'lookahead must be a whole number of frames, from 0 to 2, got -1'),
-    (dict(lookahead=.5),
-     'lookahead must be a whole number of frames, from 0 to 2, got 0.5'),
-    (dict(device='abc'), 'device abc cannot be used'),
-    (dict(device='cuda:97'), 'device cuda:97 cannot be used'),
-    (dict(checkpoint='x.pth'), 'a model or a checkpoint, not both'),
-    (dict(
-        cfg_options={'test_dataloader.dataset.pipeline.0.type': 'RandomFlip'}),
-     'must begin with one of LoadFrame, .* got RandomFlip'),
-    (dict(cfg_options=dict(test_dataloader=None)), 'no "test_dataloader"'),
-])
+@pytest.mark.parametrize(
+    'kwargs, message',
+    [
+        (dict(lookahead=3), 'lookahead must be a whole number of frames, from 0 to 2, got 3'),
+        (dict(lookahead=-1), 'lookahead must be a whole number of frames, from 0 to 2, got -1'),
+        (dict(lookahead=0.5), 'lookahead must be a whole number of frames, from 0 to 2, got 0.5'),
+        (dict(device='abc'), 'device abc cannot be used'),
+        (dict(device='cuda:97'), 'device cuda:97 cannot be used'),
+        (dict(checkpoint='x.pth'), 'a model or a checkpoint, not both'),
+        (
+            dict(cfg_options={'test_dataloader.dataset.pipeline.0.type': 'RandomFlip'}),
+            'must begin with one of LoadFrame, .* got RandomFlip',
+        ),
+        (dict(cfg_options=dict(test_dataloader=None)), 'no "test_dataloader"'),
+    ],
+)
 def test_wrong_settings(kwargs, message):
     model = tiny_inferencer()
     with pytest.raises(ValueError, match=message):
-        VideoInferencer(
-            model.cfg, **dict(dict(device='cpu', model=model.model), **kwargs))
+        VideoInferencer(model.cfg, **dict(dict(device='cpu', model=model.model), **kwargs))
 
 
 def test_amp_is_close():
@@ -267,7 +257,7 @@ def test_amp_is_close():
     assert len(mixed) == 4
     for one, other in zip(exact, mixed):
         top = [r.pred_det_instances.scores.float().max() for r in (one, other)]
-        assert top[0] != top[1] and abs(top[0] - top[1]) < .05
+        assert top[0] != top[1] and abs(top[0] - top[1]) < 0.05
 
 
 def test_a_stream_that_fails_does_not_end_the_others():
@@ -285,17 +275,19 @@ def test_a_stream_that_fails_does_not_end_the_others():
     assert [t for i, t in results if i == 1] == [0, 1]
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(max_frames=2), '^max_frames is for videos that are opened here'),
-    (dict(fps=9), '^fps is for videos that are opened here'),
-    (dict(strict=True), '^strict is for videos that are opened here'),
-    (dict(score_thr=float('nan')), '^score_thr must be 0 or more, got nan'),
-    (dict(score_thr=-1), '^score_thr must be 0 or more, got -1'),
-])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(max_frames=2), '^max_frames is for videos that are opened here'),
+        (dict(fps=9), '^fps is for videos that are opened here'),
+        (dict(strict=True), '^strict is for videos that are opened here'),
+        (dict(score_thr=float('nan')), '^score_thr must be 0 or more, got nan'),
+        (dict(score_thr=-1), '^score_thr must be 0 or more, got -1'),
+    ],
+)
 def test_options_without_effect_are_refused(options, message, clip, tmp_path):
     with pytest.raises(ValueError, match=message):
-        tiny_inferencer()(
-            open_source(clip[0]), out_json=tmp_path / 'o.json', **options)
+        tiny_inferencer()(open_source(clip[0]), out_json=tmp_path / 'o.json', **options)
     assert list(tmp_path.glob('o*')) == []
 
 

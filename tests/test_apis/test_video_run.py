@@ -23,13 +23,8 @@ def test_ctrl_c_completes_the_files(clip, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt) as interrupt:
-        inferencer(
-            clip[0],
-            out_video=tmp_path / 'o.mp4',
-            out_json=tmp_path / 'o.json',
-            progress=stop)
-    assert str(interrupt.value) == (
-        f'interrupted after 3 frames: {tmp_path}/o.mp4, {tmp_path}/o.json')
+        inferencer(clip[0], out_video=tmp_path / 'o.mp4', out_json=tmp_path / 'o.json', progress=stop)
+    assert str(interrupt.value) == (f'interrupted after 3 frames: {tmp_path}/o.mp4, {tmp_path}/o.json')
     assert len(read_mp4(tmp_path / 'o.mp4')[0]) == 3
     assert len(read_coco_vid(str(tmp_path / 'o.json'))['images']) == 3
     assert not inferencer.model.recorders
@@ -57,14 +52,8 @@ def test_images_of_supports_are_at_hand(clip, tmp_path, monkeypatch):
 
     monkeypatch.setattr(VIDVisualizer, 'draw', draw)
     inferencer = tiny_inferencer(lookahead=1)
-    inferencer(
-        clip[0],
-        out_video=tmp_path / 'o.mp4',
-        show_relations=True,
-        score_thr=.1,
-        classes=['cat', 'owl'])
-    assert seen == [[j - i for j in range(max(0, i - 2), min(8, i + 2))]
-                    for i in range(8)]
+    inferencer(clip[0], out_video=tmp_path / 'o.mp4', show_relations=True, score_thr=0.1, classes=['cat', 'owl'])
+    assert seen == [[j - i for j in range(max(0, i - 2), min(8, i + 2))] for i in range(8)]
     assert inferencer.model.recorders == []
 
 
@@ -78,16 +67,12 @@ def test_relations_need_a_model_that_has_them(clip, tmp_path):
 # --------------------------------------------------------------------- linking
 
 
-@pytest.mark.parametrize('source', [
-    LiveSource.__new__(LiveSource),
-    RawSource((64, 48), open(os.devnull, 'rb')),
-])
+@pytest.mark.parametrize('source', [LiveSource.__new__(LiveSource), RawSource((64, 48), open(os.devnull, 'rb'))])
 @pytest.mark.parametrize('output', ['out_video', 'out_images'])
 def test_linked_boxes_are_drawn_in_a_second_reading(source, output, tmp_path):
     source.name = 'a source'
     inferencer = tiny_inferencer(linker=dict(type='SeqNMS'))
-    with pytest.raises(
-            ValueError, match='a source cannot be read a second time'):
+    with pytest.raises(ValueError, match='a source cannot be read a second time'):
         inferencer(source, **{output: tmp_path / 'o.mp4'})
     assert os.listdir(tmp_path) == []
 
@@ -100,14 +85,9 @@ def linked_results(kind, images, lookahead=1):
     inferencer = tiny_inferencer(lookahead=lookahead)
     inferencer.model.recorders.append(NextFrameRelations())
     samples = [sample.to_dict() for sample in inferencer.stream(images)]
-    found = [{
-        k: v.numpy()
-        for k, v in sample['pred_det_instances'].items()
-    } for sample in samples]
+    found = [{k: v.numpy() for k, v in sample['pred_det_instances'].items()} for sample in samples]
     relations = [
-        pair_relations(
-            dict(a, link_relations=sample['link_relations']),
-            dict(b, frame_id=t))
+        pair_relations(dict(a, link_relations=sample['link_relations']), dict(b, frame_id=t))
         for t, (a, b, sample) in enumerate(zip(found, found[1:], samples), 1)
     ]
     return kind().trace(found, relations)
@@ -135,26 +115,26 @@ def test_linked_boxes(kind, show_relations, clip, tmp_path, monkeypatch):
         out_video=tmp_path / 'o.mp4',
         out_json=tmp_path / 'o.jsonl',
         out_mot=tmp_path / 'o.txt',
-        show_relations=show_relations)
+        show_relations=show_relations,
+    )
     lines = (tmp_path / 'o.jsonl').read_text().splitlines()
     assert len(lines) == 8
     for i, line in enumerate(map(json.loads, lines)):
         assert line['time'] == pytest.approx(clip[1][i])
         scores, ids = expected.scores[i], expected.ids[i]
-        shown = [(pytest.approx(float(score), abs=1e-5), int(number))
-                 for score, number in zip(scores, ids) if score >= 0.3]
-        assert [(d['score'], d.get('track_id', -1))
-                for d in line['detections']] == shown
+        shown = [
+            (pytest.approx(float(score), abs=1e-5), int(number)) for score, number in zip(scores, ids) if score >= 0.3
+        ]
+        assert [(d['score'], d.get('track_id', -1)) for d in line['detections']] == shown
         rows = [
-            row for row in map(lambda text: text.split(','), (
-                tmp_path / 'o.txt').read_text().splitlines())
+            row
+            for row in map(lambda text: text.split(','), (tmp_path / 'o.txt').read_text().splitlines())
             if int(row[0]) == i + 1
         ]
         assert [(float(row[6]), int(row[1])) for row in rows] == shown
     assert max(map(max, expected.ids)) > 0  # several tubes
     assert (max(map(max, expected.scores)) > 1) == (kind is not SeqNMS)
-    around = [[j - i for j in range(max(0, i - 2), min(8, i + 2))]
-              for i in range(8)]
+    around = [[j - i for j in range(max(0, i - 2), min(8, i + 2))] for i in range(8)]
     assert seen == (around if show_relations else [None] * 8)
     assert not inferencer.model.recorders
 
@@ -167,10 +147,9 @@ def test_seq_nms_records_no_relations(clip, tmp_path):
         inferencer(
             clip[0],
             out_json=tmp_path / f'{kind.__name__}.json',
-            progress=lambda *_: recorders.append(
-                (kind, len(inferencer.model.recorders))))
-    assert set(recorders) == {(BoxLinkingWithRelations, 1), (TubeLinking, 0),
-                              (SeqNMS, 0)}
+            progress=lambda *_: recorders.append((kind, len(inferencer.model.recorders))),
+        )
+    assert set(recorders) == {(BoxLinkingWithRelations, 1), (TubeLinking, 0), (SeqNMS, 0)}
 
 
 def test_ctrl_c_before_linking(clip, tmp_path):
@@ -189,15 +168,13 @@ def test_ctrl_c_before_linking(clip, tmp_path):
 
     inferencer.model.detect = stop
     with pytest.raises(KeyboardInterrupt, match='interrupted after 4 frames'):
-        inferencer(
-            clip[0],
-            out_video=tmp_path / 'o.mp4',
-            out_json=tmp_path / 'o.jsonl')
+        inferencer(clip[0], out_video=tmp_path / 'o.mp4', out_json=tmp_path / 'o.jsonl')
     assert len(read_mp4(tmp_path / 'o.mp4')[0]) == 4
     lines = (tmp_path / 'o.jsonl').read_text().splitlines()
     for line, scores in zip(lines, expected.scores, strict=True):
-        assert [d['score'] for d in json.loads(line)['detections']] == \
-            pytest.approx([s for s in scores if s >= 0.3], abs=1e-5)
+        assert [d['score'] for d in json.loads(line)['detections']] == pytest.approx(
+            [s for s in scores if s >= 0.3], abs=1e-5
+        )
 
 
 def test_progress_of_a_linked_video_is_that_of_the_detector(clip, tmp_path):
@@ -206,25 +183,23 @@ def test_progress_of_a_linked_video_is_that_of_the_detector(clip, tmp_path):
     tiny_inferencer(linker=dict(type='SeqNMS'))(
         clip[0],
         out_json=tmp_path / 'o.jsonl',
-        progress=lambda *args: told.append(
-            (args, (tmp_path / 'o.jsonl').stat().st_size)))
+        progress=lambda *args: told.append((args, (tmp_path / 'o.jsonl').stat().st_size)),
+    )
     assert told == [((i, 8), 0) for i in range(1, 9)]
 
 
 def test_second_reading_forgets_no_damage(clip, tmp_path):
     """Neither that a video is truncated nor that an image was left out."""
     content = clip[0].read_bytes()
-    (tmp_path / 'cut.mp4').write_bytes(content[:-len(content) // 4])
+    (tmp_path / 'cut.mp4').write_bytes(content[: -len(content) // 4])
     (tmp_path / 'images').mkdir()
     for i, image in enumerate(noise(3)):
         cv2.imwrite(str(tmp_path / 'images' / f'{i}.png'), image)
     (tmp_path / 'images' / '2.png').write_bytes(b'')
     inferencer = tiny_inferencer(linker=dict(type='TubeLinking'))
-    for video, truncated, skipped in (('cut.mp4', True, 0), ('images', False,
-                                                             1)):
+    for video, truncated, skipped in (('cut.mp4', True, 0), ('images', False, 1)):
         with pytest.warns(UserWarning):
-            summary = inferencer(
-                tmp_path / video, out_video=tmp_path / 'o.mp4', overwrite=True)
+            summary = inferencer(tmp_path / video, out_video=tmp_path / 'o.mp4', overwrite=True)
         assert summary.truncated == truncated
         assert len(summary.skipped) == skipped
 
@@ -241,8 +216,7 @@ def test_ctrl_c_while_boxes_are_linked(clip, tmp_path, monkeypatch):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            tiny_inferencer(linker=dict(type='TubeLinking'))(
-                clip[0], out_json=tmp_path / 'o.jsonl')
+            tiny_inferencer(linker=dict(type='TubeLinking'))(clip[0], out_json=tmp_path / 'o.jsonl')
     finally:
         signal.signal(signal.SIGINT, before)
     assert len((tmp_path / 'o.jsonl').read_text().splitlines()) == 8

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The web page without a browser."""
+
 import contextlib
 import io
 import json
@@ -26,13 +27,13 @@ from mmrdn.video import VideoFileSource  # noqa: E402
 
 @pytest.fixture
 def jobs():
-    with contextlib.closing(VideoJobs(FakeInferencer(), .4, 2.)) as jobs:
+    with contextlib.closing(VideoJobs(FakeInferencer(), 0.4, 2.0)) as jobs:
         yield jobs
 
 
 @pytest.fixture
 def client(jobs):
-    return create_app(jobs, max_mb=.5).test_client()
+    return create_app(jobs, max_mb=0.5).test_client()
 
 
 def send(client, path_or_bytes, name='clip.mp4', **kwargs):
@@ -40,8 +41,7 @@ def send(client, path_or_bytes, name='clip.mp4', **kwargs):
     content = path_or_bytes
     if not isinstance(content, bytes):
         content = content.read_bytes()
-    answer = client.post(
-        '/videos', data=dict(video=(io.BytesIO(content), name)), **kwargs)
+    answer = client.post('/videos', data=dict(video=(io.BytesIO(content), name)), **kwargs)
     return answer.status_code, answer.json
 
 
@@ -51,7 +51,7 @@ def wait(client, address):
         told = client.get(address).json
         if told['state'] in ('done', 'failed'):
             return told
-        time.sleep(.05)
+        time.sleep(0.05)
     raise AssertionError(told)
 
 
@@ -69,8 +69,7 @@ def test_video_comes_back_annotated(client, tmp_path):
         assert container.streams.video[0].codec_context.name == 'h264'
         frames = [f.to_ndarray(format='bgr24') for f in container.decode()]
     assert len(frames) == 12 and abs(frames[0].mean() - (255 - 60)) < 4
-    part = client.get(
-        job['files']['annotated'], headers=dict(Range='bytes=4-7'))
+    part = client.get(job['files']['annotated'], headers=dict(Range='bytes=4-7'))
     assert (part.status_code, part.data) == (206, video.data[4:8])
     lines = client.get(job['files']['detections']).text.splitlines()
     assert [json.loads(line)['frame'] for line in lines] == list(range(12))
@@ -85,8 +84,7 @@ def test_damage_is_told(client, tmp_path):
     _, told = send(client, clip[:-100])
     job = wait(client, told['address'])
     assert job['state'] == 'done'
-    assert job['message'].endswith(
-        'of clip.mp4, which is truncated or damaged')
+    assert job['message'].endswith('of clip.mp4, which is truncated or damaged')
 
 
 def text():
@@ -95,8 +93,7 @@ def text():
 
 def playlist():
     """Names another file; FFmpeg would read that."""
-    return (b'#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/etc/hostname\n'
-            b'#EXT-X-ENDLIST\n')
+    return b'#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/etc/hostname\n#EXT-X-ENDLIST\n'
 
 
 def picture():
@@ -108,8 +105,7 @@ def sound():
     file = io.BytesIO()
     with av.open(file, 'w', format='mp4') as container:
         stream = container.add_stream('aac', rate=8000)
-        frame = av.AudioFrame.from_ndarray(
-            np.zeros((1, 1024), np.float32), 'fltp', 'mono')
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), 'fltp', 'mono')
         frame.sample_rate = 8000
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
@@ -128,15 +124,17 @@ def no_frames():
     return file.getvalue()
 
 
-@pytest.mark.parametrize('make, message', [
-    (bytes, 'x.mp4 is empty'),
-    (text, 'x.mp4 is no video, or so truncated that nothing can be read'),
-    (playlist, 'x.mp4 is no video, or so truncated that nothing can be read'),
-    (picture, 'x.mp4 is no video, expected one such as MP4, WebM, MKV, AVI or '
-     'MPEG'),
-    (sound, 'x.mp4 has no video in it'),
-    (no_frames, 'x.mp4 has no frames in it'),
-])
+@pytest.mark.parametrize(
+    'make, message',
+    [
+        (bytes, 'x.mp4 is empty'),
+        (text, 'x.mp4 is no video, or so truncated that nothing can be read'),
+        (playlist, 'x.mp4 is no video, or so truncated that nothing can be read'),
+        (picture, 'x.mp4 is no video, expected one such as MP4, WebM, MKV, AVI or MPEG'),
+        (sound, 'x.mp4 has no video in it'),
+        (no_frames, 'x.mp4 has no frames in it'),
+    ],
+)
 def test_what_is_no_video_is_refused(client, jobs, make, message):
     assert send(client, make(), 'x.mp4') == (400, dict(message=message))
     assert not list(jobs.root.iterdir())
@@ -152,10 +150,8 @@ def test_list_of_files_is_never_followed(client, jobs, tmp_path):
     clip = write_clip(tmp_path / 'clip.mp4', 3)
     (tmp_path / 'list').write_text(concat('clip.mp4'))
     assert len(list(VideoFileSource(tmp_path / 'list'))) == 3  # FFmpeg would
-    message = ('list is no video, expected one such as MP4, WebM, MKV, AVI or '
-               'MPEG')
-    assert send(client, tmp_path / 'list',
-                'list') == (400, dict(message=message))
+    message = 'list is no video, expected one such as MP4, WebM, MKV, AVI or MPEG'
+    assert send(client, tmp_path / 'list', 'list') == (400, dict(message=message))
     detect = jobs.inferencer
 
     def exchange(source, **kwargs):
@@ -172,9 +168,10 @@ def test_list_of_files_is_never_followed(client, jobs, tmp_path):
 def test_long_video_is_refused(client, tmp_path):
     """20 frames of a tenth of a second are allowed, 21 are not."""
     assert send(client, write_clip(tmp_path / 'a.mp4', 20))[0] == 202
-    assert send(client, write_clip(tmp_path / 'b.mp4', 21),
-                'b.mp4') == (400,
-                             dict(message='b.mp4 is longer than 2 seconds'))
+    assert send(client, write_clip(tmp_path / 'b.mp4', 21), 'b.mp4') == (
+        400,
+        dict(message='b.mp4 is longer than 2 seconds'),
+    )
 
 
 def encoded(path, shapes, fps=FPS, times=None, format='mp4'):
@@ -183,8 +180,7 @@ def encoded(path, shapes, fps=FPS, times=None, format='mp4'):
     for shape in dict.fromkeys(shapes):
         file = io.BytesIO()
         with av.open(file, 'w', format=format) as container:
-            stream = container.add_stream(
-                'libx264', rate=fps, options=dict(bf='0', preset='ultrafast'))
+            stream = container.add_stream('libx264', rate=fps, options=dict(bf='0', preset='ultrafast'))
             stream.height, stream.width = shape
             stream.pix_fmt = 'yuv420p'
             grey = np.full((*shape, 3), 90, np.uint8)
@@ -206,13 +202,10 @@ def test_number_of_frames_is_limited(client, jobs, tmp_path):
     clip = encoded(tmp_path / 'a.mp4', [(64, 96)] * 120, fps=1000)
     assert send(client, clip)[0] == 202
     clip = encoded(tmp_path / 'b.mp4', [(64, 96)] * 121, fps=1000)
-    assert send(client, clip,
-                'b.mp4') == (400,
-                             dict(message='b.mp4 has more than 120 frames'))
+    assert send(client, clip, 'b.mp4') == (400, dict(message='b.mp4 has more than 120 frames'))
     jobs.max_frames = 3  # raw H.264 has no times
     clip = encoded(tmp_path / 'c.264', [(64, 96)] * 4, format='h264')
-    assert send(client, clip,
-                'c.264') == (400, dict(message='c.264 has more than 3 frames'))
+    assert send(client, clip, 'c.264') == (400, dict(message='c.264 has more than 3 frames'))
 
 
 def test_looking_at_a_video_stops_at_the_limit(tmp_path, monkeypatch):
@@ -220,7 +213,6 @@ def test_looking_at_a_video_stops_at_the_limit(tmp_path, monkeypatch):
     read, alive, most = [], weakref.WeakSet(), []
 
     class Packet:
-
         def __init__(self, packet):
             self.pts, self.size = packet.pts, packet.size
             alive.add(self)
@@ -228,7 +220,6 @@ def test_looking_at_a_video_stops_at_the_limit(tmp_path, monkeypatch):
             most.append(len(alive))
 
     class Container:
-
         def __init__(self, container):
             self._container = container
 
@@ -241,11 +232,9 @@ def test_looking_at_a_video_stops_at_the_limit(tmp_path, monkeypatch):
         def demux(self, stream):
             return map(Packet, self._container.demux(stream))
 
-    source = UploadSource(
-        write_clip(tmp_path / 'a.mp4', 50), 'a.mp4', 20, 64 * 96)
+    source = UploadSource(write_clip(tmp_path / 'a.mp4', 50), 'a.mp4', 20, 64 * 96)
     container, stream = source._open()
-    monkeypatch.setattr(source, '_open', lambda:
-                        (Container(container), stream))
+    monkeypatch.setattr(source, '_open', lambda: (Container(container), stream))
     with pytest.raises(ValueError, match='has more than 20 frames'):
         source.measure(1000)
     assert len(read) == 21 and max(most) <= 2
@@ -261,12 +250,13 @@ def test_pixels_of_a_frame_are_limited(client, jobs, tmp_path):
 
 
 @pytest.mark.filterwarnings('ignore:.*truncated or damaged')
-@pytest.mark.parametrize('larger, state, message', [
-    ((128, 112), 'failed', 'a.264 has frames of 112x128, expected 6144 pixels '
-     'at most'),
-    ((256, 192), 'done', 'detections in 60 frames of a.264, which is '
-     'truncated or damaged'),
-])
+@pytest.mark.parametrize(
+    'larger, state, message',
+    [
+        ((128, 112), 'failed', 'a.264 has frames of 112x128, expected 6144 pixels at most'),
+        ((256, 192), 'done', 'detections in 60 frames of a.264, which is truncated or damaged'),
+    ],
+)
 def test_frames_may_not_grow(client, jobs, tmp_path, larger, state, message):
     """Not decoded at all if that would take much more memory."""
     jobs.max_seconds, jobs.max_pixels = 10, 64 * 96
@@ -279,9 +269,7 @@ def test_frames_may_not_grow(client, jobs, tmp_path, larger, state, message):
 
 
 def test_large_file_is_refused(client):
-    assert send(
-        client,
-        bytes(520000)) == (413, dict(message='the file is larger than 0.5 MB'))
+    assert send(client, bytes(520000)) == (413, dict(message='the file is larger than 0.5 MB'))
 
 
 def test_form_without_a_video_is_refused(client):
@@ -300,22 +288,21 @@ def test_only_results_are_handed_out(client, tmp_path):
     assert answer.json['message'] == 'this video is not here (any more)'
 
 
-@pytest.mark.parametrize('error, message', [
-    (ValueError('video {video} is odd'), 'video clip.mp4 is odd'),
-    (OSError('{folder}/annotated.mp4 cannot be written'),
-     'annotated.mp4 cannot be written'),
-    (OSError("Permission denied: '{folder}'"),
-     "Permission denied: 'clip.mp4'"),
-    (RuntimeError('bug'),
-     'clip.mp4: an unforeseen error; the log of the server says more'),
-])
+@pytest.mark.parametrize(
+    'error, message',
+    [
+        (ValueError('video {video} is odd'), 'video clip.mp4 is odd'),
+        (OSError('{folder}/annotated.mp4 cannot be written'), 'annotated.mp4 cannot be written'),
+        (OSError("Permission denied: '{folder}'"), "Permission denied: 'clip.mp4'"),
+        (RuntimeError('bug'), 'clip.mp4: an unforeseen error; the log of the server says more'),
+    ],
+)
 def test_failure_is_told(client, jobs, tmp_path, error, message):
     """Under the name that the user knows; the next video is taken."""
 
     def fail(source, **kwargs):
         [upload] = jobs.root.glob('*/upload')
-        raise type(error)(
-            str(error).format(video=upload, folder=upload.parent))
+        raise type(error)(str(error).format(video=upload, folder=upload.parent))
 
     good, jobs.inferencer = jobs.inferencer, fail
     clip = write_clip(tmp_path / 'clip.mp4', 3)
@@ -349,9 +336,7 @@ def test_too_many_waiting_videos_are_refused(client, jobs, tmp_path):
     jobs.inferencer, slow.classes = slow, good.classes
     clip = write_clip(tmp_path / 'clip.mp4', 3)
     _, told = send(client, clip)
-    assert send(
-        client,
-        clip) == (400, dict(message='1 videos wait already, try again later'))
+    assert send(client, clip) == (400, dict(message='1 videos wait already, try again later'))
     go_on.set()
     assert wait(client, told['address'])['state'] == 'done'
 
@@ -384,13 +369,12 @@ def test_room_is_made_while_an_upload_breaks_off(jobs, tmp_path):
     other = threading.Thread(target=upload)
 
     class Jobs(dict):
-
         def items(self):
             for i, item in enumerate(super().items()):
                 yield item
                 if not i:  # the broken one would be removed here
                     go_on.set()
-                    other.join(.3)
+                    other.join(0.3)
 
     jobs._jobs, jobs.max_jobs = Jobs(), 2
     other.start()
@@ -409,11 +393,10 @@ def test_closing_ends_the_job_and_removes_files(tmp_path):
         for i in range(10000):
             started.set()
             progress(i, None)
-            time.sleep(.01)
+            time.sleep(0.01)
 
     jobs = VideoJobs(endless)
-    _, told = send(
-        create_app(jobs).test_client(), write_clip(tmp_path / 'clip.mp4', 3))
+    _, told = send(create_app(jobs).test_client(), write_clip(tmp_path / 'clip.mp4', 3))
     assert started.wait(20)
     before = time.time()
     jobs.close()
@@ -432,33 +415,20 @@ def test_page_loads_from_itself_only(client):
         assert '://' not in page.replace('http://www.w3.org/2000/svg', '')
 
 
-@pytest.mark.parametrize('headers, status', [
-    ({
-        'Sec-Fetch-Site': 'cross-site'
-    }, 403),
-    ({
-        'Sec-Fetch-Site': 'same-site'
-    }, 403),
-    ({
-        'Sec-Fetch-Site': 'same-origin'
-    }, 202),
-    ({
-        'Origin': 'http://evil.example'
-    }, 403),
-    ({
-        'Origin': 'null'
-    }, 403),
-    ({
-        'Origin': 'http://localhost:99'
-    }, 403),
-    ({
-        'Origin': 'http://[bad'
-    }, 403),
-    ({
-        'Origin': 'http://localhost'
-    }, 202),
-    ({}, 202),
-])
+@pytest.mark.parametrize(
+    'headers, status',
+    [
+        ({'Sec-Fetch-Site': 'cross-site'}, 403),
+        ({'Sec-Fetch-Site': 'same-site'}, 403),
+        ({'Sec-Fetch-Site': 'same-origin'}, 202),
+        ({'Origin': 'http://evil.example'}, 403),
+        ({'Origin': 'null'}, 403),
+        ({'Origin': 'http://localhost:99'}, 403),
+        ({'Origin': 'http://[bad'}, 403),
+        ({'Origin': 'http://localhost'}, 202),
+        ({}, 202),
+    ],
+)
 def test_other_sites_cannot_use_it(client, tmp_path, headers, status):
     """Browsers that do not say Sec-Fetch-Site say Origin."""
     clip = write_clip(tmp_path / 'clip.mp4', 3)
@@ -468,12 +438,15 @@ def test_other_sites_cannot_use_it(client, tmp_path, headers, status):
         assert answer[1]['message'] == 'another site may not send videos here'
 
 
-@pytest.mark.parametrize('host, names', [
-    ('127.0.0.2', ['127.0.0.2', '127.0.0.1', 'localhost', '[::1]']),
-    ('127.0.0.1', ['127.0.0.1', 'localhost']),
-    ('localhost', ['127.0.0.1', 'localhost']),
-    ('::1', ['[::1]', 'localhost']),
-])
+@pytest.mark.parametrize(
+    'host, names',
+    [
+        ('127.0.0.2', ['127.0.0.2', '127.0.0.1', 'localhost', '[::1]']),
+        ('127.0.0.1', ['127.0.0.1', 'localhost']),
+        ('localhost', ['127.0.0.1', 'localhost']),
+        ('::1', ['[::1]', 'localhost']),
+    ],
+)
 def test_loopback_answers_to_its_names_only(jobs, host, names):
     app = create_app(jobs)
     with open_server(app, host, 0) as server:
@@ -499,14 +472,11 @@ def test_server_listens_at_loopback(jobs):
         assert server.socket.getsockname()[0] == '127.0.0.1'
         with urllib.request.urlopen(address) as answer:
             assert answer.status == 200
-        request = urllib.request.Request(
-            address, headers=dict(Host='evil.example'))
+        request = urllib.request.Request(address, headers=dict(Host='evil.example'))
         with pytest.raises(urllib.error.HTTPError, match='400'):
             urllib.request.urlopen(request)
-        with pytest.raises(OSError, match='in use'), \
-                open_server(app, port=server.port):
+        with pytest.raises(OSError, match='in use'), open_server(app, port=server.port):
             pass
         server.shutdown()
-    with pytest.raises(ValueError, match='port must be from 0 to 65535'), \
-            open_server(app, port=70000):
+    with pytest.raises(ValueError, match='port must be from 0 to 65535'), open_server(app, port=70000):
         pass

@@ -6,8 +6,7 @@ import torch
 from tool_testing import run_tool
 
 from mmrdn.benchmarks import relation
-from mmrdn.benchmarks.relation import (Setting, random_proposals, saved_bytes,
-                                       time_relation)
+from mmrdn.benchmarks.relation import Setting, random_proposals, saved_bytes, time_relation
 from mmrdn.benchmarks.report import plot, speedup
 from mmrdn.benchmarks.streams import time_streams
 
@@ -50,7 +49,7 @@ def test_saved_bytes_by_hand():
 
 def test_proposals_lie_in_the_frame():
     feats, boxes, scores = random_proposals(50)
-    assert feats.shape == (50, 1024) and scores.shape == (50, )
+    assert feats.shape == (50, 1024) and scores.shape == (50,)
     assert (boxes[:, 2:] - boxes[:, :2] >= 3.9).all()
     assert (boxes[:, 2] <= 1000).all() and (boxes[:, 3] <= 600).all()
 
@@ -64,8 +63,18 @@ def test_streams_count_all_frames():
 
 def test_the_command(tmp_path):
     """Results are kept, and earlier ones are not overwritten."""
-    command = ('analysis_tools/benchmark.py', '--out', tmp_path, '--parts',
-               'training', 'cuda', '--repeats', '1', '--seed', '3')
+    command = (
+        'analysis_tools/benchmark.py',
+        '--out',
+        tmp_path,
+        '--parts',
+        'training',
+        'cuda',
+        '--repeats',
+        '1',
+        '--seed',
+        '3',
+    )
     done = run_tool(*command)
     assert 'training: ms, median' in done.stdout
     results = json.loads((tmp_path / 'benchmark.json').read_text())
@@ -79,15 +88,11 @@ def test_the_command(tmp_path):
 
 
 def test_the_plot_leaves_out_what_was_not_measured(tmp_path):
-    times = dict(median=1., min=1., max=1.)
+    times = dict(median=1.0, min=1.0, max=1.0)
     rows = [
-        dict(
-            Setting(percent=percent)._asdict(),
-            common=None if percent > 20 else times,
-            forward=times,
-            memory=times) for percent in (10, 20, 40)
+        dict(Setting(percent=percent)._asdict(), common=None if percent > 20 else times, forward=times, memory=times)
+        for percent in (10, 20, 40)
     ]
-    results = dict(
-        relation=dict(rows=rows), machine=dict(cpu='any', threads=1))
+    results = dict(relation=dict(rows=rows), machine=dict(cpu='any', threads=1))
     plot(results, tmp_path / 'plot.png')
     assert (tmp_path / 'plot.png').read_bytes()[:4] == b'\x89PNG'

@@ -28,8 +28,7 @@ def test_crowds_in_which_chains_mend_each_other():
 
 
 def test_what_computes_something_else_is_not_timed(monkeypatch):
-    monkeypatch.setattr(linking, 'plain_seq_nms',
-                        lambda frames: [f['scores'] + 1 for f in frames])
+    monkeypatch.setattr(linking, 'plain_seq_nms', lambda frames: [f['scores'] + 1 for f in frames])
     with pytest.raises(ValueError, match='frame 0: .* disagree'):
         linking._check_seq_nms(linking.random_video(3, 4, 1))
 

@@ -28,14 +28,13 @@ def test_contenders_take_turns(clock):
 
 
 def test_median_and_spread_by_hand():
-    assert summary([3., 1., 7.]) == dict(median=3., min=1., max=7., repeats=3)
-    assert summary([4., 1.])['median'] == 2.5
+    assert summary([3.0, 1.0, 7.0]) == dict(median=3.0, min=1.0, max=7.0, repeats=3)
+    assert summary([4.0, 1.0])['median'] == 2.5
 
 
 def test_a_stage_leaves_out_those_within_it(clock):
 
     class Model:
-
         def outer(self, wait):
             clock[0] += 1
             self.inner()
@@ -50,7 +49,7 @@ def test_a_stage_leaves_out_those_within_it(clock):
         assert model.outer(2) == 'result'
         model.inner()
     model.inner()  # not watched any more
-    assert stages.seconds == dict(out=3., **{'in': 10.})
+    assert stages.seconds == dict(out=3.0, **{'in': 10.0})
 
 
 def test_stages_survive_an_error(clock):
@@ -59,4 +58,4 @@ def test_stages_survive_an_error(clock):
         with pytest.raises(KeyError), stages.watch('x'):
             clock[0] += 1
             raise KeyError
-    assert stages.seconds == dict(x=2.)
+    assert stages.seconds == dict(x=2.0)

@@ -7,22 +7,24 @@ import numpy as np
 import pytest
 
 from mmrdn.datasets.ilsvrc_vid import convert_vid
-from mmrdn.datasets.moving_digits import (MovingDigitsConfig,
-                                          load_split_digits, load_split_photos,
-                                          make_moving_digits, make_scene)
+from mmrdn.datasets.moving_digits import (
+    MovingDigitsConfig,
+    load_split_digits,
+    load_split_photos,
+    make_moving_digits,
+    make_scene,
+)
 
-TINY = MovingDigitsConfig(
-    num_train_videos=3, train_frames=3, num_val_videos=2, val_frames=4)
-CLEAN = replace(
-    TINY, degradations=(), noise_std=0., exposure=0., num_digits=(1, 1))
+TINY = MovingDigitsConfig(num_train_videos=3, train_frames=3, num_val_videos=2, val_frames=4)
+CLEAN = replace(TINY, degradations=(), noise_std=0.0, exposure=0.0, num_digits=(1, 1))
 
 
 def _digest(folder):
     """Hash of every file by its path below a folder."""
     return {
-        str(path.relative_to(folder)):
-        hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob('*')) if path.is_file()
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob('*'))
+        if path.is_file()
     }
 
 
@@ -83,10 +85,8 @@ def test_splits_share_no_digit_and_no_place():
     train, val = load_split_digits('train'), load_split_digits('val')
     assert not set(train['samples']) & set(val['samples'])
     assert len(train['samples']) + len(val['samples']) == 1797
-    assert np.bincount(
-        val['labels']).tolist() == [44, 45, 44, 45, 45, 45, 45, 44, 43, 45]
-    for left, right in zip(
-            load_split_photos('train'), load_split_photos('val')):
+    assert np.bincount(val['labels']).tolist() == [44, 45, 44, 45, 45, 45, 45, 44, 43, 45]
+    for left, right in zip(load_split_photos('train'), load_split_photos('val')):
         assert left.shape == (427, 384, 3)
         assert right.shape == (427, 244, 3)  # 640 - int(0.62 * 640) columns
 
@@ -105,11 +105,7 @@ def test_box_is_tight(sources):
             opacity = ((image - background) * way).sum(-1) / (way**2).sum(-1)
             rows, columns = np.nonzero(opacity >= 0.5)
             for item in objects:
-                found = np.array(
-                    [columns.min(),
-                     rows.min(),
-                     columns.max(),
-                     rows.max()])
+                found = np.array([columns.min(), rows.min(), columns.max(), rows.max()])
                 # Rounding to grey levels may move a border by one pixel.
                 assert np.abs(found - item['bbox']).max() <= 1
                 boxes += 1
@@ -119,11 +115,11 @@ def test_box_is_tight(sources):
 def test_little_ink_in_the_frame_is_not_annotated(sources):
     scene = make_scene(CLEAN, 'train', 0, *sources)
     track = scene.tracks[0]
-    track.velocity, track.margin = np.zeros(2), -100.
-    track.size_wave = (0., 0., 0.)
+    track.velocity, track.margin = np.zeros(2), -100.0
+    track.size_wave = (0.0, 0.0, 0.0)
     seen = []
     for x in (-0.45, -0.2, 0.2, 0.45):  # centre, in sizes inside the frame
-        track.start = np.array([x * track.size, 60.])
+        track.start = np.array([x * track.size, 60.0])
         objects = scene.render(0)[1]
         seen.append(len(objects))
         if objects:
@@ -137,11 +133,9 @@ def test_labels_do_not_leak(sources):
     rows = []
     for index in range(600):
         scene = make_scene(config, 'train', index, *sources)
-        rows += [[
-            t.label, *t.colour, t.size,
-            np.linalg.norm(t.velocity), *t.start,
-            len(t.episodes)
-        ] for t in scene.tracks]
+        rows += [
+            [t.label, *t.colour, t.size, np.linalg.norm(t.velocity), *t.start, len(t.episodes)] for t in scene.tracks
+        ]
     rows = np.array(rows)
     labels = rows[:, 0].astype(int)
     count = np.bincount(labels, minlength=10)
@@ -169,27 +163,28 @@ def test_episodes_are_short_and_frequent(sources):
 def test_layout_passes_the_converter(tiny, tmp_path):
     for split, videos, frames in (('train', 3, 3), ('val', 2, 4)):
         out_file = tmp_path / f'{split}.json'
-        summary = convert_vid(
-            tiny, split, out_file, classes='moving_digits', progress=False)
+        summary = convert_vid(tiny, split, out_file, classes='moving_digits', progress=False)
         assert summary['videos'] == videos
         assert summary['images'] == videos * frames
         assert summary['notes'] == []
         data = json.loads(out_file.read_text())
-        assert data['categories'][0] == dict(
-            id=1, name='zero', encode_name='n00000000')
+        assert data['categories'][0] == dict(id=1, name='zero', encode_name='n00000000')
         for image in data['images']:
             assert (tiny / 'Data' / 'VID' / image['file_name']).is_file()
             assert (image['height'], image['width']) == (128, 160)
             assert image['is_vid_train_frame'] == (split == 'train')
 
 
-@pytest.mark.parametrize('field, value, text', [
-    ('size', (60., 30.), 'size must be'),
-    ('train_frames', 0, 'train_frames must be at least 1'),
-    ('degradations', ('rain', ), "got 'rain'"),
-    ('height', 5000, 'height and width'),
-    ('num_digits', (0, 2), 'num_digits must be at least 1'),
-])
+@pytest.mark.parametrize(
+    'field, value, text',
+    [
+        ('size', (60.0, 30.0), 'size must be'),
+        ('train_frames', 0, 'train_frames must be at least 1'),
+        ('degradations', ('rain',), "got 'rain'"),
+        ('height', 5000, 'height and width'),
+        ('num_digits', (0, 2), 'num_digits must be at least 1'),
+    ],
+)
 def test_bad_setting(field, value, text):
     with pytest.raises(ValueError, match=text):
         replace(TINY, **{field: value})

@@ -20,24 +20,14 @@ class Draws:
 
     def __getitem__(self, idx):
         idx.seed_generators()
-        return [
-            int(idx), idx.position,
-            random.random(),
-            np.random.rand(),
-            torch.rand(1).item()
-        ]
+        return [int(idx), idx.position, random.random(), np.random.rand(), torch.rand(1).item()]
 
 
 def loaded(workers, skip=0, count=12, seed=3):
     sampler = SeededInfiniteSampler(range(5), seed=seed)
     if skip:
         sampler.indices = itertools.islice(sampler.indices, skip, None)
-    loader = DataLoader(
-        Draws(),
-        batch_size=2,
-        sampler=sampler,
-        num_workers=workers,
-        collate_fn=list)
+    loader = DataLoader(Draws(), batch_size=2, sampler=sampler, num_workers=workers, collate_fn=list)
     return list(itertools.islice(iter(loader), count // 2))
 
 
@@ -63,8 +53,7 @@ def test_ranks_share_the_stream(monkeypatch):
     expected = list(itertools.islice(InfiniteSampler(range(5), seed=3), 20))
     streams = []
     for rank in range(2):
-        monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda:
-                            (rank, 2))
+        monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda: (rank, 2))
         sampler = SeededInfiniteSampler(range(5), seed=3)
         streams.append(list(itertools.islice(sampler, 10)))
     assert [i.position for i in streams[1]] == list(range(1, 20, 2))

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from mmrdn.datasets import (ImageNetVIDDataset, MovingDigitsDataset,
-                            VideoDetDataset)
+from mmrdn.datasets import ImageNetVIDDataset, MovingDigitsDataset, VideoDetDataset
 from mmrdn.registry import DATASETS
 
 LENGTHS = (1, 3, 40)
@@ -13,12 +12,7 @@ LENGTHS = (1, 3, 40)
 
 def _data():
     """Three videos of 1, 3 and 40 frames; a cat in every frame."""
-    data = dict(
-        categories=[dict(id=7, name='dog'),
-                    dict(id=3, name='cat')],
-        videos=[],
-        images=[],
-        annotations=[])
+    data = dict(categories=[dict(id=7, name='dog'), dict(id=3, name='cat')], videos=[], images=[], annotations=[])
     for video_id, length in enumerate(LENGTHS, 1):
         data['videos'].append(dict(id=video_id, name=f'v{video_id}'))
         for frame_id in range(length):
@@ -30,7 +24,9 @@ def _data():
                     height=60,
                     width=100,
                     video_id=video_id,
-                    frame_id=frame_id))
+                    frame_id=frame_id,
+                )
+            )
             data['annotations'].append(
                 dict(
                     id=image_id,
@@ -40,7 +36,9 @@ def _data():
                     instance_id=video_id,
                     bbox=[1, 2, 30, 40],
                     area=1200,
-                    iscrowd=False))
+                    iscrowd=False,
+                )
+            )
     return data
 
 
@@ -52,10 +50,8 @@ def build(tmp_path):
         text = data if isinstance(data, str) else json.dumps(data or _data())
         path.write_text(text)
         return VideoDetDataset(
-            ann_file=str(path),
-            metainfo=dict(classes=classes),
-            data_prefix=dict(img_path='images'),
-            **kwargs)
+            ann_file=str(path), metainfo=dict(classes=classes), data_prefix=dict(img_path='images'), **kwargs
+        )
 
     return _build
 
@@ -65,7 +61,7 @@ def test_labels_follow_the_metainfo(build):
         info = build(classes=classes).get_data_info(0)
         assert info['instances'][0]['bbox_label'] == label
         assert info['instances'][0]['bbox'] == [1, 2, 31, 42]
-    info = build(classes=('cat', )).get_data_info(0)
+    info = build(classes=('cat',)).get_data_info(0)
     assert info['instances'][0]['bbox_label'] == 0
     assert info['img_path'] == 'images/v1/000000.JPEG'
 
@@ -75,8 +71,9 @@ def test_frames_out_of_order_in_the_file(build):
     data['images'].reverse()
     dataset = build(data, test_mode=True)
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-    assert [(i['video_id'], i['frame_id']) for i in infos
-            ] == [(v, t) for v, n in enumerate(LENGTHS, 1) for t in range(n)]
+    assert [(i['video_id'], i['frame_id']) for i in infos] == [
+        (v, t) for v, n in enumerate(LENGTHS, 1) for t in range(n)
+    ]
     assert [i['video_length'] for i in infos[:4]] == [1, 3, 3, 3]
 
 
@@ -94,7 +91,8 @@ def test_support_frames(build, method, filter_key_img, num_ref_imgs):
                 frame_range=[-5, 6],
                 num_ref_imgs=num_ref_imgs,
                 filter_key_img=filter_key_img,
-                method=method)
+                method=method,
+            )
             assert key['img_id'] == info['img_id']
             assert len(support) == num_ref_imgs
             frames = [s['frame_id'] for s in support]
@@ -102,8 +100,7 @@ def test_support_frames(build, method, filter_key_img, num_ref_imgs):
             for item in support:
                 assert item['video_id'] == key['video_id']
                 assert -5 <= item['frame_id'] - key['frame_id'] <= 6
-                assert item['img_id'] - key['img_id'] == (
-                    item['frame_id'] - key['frame_id'])
+                assert item['img_id'] - key['img_id'] == (item['frame_id'] - key['frame_id'])
             others = key['video_length'] > 1 and filter_key_img
             if others:
                 assert key['frame_id'] not in frames
@@ -114,8 +111,7 @@ def test_support_frames(build, method, filter_key_img, num_ref_imgs):
 def test_one_frame_video_repeats_the_key(build):
     dataset = build(ref_img_sampler=None)
     info = dataset.get_data_info(0)
-    infos = dataset.ref_img_sampling(
-        0, info, frame_range=18, num_ref_imgs=2, method='uniform')
+    infos = dataset.ref_img_sampling(0, info, frame_range=18, num_ref_imgs=2, method='uniform')
     assert [i['img_id'] for i in infos] == [1, 1, 1]
     assert infos[1] is not infos[2]
 
@@ -129,12 +125,7 @@ def test_support_reaches_unflagged_frames(build):
     assert keys == [5, 15, 25, 35]
     seen = set()
     for _ in range(50):
-        infos = dataset.ref_img_sampling(
-            1,
-            dataset.get_data_info(1),
-            frame_range=3,
-            num_ref_imgs=2,
-            method='uniform')
+        infos = dataset.ref_img_sampling(1, dataset.get_data_info(1), frame_range=3, num_ref_imgs=2, method='uniform')
         seen |= {i['frame_id'] for i in infos[1:]}
     assert seen == {12, 13, 14, 16, 17, 18}
     assert len(build(data, test_mode=True)) == sum(LENGTHS)
@@ -159,12 +150,7 @@ def test_stills(build):
         del item['video_id'], item['instance_id'], item['area']
     dataset = build(data, load_as_video=False, ref_img_sampler=None)
     assert len(dataset) == sum(LENGTHS)
-    infos = dataset.ref_img_sampling(
-        4,
-        dataset.get_data_info(4),
-        frame_range=18,
-        num_ref_imgs=2,
-        method='uniform')
+    infos = dataset.ref_img_sampling(4, dataset.get_data_info(4), frame_range=18, num_ref_imgs=2, method='uniform')
     assert [i['img_id'] for i in infos] == [5, 5, 5]
 
 
@@ -191,23 +177,26 @@ def _change(part, number, **values):
     return change
 
 
-@pytest.mark.parametrize('change, text', [
-    (_change('images', 2, width=None), r'images\[2\] has no "width"'),
-    (_change('images', 2, height='60'), r'images\[2\] "height"'),
-    (_change('images', 2, id=1), 'image id 1 is there twice'),
-    (_change('images', 2, video_id=9), 'of video 9, which is not there'),
-    (_change('images', 2, frame_id=None), r'images\[2\] has no "frame_id"'),
-    (_change('images', 2, frame_id=7), '"frame_id" of video 2 must be 0 to 2'),
-    (_change('images', 2, frame_id=0), '"frame_id" of video 2 must be 0 to 2'),
-    (_change('annotations', 4, bbox=None), r'annotations\[4\] has no "bbox"'),
-    (_change('annotations', 4, bbox=[1, 2, 3]), 'four finite numbers'),
-    (_change('annotations', 4, bbox=[1, 2, float('nan'), 3]), 'four finite'),
-    (_change('annotations', 4, image_id=99), 'image 99, which is not there'),
-    (_change('annotations', 4, category_id=1), 'category 1, which is not'),
-    (_change('categories', 1, name='dog'), "category 'dog' is there twice"),
-    (lambda data: data.pop('videos'), '"videos" must be a list'),
-    (lambda data: data.update(annotations=[]), 'no image of its 44 is left'),
-])
+@pytest.mark.parametrize(
+    'change, text',
+    [
+        (_change('images', 2, width=None), r'images\[2\] has no "width"'),
+        (_change('images', 2, height='60'), r'images\[2\] "height"'),
+        (_change('images', 2, id=1), 'image id 1 is there twice'),
+        (_change('images', 2, video_id=9), 'of video 9, which is not there'),
+        (_change('images', 2, frame_id=None), r'images\[2\] has no "frame_id"'),
+        (_change('images', 2, frame_id=7), '"frame_id" of video 2 must be 0 to 2'),
+        (_change('images', 2, frame_id=0), '"frame_id" of video 2 must be 0 to 2'),
+        (_change('annotations', 4, bbox=None), r'annotations\[4\] has no "bbox"'),
+        (_change('annotations', 4, bbox=[1, 2, 3]), 'four finite numbers'),
+        (_change('annotations', 4, bbox=[1, 2, float('nan'), 3]), 'four finite'),
+        (_change('annotations', 4, image_id=99), 'image 99, which is not there'),
+        (_change('annotations', 4, category_id=1), 'category 1, which is not'),
+        (_change('categories', 1, name='dog'), "category 'dog' is there twice"),
+        (lambda data: data.pop('videos'), '"videos" must be a list'),
+        (lambda data: data.update(annotations=[]), 'no image of its 44 is left'),
+    ],
+)
 def test_bad_file(build, change, text):
     data = copy.deepcopy(_data())
     change(data)
@@ -229,7 +218,6 @@ def test_unreadable_file_or_class(build):
     with pytest.raises(ValueError, match='classes must not repeat'):
         build(classes=('cat', 'cat'))
     with pytest.raises(FileNotFoundError, match='nowhere.json: no such'):
-        VideoDetDataset(
-            ann_file='nowhere.json', metainfo=dict(classes=('cat', )))
+        VideoDetDataset(ann_file='nowhere.json', metainfo=dict(classes=('cat',)))
     with pytest.raises(ValueError, match='no image of its 0 is left'):
         build(dict(_data(), videos=[], images=[], annotations=[]))

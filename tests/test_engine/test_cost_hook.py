@@ -8,16 +8,14 @@ import torch.nn as nn
 from mmrdn.engine import CostHook
 
 # Of each frame: video, place in it, milliseconds of its step.
-FRAMES = [(7, 0, 500), (7, 1, 300), (8, 0, 0), (8, 1, 0), (8, 2, 90),
-          (9, 0, 10)]
+FRAMES = [(7, 0, 500), (7, 1, 300), (8, 0, 0), (8, 1, 0), (8, 2, 90), (9, 0, 10)]
 
 
 def measured(frames, path, monkeypatch):
-    now = 0.
+    now = 0.0
     hook = CostHook(str(path))
     monkeypatch.setattr(hook, '_now', lambda: now)
-    runner = SimpleNamespace(
-        model=nn.Sequential(nn.Conv2d(3, 4, 5), nn.BatchNorm2d(4)), rank=0)
+    runner = SimpleNamespace(model=nn.Sequential(nn.Conv2d(3, 4, 5), nn.BatchNorm2d(4)), rank=0)
     hook.before_test_epoch(runner)
     for i, (video, place, milliseconds) in enumerate(frames):
         sample = SimpleNamespace(metainfo=dict(video_id=video, frame_id=place))
@@ -25,7 +23,7 @@ def measured(frames, path, monkeypatch):
         hook.before_test_iter(runner, i, batch)
         now += milliseconds / 1000
         hook.after_test_iter(runner, i, batch, [])
-        now += 12345.  # loading the next frame does not count
+        now += 12345.0  # loading the next frame does not count
     hook.after_test_epoch(runner, {})
     return json.loads(path.read_text())
 

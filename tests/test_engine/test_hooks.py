@@ -29,18 +29,12 @@ def test_an_iteration_draws_what_it_always_draws():
 
 
 def runner_at(iteration, max_iters=100):
-    return SimpleNamespace(
-        iter=iteration,
-        max_iters=max_iters,
-        train_loop=SimpleNamespace(max_iters=max_iters))
+    return SimpleNamespace(iter=iteration, max_iters=max_iters, train_loop=SimpleNamespace(max_iters=max_iters))
 
 
-@pytest.mark.parametrize('iteration, interval, checked', [
-    (9, 10, True),
-    (8, 10, False),
-    (99, 1000, True),
-    (0, 1, True),
-])
+@pytest.mark.parametrize(
+    'iteration, interval, checked', [(9, 10, True), (8, 10, False), (99, 1000, True), (0, 1, True)]
+)
 @pytest.mark.parametrize('value', [float('nan'), float('inf')])
 def test_losses_must_be_finite(iteration, interval, checked, value):
     hook = FiniteLossHook(interval)
@@ -48,11 +42,8 @@ def test_losses_must_be_finite(iteration, interval, checked, value):
     hook.after_train_iter(runner_at(iteration), iteration, outputs={'a': good})
     outputs = dict(loss=bad, loss_cls=bad, loss_bbox=good, acc=[good])
     if checked:
-        with pytest.raises(
-                ValueError,
-                match=f'iteration {iteration + 1}: loss, loss_cls became'):
-            hook.after_train_iter(
-                runner_at(iteration), iteration, outputs=outputs)
+        with pytest.raises(ValueError, match=f'iteration {iteration + 1}: loss, loss_cls became'):
+            hook.after_train_iter(runner_at(iteration), iteration, outputs=outputs)
     else:
         hook.after_train_iter(runner_at(iteration), iteration, outputs=outputs)
 
@@ -62,22 +53,21 @@ def test_interval_of_losses():
         FiniteLossHook(0)
 
 
-@pytest.mark.parametrize('change, partial, message', [
-    (dict(), False, None),
-    (dict(weight=None), True, None),
-    (dict(weight=None), False, 'it lacks 1 of 2 entries, the first is weight'),
-    (dict(weight=torch.ones(3, 2)), False,
-     r'weight is \(3, 2\), expected \(2, 3\)'),
-    (dict(weight=torch.ones(3, 2)), True, None),
-    (dict(weight=None, bias=None), True, 'none of its 0 entries fits Linear'),
-    (dict(extra=torch.ones(1)), False,
-     'the model lacks 1 of its 3 entries, the first is (module.)?extra'),
-    (dict(extra=torch.ones(1)), True, None),
-    (dict(bias=torch.tensor([1, torch.nan])), True,
-     'bias of the .* holds NaN'),
-    (dict(bias=torch.tensor([1, torch.inf])), False,
-     'bias of the .* infinite'),
-])
+@pytest.mark.parametrize(
+    'change, partial, message',
+    [
+        (dict(), False, None),
+        (dict(weight=None), True, None),
+        (dict(weight=None), False, 'it lacks 1 of 2 entries, the first is weight'),
+        (dict(weight=torch.ones(3, 2)), False, r'weight is \(3, 2\), expected \(2, 3\)'),
+        (dict(weight=torch.ones(3, 2)), True, None),
+        (dict(weight=None, bias=None), True, 'none of its 0 entries fits Linear'),
+        (dict(extra=torch.ones(1)), False, 'the model lacks 1 of its 3 entries, the first is (module.)?extra'),
+        (dict(extra=torch.ones(1)), True, None),
+        (dict(bias=torch.tensor([1, torch.nan])), True, 'bias of the .* holds NaN'),
+        (dict(bias=torch.tensor([1, torch.inf])), False, 'bias of the .* infinite'),
+    ],
+)
 @pytest.mark.parametrize('prefix', ['', 'module.'])
 def test_check_state_dict(change, partial, message, prefix):
     """With and without the prefix of a distributed training."""
@@ -98,9 +88,10 @@ def test_every_late_result_is_drawn(phase, count, monkeypatch):
     """mmtrack's hook insists on exactly one result an iteration."""
     drawn = []
     monkeypatch.setattr(
-        TrackVisualizationHook, f'after_{phase}_iter',
-        lambda self, runner, batch_idx, data_batch, outputs: drawn.append(
-            (batch_idx, outputs)))
+        TrackVisualizationHook,
+        f'after_{phase}_iter',
+        lambda self, runner, batch_idx, data_batch, outputs: drawn.append((batch_idx, outputs)),
+    )
     hook = LateVisualizationHook.__new__(LateVisualizationHook)
     outputs = list(range(count))
     getattr(hook, f'after_{phase}_iter')(None, 7, {}, outputs)

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Ranks are threads here that share a store."""
+
 import io
 import logging
 import re
@@ -27,22 +28,19 @@ class Loader:
         return -(-len(self.sampler) // self.batch_size)
 
 
-def play(shards, monkeypatch, pause=0., batch_size=1, kind='test'):
+def play(shards, monkeypatch, pause=0.0, batch_size=1, kind='test'):
     """Test ``shards[r]`` frames in thread r, rank r pausing ``r * pause``
     seconds a frame: what rank 0 shows, and when each rank was done."""
     store, out, ends = dist.HashStore(), io.StringIO(), {}
     ranks = threading.local()
-    monkeypatch.setattr(shard_progress_hook, 'this_rank', lambda:
-                        (ranks.number, len(shards)))
+    monkeypatch.setattr(shard_progress_hook, 'this_rank', lambda: (ranks.number, len(shards)))
     monkeypatch.setattr(shard_progress_hook, 'job_store', lambda: store)
-    monkeypatch.setattr(shard_progress_hook, 'Console',
-                        lambda: Console(file=out, width=100))
+    monkeypatch.setattr(shard_progress_hook, 'Console', lambda: Console(file=out, width=100))
 
     def rank(number):
         ranks.number = number
         loader = Loader(shards[number], batch_size)
-        runner = SimpleNamespace(
-            logger=logging.getLogger('none'), **{f'{kind}_dataloader': loader})
+        runner = SimpleNamespace(logger=logging.getLogger('none'), **{f'{kind}_dataloader': loader})
         for _ in range(2):  # a second runner counts from 0 again
             hook = ShardProgressHook(interval=0.01)
             getattr(hook, f'before_{kind}_epoch')(runner)
@@ -51,10 +49,7 @@ def play(shards, monkeypatch, pause=0., batch_size=1, kind='test'):
                 getattr(hook, f'after_{kind}_iter')(runner, i)
             ends.setdefault(number, []).append(time.monotonic())
 
-    threads = [
-        threading.Thread(target=rank, args=(i, ), daemon=True)
-        for i in range(len(shards))
-    ]
+    threads = [threading.Thread(target=rank, args=(i,), daemon=True) for i in range(len(shards))]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -66,12 +61,7 @@ def play(shards, monkeypatch, pause=0., batch_size=1, kind='test'):
 @pytest.mark.parametrize('shards', [[7], [10, 5], [3, 11], [4, 1, 9], [5, 0]])
 def test_all_ranks_are_counted(shards, monkeypatch):
     lines, ends = play(shards, monkeypatch, pause=0.02)
-    counts = [
-        tuple(
-            map(int,
-                re.match(r'testing (\d+)/(\d+) frames', line).groups()))
-        for line in lines
-    ]
+    counts = [tuple(map(int, re.match(r'testing (\d+)/(\d+) frames', line).groups())) for line in lines]
     assert {total for _, total in counts} == {sum(shards)}
     done = [count for count, _ in counts]
     both = done.index(sum(shards)) + 1  # where the first run ends
@@ -111,9 +101,7 @@ def test_lines_of_one_rank_go_to_the_log_file_alone():
             logger.info(line)
     logger.info(shard)
     assert out.getvalue().splitlines() == ['something else', result, shard]
-    assert log.getvalue().splitlines() == [
-        shard, 'something else', result, shard
-    ]
+    assert log.getvalue().splitlines() == [shard, 'something else', result, shard]
 
 
 def test_rate_and_time_left(monkeypatch):
@@ -128,8 +116,9 @@ def test_rate_and_time_left(monkeypatch):
         now += 61  # a minute without a tenth
         bar.update(201, 1000)
     assert [line.split(', ')[0] for line in out.getvalue().splitlines()] == [
-        'testing 22/200 frames', 'testing 200/200 frames',
-        'testing 201/1000 frames'
+        'testing 22/200 frames',
+        'testing 200/200 frames',
+        'testing 201/1000 frames',
     ]
     # From 2 to 22 frames in 20 seconds, 178 are left.
     _, speed, left = out.getvalue().splitlines()[0].split(', ')
@@ -154,18 +143,15 @@ def test_nothing_before_every_rank_has_begun():
 def test_a_stuck_rank_is_not_waited_for_forever(monkeypatch):
     """Rank 1 of two has begun and does nothing."""
     store, number = dist.HashStore(), [1]
-    monkeypatch.setattr(shard_progress_hook, 'this_rank', lambda:
-                        (number[0], 2))
+    monkeypatch.setattr(shard_progress_hook, 'this_rank', lambda: (number[0], 2))
     monkeypatch.setattr(shard_progress_hook, 'job_store', lambda: store)
-    runner = SimpleNamespace(
-        logger=logging.getLogger('none'), test_dataloader=Loader(1))
+    runner = SimpleNamespace(logger=logging.getLogger('none'), test_dataloader=Loader(1))
     stuck = ShardProgressHook()
     stuck.before_test_epoch(runner)
     number[0] = 0
     hook = ShardProgressHook(interval=0.01, timeout=0.3)
     hook.before_test_epoch(runner)
     begin = time.monotonic()
-    with pytest.raises(
-            RuntimeError, match=r'a frame for 0\.3 s: one is stuck'):
+    with pytest.raises(RuntimeError, match=r'a frame for 0\.3 s: one is stuck'):
         hook.after_test_iter(runner, 0)
     assert 0.3 < time.monotonic() - begin < 10

@@ -13,18 +13,15 @@ TOOL = osp.join(ROOT, 'tools', 'analysis_tools', 'eval_predictions.py')
 
 # Two frames of one video with a still cat; the dog is in the first only.
 GROUND_TRUTH = dict(
-    categories=[dict(id=1, name='cat'),
-                dict(id=2, name='dog')],
+    categories=[dict(id=1, name='cat'), dict(id=2, name='dog')],
     videos=[dict(id=1, name='v')],
-    images=[
-        dict(id=i, video_id=1, frame_id=i, file_name='', width=99, height=99)
-        for i in range(2)
-    ],
+    images=[dict(id=i, video_id=1, frame_id=i, file_name='', width=99, height=99) for i in range(2)],
     annotations=[
         dict(id=1, image_id=0, category_id=1, instance_id=1),
         dict(id=2, image_id=1, category_id=1, instance_id=1),
-        dict(id=3, image_id=0, category_id=2, instance_id=2)
-    ])
+        dict(id=3, image_id=0, category_id=2, instance_id=2),
+    ],
+)
 for ann in GROUND_TRUTH['annotations']:
     ann.update(bbox=[10, 10, 50, 50], area=2500, iscrowd=0)
 # One cat of two is found, the dog after a false alarm.
@@ -33,8 +30,9 @@ PREDICTIONS = dict(
     annotations=[
         dict(image_id=0, category_id=1, bbox=[11, 11, 50, 50], score=0.5),
         dict(image_id=1, category_id=2, bbox=[10, 10, 50, 50], score=0.9),
-        dict(image_id=0, category_id=2, bbox=[10, 10, 50, 50], score=0.8)
-    ])
+        dict(image_id=0, category_id=2, bbox=[10, 10, 50, 50], score=0.8),
+    ],
+)
 
 
 @pytest.fixture
@@ -43,12 +41,10 @@ def evaluate(tmp_path, monkeypatch, capsys):
 
     def call(predictions, ground_truth=GROUND_TRUTH):
         paths = []
-        for name, content in (('pred.json', predictions), ('gt.json',
-                                                           ground_truth)):
+        for name, content in (('pred.json', predictions), ('gt.json', ground_truth)):
             paths.append(str(tmp_path / name))
             if content is not None:
-                text = content if isinstance(content,
-                                             str) else json.dumps(content)
+                text = content if isinstance(content, str) else json.dumps(content)
                 (tmp_path / name).write_text(text)
         monkeypatch.setattr(sys, 'argv', [TOOL] + paths)
         code = 0
@@ -66,12 +62,18 @@ def test_table_and_numbers(evaluate):
     assert code == 0
     lines = out.splitlines()
     # Cat: recall 1/2 at precision 1. Dog: recall 1 at precision 1/2.
-    for line in ('vid/mAP50: 0.5000', 'vid/AP50/cat: 0.5000',
-                 'vid/AP50/dog: 0.5000', 'vid/mAP50_slow: 0.5000',
-                 'vid/mAP50_fast: nan'):
+    for line in (
+        'vid/mAP50: 0.5000',
+        'vid/AP50/cat: 0.5000',
+        'vid/AP50/dog: 0.5000',
+        'vid/mAP50_slow: 0.5000',
+        'vid/mAP50_fast: nan',
+    ):
         assert line in lines
-    assert any(line.split() == ['|', 'cat', '|', '2', '|', '0.5000', '|'] +
-               ['nan', '|', 'nan', '|', '0.5000', '|'] for line in lines)
+    assert any(
+        line.split() == ['|', 'cat', '|', '2', '|', '0.5000', '|'] + ['nan', '|', 'nan', '|', '0.5000', '|']
+        for line in lines
+    )
 
 
 def changed(content, path, value):
@@ -91,33 +93,33 @@ def changed(content, path, value):
 ANN = ('annotations', 1)
 
 
-@pytest.mark.parametrize('content, message', [
-    (None, 'pred.json does not exist'),
-    ('', 'pred.json is no complete JSON'),
-    (json.dumps(PREDICTIONS)[:-20], 'pred.json is no complete JSON'),
-    ([], "pred.json must have the field 'images'"),
-    (changed(PREDICTIONS, ['categories'], None), "field 'categories'"),
-    (changed(PREDICTIONS, ['images'], 3), "'images' must be a list, got int"),
-    (changed(PREDICTIONS, [*ANN, 'score'],
-             None), "annotations[1] must have the field 'score'"),
-    (changed(PREDICTIONS, [*ANN, 'bbox'],
-             None), "annotations[1] must have the field 'bbox'"),
-    (changed(PREDICTIONS, [*ANN, 'bbox'], [1, 2, 3]), 'four numbers'),
-    (changed(PREDICTIONS, [*ANN, 'score'],
-             'high'), "annotations[1]: 'score' must be a number, got high"),
-    (changed(PREDICTIONS, [*ANN, 'score'], math.nan), 'pred.json holds NaN'),
-    (json.dumps(PREDICTIONS).replace(
-        '0.9', '1e999'), 'scores of img_id 1 must be finite'),
-    (changed(PREDICTIONS, [*ANN, 'image_id'], 8), 'image_id 8'),
-    (changed(PREDICTIONS, [*ANN, 'image_id'], [8]), "'image_id' must be"),
-    (changed(PREDICTIONS, [*ANN, 'category_id'], 8), 'category_id 8'),
-    (changed(PREDICTIONS, ['categories', 0, 'name'],
-             'yak'), "gt.json has no category 'yak'"),
-    (changed(PREDICTIONS, ['info'], dict(iou_thr='x')), "'info'"),
-    (changed(PREDICTIONS, ['info'], dict(iou_thr=2)), 'iou_thr'),
-    (dict(PREDICTIONS, images=PREDICTIONS['images'][:1], annotations=[]),
-     '1 of 2 frames have no prediction, the first is img_id 1'),
-])
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        (None, 'pred.json does not exist'),
+        ('', 'pred.json is no complete JSON'),
+        (json.dumps(PREDICTIONS)[:-20], 'pred.json is no complete JSON'),
+        ([], "pred.json must have the field 'images'"),
+        (changed(PREDICTIONS, ['categories'], None), "field 'categories'"),
+        (changed(PREDICTIONS, ['images'], 3), "'images' must be a list, got int"),
+        (changed(PREDICTIONS, [*ANN, 'score'], None), "annotations[1] must have the field 'score'"),
+        (changed(PREDICTIONS, [*ANN, 'bbox'], None), "annotations[1] must have the field 'bbox'"),
+        (changed(PREDICTIONS, [*ANN, 'bbox'], [1, 2, 3]), 'four numbers'),
+        (changed(PREDICTIONS, [*ANN, 'score'], 'high'), "annotations[1]: 'score' must be a number, got high"),
+        (changed(PREDICTIONS, [*ANN, 'score'], math.nan), 'pred.json holds NaN'),
+        (json.dumps(PREDICTIONS).replace('0.9', '1e999'), 'scores of img_id 1 must be finite'),
+        (changed(PREDICTIONS, [*ANN, 'image_id'], 8), 'image_id 8'),
+        (changed(PREDICTIONS, [*ANN, 'image_id'], [8]), "'image_id' must be"),
+        (changed(PREDICTIONS, [*ANN, 'category_id'], 8), 'category_id 8'),
+        (changed(PREDICTIONS, ['categories', 0, 'name'], 'yak'), "gt.json has no category 'yak'"),
+        (changed(PREDICTIONS, ['info'], dict(iou_thr='x')), "'info'"),
+        (changed(PREDICTIONS, ['info'], dict(iou_thr=2)), 'iou_thr'),
+        (
+            dict(PREDICTIONS, images=PREDICTIONS['images'][:1], annotations=[]),
+            '1 of 2 frames have no prediction, the first is img_id 1',
+        ),
+    ],
+)
 def test_bad_predictions_get_one_line(content, message, evaluate):
     code, out, err = evaluate(content)
     assert code == 1
@@ -126,17 +128,18 @@ def test_bad_predictions_get_one_line(content, message, evaluate):
     assert 'mAP50' not in out
 
 
-@pytest.mark.parametrize('content, message', [
-    (None, 'gt.json does not exist'),
-    (json.dumps(GROUND_TRUTH)[:50], 'gt.json is no complete JSON'),
-    (changed(GROUND_TRUTH, ['images', 1, 'video_id'],
-             None), "gt.json: image 1 must have the field 'video_id'"),
-    (changed(GROUND_TRUTH, ['images', 1, 'id'],
-             0), 'image id 0 is there twice'),
-    (changed(GROUND_TRUTH, ['images', 1, 'frame_id'], 'x'), "'frame_id'"),
-    (changed(GROUND_TRUTH, [*ANN, 'image_id'], 0), 'two in frame 0'),
-    (changed(GROUND_TRUTH, [*ANN, 'bbox'], [1, 2, 'x', 4]), 'four numbers'),
-])
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        (None, 'gt.json does not exist'),
+        (json.dumps(GROUND_TRUTH)[:50], 'gt.json is no complete JSON'),
+        (changed(GROUND_TRUTH, ['images', 1, 'video_id'], None), "gt.json: image 1 must have the field 'video_id'"),
+        (changed(GROUND_TRUTH, ['images', 1, 'id'], 0), 'image id 0 is there twice'),
+        (changed(GROUND_TRUTH, ['images', 1, 'frame_id'], 'x'), "'frame_id'"),
+        (changed(GROUND_TRUTH, [*ANN, 'image_id'], 0), 'two in frame 0'),
+        (changed(GROUND_TRUTH, [*ANN, 'bbox'], [1, 2, 'x', 4]), 'four numbers'),
+    ],
+)
 def test_bad_ground_truth_gets_one_line(content, message, evaluate):
     code, _, err = evaluate(PREDICTIONS, content)
     assert code == 1

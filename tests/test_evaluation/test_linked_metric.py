@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Box linking inside the metric and of prediction files."""
+
 import copy
 import json
 
@@ -8,8 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.structures import InstanceData
-from test_vid_metric import (CLASSES, expected_metrics, make_coco,
-                             make_samples, run, write)
+from test_vid_metric import CLASSES, expected_metrics, make_coco, make_samples, run, write
 
 from mmrdn.evaluation import VIDMetric
 from mmrdn.evaluation.metrics import evaluate_predictions
@@ -27,23 +27,19 @@ def add_relations(samples, seed=0, num_supports=4):
         found = sample.pred_det_instances
         num = len(found)
         # Some of the boxes came from supports, two from the same.
-        found.support_inds = torch.tensor(
-            rng.integers(-1, num_supports, num), dtype=torch.long)
-        kept = torch.tensor(
-            sorted(rng.permutation(num)[:max(1, num - 1)]), dtype=torch.long)
+        found.support_inds = torch.tensor(rng.integers(-1, num_supports, num), dtype=torch.long)
+        kept = torch.tensor(sorted(rng.permutation(num)[: max(1, num - 1)]), dtype=torch.long)
         last = sample.frame_id == sample.video_length - 1
         sample.link_relations = InstanceData(
             metainfo=dict(next_frame_id=None if last else sample.frame_id + 1),
             detection_inds=kept[:num],
-            weights=torch.tensor(
-                rng.uniform(0, 1,
-                            (len(kept[:num]), 0 if last else num_supports))))
+            weights=torch.tensor(rng.uniform(0, 1, (len(kept[:num]), 0 if last else num_supports))),
+        )
     for a, b in zip(samples, samples[1:]):
         if a.video_id != b.video_id:
             expected.append(None)
             continue
-        matrix = np.zeros(
-            (len(a.pred_det_instances), len(b.pred_det_instances)))
+        matrix = np.zeros((len(a.pred_det_instances), len(b.pred_det_instances)))
         noted = a.link_relations
         for row, i in enumerate(noted.detection_inds.tolist()):
             for j, place in enumerate(b.pred_det_instances.support_inds):
@@ -59,9 +55,7 @@ def by_video(samples, relations):
     for t, sample in enumerate(samples):
         frames, pairs = videos.setdefault(sample.video_id, ([], []))
         found = sample.pred_det_instances
-        frames.append(
-            {k: found[k].numpy()
-             for k in ('bboxes', 'scores', 'labels')})
+        frames.append({k: found[k].numpy() for k in ('bboxes', 'scores', 'labels')})
         if t < len(relations) and relations[t] is not None:
             pairs.append(relations[t])
     return videos.values()
@@ -94,18 +88,13 @@ def test_metric_before_and_after_linking(linker, from_file, tmp_path):
     relations = add_relations(samples)
     ann_file = write(tmp_path / 'a.json', coco) if from_file else None
     before = expected_metrics(copy.deepcopy(coco), samples)
-    after = expected_metrics(
-        coco,
-        linked_naively(samples, relations,
-                       linker == 'BoxLinkingWithRelations'))
-    metrics = run(
-        copy.deepcopy(samples), ann_file=ann_file, linker=dict(type=linker))
+    after = expected_metrics(coco, linked_naively(samples, relations, linker == 'BoxLinkingWithRelations'))
+    metrics = run(copy.deepcopy(samples), ann_file=ann_file, linker=dict(type=linker))
     assert before['vid/mAP50'] != pytest.approx(after['vid/mAP50'], abs=1e-3)
     for key, value in after.items():
         assert metrics[key] == pytest.approx(value, abs=1e-4, nan_ok=True)
         if 'mAP50' in key:
-            assert metrics[f'{key}_unlinked'] == pytest.approx(
-                before[key], abs=1e-4, nan_ok=True)
+            assert metrics[f'{key}_unlinked'] == pytest.approx(before[key], abs=1e-4, nan_ok=True)
 
 
 def test_relations_make_a_difference():
@@ -114,10 +103,9 @@ def test_relations_make_a_difference():
     set_lengths(samples)
     relations = add_relations(samples)
     with_them, without = (
-        torch.cat([
-            s.pred_det_instances.scores
-            for s in linked_naively(samples, relations, flag)
-        ]) for flag in (True, False))
+        torch.cat([s.pred_det_instances.scores for s in linked_naively(samples, relations, flag)])
+        for flag in (True, False)
+    )
     assert (with_them - without).abs().max() > 0.05
 
 
@@ -132,13 +120,12 @@ def test_videos_are_linked_and_freed_when_their_last_frame_arrives():
         linked = ['unlinked_scores' in result for result in metric.results]
         assert linked == [t >= 2] * min(t + 1, 3) + [t >= 4] * max(0, t - 2)
     for result in metric.results:
-        assert not {'link_relations', 'support_inds', 'relations'
-                    } & set(result)
+        assert not {'link_relations', 'support_inds', 'relations'} & set(result)
 
 
 def test_a_video_cut_short_is_linked_too():
     """Its last frame never comes: linked when the evaluation begins."""
-    samples = make_samples(make_coco(2, lengths=(4, )), 2)  # of 9, they say
+    samples = make_samples(make_coco(2, lengths=(4,)), 2)  # of 9, they say
     expected = linked_naively(samples, [None] * 4, False)
     metrics = run(samples, linker=dict(type='TubeLinking'))
     unlinked = run(expected)
@@ -147,7 +134,7 @@ def test_a_video_cut_short_is_linked_too():
 
 @pytest.mark.parametrize('field', ['video_id', 'frame_id'])
 def test_linking_needs_to_know_the_video(field):
-    sample = make_samples(make_coco(1, lengths=(2, )), 1)[0].to_dict()
+    sample = make_samples(make_coco(1, lengths=(2,)), 1)[0].to_dict()
     del sample[field]
     metric = VIDMetric(linker=BLR)
     with pytest.raises(ValueError, match=f"must have the field '{field}'"):
@@ -155,16 +142,15 @@ def test_linking_needs_to_know_the_video(field):
 
 
 def test_link_video_changes_data_samples():
-    samples = make_samples(make_coco(3, lengths=(5, )), 3)
+    samples = make_samples(make_coco(3, lengths=(5,)), 3)
     set_lengths(samples)
     relations = add_relations(samples)
     expected = linked_naively(samples, relations, True)
-    (frames, pairs), = by_video(samples, relations)
+    ((frames, pairs),) = by_video(samples, relations)
     _, tubes = naive_linking.tubes(frames, pairs)
     link_video(BoxLinkingWithRelations(), samples)
     for sample, other in zip(samples, expected):
-        torch.testing.assert_close(sample.pred_det_instances.scores.double(),
-                                   other.pred_det_instances.scores.double())
+        torch.testing.assert_close(sample.pred_det_instances.scores.double(), other.pred_det_instances.scores.double())
     of_tube = {}
     for t, sample in enumerate(samples):
         for i, tube in enumerate(sample.pred_det_instances.instances_id):
@@ -175,23 +161,18 @@ def test_link_video_changes_data_samples():
 
 def test_a_frame_that_is_missing_is_refused():
     """A rank that has every second frame, say."""
-    samples = make_samples(make_coco(1, lengths=(4, )), 1)
+    samples = make_samples(make_coco(1, lengths=(4,)), 1)
     metric = VIDMetric(linker=BLR)
     metric.process(None, [samples[0].to_dict()])
-    with pytest.raises(
-            ValueError,
-            match='frame 2 of video 1 came after frame '
-            '0: .* VideoSampler'):
+    with pytest.raises(ValueError, match='frame 2 of video 1 came after frame 0: .* VideoSampler'):
         metric.process(None, [samples[2].to_dict()])
 
 
 def test_relations_to_another_frame_are_not_taken():
     """The metric sees fewer frames than the model did."""
-    samples = make_samples(make_coco(1, lengths=(4, )), 1)
+    samples = make_samples(make_coco(1, lengths=(4,)), 1)
     add_relations(samples)
-    a, b, c, _ = (
-        dict(s.to_dict()['pred_det_instances'], **s.to_dict())
-        for s in samples)
+    a, b, c, _ = (dict(s.to_dict()['pred_det_instances'], **s.to_dict()) for s in samples)
     assert pair_relations(a, b) is not None
     assert pair_relations(a, c) is None
 
@@ -204,18 +185,18 @@ def test_padding_of_a_rank_does_not_undo_linking():
     for place in (0, len(samples)):  # before and behind the others
         padded = copy.deepcopy(samples)
         padded.insert(place, copy.deepcopy(samples[1]))
-        assert run(
-            padded, linker=dict(type='TubeLinking')) == pytest.approx(
-                expected, nan_ok=True)
+        assert run(padded, linker=dict(type='TubeLinking')) == pytest.approx(expected, nan_ok=True)
 
 
 def test_relations_that_nobody_reads_are_not_kept(tmp_path):
-    samples = make_samples(make_coco(1, lengths=(3, )), 1)
+    samples = make_samples(make_coco(1, lengths=(3,)), 1)
     set_lengths(samples)
     add_relations(samples)
-    for options, kept in ((dict(), False), (dict(linker=dict(type='SeqNMS')),
-                                            False),
-                          (dict(outfile_prefix=str(tmp_path / 'a')), True)):
+    for options, kept in (
+        (dict(), False),
+        (dict(linker=dict(type='SeqNMS')), False),
+        (dict(outfile_prefix=str(tmp_path / 'a')), True),
+    ):
         metric = VIDMetric(**options)
         metric.process(None, [s.to_dict() for s in samples[:2]])
         assert ('relations' in metric.results[0]) == kept
@@ -223,16 +204,19 @@ def test_relations_that_nobody_reads_are_not_kept(tmp_path):
 
 
 def test_blr_without_relations_warns():
-    samples = make_samples(make_coco(1, lengths=(3, )), 1)
+    samples = make_samples(make_coco(1, lengths=(3,)), 1)
     with pytest.warns(UserWarning, match='knows no relations'):
         run(samples, linker=BLR)
 
 
-@pytest.mark.parametrize('linker, match', [
-    ('SeqNMS', 'linker must be a dict such as'),
-    ({}, 'linker must be a dict such as'),
-    (dict(type='NextFrameRelations'), 'must be a box linker such as'),
-])
+@pytest.mark.parametrize(
+    'linker, match',
+    [
+        ('SeqNMS', 'linker must be a dict such as'),
+        ({}, 'linker must be a dict such as'),
+        (dict(type='NextFrameRelations'), 'must be a box linker such as'),
+    ],
+)
 def test_what_is_no_linker_is_refused(linker, match):
     with pytest.raises(ValueError, match=match):
         VIDMetric(linker=linker)
@@ -249,22 +233,17 @@ def predictions(tmp_path):
     samples = make_samples(coco, 3)
     set_lengths(samples)
     relations = add_relations(samples)
-    run(copy.deepcopy(samples),
-        ann_file=ann_file,
-        outfile_prefix=str(tmp_path / 'run'))
+    run(copy.deepcopy(samples), ann_file=ann_file, outfile_prefix=str(tmp_path / 'run'))
     return tmp_path / 'run.predictions.json', ann_file, samples, relations
 
 
 @pytest.mark.parametrize('linker', ['BoxLinkingWithRelations', 'TubeLinking'])
-def test_files_are_linked_as_in_the_metric(predictions, linker, run_main,
-                                           tmp_path):
+def test_files_are_linked_as_in_the_metric(predictions, linker, run_main, tmp_path):
     path, ann_file, samples, _ = predictions
     out = tmp_path / 'linked.json'
-    status, stdout, _ = run_main('analysis_tools/link_predictions.py', path,
-                                 '--out', out, '--linker', linker)
+    status, stdout, _ = run_main('analysis_tools/link_predictions.py', path, '--out', out, '--linker', linker)
     assert status == 0 and f'linked by {linker}: {out}' in stdout
-    metrics = run(
-        copy.deepcopy(samples), ann_file=ann_file, linker=dict(type=linker))
+    metrics = run(copy.deepcopy(samples), ann_file=ann_file, linker=dict(type=linker))
     found, _ = evaluate_predictions(str(out), ann_file)
     for key, value in found.items():
         assert value == pytest.approx(metrics[key], abs=1e-4, nan_ok=True)
@@ -276,11 +255,7 @@ def test_a_linked_run_writes_linked_scores_and_tubes(tmp_path):
     samples = make_samples(coco, 3)
     set_lengths(samples)
     prefix = str(tmp_path / 'run')
-    metrics = run(
-        samples,
-        ann_file=ann_file,
-        outfile_prefix=prefix,
-        linker=dict(type='TubeLinking', min_iou=0.1))
+    metrics = run(samples, ann_file=ann_file, outfile_prefix=prefix, linker=dict(type='TubeLinking', min_iou=0.1))
     found, _ = evaluate_predictions(f'{prefix}.predictions.json', ann_file)
     assert found['vid/mAP50'] == metrics['vid/mAP50']
     content = json.loads((tmp_path / 'run.predictions.json').read_text())
@@ -288,27 +263,20 @@ def test_a_linked_run_writes_linked_scores_and_tubes(tmp_path):
     tubes = {}
     for ann in content['annotations']:
         if 'instance_id' in ann:
-            tubes.setdefault((ann['video_id'], ann['instance_id']),
-                             []).append(ann['image_id'])
+            tubes.setdefault((ann['video_id'], ann['instance_id']), []).append(ann['image_id'])
     assert len(tubes) > 3
-    assert all(
-        len(set(images)) == len(images) > 1 for images in tubes.values())
+    assert all(len(set(images)) == len(images) > 1 for images in tubes.values())
 
 
-def test_linking_anew_begins_with_the_scores_of_the_detector(
-        predictions, run_main, tmp_path):
+def test_linking_anew_begins_with_the_scores_of_the_detector(predictions, run_main, tmp_path):
     """Also from what a run with a linker wrote."""
     path, ann_file, samples, _ = predictions
     prefix = str(tmp_path / 'online')
-    run(copy.deepcopy(samples),
-        ann_file=ann_file,
-        outfile_prefix=prefix,
-        linker=dict(type='SeqNMS'))
+    run(copy.deepcopy(samples), ann_file=ann_file, outfile_prefix=prefix, linker=dict(type='SeqNMS'))
     tool, files = 'analysis_tools/link_predictions.py', []
     for source in (path, f'{prefix}.predictions.json'):
-        assert run_main(tool, source, '--linker',
-                        'BoxLinkingWithRelations')[0] == 0
-        out = tmp_path / f'{str(source)[:-len(".json")]}.linked.json'
+        assert run_main(tool, source, '--linker', 'BoxLinkingWithRelations')[0] == 0
+        out = tmp_path / f'{str(source)[: -len(".json")]}.linked.json'
         files.append(json.loads(out.read_text())['annotations'])
     assert files[0] == files[1]
     raw = json.loads(path.read_text())['annotations']
@@ -322,8 +290,7 @@ def test_bad_files_are_named(predictions, run_main, tmp_path):
     bad = tmp_path / 'bad.json'
 
     def fails(source, *options):
-        status, _, stderr = run_main(tool, source, '--out', out, '--linker',
-                                     'TubeLinking', *options)
+        status, _, stderr = run_main(tool, source, '--out', out, '--linker', 'TubeLinking', *options)
         assert status == 1 and stderr.count('\n') == 1
         assert not out.exists()
         return stderr
@@ -338,21 +305,20 @@ def test_bad_files_are_named(predictions, run_main, tmp_path):
         return next(a for a in content['annotations'] if a.get('relations'))
 
     assert 'nowhere.json does not exist' in fails(tmp_path / 'nowhere.json')
-    for wrong in ([[10**6, 0.5]], 3, [[[1], .4]], [[1]], [[1, 'x']]):
+    for wrong in ([[10**6, 0.5]], 3, [[[1], 0.4]], [[1]], [[1, 'x']]):
         assert "'relations' must be pairs of an annotation id" in fails_with(
-            lambda content: related(content).update(relations=wrong))
-    assert f'{bad}: video 1: frames[' in fails_with(
-        lambda content: content['annotations'][0].update(score=-.5))
-    assert "must have the field 'video_id'" in fails_with(
-        lambda content: content['images'][0].pop('video_id'))
+            lambda content: related(content).update(relations=wrong)
+        )
+    assert f'{bad}: video 1: frames[' in fails_with(lambda content: content['annotations'][0].update(score=-0.5))
+    assert "must have the field 'video_id'" in fails_with(lambda content: content['images'][0].pop('video_id'))
     assert 'video 1: frame 2 comes after frame 0' in fails_with(
-        lambda content: content['images'][1].update(frame_id=0, video_id=9))
-    assert 'video 1: frame 0 comes after frame 0' in fails_with(
-        lambda content: content['images'][1].update(frame_id=0))
+        lambda content: content['images'][1].update(frame_id=0, video_id=9)
+    )
+    assert 'video 1: frame 0 comes after frame 0' in fails_with(lambda content: content['images'][1].update(frame_id=0))
     status, _, stderr = run_main(tool, path, '--linker', 'Nothing')
     assert status == 1 and stderr == (
-        'error: there is no box linker Nothing, expected one of '
-        'BoxLinkingWithRelations, SeqNMS, TubeLinking\n')
+        'error: there is no box linker Nothing, expected one of BoxLinkingWithRelations, SeqNMS, TubeLinking\n'
+    )
     status, _, stderr = run_main(tool, path, '--linker', 'TopSupports')
     assert status == 1 and 'TopSupports must be a box linker' in stderr
 

@@ -20,7 +20,7 @@ def loop_motion_iou(frame_ids, boxes, window):
                 inter = max(width, 0) * max(height, 0)
                 areas = [(c[2] - c[0] + 1) * (c[3] - c[1] + 1) for c in (a, b)]
                 ious.append(inter / (sum(areas) - inter))
-        result.append(sum(ious) / len(ious) if ious else 1.)
+        result.append(sum(ious) / len(ious) if ious else 1.0)
     return result
 
 
@@ -49,17 +49,17 @@ def test_equals_plain_loops(seed):
 def test_by_hand():
     # 10x10 pixels moving by 5 a frame: IoU 50/150 with the next, 0 beyond.
     boxes = np.array([[0, 0, 9, 9], [5, 0, 14, 9], [10, 0, 19, 9]])
-    (ious, ) = motion_iou([boxes])
+    (ious,) = motion_iou([boxes])
     np.testing.assert_allclose(ious, [1 / 6, 1 / 3, 1 / 6])
 
 
 def test_window_is_closed_and_absence_does_not_count():
     box, away = [0, 0, 9, 9], [50, 50, 59, 59]
     track = dict(frame_ids=[0, 10, 21], bboxes=[box, box, away])
-    (ious, ) = motion_iou([track])
+    (ious,) = motion_iou([track])
     # 0 and 10 see each other; 21 sees nothing within 10 frames.
     assert ious.tolist() == [1, 1, 1]
-    (ious, ) = motion_iou([track], window=11)
+    (ious,) = motion_iou([track], window=11)
     assert ious.tolist() == [1, 0.5, 0]
 
 
@@ -68,19 +68,22 @@ def test_mapping_keeps_its_keys():
     result = motion_iou({'cat': still, 7: empty})
     assert list(result) == ['cat', 7]
     assert result['cat'].tolist() == [1, 1, 1]
-    assert result[7].shape == (0, )
+    assert result[7].shape == (0,)
     assert motion_iou([]) == []
 
 
-@pytest.mark.parametrize('track, message', [
-    (np.zeros((2, 3)), r'tracks\[0\].*\(n, 4\).*\(2, 3\)'),
-    (dict(bboxes=np.zeros((1, 4))), 'frame_ids'),
-    (dict(frame_ids=[1], bboxes=np.zeros((2, 4))), r'\(2,\).*\(1,\)'),
-    (dict(frame_ids=[3, 3], bboxes=np.zeros((2, 4))), 'two in frame 3'),
-    (dict(frame_ids=[.5], bboxes=np.zeros((1, 4))), 'whole'),
-    (np.array([[0, 0, np.nan, 1]]), 'finite'),
-    (np.array([[5, 0, 0, 1]]), 'x2 >= x1'),
-])
+@pytest.mark.parametrize(
+    'track, message',
+    [
+        (np.zeros((2, 3)), r'tracks\[0\].*\(n, 4\).*\(2, 3\)'),
+        (dict(bboxes=np.zeros((1, 4))), 'frame_ids'),
+        (dict(frame_ids=[1], bboxes=np.zeros((2, 4))), r'\(2,\).*\(1,\)'),
+        (dict(frame_ids=[3, 3], bboxes=np.zeros((2, 4))), 'two in frame 3'),
+        (dict(frame_ids=[0.5], bboxes=np.zeros((1, 4))), 'whole'),
+        (np.array([[0, 0, np.nan, 1]]), 'finite'),
+        (np.array([[5, 0, 0, 1]]), 'x2 >= x1'),
+    ],
+)
 def test_bad_track_is_named(track, message):
     with pytest.raises(ValueError, match=message):
         motion_iou([track])
@@ -96,32 +99,15 @@ def test_frames_get_the_ious_of_their_tracks():
     frames = [
         dict(video_id=1, frame_id=0, bboxes=[still], instance_ids=['a']),
         # The same id in another video, and boxes of no instance.
-        dict(
-            video_id=2,
-            frame_id=0,
-            bboxes=[moving, still, moving],
-            instance_ids=['a', None, None]),
-        dict(
-            video_id=1,
-            frame_id=1,
-            bboxes=[moving, [0, 0, 9, 4]],
-            instance_ids=['b', 'a']),
+        dict(video_id=2, frame_id=0, bboxes=[moving, still, moving], instance_ids=['a', None, None]),
+        dict(video_id=1, frame_id=1, bboxes=[moving, [0, 0, 9, 4]], instance_ids=['b', 'a']),
         dict(video_id=2, frame_id=1, bboxes=[], instance_ids=[]),
     ]
     add_motion_ious(frames)
-    assert [frame['motion_ious'].tolist() for frame in frames] == [[0.5],
-                                                                   [1, 1, 1],
-                                                                   [1, 0.5],
-                                                                   []]
+    assert [frame['motion_ious'].tolist() for frame in frames] == [[0.5], [1, 1, 1], [1, 0.5], []]
 
 
 def test_instance_twice_in_a_frame():
-    frames = [
-        dict(
-            video_id='v',
-            frame_id=4,
-            bboxes=[[0, 0, 9, 9]] * 2,
-            instance_ids=[3, 3])
-    ]
+    frames = [dict(video_id='v', frame_id=4, bboxes=[[0, 0, 9, 9]] * 2, instance_ids=[3, 3])]
     with pytest.raises(ValueError, match='instance_id 3 of video v.*frame 4'):
         add_motion_ious(frames)

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """vid_map against hand-computed cases and a plain loop over the protocol."""
+
 import math
 import random
 
@@ -13,9 +14,7 @@ RANGES = dict(fast=(0, 0.7), medium=(0.7, 0.9), slow=(0.9, 1))
 
 def frame(boxes, labels=None, scores=None, motion=None):
     labels = [0] * len(boxes) if labels is None else labels
-    result = dict(
-        bboxes=np.array(boxes, float).reshape(-1, 4),
-        labels=np.array(labels, int))
+    result = dict(bboxes=np.array(boxes, float).reshape(-1, 4), labels=np.array(labels, int))
     if scores is not None:
         result['scores'] = np.array(scores, float)
     if motion is not None:
@@ -30,7 +29,7 @@ def loop_iou(a, b):
     width = min(a[2], b[2]) - max(a[0], b[0]) + 1
     height = min(a[3], b[3]) - max(a[1], b[1]) + 1
     if width <= 0 or height <= 0:
-        return 0.
+        return 0.0
     inter = width * height
     areas = [(x[2] - x[0] + 1) * (x[3] - x[1] + 1) for x in (a, b)]
     return inter / (areas[0] + areas[1] - inter)
@@ -40,27 +39,27 @@ def loop_weight(box, gts, in_group, data_share):
     """What an unmatched detection weighs as a false positive."""
     if not len(gts):
         return data_share
-    inside, ignored = -1., -1.
+    inside, ignored = -1.0, -1.0
     for gt, flag in zip(gts, in_group):
         if flag:
             inside = max(inside, loop_iou(box, gt))
         else:
             ignored = max(ignored, loop_iou(box, gt))
     if inside > ignored:
-        return 1.
+        return 1.0
     if inside < ignored:
-        return 0.
+        return 0.0
     return sum(not flag for flag in in_group) / len(in_group)
 
 
 def loop_ap(hits, num_gt):
     """hits: (true positive, false positive weight) by descending score."""
-    points, tp, fp = [], 0., 0.
+    points, tp, fp = [], 0.0, 0.0
     for hit, weight in hits:
         tp, fp = tp + hit, fp + weight
         if tp + fp > 0:
             points.append((tp / num_gt, tp / (tp + fp)))
-    area, last = 0., 0.
+    area, last = 0.0, 0.0
     for recall in sorted({recall for recall, _ in points}):
         best = max(p for r, p in points if r >= recall)
         area, last = area + (recall - last) * best, recall
@@ -68,12 +67,12 @@ def loop_ap(hits, num_gt):
 
 
 def loop_ap_of_class(dets, anns, label, limits, iou_thr, tolerance):
-    flags = [[
-        limits is None or limits[0] <= m <= limits[1]
-        for m in ann.get('motion_ious', [0] * len(ann['labels']))
-    ] for ann in anns]
+    flags = [
+        [limits is None or limits[0] <= m <= limits[1] for m in ann.get('motion_ious', [0] * len(ann['labels']))]
+        for ann in anns
+    ]
     everything = [flag for flag_list in flags for flag in flag_list]
-    share = sum(everything) / len(everything) if everything else 0.
+    share = sum(everything) / len(everything) if everything else 0.0
     hits, num_gt = [], 0
     for det, ann, flag in zip(dets, anns, flags):
         boxes, gts = det['bboxes'].tolist(), ann['bboxes'].tolist()
@@ -83,12 +82,11 @@ def loop_ap_of_class(dets, anns, label, limits, iou_thr, tolerance):
         free = set(mine)
         outcome = {}
         for i in sorted(todo, key=lambda i: (-det['scores'][i], i)):
-            best, best_iou = None, -1.
+            best, best_iou = None, -1.0
             for j in sorted(free):
                 w = gts[j][2] - gts[j][0] + 1
                 h = gts[j][3] - gts[j][1] + 1
-                need = min(iou_thr,
-                           w * h / ((w + tolerance) * (h + tolerance)))
+                need = min(iou_thr, w * h / ((w + tolerance) * (h + tolerance)))
                 iou = loop_iou(boxes[i], gts[j])
                 if iou >= need and iou > best_iou:
                     best, best_iou = j, iou
@@ -108,14 +106,10 @@ def loop_map(dets, anns, num_classes, ranges, iou_thr=0.5, tolerance=10):
     result = {}
     groups = [('', None)] + [(f'_{k}', v) for k, v in (ranges or {}).items()]
     for suffix, limits in groups:
-        ap = [
-            loop_ap_of_class(dets, anns, label, limits, iou_thr, tolerance)
-            for label in range(num_classes)
-        ]
+        ap = [loop_ap_of_class(dets, anns, label, limits, iou_thr, tolerance) for label in range(num_classes)]
         known = [value for value in ap if not math.isnan(value)]
         result[f'ap{suffix}'] = ap
-        result[f'mAP50{suffix}'] = (
-            sum(known) / len(known) if known else math.nan)
+        result[f'mAP50{suffix}'] = sum(known) / len(known) if known else math.nan
     return result
 
 
@@ -127,19 +121,13 @@ def random_case(seed):
 
     def box():
         x, y = rng.randint(0, 8) * grid, rng.randint(0, 8) * grid
-        return [
-            x, y, x + rng.randint(0, 8) * grid, y + rng.randint(0, 8) * grid
-        ]
+        return [x, y, x + rng.randint(0, 8) * grid, y + rng.randint(0, 8) * grid]
 
     dets, anns = [], []
     for _ in range(rng.randint(1, 6)):
         gts = [box() for _ in range(rng.choice([0, 1, 2, 4]))]
         labels = [rng.randrange(num_classes) for _ in gts]
-        anns.append(
-            frame(
-                gts,
-                labels,
-                motion=[rng.choice([0, .3, .7, .8, .9, 1]) for _ in gts]))
+        anns.append(frame(gts, labels, motion=[rng.choice([0, 0.3, 0.7, 0.8, 0.9, 1]) for _ in gts]))
         boxes, det_labels = [], []
         for _ in range(rng.choice([0, 1, 3, 8])):
             boxes.append(box())
@@ -149,9 +137,7 @@ def random_case(seed):
                 shift = [rng.randint(-2, 2) for _ in range(2)] * 2
                 boxes[-1] = [v + s for v, s in zip(gts[j], shift)]
                 det_labels[-1] = labels[j]
-        dets.append(
-            frame(boxes, det_labels,
-                  [rng.randint(0, scores) / scores for _ in boxes]))
+        dets.append(frame(boxes, det_labels, [rng.randint(0, scores) / scores for _ in boxes]))
     return dets, anns, num_classes
 
 
@@ -180,14 +166,8 @@ def test_other_settings_and_small_chunks_equal_plain_loops(seed, monkeypatch):
 
 def test_hits_and_misses_by_hand():
     # Scores .9 hit, .8 miss, .7 hit; a third box is never found.
-    anns = [
-        frame([[0, 0, 99, 99], [200, 200, 299, 299]]),
-        frame([[0, 0, 99, 99]])
-    ]
-    dets = [
-        frame([[0, 0, 99, 99], [400, 400, 499, 499]], scores=[.9, .8]),
-        frame([[0, 0, 99, 99]], scores=[.7])
-    ]
+    anns = [frame([[0, 0, 99, 99], [200, 200, 299, 299]]), frame([[0, 0, 99, 99]])]
+    dets = [frame([[0, 0, 99, 99], [400, 400, 499, 499]], scores=[0.9, 0.8]), frame([[0, 0, 99, 99]], scores=[0.7])]
     result = vid_map(dets, anns, 2)
     # Recall 1/3 at precision 1, then 2/3 at precision 2/3.
     assert result['ap'][0] == pytest.approx(1 / 3 + 1 / 3 * 2 / 3)
@@ -198,8 +178,8 @@ def test_hits_and_misses_by_hand():
 
 @pytest.mark.parametrize('shift, hit', [(3, 1), (4, 0)])
 def test_threshold_of_small_boxes_by_hand(shift, hit):
-    # 10x10 pixels: the threshold is 100 / 400 = 0.25. Shifted by s in x and
-    # y: (10 - s)^2 / (200 - (10 - s)^2) = 49/151 = 0.32 or 36/164 = 0.22.
+    # 10x10 pixels: the threshold is 100 / 400 = 0.25. Shifted by s in x and y: (10 - s)^2 / (200 -
+    # (10 - s)^2) = 49/151 = 0.32 or 36/164 = 0.22.
     anns = [frame([[0, 0, 9, 9]])]
     dets = [frame([[shift, shift, shift + 9, shift + 9]], scores=[1])]
     assert vid_map(dets, anns, 1)['mAP50'] == hit
@@ -209,16 +189,14 @@ def test_threshold_of_small_boxes_by_hand(shift, hit):
 def test_iou_reaches_threshold_exactly():
     # 100x100 pixels against its 50x100 half: IoU 0.5, with inclusive pixels.
     anns = [frame([[0, 0, 99, 99]])]
-    assert vid_map([frame([[0, 0, 49, 99]], scores=[1])], anns,
-                   1)['mAP50'] == 1
-    assert vid_map([frame([[0, 0, 48, 99]], scores=[1])], anns,
-                   1)['mAP50'] == 0
+    assert vid_map([frame([[0, 0, 49, 99]], scores=[1])], anns, 1)['mAP50'] == 1
+    assert vid_map([frame([[0, 0, 48, 99]], scores=[1])], anns, 1)['mAP50'] == 0
 
 
 def test_taken_box_leaves_the_second_best():
     # Both boxes suit both detections; the second takes what is left.
     anns = [frame([[0, 0, 99, 99], [10, 0, 109, 99]])]
-    dets = [frame([[0, 0, 99, 99], [0, 0, 99, 99]], scores=[.5, .9])]
+    dets = [frame([[0, 0, 99, 99], [0, 0, 99, 99]], scores=[0.5, 0.9])]
     assert vid_map(dets, anns, 1)['mAP50'] == 1
     # Only one box: the second is a false positive, seen first or last.
     anns = [frame([[0, 0, 99, 99]])]
@@ -229,15 +207,14 @@ def test_equal_scores_go_by_index():
     anns = [frame([[0, 0, 99, 99]])]
     good, bad = [0, 0, 99, 99], [300, 300, 399, 399]
     assert vid_map([frame([good, bad], scores=[1, 1])], anns, 1)['mAP50'] == 1
-    assert vid_map([frame([bad, good], scores=[1, 1])], anns,
-                   1)['mAP50'] == 0.5
+    assert vid_map([frame([bad, good], scores=[1, 1])], anns, 1)['mAP50'] == 0.5
 
 
-def two_groups(det, det_label=0, score=.9):
+def two_groups(det, det_label=0, score=0.9):
     """A fast and a slow box, the fast one found; one more detection."""
     fast, slow = [0, 0, 99, 99], [200, 0, 299, 99]
-    anns = [frame([fast, slow], motion=[.1, 1.])]
-    dets = [frame([det, fast], [det_label, 0], [score, .5])]
+    anns = [frame([fast, slow], motion=[0.1, 1.0])]
+    dets = [frame([det, fast], [det_label, 0], [score, 0.5])]
     return vid_map(dets, anns, 2, RANGES)
 
 
@@ -264,11 +241,9 @@ def test_unmatched_between_groups_weighs_share_of_ignored():
 
 
 def test_other_class_counts_for_the_weight():
-    anns = [
-        frame([[0, 0, 99, 99], [200, 0, 299, 99]], [0, 1], motion=[.1, 1.])
-    ]
+    anns = [frame([[0, 0, 99, 99], [200, 0, 299, 99]], [0, 1], motion=[0.1, 1.0])]
     # Class 0 upon the slow box of class 1: unmatched, nearest to ignored.
-    dets = [frame([[200, 0, 299, 99], [0, 0, 99, 99]], [0, 0], [.9, .5])]
+    dets = [frame([[200, 0, 299, 99], [0, 0, 99, 99]], [0, 0], [0.9, 0.5])]
     result = vid_map(dets, anns, 2, RANGES)
     assert result['ap_fast'][0] == 1
     assert result['ap'][0] == 0.5
@@ -276,13 +251,13 @@ def test_other_class_counts_for_the_weight():
 
 def test_frame_without_ground_truth_weighs_share_of_group():
     anns = [
-        frame([[0, 0, 99, 99]], motion=[.1]),
-        frame([[0, 0, 99, 99]] * 1, motion=[1.]),
-        frame([[0, 0, 99, 99]], motion=[1.]),
-        frame([], motion=[])
+        frame([[0, 0, 99, 99]], motion=[0.1]),
+        frame([[0, 0, 99, 99]] * 1, motion=[1.0]),
+        frame([[0, 0, 99, 99]], motion=[1.0]),
+        frame([], motion=[]),
     ]
-    dets = [frame([[0, 0, 99, 99]], scores=[.5]) for _ in range(3)]
-    dets.append(frame([[0, 0, 99, 99]], scores=[.9]))
+    dets = [frame([[0, 0, 99, 99]], scores=[0.5]) for _ in range(3)]
+    dets.append(frame([[0, 0, 99, 99]], scores=[0.9]))
     result = vid_map(dets, anns, 1, RANGES)
     assert result['mAP50_fast'] == pytest.approx(1 / (1 + 1 / 3))
     assert result['mAP50_slow'] == pytest.approx(2 / (2 + 2 / 3))
@@ -290,7 +265,7 @@ def test_frame_without_ground_truth_weighs_share_of_group():
 
 
 def test_ranges_are_closed_on_both_ends():
-    anns = [frame([[0, 0, 9, 9], [20, 0, 29, 9]], motion=[.7, .9])]
+    anns = [frame([[0, 0, 9, 9], [20, 0, 29, 9]], motion=[0.7, 0.9])]
     result = vid_map([frame([], scores=[])], anns, 1, RANGES)
     assert [result[f'num_gt_{k}'][0] for k in RANGES] == [1, 2, 1]
     assert result['mAP50_medium'] == 0
@@ -302,7 +277,7 @@ def test_nothing_at_all():
         ([], [], math.nan),
         ([empty], [empty], math.nan),
         ([frame(box, scores=[1])], [empty], math.nan),
-        ([empty], [frame(box, motion=[1])], 0.),
+        ([empty], [frame(box, motion=[1])], 0.0),
     ):
         result = vid_map(dets, anns, 2, RANGES)
         np.testing.assert_equal(result['mAP50'], expected)
@@ -317,10 +292,7 @@ def distinct_scores(dets, seed):
     rng = random.Random(seed)
     total = sum(len(det['scores']) for det in dets)
     values = iter(rng.sample(range(1000), total))
-    return [
-        dict(det, scores=np.array([next(values) for _ in det['scores']]))
-        for det in dets
-    ]
+    return [dict(det, scores=np.array([next(values) for _ in det['scores']])) for det in dets]
 
 
 @pytest.mark.parametrize('seed', range(20))
@@ -329,8 +301,7 @@ def test_order_of_frames_does_not_matter(seed):
     dets = distinct_scores(dets, seed)
     order = random.Random(seed).sample(range(len(dets)), len(dets))
     one = vid_map(dets, anns, num_classes, RANGES)
-    two = vid_map([dets[i] for i in order], [anns[i] for i in order],
-                  num_classes, RANGES)
+    two = vid_map([dets[i] for i in order], [anns[i] for i in order], num_classes, RANGES)
     assert one.keys() == two.keys()
     for key in one:
         np.testing.assert_allclose(one[key], two[key], atol=1e-12)
@@ -352,9 +323,7 @@ def test_low_false_positive_never_raises_ap(seed):
 @pytest.mark.parametrize('seed', range(20))
 def test_perfect_detections(seed):
     _, anns, num_classes = random_case(seed)
-    dets = [
-        dict(ann, scores=np.ones(len(ann['labels'])) * 1.5) for ann in anns
-    ]
+    dets = [dict(ann, scores=np.ones(len(ann['labels'])) * 1.5) for ann in anns]
     result = vid_map(dets, anns, num_classes, RANGES)
     for key in ('ap', 'ap_fast', 'ap_slow'):
         known = result[f'num_gt{key[2:]}'] > 0
@@ -365,29 +334,45 @@ def test_perfect_detections(seed):
 # --- bad input -------------------------------------------------------------
 
 
-@pytest.mark.parametrize('where, field, value, message', [
-    ('dets', 'bboxes', np.zeros((1, 5)), r"detections\[1\]\['bboxes'\].*\(1, 4"
-     r'\).*\(1, 5\)'),
-    ('dets', 'scores', np.zeros(2), r"detections\[1\]\['scores'\].*\(1,\).*"
-     r'\(2,\)'),
-    ('dets', 'scores', [np.nan], r"detections\[1\]\['scores'\].*finite.*nan"),
-    ('dets', 'bboxes', [[0, 0, np.inf, 1]], r"detections\[1\]\['bboxes'\].*"
-     'finite.*inf'),
-    ('dets', 'labels', [2], r"detections\[1\]\['labels'\].*0 to 1.*2"),
-    ('dets', 'labels', [-1], r"detections\[1\]\['labels'\]"),
-    ('dets', 'scores', ['a'], 'scores.*numbers'),
-    ('anns', 'labels', [.5], r"annotations\[1\]\['labels'\].*whole"),
-    ('anns', 'bboxes', [[5, 0, 0, 5]], r"annotations\[1\]\['bboxes'\].*x2"),
-    ('anns', 'motion_ious', [np.nan], r"annotations\[1\]\['motion_ious'\]"),
-    ('anns', 'motion_ious', None, r"annotations\[1\].*'motion_ious'"),
-])
+@pytest.mark.parametrize(
+    'where, field, value, message',
+    [
+        (
+            'dets',
+            'bboxes',
+            np.zeros((1, 5)),
+            r"detections\[1\]\['bboxes'\].*\(1, 4"
+            r'\).*\(1, 5\)',
+        ),
+        (
+            'dets',
+            'scores',
+            np.zeros(2),
+            r"detections\[1\]\['scores'\].*\(1,\).*"
+            r'\(2,\)',
+        ),
+        ('dets', 'scores', [np.nan], r"detections\[1\]\['scores'\].*finite.*nan"),
+        (
+            'dets',
+            'bboxes',
+            [[0, 0, np.inf, 1]],
+            r"detections\[1\]\['bboxes'\].*"
+            'finite.*inf',
+        ),
+        ('dets', 'labels', [2], r"detections\[1\]\['labels'\].*0 to 1.*2"),
+        ('dets', 'labels', [-1], r"detections\[1\]\['labels'\]"),
+        ('dets', 'scores', ['a'], 'scores.*numbers'),
+        ('anns', 'labels', [0.5], r"annotations\[1\]\['labels'\].*whole"),
+        ('anns', 'bboxes', [[5, 0, 0, 5]], r"annotations\[1\]\['bboxes'\].*x2"),
+        ('anns', 'motion_ious', [np.nan], r"annotations\[1\]\['motion_ious'\]"),
+        ('anns', 'motion_ious', None, r"annotations\[1\].*'motion_ious'"),
+    ],
+)
 def test_bad_field_is_named(where, field, value, message):
     box = [[0, 0, 9, 9]]
     data = dict(
-        dets=[frame(box, scores=[1]),
-              frame(box, scores=[1])],
-        anns=[frame(box, motion=[1]),
-              frame(box, motion=[1])])
+        dets=[frame(box, scores=[1]), frame(box, scores=[1])], anns=[frame(box, motion=[1]), frame(box, motion=[1])]
+    )
     if value is None:
         del data[where][1][field]
     else:
@@ -396,18 +381,18 @@ def test_bad_field_is_named(where, field, value, message):
         vid_map(data['dets'], data['anns'], 2, RANGES)
 
 
-@pytest.mark.parametrize('change, message', [
-    (dict(num_classes=0), 'num_classes'),
-    (dict(iou_thr=0), 'iou_thr'),
-    (dict(pixel_tolerance=-1), 'pixel_tolerance'),
-    (dict(motion_ranges=dict(odd=(1, 0))), 'odd'),
-    (dict(annotations=[]), '1 and 0'),
-    (dict(detections=[None]), r"detections\[0\].*'bboxes'"),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (dict(num_classes=0), 'num_classes'),
+        (dict(iou_thr=0), 'iou_thr'),
+        (dict(pixel_tolerance=-1), 'pixel_tolerance'),
+        (dict(motion_ranges=dict(odd=(1, 0))), 'odd'),
+        (dict(annotations=[]), '1 and 0'),
+        (dict(detections=[None]), r"detections\[0\].*'bboxes'"),
+    ],
+)
 def test_bad_argument_is_named(change, message):
-    arguments = dict(
-        detections=[frame([], scores=[])],
-        annotations=[frame([])],
-        num_classes=1)
+    arguments = dict(detections=[frame([], scores=[])], annotations=[frame([])], num_classes=1)
     with pytest.raises(ValueError, match=message):
         vid_map(**dict(arguments, **change))

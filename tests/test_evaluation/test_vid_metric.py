@@ -24,19 +24,17 @@ def make_coco(seed=0, lengths=(7, 3, 5)):
     """Videos of up to three moving objects; the categories are shuffled."""
     rng = random.Random(seed)
     coco = dict(
-        categories=[
-            dict(id=7, name='owl'),
-            dict(id=2, name='cat'),
-            dict(id=5, name='dog')
-        ],
+        categories=[dict(id=7, name='owl'), dict(id=2, name='cat'), dict(id=5, name='dog')],
         videos=[],
         images=[],
-        annotations=[])
+        annotations=[],
+    )
     for video_id, length in enumerate(lengths, 1):
         coco['videos'].append(dict(id=video_id, name=f'v{video_id}'))
-        objects = [(rng.choice([2, 5, 7]), rng.randint(0, 80),
-                    rng.randint(0, 80), rng.choice([0, 1, 4, 15]))
-                   for _ in range(rng.randint(1, 3))]
+        objects = [
+            (rng.choice([2, 5, 7]), rng.randint(0, 80), rng.randint(0, 80), rng.choice([0, 1, 4, 15]))
+            for _ in range(rng.randint(1, 3))
+        ]
         for frame_id in range(length):
             img_id = len(coco['images']) + 11
             coco['images'].append(
@@ -46,7 +44,9 @@ def make_coco(seed=0, lengths=(7, 3, 5)):
                     frame_id=frame_id,
                     file_name=f'v{video_id}/{frame_id}.jpg',
                     width=400,
-                    height=300))
+                    height=300,
+                )
+            )
             for k, (category, x, y, speed) in enumerate(objects, 1):
                 if rng.random() < 0.8:
                     coco['annotations'].append(
@@ -58,13 +58,16 @@ def make_coco(seed=0, lengths=(7, 3, 5)):
                             instance_id=k,
                             bbox=[x + speed * frame_id, y, 40, 30],
                             area=1200,
-                            iscrowd=0))
+                            iscrowd=0,
+                        )
+                    )
     return coco
 
 
 def make_samples(coco, seed=0):
     """Data samples as mmtrack's datasets and a model hand them over."""
     from mmtrack.structures import TrackDataSample
+
     rng = np.random.default_rng(seed)
     names = {c['id']: c['name'] for c in coco['categories']}
     samples = []
@@ -79,7 +82,9 @@ def make_samples(coco, seed=0):
                     bbox=[x, y, x + w, y + h],
                     bbox_label=CLASSES.index(names[ann['category_id']]),
                     instance_id=ann['instance_id'],
-                    ignore_flag=ann['iscrowd']))
+                    ignore_flag=ann['iscrowd'],
+                )
+            )
             boxes.append(rng.normal(instances[-1]['bbox'], 4))
             labels.append(instances[-1]['bbox_label'])
         for _ in range(rng.integers(0, 3)):
@@ -92,12 +97,15 @@ def make_samples(coco, seed=0):
                 frame_id=image['frame_id'],
                 video_length=9,
                 ori_shape=(300, 400),
-                img_path=f"/data/{image['file_name']}",
-                instances=instances))
+                img_path=f'/data/{image["file_name"]}',
+                instances=instances,
+            )
+        )
         sample.pred_det_instances = InstanceData(
             bboxes=torch.tensor(np.array(boxes).reshape(-1, 4)).float(),
             scores=torch.tensor(rng.random(len(boxes))).float(),
-            labels=torch.tensor(labels, dtype=torch.long))
+            labels=torch.tensor(labels, dtype=torch.long),
+        )
         samples.append(sample)
     return samples
 
@@ -113,37 +121,24 @@ def expected_metrics(coco, samples):
     for track in tracks.values():
         boxes = np.array([ann['bbox'] for ann in track], float)
         boxes[:, 2:] += boxes[:, :2]
-        (ious, ) = motion_iou([
-            dict(
-                frame_ids=[frame_ids[ann['image_id']] for ann in track],
-                bboxes=boxes)
-        ])
+        (ious,) = motion_iou([dict(frame_ids=[frame_ids[ann['image_id']] for ann in track], bboxes=boxes)])
         for ann, iou, box in zip(track, ious, boxes):
             ann.update(motion=iou, xyxy=box)
     dets, anns = [], []
     for sample in samples:
         pred = sample.pred_det_instances
         dets.append({k: pred[k].numpy() for k in pred.keys()})
-        mine = [
-            ann for ann in coco['annotations']
-            if ann['image_id'] == sample.img_id
-        ]
+        mine = [ann for ann in coco['annotations'] if ann['image_id'] == sample.img_id]
         anns.append(
             dict(
                 bboxes=[ann['xyxy'] for ann in mine],
-                labels=[
-                    CLASSES.index(names[ann['category_id']]) for ann in mine
-                ],
-                motion_ious=[ann['motion'] for ann in mine]))
+                labels=[CLASSES.index(names[ann['category_id']]) for ann in mine],
+                motion_ious=[ann['motion'] for ann in mine],
+            )
+        )
     result = vid_map(dets, anns, len(CLASSES), RANGES)
-    metrics = {
-        f'vid/{k}': v
-        for k, v in result.items() if k.startswith('mAP50')
-    }
-    metrics.update({
-        f'vid/AP50/{name}': ap
-        for name, ap in zip(CLASSES, result['ap'])
-    })
+    metrics = {f'vid/{k}': v for k, v in result.items() if k.startswith('mAP50')}
+    metrics.update({f'vid/AP50/{name}': ap for name, ap in zip(CLASSES, result['ap'])})
     return metrics
 
 
@@ -153,7 +148,7 @@ def run(samples, classes=CLASSES, key='classes', chunks=None, **kwargs):
     evaluator.dataset_meta = {key: classes}
     start = 0
     for size in chunks or [len(samples)]:
-        evaluator.process(samples[start:start + size], data_batch=None)
+        evaluator.process(samples[start : start + size], data_batch=None)
         start += size
     return evaluator.evaluate(len(samples))
 
@@ -186,8 +181,7 @@ def test_results_in_any_portions_and_old_key():
 
 def test_options_are_passed_on():
     samples = make_samples(make_coco())
-    metrics = run(
-        samples, motion_ranges=dict(any=(0, 1)), classwise=False, prefix='x')
+    metrics = run(samples, motion_ranges=dict(any=(0, 1)), classwise=False, prefix='x')
     assert set(metrics) == {'x/mAP50', 'x/mAP50_any'}
     assert metrics['x/mAP50_any'] == metrics['x/mAP50']
     strict = run(samples, iou_thr=0.95, pixel_tolerance=0, motion_ranges=None)
@@ -196,21 +190,18 @@ def test_options_are_passed_on():
 
 def test_table():
     coco = make_coco()
-    coco['annotations'] = [
-        ann for ann in coco['annotations'] if ann['category_id'] != 5
-    ]
+    coco['annotations'] = [ann for ann in coco['annotations'] if ann['category_id'] != 5]
     metric = VIDMetric()
     metric.dataset_meta = dict(classes=CLASSES)
     metric.process(None, [sample.to_dict() for sample in make_samples(coco)])
     metrics, table = metric.score(metric.results)
     rows = {
         row.split('|')[1].strip(): [x.strip() for x in row.split('|')[2:-1]]
-        for row in table.splitlines() if row.startswith('|')
+        for row in table.splitlines()
+        if row.startswith('|')
     }
     num_cats = sum(ann['category_id'] == 2 for ann in coco['annotations'])
-    assert rows['class'] == [
-        '#gt', 'AP50', 'AP50_fast', 'AP50_medium', 'AP50_slow'
-    ]
+    assert rows['class'] == ['#gt', 'AP50', 'AP50_fast', 'AP50_medium', 'AP50_slow']
     assert rows['cat'][0] == str(num_cats)
     assert float(rows['cat'][1]) == metrics['AP50/cat']
     assert rows['dog'][:2] == ['0', 'nan']
@@ -227,26 +218,16 @@ def test_flagged_and_empty_boxes_are_left_out(from_file, tmp_path):
     extra = [
         dict(bbox=[50, 50, 40, 40], iscrowd=1),
         dict(bbox=[50, 50, 0.5, 40], iscrowd=0),
-        dict(bbox=[500, 50, 40, 40], iscrowd=0)
+        dict(bbox=[500, 50, 40, 40], iscrowd=0),
     ]
     for i, ann in enumerate(extra):
-        coco['annotations'].append(
-            dict(
-                ann,
-                id=1000 + i,
-                image_id=image['id'],
-                category_id=2,
-                instance_id=100 + i))
+        coco['annotations'].append(dict(ann, id=1000 + i, image_id=image['id'], category_id=2, instance_id=100 + i))
         x, y, w, h = ann['bbox']
         samples[0].instances.append(
-            dict(
-                bbox=[x, y, x + w, y + h],
-                bbox_label=0,
-                instance_id=100 + i,
-                ignore_flag=ann['iscrowd']))
+            dict(bbox=[x, y, x + w, y + h], bbox_label=0, instance_id=100 + i, ignore_flag=ann['iscrowd'])
+        )
     for ann in (dict(ignore=1, bbox=[1, 1, 9, 9]), dict(), dict(bbox=None)):
-        coco['annotations'].append(
-            dict(ann, id=2000, image_id=image['id'], category_id=2))
+        coco['annotations'].append(dict(ann, id=2000, image_id=image['id'], category_id=2))
     ann_file = write(tmp_path / 'a.json', coco) if from_file else None
     np.testing.assert_equal(run(samples, ann_file=ann_file), expected)
 
@@ -255,8 +236,7 @@ def test_repeated_frame_counts_once():
     samples = make_samples(make_coco())
     np.testing.assert_equal(run(samples + samples[:2]), run(samples))
     samples.append(copy.deepcopy(samples[0]))
-    samples[-1].pred_det_instances.scores = (
-        samples[0].pred_det_instances.scores + 1)
+    samples[-1].pred_det_instances.scores = samples[0].pred_det_instances.scores + 1
     with pytest.raises(ValueError, match='img_id 11.*twice.*scores'):
         run(samples)
 
@@ -265,16 +245,11 @@ def test_missing_and_foreign_frames(tmp_path):
     coco = make_coco()
     samples = make_samples(coco)
     ann_file = write(tmp_path / 'a.json', coco)
-    with pytest.raises(
-            ValueError,
-            match='3 of 15 frames have no prediction, '
-            'the first is img_id 12'):
+    with pytest.raises(ValueError, match='3 of 15 frames have no prediction, the first is img_id 12'):
         run([samples[0]] + samples[4:], ann_file=ann_file)
     samples[0].set_metainfo(dict(img_id=99))
     del coco['images'][0]
-    coco['annotations'] = [
-        a for a in coco['annotations'] if a['image_id'] > 11
-    ]
+    coco['annotations'] = [a for a in coco['annotations'] if a['image_id'] > 11]
     with pytest.raises(ValueError, match='1 of 15 .*not in it.*img_id 99'):
         run(samples, ann_file=write(tmp_path / 'b.json', coco))
     with pytest.raises(ValueError, match='no predictions at all'):
@@ -302,16 +277,16 @@ def test_some_classes_of_the_file(tmp_path):
     np.testing.assert_equal(two['vid/AP50/dog'], three['vid/AP50/dog'])
 
 
-@pytest.mark.parametrize('change, message', [
-    (dict(scores=torch.tensor([math.nan])), 'scores of img_id 11.*finite'),
-    (dict(labels=torch.tensor([3])), r"\['labels'\] must be .* 0 to 2"),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (dict(scores=torch.tensor([math.nan])), 'scores of img_id 11.*finite'),
+        (dict(labels=torch.tensor([3])), r"\['labels'\] must be .* 0 to 2"),
+    ],
+)
 def test_bad_prediction(change, message):
     samples = make_samples(make_coco())
-    values = dict(
-        bboxes=torch.zeros(1, 4),
-        scores=torch.ones(1),
-        labels=torch.zeros(1, dtype=torch.long))
+    values = dict(bboxes=torch.zeros(1, 4), scores=torch.ones(1), labels=torch.zeros(1, dtype=torch.long))
     samples[0].pred_det_instances = InstanceData(**dict(values, **change))
     with pytest.raises(ValueError, match=message):
         run(samples)
@@ -322,10 +297,7 @@ def test_missing_field_is_named():
     for field in ('img_id', 'video_id', 'instances', 'pred_det_instances'):
         metric = VIDMetric()
         with pytest.raises(ValueError, match=f"data sample.*'{field}'"):
-            metric.process(None, [{
-                k: v
-                for k, v in sample.items() if k != field
-            }])
+            metric.process(None, [{k: v for k, v in sample.items() if k != field}])
 
 
 @pytest.mark.parametrize('from_file', [True, False])
@@ -340,7 +312,8 @@ def test_dump_evaluates_to_the_same(from_file, tmp_path):
         ann_file=ann_file if from_file else None,
         outfile_prefix=str(tmp_path / 'new' / 'out'),
         iou_thr=0.6,
-        motion_ranges=dict(RANGES, all=(0, 1)))
+        motion_ranges=dict(RANGES, all=(0, 1)),
+    )
     path = tmp_path / 'new' / 'out.predictions.json'
     assert [p.name for p in path.parent.iterdir()] == [path.name]
     again, table = evaluate_predictions(str(path), ann_file)
@@ -351,14 +324,10 @@ def test_dump_evaluates_to_the_same(from_file, tmp_path):
     assert [len(dumped[k]) for k in ('videos', 'images')] == [3, 15]
     assert [c['name'] for c in dumped['categories']] == list(CLASSES)
     pred = samples[2].pred_det_instances
-    mine = [
-        ann for ann in dumped['annotations']
-        if ann['image_id'] == samples[2].img_id
-    ]
+    mine = [ann for ann in dumped['annotations'] if ann['image_id'] == samples[2].img_id]
     assert [ann['score'] for ann in mine] == pred.scores.tolist()
     x1, y1, x2, y2 = pred.bboxes[0].tolist()
-    np.testing.assert_allclose(
-        mine[0]['bbox'], [x1, y1, x2 - x1, y2 - y1], rtol=1e-12)
+    np.testing.assert_allclose(mine[0]['bbox'], [x1, y1, x2 - x1, y2 - y1], rtol=1e-12)
 
 
 def test_dump_is_never_overwritten(tmp_path):
@@ -378,8 +347,7 @@ def test_dump_is_never_overwritten(tmp_path):
 def evaluate_rank(rank, portions, queue, workdir):
     """One of two processes with its own share of the frames."""
     os.chdir(workdir)
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{workdir}/store', rank=rank, world_size=2)
+    torch.distributed.init_process_group('gloo', init_method=f'file://{workdir}/store', rank=rank, world_size=2)
     queue.put((rank, run(portions[rank])))
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
@@ -391,11 +359,7 @@ def test_two_processes_equal_one(tmp_path):
     portions = [samples[:11], samples[11:] + samples[:1]]
     context = multiprocessing.get_context('fork')
     queue = context.Queue()
-    processes = [
-        context.Process(
-            target=evaluate_rank, args=(rank, portions, queue, tmp_path))
-        for rank in range(2)
-    ]
+    processes = [context.Process(target=evaluate_rank, args=(rank, portions, queue, tmp_path)) for rank in range(2)]
     for process in processes:
         process.start()
     try:

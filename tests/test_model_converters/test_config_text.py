@@ -3,8 +3,7 @@ import pytest
 from converter_testing import MMDET
 from mmengine.config import Config
 
-from mmrdn.model_converters.config_text import (COMPUTED, check_written_out,
-                                                read_config_text)
+from mmrdn.model_converters.config_text import COMPUTED, check_written_out, read_config_text
 
 
 @pytest.mark.parametrize('name', ['_fpn', '-caffe-c4', '-caffe-dc5'])
@@ -12,13 +11,11 @@ def test_text_of_a_checkpoint(name):
     """The same as by running it, as MMEngine does."""
     path = MMDET / f'faster-rcnn_r50{name}.py'
     expected = Config.fromfile(path)
-    assert read_config_text(expected.pretty_text).to_dict() == \
-        expected.to_dict()
+    assert read_config_text(expected.pretty_text).to_dict() == expected.to_dict()
     # As written by hand: names, 1.0 / 9.0, no bases.
     found = read_config_text(path.read_text()).model
     assert found.backbone == expected.model.backbone
-    assert found.rpn_head.anchor_generator == \
-        expected.model.rpn_head.anchor_generator
+    assert found.rpn_head.anchor_generator == expected.model.rpn_head.anchor_generator
 
 
 def test_nothing_is_run(tmp_path):
@@ -41,7 +38,8 @@ j = k = True
         d=dict(k=-1.5, l=(2, None), m=COMPUTED),
         e=dict(b=dict(x=COMPUTED, y=2), f=COMPUTED),
         j=True,
-        k=True)
+        k=True,
+    )
     assert not made.exists()
 
 
@@ -60,13 +58,11 @@ model = dict(
     backbone=dict(style='caffe'), neck=dict(_delete_=True, type='PAFPN'))
 """
     assert read_config_text(text).model.to_dict() == dict(
-        type='FasterRCNN',
-        backbone=dict(depth=50, style='caffe'),
-        neck=dict(type='PAFPN'))
+        type='FasterRCNN', backbone=dict(depth=50, style='caffe'), neck=dict(type='PAFPN')
+    )
 
 
-@pytest.mark.parametrize(
-    'text', ['', 'no config', '(' * 10000, 'a = 1\n  b = 2', 'a = "\0"'])
+@pytest.mark.parametrize('text', ['', 'no config', '(' * 10000, 'a = 1\n  b = 2', 'a = "\0"'])
 def test_no_config(text):
     assert read_config_text(text).to_dict() == {}
 
@@ -84,6 +80,5 @@ model = dict(
     assert str(error.value) == '"backbone.style" of its config is computed'
     with pytest.raises(ValueError) as error:
         check_written_out(model.rpn_head, 'rpn_head')
-    assert str(error.value) == \
-        '"rpn_head.bbox_coder.target_stds" of its config is computed'
+    assert str(error.value) == '"rpn_head.bbox_coder.target_stds" of its config is computed'
     check_written_out(dict(model.backbone, style='caffe'), 'backbone')

@@ -1,14 +1,14 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """torchvision's Faster R-CNN against what it was converted to.
 
-It is computed here from its entries, by functions of torch alone; where
-torchvision is installed, also by itself.
+It is computed here from its entries, by functions of torch alone; where torchvision is installed,
+also by itself.
 """
+
 import pytest
 import torch
 import torch.nn.functional as F
-from converter_testing import (BASE, BOXES, FCS, FPN, PAIRS, TO_FPN,
-                               build_target, picture, randomize, target_config)
+from converter_testing import BASE, BOXES, FCS, FPN, PAIRS, TO_FPN, build_target, picture, randomize, target_config
 from mmdet.structures.bbox import bbox2roi
 from rdn_testing import sample
 
@@ -33,7 +33,8 @@ IDS = dict(
     cow=21,
     elephant=22,
     bear=23,
-    zebra=24)
+    zebra=24,
+)
 ROIS = bbox2roi([BOXES])
 BN = dict(type='BN', requires_grad=True)
 # What ``fasterrcnn_resnet50_fpn_v2`` has more than the first version.
@@ -41,12 +42,9 @@ V2 = dict(
     detector=dict(
         neck=dict(norm_cfg=BN),
         rpn_head=dict(num_convs=2),
-        roi_head=dict(
-            bbox_head=dict(
-                num_shared_convs=4,
-                num_shared_fcs=1,
-                conv_out_channels=FPN,
-                norm_cfg=BN))))
+        roi_head=dict(bbox_head=dict(num_shared_convs=4, num_shared_fcs=1, conv_out_channels=FPN, norm_cfg=BN)),
+    )
+)
 
 
 def layout(version, old_names=False, num_classes=91):
@@ -83,9 +81,7 @@ def layout(version, old_names=False, num_classes=91):
         width = BASE * 2**stage
         for i in range(blocks):
             name = f'{body}.layer{stage + 1}.{i}'
-            for j, shape in enumerate(
-                ((width, inputs, 1, 1), (width, width, 3, 3), (4 * width,
-                                                               width, 1, 1))):
+            for j, shape in enumerate(((width, inputs, 1, 1), (width, width, 3, 3), (4 * width, width, 1, 1))):
                 conv(f'{name}.conv{j + 1}', *shape)
                 norm(f'{name}.bn{j + 1}', shape[0])
             if i == 0:
@@ -119,7 +115,7 @@ class Reference:
 
     def __init__(self, state):
         self.state = state
-        self.eps = 0. if 'rpn.head.conv.weight' in state else 1e-5
+        self.eps = 0.0 if 'rpn.head.conv.weight' in state else 1e-5
 
     def layer(self, x, name, **kwargs):
         weight = self.state[f'{name}.weight']
@@ -130,8 +126,8 @@ class Reference:
 
     def norm(self, x, name):
         weight, bias, mean, var = (
-            self.state[f'{name}.{part}'].view(1, -1, 1, 1)
-            for part in ('weight', 'bias', 'running_mean', 'running_var'))
+            self.state[f'{name}.{part}'].view(1, -1, 1, 1) for part in ('weight', 'bias', 'running_mean', 'running_var')
+        )
         return (x - mean) / (var + self.eps).sqrt() * weight + bias
 
     def conv_norm(self, x, name, padding=0):
@@ -145,24 +141,18 @@ class Reference:
 
     def pyramid(self, image):
         """Five levels of a BGR image of grey levels."""
-        x = ((image.flip(0) / 255. - MEAN) / STD)[None]
+        x = ((image.flip(0) / 255.0 - MEAN) / STD)[None]
         body = 'backbone.body'
         x = self.layer(x, f'{body}.conv1', stride=2, padding=3)
         x = F.max_pool2d(self.norm(x, f'{body}.bn1').relu(), 3, 2, 1)
         laterals = []
         for stage, blocks in enumerate((3, 4, 6, 3)):
             for i in range(blocks):
-                x = self.block(x, f'{body}.layer{stage + 1}.{i}',
-                               2 if stage and not i else 1)
-            laterals.append(
-                self.conv_norm(x, f'backbone.fpn.inner_blocks.{stage}'))
+                x = self.block(x, f'{body}.layer{stage + 1}.{i}', 2 if stage and not i else 1)
+            laterals.append(self.conv_norm(x, f'backbone.fpn.inner_blocks.{stage}'))
         for stage in (2, 1, 0):
-            laterals[stage] = laterals[stage] + F.interpolate(
-                laterals[stage + 1], laterals[stage].shape[-2:])
-        levels = [
-            self.conv_norm(x, f'backbone.fpn.layer_blocks.{stage}', 1)
-            for stage, x in enumerate(laterals)
-        ]
+            laterals[stage] = laterals[stage] + F.interpolate(laterals[stage + 1], laterals[stage].shape[-2:])
+        levels = [self.conv_norm(x, f'backbone.fpn.layer_blocks.{stage}', 1) for stage, x in enumerate(laterals)]
         return levels + [F.max_pool2d(levels[-1], 1, 2)]
 
     def block(self, x, name, stride):
@@ -176,12 +166,10 @@ class Reference:
         return (x + y).relu()
 
     def rpn(self, x):
-        for name in ('rpn.head.conv', 'rpn.head.conv.0.0',
-                     'rpn.head.conv.1.0'):
+        for name in ('rpn.head.conv', 'rpn.head.conv.0.0', 'rpn.head.conv.1.0'):
             if f'{name}.weight' in self.state:
                 x = self.layer(x, name, padding=1).relu()
-        return (self.layer(x, 'rpn.head.cls_logits'),
-                self.layer(x, 'rpn.head.bbox_pred'))
+        return (self.layer(x, 'rpn.head.cls_logits'), self.layer(x, 'rpn.head.bbox_pred'))
 
     def predict(self, roi_feats):
         """Logits (n, 91) and deltas (n, 364) of RoI features."""
@@ -194,8 +182,7 @@ class Reference:
                 x = self.conv_norm(x, f'{head}.{i}', 1).relu()
             x = self.layer(x.flatten(1), f'{head}.5').relu()
         name = 'roi_heads.box_predictor'
-        return (self.layer(x, f'{name}.cls_score'),
-                self.layer(x, f'{name}.bbox_pred'))
+        return (self.layer(x, f'{name}.cls_score'), self.layer(x, f'{name}.bbox_pred'))
 
 
 def converted(path, state, *changes, **kwargs):
@@ -209,8 +196,7 @@ def assert_same(ours, theirs):
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize('version, old_names', [(1, True), (1, False),
-                                                (2, False)])
+@pytest.mark.parametrize('version, old_names', [(1, True), (1, False), (2, False)])
 @torch.no_grad()
 def test_same_function(version, old_names, tmp_path):
     state = layout(version, old_names)
@@ -218,17 +204,15 @@ def test_same_function(version, old_names, tmp_path):
         if key.endswith('running_var'):
             value *= 1e-4
             state[key.replace('running_var', 'weight')] *= 1e-2
-    ours, done = converted(tmp_path / 'tv.pth', state,
-                           *([V2] if version == 2 else []))
+    ours, done = converted(tmp_path / 'tv.pth', state, *([V2] if version == 2 else []))
     assert not done.coverage.dropped
     assert set(done.coverage.used) == set(state)
     assert all('num_batches_tracked' in key for key in done.unfilled)
     reference, image = Reference(state), picture()
     levels = reference.pyramid(image)
-    inputs = ours.data_preprocessor(
-        dict(
-            inputs=dict(img=[image[None]]),
-            data_samples=[sample((96, 128), 1, 0, 1)]))['inputs']
+    inputs = ours.data_preprocessor(dict(inputs=dict(img=[image[None]]), data_samples=[sample((96, 128), 1, 0, 1)]))[
+        'inputs'
+    ]
     found = ours.detector.extract_feat(inputs['img'][:, 0])
     for a, b in zip(found, levels):
         assert_same(a, b)
@@ -243,11 +227,10 @@ def check_rpn(head, reference, levels):
     for i, level in enumerate(levels):
         for ours, theirs in zip((scores[i], deltas[i]), reference.rpn(level)):
             assert_same(ours, theirs)
-        side, ratios = 32. * 2**i, torch.tensor([0.5, 1., 2.])
+        side, ratios = 32.0 * 2**i, torch.tensor([0.5, 1.0, 2.0])
         w, h = side / ratios.sqrt(), side * ratios.sqrt()
         anchors = (torch.stack([-w, -h, w, h], 1) / 2).round()  # theirs
-        torch.testing.assert_close(
-            head.prior_generator.base_anchors[i], anchors, rtol=0.03, atol=0)
+        torch.testing.assert_close(head.prior_generator.base_anchors[i], anchors, rtol=0.03, atol=0)
 
 
 def check_box_head(detector, reference, levels, done):
@@ -259,8 +242,7 @@ def check_box_head(detector, reference, levels, done):
     for name, coco in PAIRS.items():
         i, j = classes.index(name), IDS[coco]  # background is their class 0
         assert_same(scores[:, i], their_scores[:, j])
-        assert_same(deltas[:, 4 * i:4 * i + 4], their_deltas[:,
-                                                             4 * j:4 * j + 4])
+        assert_same(deltas[:, 4 * i : 4 * i + 4], their_deltas[:, 4 * j : 4 * j + 4])
     assert_same(scores[:, 30], their_scores[:, 0])
 
 
@@ -270,15 +252,13 @@ def test_other_classes(tmp_path):
     path = tmp_path / 'tv.pth'
     _, done = converted(path, state)
     assert set(done.coverage.dropped.values()) == {
-        'the names of its classes are not known, name them by '
-        '--source-classes'
+        'the names of its classes are not known, name them by --source-classes'
     }
     _, done = converted(path, state, classes=('zebra', 'person', 'car'))
-    rows = done.checkpoint['state_dict'][
-        'detector.roi_head.bbox_head.fc_cls.bias']
+    rows = done.checkpoint['state_dict']['detector.roi_head.bbox_head.fc_cls.bias']
     given = state['roi_heads.box_predictor.cls_score.bias']
     # airplane is 0, car 6, zebra 29, background 30
-    assert rows[[29, 6, 30, 0]].tolist() == [*given[[1, 3, 0]].tolist(), 0.]
+    assert rows[[29, 6, 30, 0]].tolist() == [*given[[1, 3, 0]].tolist(), 0.0]
 
 
 def test_dc5(tmp_path):
@@ -286,12 +266,8 @@ def test_dc5(tmp_path):
     state = layout(1)
     torch.save(state, tmp_path / 'tv.pth')
     done = convert_detector(read_source(tmp_path / 'tv.pth'), target_config())
-    assert set(done.coverage.used) == {
-        key
-        for key in state if key.startswith('backbone.body.')
-    }
-    assert done.coverage.dropped['rpn.head.cls_logits.bias'] == (
-        'neck below it is not that of the model')
+    assert set(done.coverage.used) == {key for key in state if key.startswith('backbone.body.')}
+    assert done.coverage.dropped['rpn.head.cls_logits.bias'] == ('neck below it is not that of the model')
 
 
 @pytest.mark.parametrize('name', ['resnet50_fpn', 'resnet50_fpn_v2'])
@@ -299,20 +275,15 @@ def test_dc5(tmp_path):
 def test_torchvision_itself(name, tmp_path):
     """Names and shapes of the layout, and outputs of the reference."""
     detection = pytest.importorskip(
-        'torchvision.models.detection',
-        reason='torchvision is not installed',
-        exc_type=ImportError)
+        'torchvision.models.detection', reason='torchvision is not installed', exc_type=ImportError
+    )
     build = getattr(detection, f'fasterrcnn_{name}')
     theirs = build(weights=None, weights_backbone=None).eval()
     state = randomize(theirs.state_dict())
     narrow = layout(2 if name.endswith('v2') else 1)
-    assert set(narrow) == {
-        key
-        for key in state
-        if name.endswith('v2') or not key.endswith('num_batches_tracked')
-    }
+    assert set(narrow) == {key for key in state if name.endswith('v2') or not key.endswith('num_batches_tracked')}
     reference, image = Reference(state), picture()
-    x = ((image.flip(0) / 255. - MEAN) / STD)[None]
+    x = ((image.flip(0) / 255.0 - MEAN) / STD)[None]
     levels = list(theirs.backbone(x).values())
     for a, b in zip(reference.pyramid(image), levels):
         assert_same(a, b)
@@ -321,8 +292,7 @@ def test_torchvision_itself(name, tmp_path):
         for a, b in zip(reference.rpn(level), (scores[i], deltas[i])):
             assert_same(a, b)
     roi_feats = torch.rand(5, 256, 7, 7)
-    expected = theirs.roi_heads.box_predictor(
-        theirs.roi_heads.box_head(roi_feats))
+    expected = theirs.roi_heads.box_predictor(theirs.roi_heads.box_head(roi_feats))
     for a, b in zip(reference.predict(roi_feats), expected):
         assert_same(a, b)
     # Its RoI layer, in our words.
@@ -332,11 +302,12 @@ def test_torchvision_itself(name, tmp_path):
             dict(
                 detector=dict(
                     roi_head=dict(
-                        bbox_roi_extractor=dict(
-                            out_channels=256,
-                            roi_layer=dict(aligned=False,
-                                           sampling_ratio=2)))))),
-        dict(state_dict={})).detector.roi_head.bbox_roi_extractor
-    found = theirs.roi_heads.box_roi_pool(
-        theirs.backbone(x), [BOXES], [(96, 128)])
+                        bbox_roi_extractor=dict(out_channels=256, roi_layer=dict(aligned=False, sampling_ratio=2))
+                    )
+                )
+            ),
+        ),
+        dict(state_dict={}),
+    ).detector.roi_head.bbox_roi_extractor
+    found = theirs.roi_heads.box_roi_pool(theirs.backbone(x), [BOXES], [(96, 128)])
     assert_same(extractor(levels[:4], ROIS), found)

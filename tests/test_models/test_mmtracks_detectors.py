@@ -3,6 +3,7 @@
 
 Two videos of five frames; which frames a frame refers to is written out.
 """
+
 import mmtrack.models
 import pytest
 import torch
@@ -16,34 +17,16 @@ from mmrdn.models import SELSA
 from mmrdn.registry import DATASETS, MODELS
 from mmrdn.utils.setup_env import register_all_modules
 
-NMS = dict(
-    nms_pre=64,
-    max_per_img=12,
-    nms=dict(type='nms', iou_threshold=0.7),
-    min_bbox_size=0)
-# Frames that each of five frames refers to, in their order. The one in the
-# middle is the frame itself.
+NMS = dict(nms_pre=64, max_per_img=12, nms=dict(type='nms', iou_threshold=0.7), min_bbox_size=0)
+# Frames that each of five frames refers to, in their order. The one in the middle is the frame
+# itself.
 STRIDE_1 = [(0, 0, 1), (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 4)]
 STRIDE_2 = [(0, 0, 2), (0, 1, 2), (0, 2, 4), (0, 3, 4), (2, 4, 4)]
 ADAPTIVE = [(0, 2, 4, t) for t in range(5)]
 SAMPLERS = {
-    'stride 1':
-    dict(
-        num_ref_imgs=2,
-        frame_range=[-1, 1],
-        stride=1,
-        method='test_with_fix_stride'),
-    'stride 2':
-    dict(
-        num_ref_imgs=2,
-        frame_range=[-1, 1],
-        stride=2,
-        method='test_with_fix_stride'),
-    'adaptive':
-    dict(
-        num_ref_imgs=3,
-        frame_range=[-1, 2],
-        method='test_with_adaptive_stride')
+    'stride 1': dict(num_ref_imgs=2, frame_range=[-1, 1], stride=1, method='test_with_fix_stride'),
+    'stride 2': dict(num_ref_imgs=2, frame_range=[-1, 1], stride=2, method='test_with_fix_stride'),
+    'adaptive': dict(num_ref_imgs=3, frame_range=[-1, 2], method='test_with_adaptive_stride'),
 }
 REFERENCES = {'stride 1': STRIDE_1, 'stride 2': STRIDE_2, 'adaptive': ADAPTIVE}
 
@@ -67,8 +50,7 @@ def build(kind, digits, sampler=None, **changes):
     detector.neck.in_channels = [32]
     detector.test_cfg.rpn = NMS
     if 'motion' in cfg.model:
-        cfg.model.motion = dict(
-            type='NarrowFlowNet', divisor=8, img_scale_factor=0.5)
+        cfg.model.motion = dict(type='NarrowFlowNet', divisor=8, img_scale_factor=0.5)
     cfg.model.update(changes)
     torch.manual_seed(0)
     model = MODELS.build(cfg.model).eval()
@@ -77,8 +59,7 @@ def build(kind, digits, sampler=None, **changes):
     item = cfg.test_dataloader.dataset
     item.update(data_root=f'{digits}/', ref_img_sampler=SAMPLERS.get(sampler))
     dataset = DATASETS.build(item)
-    assert [dataset.get_data_info(i)['frame_id']
-            for i in range(10)] == [*range(5), *range(5)]
+    assert [dataset.get_data_info(i)['frame_id'] for i in range(10)] == [*range(5), *range(5)]
     return model, [dataset[i] for i in range(10)]
 
 
@@ -92,8 +73,7 @@ def assert_equal(found, expected):
     """Boxes, scores and labels are the same, and not all alike."""
     assert torch.equal(found.labels, expected.labels)
     for field in ('bboxes', 'scores'):
-        torch.testing.assert_close(
-            found[field], expected[field], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(found[field], expected[field], rtol=1e-4, atol=1e-5)
     assert len(found.scores) > 10 and found.scores.std() > 0
 
 
@@ -102,7 +82,7 @@ def detections_of(model, samples):
     """What the model finds in frames that come in order."""
     found = []
     for sample in samples:
-        result, = model.test_step(pseudo_collate([sample]))
+        (result,) = model.test_step(pseudo_collate([sample]))
         found.append(result.pred_det_instances)
     return found
 
@@ -118,17 +98,19 @@ def test_selsa(kind, way, digits):
     frames = [prepare(model, sample) for sample in samples]
     maps = [detector.extract_feat(img)[0] for img, _ in frames]
     proposals = [
-        detector.rpn_head.predict((x, ), data_samples, rescale=False)[0]
-        for x, (_, data_samples) in zip(maps, frames)
+        detector.rpn_head.predict((x,), data_samples, rescale=False)[0] for x, (_, data_samples) in zip(maps, frames)
     ]
     for i, (_, data_samples) in enumerate(frames):
         first, frame_id = i - i % 5, i % 5
         references = [first + t for t in REFERENCES[way][frame_id]]
-        expected, = detector.roi_head.predict(
-            (maps[i], ), (torch.cat([maps[t] for t in references]), ),
-            [proposals[i]], [proposals[t] for t in references],
+        (expected,) = detector.roi_head.predict(
+            (maps[i],),
+            (torch.cat([maps[t] for t in references]),),
+            [proposals[i]],
+            [proposals[t] for t in references],
             data_samples,
-            rescale=True)
+            rescale=True,
+        )
         assert_equal(found[i], expected)
 
 
@@ -155,12 +137,11 @@ def test_fgfa(way, digits):
         warped = [maps[i]]
         for t in others:
             pair = torch.cat((img, frames[t][0]), dim=1)
-            flow = model.motion(pair, data_samples[0].metainfo,
-                                model.preprocess_cfg)
+            flow = model.motion(pair, data_samples[0].metainfo, model.preprocess_cfg)
             assert flow.abs().mean() > 1  # pixels: the warp matters
             warped.append(flow_warp_feats(maps[t], flow))
-        x = (model.aggregator(maps[i], torch.cat(warped)), )
-        expected, = detect(detector, x, data_samples)
+        x = (model.aggregator(maps[i], torch.cat(warped)),)
+        (expected,) = detect(detector, x, data_samples)
         assert_equal(found[i], expected)
 
 
@@ -176,10 +157,9 @@ def test_dff(digits):
         x = detector.extract_feat(frames[key][0])
         if key != i:
             pair = torch.cat((img, frames[key][0]), dim=1)
-            flow = model.motion(pair, data_samples[0].metainfo,
-                                model.preprocess_cfg)
-            x = (flow_warp_feats(x[0], flow), )
-        expected, = detect(detector, x, data_samples)
+            flow = model.motion(pair, data_samples[0].metainfo, model.preprocess_cfg)
+            x = (flow_warp_feats(x[0], flow),)
+        (expected,) = detect(detector, x, data_samples)
         assert_equal(found[i], expected)
 
 

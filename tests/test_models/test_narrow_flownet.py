@@ -10,8 +10,7 @@ PREPROCESS = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
 
 
 def flow(net, seed=0):
-    pairs = torch.randn(
-        2, 6, 64, 96, generator=torch.Generator().manual_seed(seed))
+    pairs = torch.randn(2, 6, 64, 96, generator=torch.Generator().manual_seed(seed))
     with torch.no_grad():
         return net(pairs, META, PREPROCESS)
 
@@ -27,11 +26,7 @@ def test_full_width_is_mmtracks():
 @pytest.mark.parametrize('divisor', [4, 32])
 def test_widths(divisor):
     """Each layer has a share of FlowNetSimple's, but for images and flows."""
-    wanted = {
-        key: value.shape
-        for key, value in FlowNetSimple(
-            img_scale_factor=0.5).state_dict().items()
-    }
+    wanted = {key: value.shape for key, value in FlowNetSimple(img_scale_factor=0.5).state_dict().items()}
     found = NarrowFlowNet(divisor=divisor, img_scale_factor=0.5).state_dict()
     assert found.keys() == wanted.keys()
     for key, value in found.items():
@@ -75,7 +70,5 @@ def test_pretrained_weights_stay(tmp_path):
 
 @pytest.mark.parametrize('divisor', [0, 3, 64, 2.5])
 def test_divisor_is_checked(divisor):
-    with pytest.raises(
-            ValueError,
-            match=f'^divisor must be 1, 2, 4, 8, 16 or 32, got {divisor}$'):
+    with pytest.raises(ValueError, match=f'^divisor must be 1, 2, 4, 8, 16 or 32, got {divisor}$'):
         NarrowFlowNet(divisor=divisor, img_scale_factor=0.5)

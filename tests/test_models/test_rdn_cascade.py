@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """RDN with a cascade of heads, against mmdet's cascade and plain loops."""
+
 import copy
 
 import naive_relation
@@ -19,24 +20,22 @@ def build(**kwargs):
 
 def video(length=LENGTH, size=(64, 80), video_id=1):
     generator = torch.Generator().manual_seed(video_id)
-    return [(dict(img=torch.rand(1, 1, 3, *size, generator=generator)),
-             [sample(size, video_id, i, length)]) for i in range(length)]
+    return [
+        (dict(img=torch.rand(1, 1, 3, *size, generator=generator)), [sample(size, video_id, i, length)])
+        for i in range(length)
+    ]
 
 
 def run(model, frames):
     with torch.no_grad():
-        return [
-            result for inputs, samples in copy.deepcopy(frames)
-            for result in model.predict(inputs, samples)
-        ]
+        return [result for inputs, samples in copy.deepcopy(frames) for result in model.predict(inputs, samples)]
 
 
 def mmdets(model, config):
     """mmdet's own Cascade R-CNN with the weights of ours."""
     detector = copy.deepcopy(config['detector'])
     detector['roi_head']['type'] = 'CascadeRoIHead'
-    detector['roi_head']['bbox_head'][-1].update(
-        type='ConvFCBBoxHead', num_shared_fcs=1)
+    detector['roi_head']['bbox_head'][-1].update(type='ConvFCBBoxHead', num_shared_fcs=1)
     plain = MODELS.build(detector)
     plain.load_state_dict(model.detector.state_dict())
     return plain
@@ -51,8 +50,7 @@ def test_without_neck_it_is_mmdets_cascade():
         with torch.no_grad():
             x = plain.extract_feat(inputs['img'][0])
             proposals = plain.rpn_head.predict(x, samples, rescale=False)
-            expected = plain.roi_head.predict(
-                x, proposals, samples, rescale=True)[0]
+            expected = plain.roi_head.predict(x, proposals, samples, rescale=True)[0]
         found = result.pred_det_instances
         assert len(expected) > 10
         assert torch.equal(expected.bboxes, found.bboxes)
@@ -72,10 +70,7 @@ def test_without_relation_losses_are_mmdets(batch):
     expected = plain.loss(inputs['img'][:, 0], copy.deepcopy(samples))
     assert set(found) == set(expected) and len(found) == 2 + 3 * 3
     for name, value in expected.items():
-        for ours, theirs in zip(
-                *(v if isinstance(v, list) else [v]
-                  for v in (found[name], value)),
-                strict=True):
+        for ours, theirs in zip(*(v if isinstance(v, list) else [v] for v in (found[name], value)), strict=True):
             assert torch.equal(ours, theirs), name
 
 
@@ -86,8 +81,7 @@ def decode(box, delta, std, size=(64, 80)):
     w, h = (x2 - x1) * np.exp(dw), (y2 - y1) * np.exp(dh)
     cx = (x1 + x2) / 2 + dx * (x2 - x1)
     cy = (y1 + y2) / 2 + dy * (y2 - y1)
-    return np.clip([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], 0,
-                   [size[1], size[0]] * 2)
+    return np.clip([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], 0, [size[1], size[0]] * 2)
 
 
 @torch.no_grad()
@@ -109,14 +103,12 @@ def stages_by_hand(model, frames):
                 logits = logits + scores[0].numpy()
                 label = int(scores[0, :3].argmax())
                 delta = deltas[0] if k == 0 else deltas[0].view(3, 4)[label]
-                box = torch.tensor(decode(box.tolist(), delta.tolist(),
-                                          std)).float()
+                box = torch.tensor(decode(box.tolist(), delta.tolist(), std)).float()
             roi = torch.cat([box.new_zeros(1), box])[None]
             feat = extractor[2](x, roi).flatten()
             feat = torch.relu(last.shared_fcs[0](feat))
             rows.append((feat.numpy(), box.numpy(), logits))
-        feats, boxes, logits = (
-            np.array(part, dtype=float) for part in zip(*rows))
+        feats, boxes, logits = (np.array(part, dtype=float) for part in zip(*rows))
         found.append((feats, boxes, rpn.scores.tolist(), logits))
     return found
 
@@ -124,19 +116,19 @@ def stages_by_hand(model, frames):
 def detections_by_hand(model, frames, t, past=2, ahead=2):
     """Class probabilities (P, 4) and boxes (P, 4) of frame t by its pool."""
     found, pool = stages_by_hand(model, frames), []
-    for feats, boxes, scores, _ in found[max(0, t - past):t + ahead + 1]:
+    for feats, boxes, scores, _ in found[max(0, t - past) : t + ahead + 1]:
         inds = naive_relation.top_inds(scores, 4)  # by RPN's objectness
         pool += [(feats[i], boxes[i], scores[i]) for i in inds]
     advanced = naive_relation.top_inds([s for *_, s in pool], len(pool) // 2)
     feats, boxes, _, logits = found[t]
     feats, omega = naive_relation.aggregate(
-        copy.deepcopy(model.neck).double(), feats, boxes, [p[0] for p in pool],
-        [p[1] for p in pool], advanced)
+        copy.deepcopy(model.neck).double(), feats, boxes, [p[0] for p in pool], [p[1] for p in pool], advanced
+    )
     head = model.detector.roi_head.bbox_head[-1]
     weight, bias, reg, reg_bias = (
         p.detach().double().numpy()
-        for p in (head.fc_cls.weight, head.fc_cls.bias, head.fc_reg.weight,
-                  head.fc_reg.bias))
+        for p in (head.fc_cls.weight, head.fc_cls.bias, head.fc_reg.weight, head.fc_reg.bias)
+    )
     mean = (logits + feats @ weight.T + bias) / 3
     probability = np.exp(mean) / np.exp(mean).sum(1, keepdims=True)
     deltas = feats @ reg.T + reg_bias
@@ -157,23 +149,18 @@ def test_streaming_equals_each_frame_from_scratch(lookahead_batch):
         found = result.pred_det_instances
         assert len(found) > 5
         inds = found.proposal_inds
-        np.testing.assert_allclose(
-            found.scores, probability[inds, found.labels], atol=2e-4)
+        np.testing.assert_allclose(found.scores, probability[inds, found.labels], atol=2e-4)
         np.testing.assert_allclose(found.bboxes, boxes[inds], atol=2e-2)
         if t + 1 < LENGTH:  # columns: frames t-2 .. t+2, four each
             start = 4 * (t + 1 - max(0, t - 2))
-            np.testing.assert_allclose(
-                result.link_relations.weights,
-                omega[inds][:, start:start + 4],
-                atol=2e-3)
+            np.testing.assert_allclose(result.link_relations.weights, omega[inds][:, start : start + 4], atol=2e-3)
 
 
 def test_each_frame_passes_once():
     model, counts = build(), []
     modules = (model.detector.backbone, *model.detector.roi_head.bbox_head[:2])
     for module in modules:
-        module.register_forward_pre_hook(lambda m, args: counts.append(
-            (m, len(args[0]))))
+        module.register_forward_pre_hook(lambda m, args: counts.append((m, len(args[0]))))
     run(model, video())
     for module, num in zip(modules, (1, 16, 16)):
         assert [n for m, n in counts if m is module] == [num] * LENGTH
@@ -200,10 +187,7 @@ def test_losses_reach_every_parameter(batch, supports):
     total, _ = model.parse_losses(model.loss(*training_batch(batch, supports)))
     assert torch.isfinite(total)
     total.backward()
-    silent = [
-        name for name, p in model.named_parameters()
-        if p.grad is None or not p.grad.abs().sum() > 0
-    ]
+    silent = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert silent == []
 
 
@@ -246,10 +230,8 @@ def test_supports_of_a_sample_are_refined():
         inds = naive_relation.top_inds(e_scores, 4)
         rows = slice(4 * k, 4 * k + 4)
         np.testing.assert_allclose(boxes[rows], e_boxes[inds], atol=1e-2)
-        np.testing.assert_allclose(
-            feats[rows].detach(), e_feats[inds], atol=1e-3)
-        np.testing.assert_allclose(
-            scores[rows].detach(), np.array(e_scores)[inds], atol=1e-6)
+        np.testing.assert_allclose(feats[rows].detach(), e_feats[inds], atol=1e-3)
+        np.testing.assert_allclose(scores[rows].detach(), np.array(e_scores)[inds], atol=1e-6)
 
 
 def test_tensor_mode_is_the_last_stage():
@@ -260,16 +242,18 @@ def test_tensor_mode_is_the_last_stage():
     assert cls_score.shape == (32, 4) and bbox_pred.shape == (32, 4)
 
 
-@pytest.mark.parametrize('stage, kind, found', [
-    (2, 'Shared2FCBBoxHead',
-     'Shared2FCBBoxHead, Shared2FCBBoxHead, Shared2FCBBoxHead'),
-    (1, 'mmrdn.RDNBBoxHead', 'Shared2FCBBoxHead, RDNBBoxHead, RDNBBoxHead'),
-])
+@pytest.mark.parametrize(
+    'stage, kind, found',
+    [
+        (2, 'Shared2FCBBoxHead', 'Shared2FCBBoxHead, Shared2FCBBoxHead, Shared2FCBBoxHead'),
+        (1, 'mmrdn.RDNBBoxHead', 'Shared2FCBBoxHead, RDNBBoxHead, RDNBBoxHead'),
+    ],
+)
 def test_relation_belongs_to_the_last_stage(stage, kind, found):
     config = cascade_config()
     config.detector.roi_head.bbox_head[stage].type = kind
     with pytest.raises(ValueError) as error:
         MODELS.build(config)
     assert str(error.value).endswith(
-        'bbox_head must list 2 heads or more, the last an RDNBBoxHead and the '
-        f'others none, got {found}')
+        f'bbox_head must list 2 heads or more, the last an RDNBBoxHead and the others none, got {found}'
+    )

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """What is noted of relation weights, against loops over each pool."""
+
 import copy
 
 import naive_relation
@@ -18,16 +19,14 @@ LENGTH = 6
 
 def video(length=LENGTH, size=(64, 80)):
     generator = torch.Generator().manual_seed(0)
-    return [(dict(img=torch.rand(1, 1, 3, *size, generator=generator)),
-             [sample(size, 1, i, length)]) for i in range(length)]
+    return [
+        (dict(img=torch.rand(1, 1, 3, *size, generator=generator)), [sample(size, 1, i, length)]) for i in range(length)
+    ]
 
 
 def run(model, frames):
     with torch.no_grad():
-        return [
-            result for inputs, samples in copy.deepcopy(frames)
-            for result in model.predict(inputs, samples)
-        ]
+        return [result for inputs, samples in copy.deepcopy(frames) for result in model.predict(inputs, samples)]
 
 
 @torch.no_grad()
@@ -46,26 +45,22 @@ def naive_omega(model, proposals, t, past, ahead):
     """omega-bar of frame t, with (frame, proposal) of each column."""
     columns, feats, boxes = [], [], []
     for u in range(max(0, t - past), min(len(proposals) - 1, t + ahead) + 1):
-        for i in naive_relation.top_inds(proposals[u][2].tolist(),
-                                         model.support_sampler.num_support):
+        for i in naive_relation.top_inds(proposals[u][2].tolist(), model.support_sampler.num_support):
             columns.append((u, i))
             feats.append(proposals[u][0][i])
             boxes.append(proposals[u][1][i])
     double = copy.deepcopy(model.neck).double()
     double.advanced = False  # omega is that of the basic stage
-    _, omega = naive_relation.aggregate(double, proposals[t][0],
-                                        proposals[t][1], torch.stack(feats),
-                                        torch.stack(boxes), None)
+    _, omega = naive_relation.aggregate(
+        double, proposals[t][0], proposals[t][1], torch.stack(feats), torch.stack(boxes), None
+    )
     return omega, columns
 
 
 @pytest.mark.parametrize('lookahead', [None, 1])
 def test_relations_between_detections_of_consecutive_frames(lookahead):
     """omega-bar of the proposals behind them, 0 beyond the top K."""
-    model = build(
-        temporal_range=2,
-        lookahead=lookahead,
-        recorders=[dict(type='NextFrameRelations', score_thr=0.0)])
+    model = build(temporal_range=2, lookahead=lookahead, recorders=[dict(type='NextFrameRelations', score_thr=0.0)])
     frames = video()
     results = run(model, frames)
     proposals = proposals_of(model, frames)
@@ -75,31 +70,27 @@ def test_relations_between_detections_of_consecutive_frames(lookahead):
         a, b = a.to_dict(), b.to_dict()
         found_a, found_b = a['pred_det_instances'], b['pred_det_instances']
         relations = pair_relations(
-            dict(found_a, link_relations=a['link_relations']),
-            dict(found_b, frame_id=t + 1)).toarray()
-        assert relations.shape == (len(found_a['scores']),
-                                   len(found_b['scores']))
+            dict(found_a, link_relations=a['link_relations']), dict(found_b, frame_id=t + 1)
+        ).toarray()
+        assert relations.shape == (len(found_a['scores']), len(found_b['scores']))
         for i, p in enumerate(found_a['proposal_inds'].tolist()):
             for j, q in enumerate(found_b['proposal_inds'].tolist()):
                 expected = 0.0
-                if (t + 1, q) in columns and (found_a['labels'][i]
-                                              == found_b['labels'][j]):
+                if (t + 1, q) in columns and (found_a['labels'][i] == found_b['labels'][j]):
                     expected = omega[p, columns.index((t + 1, q))]
                     nonzero += expected > 0
-                assert relations[i, j] == pytest.approx(
-                    expected, abs=5e-4)  # geometry near 0 amplifies fp32
+                assert relations[i, j] == pytest.approx(expected, abs=5e-4)  # geometry near 0 amplifies fp32
     assert nonzero > 20
 
 
 def test_weights_are_kept_above_the_threshold_only():
-    plain = build(recorders=[dict(type='NextFrameRelations', score_thr=0.)])
+    plain = build(recorders=[dict(type='NextFrameRelations', score_thr=0.0)])
     model = build(recorders=[dict(type='NextFrameRelations', score_thr=0.35)])
     for full, result in zip(run(plain, video()), run(model, video())):
         scores = result.pred_det_instances.scores
         kept = [i for i, s in enumerate(scores.tolist()) if s >= 0.35]
         assert result.link_relations.detection_inds.tolist() == kept
-        torch.testing.assert_close(result.link_relations.weights,
-                                   full.link_relations.weights[kept])
+        torch.testing.assert_close(result.link_relations.weights, full.link_relations.weights[kept])
         last = result.frame_id == LENGTH - 1
         assert result.link_relations.weights.shape[1] == (0 if last else 4)
 
@@ -125,31 +116,25 @@ def test_detections_know_their_proposals():
     bbox_head.forward = keep
     results = run(model, frames)
     proposals = proposals_of(model, frames)
-    for result, (_, boxes, _), (cls, deltas) in zip(results, proposals,
-                                                    predicted):
+    for result, (_, boxes, _), (cls, deltas) in zip(results, proposals, predicted):
         found = result.pred_det_instances
         assert len(found) > 0
-        for box, score, label, p in zip(found.bboxes, found.scores,
-                                        found.labels, found.proposal_inds):
+        for box, score, label, p in zip(found.bboxes, found.scores, found.labels, found.proposal_inds):
             x1, y1, x2, y2 = boxes[p].tolist()
-            dx, dy, dw, dh = (deltas[p, 4 * label:4 * label + 4].double() *
-                              torch.tensor([.1, .1, .2, .2])).tolist()
+            dx, dy, dw, dh = (
+                deltas[p, 4 * label : 4 * label + 4].double() * torch.tensor([0.1, 0.1, 0.2, 0.2])
+            ).tolist()
             w, h = (x2 - x1) * np.exp(dw), (y2 - y1) * np.exp(dh)
             cx = (x1 + x2) / 2 + dx * (x2 - x1)
             cy = (y1 + y2) / 2 + dy * (y2 - y1)
-            expected = np.clip(
-                [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], 0,
-                [80, 64, 80, 64])
+            expected = np.clip([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], 0, [80, 64, 80, 64])
             np.testing.assert_allclose(box, expected, atol=1e-3)
-            assert score == pytest.approx(
-                cls[p].softmax(0)[label].item(), abs=1e-6)
+            assert score == pytest.approx(cls[p].softmax(0)[label].item(), abs=1e-6)
 
 
 def test_top_supports():
     """The supports of each detection with the most weight, and where."""
-    model = build(
-        temporal_range=2,
-        recorders=[dict(type='TopSupports', num_supports=3, score_thr=0.35)])
+    model = build(temporal_range=2, recorders=[dict(type='TopSupports', num_supports=3, score_thr=0.35)])
     frames = video()
     for _, samples in frames:
         samples[0].set_metainfo(dict(scale_factor=(0.5, 2.0)))
@@ -163,14 +148,14 @@ def test_top_supports():
         for row, i in enumerate(kept):
             weights = omega[int(found.proposal_inds[i])]
             best = np.argsort(-weights, kind='stable')[:3]
-            np.testing.assert_allclose(
-                top.weights[row], weights[best], atol=5e-4)
-            assert top.frame_offsets[row].tolist() == [
-                columns[c][0] - t for c in best
-            ]
-            boxes = np.array([(proposals[columns[c][0]][1][columns[c][1]] *
-                               torch.tensor([2., .5, 2., .5])).numpy()
-                              for c in best])
+            np.testing.assert_allclose(top.weights[row], weights[best], atol=5e-4)
+            assert top.frame_offsets[row].tolist() == [columns[c][0] - t for c in best]
+            boxes = np.array(
+                [
+                    (proposals[columns[c][0]][1][columns[c][1]] * torch.tensor([2.0, 0.5, 2.0, 0.5])).numpy()
+                    for c in best
+                ]
+            )
             np.testing.assert_allclose(top.bboxes[row], boxes, rtol=1e-4)
 
 
@@ -180,11 +165,10 @@ def test_supports_are_in_pixels_of_their_own_frames():
     model = build(temporal_range=2, recorders=recorders)
     frames, resized = video(), video()
     for t, (_, samples) in enumerate(resized):
-        samples[0].set_metainfo(
-            dict(scale_factor=(0.25, 0.25) if t % 2 else (1., 1.)))
+        samples[0].set_metainfo(dict(scale_factor=(0.25, 0.25) if t % 2 else (1.0, 1.0)))
     for t, (a, b) in enumerate(zip(run(model, frames), run(model, resized))):
         a, b = a.top_supports, b.top_supports
-        scale = torch.where((a.frame_offsets + t) % 2 == 1, 4., 1.)  # (k, S)
+        scale = torch.where((a.frame_offsets + t) % 2 == 1, 4.0, 1.0)  # (k, S)
         torch.testing.assert_close(b.bboxes, a.bboxes * scale[..., None])
         assert torch.equal(a.frame_offsets, b.frame_offsets)
 
@@ -211,9 +195,7 @@ def test_look_ahead_shows_fewer_frames(lookahead):
     for inputs, samples in copy.deepcopy(frames):
         with torch.no_grad():
             counts.append(len(model.predict(inputs, samples)))
-    assert counts == [0] * lookahead + [1] * (LENGTH - lookahead - 1) + [
-        lookahead + 1
-    ]
+    assert counts == [0] * lookahead + [1] * (LENGTH - lookahead - 1) + [lookahead + 1]
     proposals = proposals_of(model, frames)
     for t, pool in enumerate(pools):
         expected = []
@@ -228,9 +210,8 @@ def test_a_stream_may_look_ahead_less_than_its_model():
     expected = run(build(temporal_range=2, lookahead=0), video())
     stream = FrameStream(model, lookahead=0)
     for (inputs, samples), other in zip(video(), expected):
-        result, = stream.push(inputs['img'][0], samples, rescale=True)
-        assert torch.equal(result.pred_det_instances.scores,
-                           other.pred_det_instances.scores)
+        (result,) = stream.push(inputs['img'][0], samples, rescale=True)
+        assert torch.equal(result.pred_det_instances.scores, other.pred_det_instances.scores)
 
 
 @pytest.mark.parametrize('value', [-1, 3, 1.5, 'all'])
@@ -241,8 +222,6 @@ def test_wrong_lookahead_is_named(value):
 
 def test_recorders_need_relation():
     with pytest.raises(ValueError, match='recorders need a neck'):
-        MODELS.build(
-            model_config(
-                neck=None, recorders=[dict(type='NextFrameRelations')]))
+        MODELS.build(model_config(neck=None, recorders=[dict(type='NextFrameRelations')]))
     with pytest.raises(ValueError, match='num_supports'):
         build(recorders=[dict(type='TopSupports', num_supports=0)])

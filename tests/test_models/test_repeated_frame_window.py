@@ -3,23 +3,26 @@ import pytest
 import torch
 from mmtrack.structures import TrackDataSample
 
-from mmrdn.models import (RelationAggregator, RelationMemory,
-                          RepeatedFrameWindow, SelectiveSupportSampler)
+from mmrdn.models import RelationAggregator, RelationMemory, RepeatedFrameWindow, SelectiveSupportSampler
 from mmrdn.structures import FrameProposals
 
 
 def frame(number, num=2):
     """Proposals of frame t; their features are t."""
     return FrameProposals(
-        torch.full((num, 8), float(number)), torch.rand(num, 4),
+        torch.full((num, 8), float(number)),
+        torch.rand(num, 4),
         torch.ones(num),
-        TrackDataSample(metainfo=dict(scale_factor=(number, number))))
+        TrackDataSample(metainfo=dict(scale_factor=(number, number))),
+    )
 
 
 def window(temporal_range, lookahead):
     memory = RelationMemory(
         RelationAggregator(8, 2, num_basic=1, advanced=False),
-        SelectiveSupportSampler(2), temporal_range + lookahead + 1)
+        SelectiveSupportSampler(2),
+        temporal_range + lookahead + 1,
+    )
     return RepeatedFrameWindow(memory, temporal_range, lookahead)
 
 
@@ -33,18 +36,14 @@ def run(state, length):
         yield int(ready.feats[0, 0]), state
 
 
-@pytest.mark.parametrize('temporal_range, lookahead', [(2, 2), (3, 1), (2, 0),
-                                                       (0, 0)])
+@pytest.mark.parametrize('temporal_range, lookahead', [(2, 2), (3, 1), (2, 0), (0, 0)])
 @pytest.mark.parametrize('length', [1, 2, 3, 5, 9])
 def test_first_and_last_frame_stand_in(temporal_range, lookahead, length):
     state = window(temporal_range, lookahead)
     for _ in range(2):  # a second video finds nothing of the first
         out = []
         for t, now in run(state, length):
-            expected = [
-                min(max(t + k, 0), length - 1)
-                for k in range(-temporal_range, lookahead + 1)
-            ]
+            expected = [min(max(t + k, 0), length - 1) for k in range(-temporal_range, lookahead + 1)]
             feats, _, _, nums = now.memory.pool()
             assert feats[::2, 0].tolist() == expected
             assert nums == [2] * len(expected)

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """mmtrack's SELSA in RDN and RDN's relation in SELSA, against plain loops."""
+
 import math
 
 import numpy as np
@@ -8,9 +9,14 @@ import torch
 from mmtrack.models import SelsaAggregator
 from rdn_testing import model_config, sample, tiny_model, training_batch
 
-from mmrdn.models import (ObjectRelationAggregator, ObjectRelationModule,
-                          RelationAggregator, RelationMemory,
-                          SelectiveSupportSampler, SelsaRelation)
+from mmrdn.models import (
+    ObjectRelationAggregator,
+    ObjectRelationModule,
+    RelationAggregator,
+    RelationMemory,
+    SelectiveSupportSampler,
+    SelsaRelation,
+)
 from mmrdn.registry import MODELS
 
 
@@ -18,8 +24,7 @@ def randomize(module, seed=0):
     """Weights large enough to matter, in float64."""
     generator = torch.Generator().manual_seed(seed)
     for parameter in module.double().parameters():
-        parameter.data = torch.randn(
-            parameter.shape, generator=generator, dtype=torch.double) * 0.6
+        parameter.data = torch.randn(parameter.shape, generator=generator, dtype=torch.double) * 0.6
     return module
 
 
@@ -28,8 +33,7 @@ def tensors(n=3, m=5, channels=8, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return [
         torch.rand(*shape, generator=generator, dtype=torch.double) * scale
-        for shape, scale in (((n, channels), 2), ((n, 4), 99),
-                             ((m, channels), 2), ((m, 4), 99))
+        for shape, scale in (((n, channels), 2), ((n, 4), 99), ((m, channels), 2), ((m, 4), 99))
     ]
 
 
@@ -39,23 +43,20 @@ def attend(layers, x, supports, heads):
     Args:
         layers: Linear layers of queries, keys and values.
     """
-    query, key, value = ([
+    query, key, value = (
         [
-            sum(w * f for w, f in zip(row, feat)) + b
-            for row, b in zip(layer.weight.tolist(), layer.bias.tolist())
-        ] for feat in feats.tolist()
-    ] for layer, feats in zip(layers, (x, supports, supports)))
+            [sum(w * f for w, f in zip(row, feat)) + b for row, b in zip(layer.weight.tolist(), layer.bias.tolist())]
+            for feat in feats.tolist()
+        ]
+        for layer, feats in zip(layers, (x, supports, supports))
+    )
     dim = x.shape[1] // heads
     out = np.zeros(tuple(x.shape))
     mean = np.zeros((len(x), len(supports)))
     for i in range(len(x)):
         for m in range(heads):
             own = range(m * dim, (m + 1) * dim)
-            exps = [
-                math.exp(
-                    sum(query[i][c] * k[c] for c in own) / math.sqrt(dim))
-                for k in key
-            ]
+            exps = [math.exp(sum(query[i][c] * k[c] for c in own) / math.sqrt(dim)) for k in key]
             for j, e in enumerate(exps):
                 mean[i, j] += e / sum(exps) / heads
                 for c in own:
@@ -66,8 +67,8 @@ def attend(layers, x, supports, heads):
 def selsa_by_hand(aggregator, x, supports):
     """mmtrack's aggregator: heads, then one more layer."""
     values, mean = attend(
-        (aggregator.fc_embed, aggregator.ref_fc_embed, aggregator.ref_fc), x,
-        supports, aggregator.num_attention_blocks)
+        (aggregator.fc_embed, aggregator.ref_fc_embed, aggregator.ref_fc), x, supports, aggregator.num_attention_blocks
+    )
     weight, bias = (p.detach().numpy() for p in aggregator.fc.parameters())
     return values @ weight.T + bias, mean
 
@@ -80,11 +81,8 @@ def test_object_relation_aggregator_is_appearance_only(n, m):
     module = randomize(ObjectRelationAggregator(8, 2))
     x, _, supports, _ = tensors(n, m)
     relation = module.relation
-    expected, _ = attend(
-        (relation.query_proj, relation.key_proj, relation.value_proj), x,
-        supports, 2)
-    np.testing.assert_allclose(
-        module(x, supports).detach(), expected, rtol=1e-9)
+    expected, _ = attend((relation.query_proj, relation.key_proj, relation.value_proj), x, supports, 2)
+    np.testing.assert_allclose(module(x, supports).detach(), expected, rtol=1e-9)
 
 
 def test_object_relation_aggregator_is_the_module_of_one_box():
@@ -92,9 +90,8 @@ def test_object_relation_aggregator_is_the_module_of_one_box():
     module = randomize(ObjectRelationAggregator(8, 2))
     module.relation.geometry_proj.bias.data.abs_().add_(9)  # none is clamped
     x, _, supports, _ = tensors()
-    box = torch.tensor([[3., 4., 30., 50.]], dtype=torch.double)
-    expected = module.relation(x, box.expand(3, 4), supports, box.expand(
-        5, 4)) - x
+    box = torch.tensor([[3.0, 4.0, 30.0, 50.0]], dtype=torch.double)
+    expected = module.relation(x, box.expand(3, 4), supports, box.expand(5, 4)) - x
     torch.testing.assert_close(module(x, supports), expected)
 
 
@@ -108,10 +105,10 @@ def test_object_relation_aggregator_takes_the_weights_of_an_rdn():
     for kind in ('query', 'key', 'value'):
         layer = module.relation.get_submodule(f'{kind}_proj')
         assert layer.weight.grad.abs().sum() > 0
-    assert {
-        name
-        for name, p in module.named_parameters() if not p.requires_grad
-    } == {'relation.geometry_proj.weight', 'relation.geometry_proj.bias'}
+    assert {name for name, p in module.named_parameters() if not p.requires_grad} == {
+        'relation.geometry_proj.weight',
+        'relation.geometry_proj.bias',
+    }
 
 
 def test_object_relation_aggregator_without_proposals():
@@ -121,8 +118,7 @@ def test_object_relation_aggregator_without_proposals():
     assert module(x[:0], supports).shape == (0, 8)
     with torch.autocast('cpu', dtype=torch.bfloat16):
         found = module(x, supports)
-    torch.testing.assert_close(
-        found, module(x, supports), rtol=0.05, atol=0.05)
+    torch.testing.assert_close(found, module(x, supports), rtol=0.05, atol=0.05)
 
 
 def test_selsas_head_adds_what_the_aggregator_returns():
@@ -136,19 +132,16 @@ def test_selsas_head_adds_what_the_aggregator_returns():
             fc_out_channels=8,
             num_shared_fcs=2,
             num_classes=3,
-            aggregator=dict(
-                type='mmrdn.ObjectRelationAggregator',
-                in_channels=8,
-                num_attention_blocks=2)))
+            aggregator=dict(type='mmrdn.ObjectRelationAggregator', in_channels=8, num_attention_blocks=2),
+        )
+    )
     randomize(head)
     x, _, supports, _ = tensors(channels=4)
     cls_score, _ = head(x[..., None, None], supports[..., None, None])
     for fc, aggregator in zip(head.shared_fcs, head.aggregator):
         x, supports = fc(x), fc(supports)
         relation = aggregator.relation
-        values, _ = attend(
-            (relation.query_proj, relation.key_proj, relation.value_proj), x,
-            supports, 2)
+        values, _ = attend((relation.query_proj, relation.key_proj, relation.value_proj), x, supports, 2)
         x, supports = (x + torch.from_numpy(values)).relu(), supports.relu()
     torch.testing.assert_close(cls_score, head.fc_cls(x))
 
@@ -161,8 +154,7 @@ def test_selsa_relation_equals_loops(n, m):
     module = randomize(SelsaRelation(8, 2))
     assert type(module.aggregator) is SelsaAggregator
     feats, boxes, supports, support_boxes = tensors(n, m)
-    out, weights = module(
-        feats, boxes, supports, support_boxes, return_weights=True)
+    out, weights = module(feats, boxes, supports, support_boxes, return_weights=True)
     added, mean = selsa_by_hand(module.aggregator, feats, supports)
     np.testing.assert_allclose(out.detach(), feats + added, rtol=1e-9)
     np.testing.assert_allclose(weights.detach(), mean, rtol=1e-9)
@@ -183,14 +175,11 @@ def test_selsa_relation_without_proposals():
 def test_selsa_relation_refuses_heads_that_do_not_fit():
     with pytest.raises(ValueError) as error:
         SelsaRelation(8, 3)
-    assert str(error.value) == ('embed_dims must be a multiple of num_heads, '
-                                'got 8 and 3')
+    assert str(error.value) == ('embed_dims must be a multiple of num_heads, got 8 and 3')
 
 
 def selsa_aggregator(**kwargs):
-    return randomize(
-        RelationAggregator(
-            8, 2, relation=dict(type='mmrdn.SelsaRelation'), **kwargs))
+    return randomize(RelationAggregator(8, 2, relation=dict(type='mmrdn.SelsaRelation'), **kwargs))
 
 
 @pytest.mark.parametrize('grad', [True, False])
@@ -200,7 +189,7 @@ def test_memory_with_selsa_equals_loops(grad):
     assert not module.shares_geometry
     memory = RelationMemory(module, SelectiveSupportSampler(4, 0.5), 2)
     frames = [tensors(6, 1, seed=i)[:2] for i in range(3)]
-    scores = torch.tensor([.1, .9, .3, .8, .5, .2], dtype=torch.double)
+    scores = torch.tensor([0.1, 0.9, 0.3, 0.8, 0.5, 0.2], dtype=torch.double)
     with torch.set_grad_enabled(grad):
         for feats, boxes in frames:
             memory.append(feats, boxes, scores)
@@ -226,24 +215,20 @@ def selsa_rdn(**kwargs):
     return tiny_model(
         model_config(
             neck=dict(
-                type='mmrdn.RelationAggregator',
-                in_channels=24,
-                num_heads=4,
-                relation=dict(type='mmrdn.SelsaRelation')),
-            **kwargs))
+                type='mmrdn.RelationAggregator', in_channels=24, num_heads=4, relation=dict(type='mmrdn.SelsaRelation')
+            ),
+            **kwargs,
+        )
+    )
 
 
 def test_losses_reach_every_parameter_of_selsa():
     model = selsa_rdn().train()
     total, _ = model.parse_losses(model.loss(*training_batch(2, 2)))
     total.backward()
-    silent = [
-        name for name, p in model.named_parameters()
-        if p.grad is None or not p.grad.abs().sum() > 0
-    ]
+    silent = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert silent == []
-    assert any('aggregator.ref_fc.weight' in name
-               for name, _ in model.named_parameters())
+    assert any('aggregator.ref_fc.weight' in name for name, _ in model.named_parameters())
 
 
 @torch.no_grad()
@@ -260,25 +245,18 @@ def test_streaming_with_selsa_equals_each_pool_from_scratch():
 
     model.detector.roi_head.detect = keep
     for t, img in enumerate(imgs):
-        results += model.predict(
-            dict(img=img[None, None]), [sample((64, 80), 1, t, 4)])
+        results += model.predict(dict(img=img[None, None]), [sample((64, 80), 1, t, 4)])
     for t, (feats, frame) in enumerate(found):
         pool = []
-        for _, other in found[max(0, t - 1):t + 2]:
+        for _, other in found[max(0, t - 1) : t + 2]:
             inds = other.scores.argsort(descending=True, stable=True)[:4]
-            pool.append(
-                (other.feats[inds], other.boxes[inds], other.scores[inds]))
+            pool.append((other.feats[inds], other.boxes[inds], other.scores[inds]))
         pool, boxes, scores = (torch.cat(part) for part in zip(*pool))
         advanced = scores.argsort(descending=True, stable=True)
         expected, weights = model.neck(
-            frame.feats,
-            frame.boxes,
-            pool,
-            boxes,
-            advanced[:len(pool) // 2],
-            return_weights=True)
+            frame.feats, frame.boxes, pool, boxes, advanced[: len(pool) // 2], return_weights=True
+        )
         torch.testing.assert_close(feats, expected, rtol=1e-4, atol=1e-5)
         inds = results[t].pred_det_instances.proposal_inds
         ahead = [] if t == 3 else range(len(pool) - 4, len(pool))
-        torch.testing.assert_close(results[t].link_relations.weights,
-                                   weights[inds][:, list(ahead)])
+        torch.testing.assert_close(results[t].link_relations.weights, weights[inds][:, list(ahead)])

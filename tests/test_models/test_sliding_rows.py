@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 from mmrdn.models.task_modules.sliding_rows import SlidingRows
 
 
-@given(
-    st.integers(1, 9),
-    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9)), max_size=40))
+@given(st.integers(1, 9), st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9)), max_size=40))
 def test_holds_what_a_list_would_hold(capacity, steps):
     """Any order of appending and dropping, against a plain list."""
     rows, expected, count = SlidingRows(capacity), [], 0
@@ -19,13 +17,13 @@ def test_holds_what_a_list_would_hold(capacity, steps):
         rows.drop(drop)
         del expected[:drop]
         new = torch.arange(count, count + num)
-        rows.append(new, new[:, None] * 2.)
+        rows.append(new, new[:, None] * 2.0)
         expected += new.tolist()
         count += num
         assert len(rows) == len(expected)
         first, second = rows.view()
         assert first.tolist() == expected
-        assert second.flatten().tolist() == [2. * i for i in expected]
+        assert second.flatten().tolist() == [2.0 * i for i in expected]
     assert rows.nbytes() <= (capacity + max(1, capacity // 4)) * 12
 
 
@@ -41,5 +39,5 @@ def test_rows_may_come_from_inference_mode_and_not():
     with torch.inference_mode():
         rows.append(torch.ones(1))
     rows.drop(1)
-    rows.append(torch.full((2, ), 3.))
-    assert rows.view()[0].tolist() == [3., 3.]
+    rows.append(torch.full((2,), 3.0))
+    assert rows.view()[0].tolist() == [3.0, 3.0]

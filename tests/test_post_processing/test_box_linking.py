@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array, dok_array, lil_array
 
-from mmrdn.post_processing import (BoxLinkingWithRelations, SeqNMS,
-                                   TubeLinking, path_search)
+from mmrdn.post_processing import BoxLinkingWithRelations, SeqNMS, TubeLinking, path_search
 from mmrdn.registry import TASK_UTILS
 from mmrdn.testing.plain_seq_nms import plain_seq_nms
 
@@ -26,17 +25,14 @@ def random_video(rng, num_frames, most, num_classes=3, spread=30, ties=False):
             corner, scores = np.round(corner / 20) * 20, np.round(scores, 0)
         frames.append(
             dict(
-                bboxes=np.concatenate([corner, corner + 20], 1),
-                scores=scores,
-                labels=rng.integers(0, num_classes, num)))
+                bboxes=np.concatenate([corner, corner + 20], 1), scores=scores, labels=rng.integers(0, num_classes, num)
+            )
+        )
     return frames
 
 
 def random_relations(rng, frames):
-    return [
-        rng.uniform(0, 1, (len(a['scores']), len(b['scores'])))
-        for a, b in zip(frames, frames[1:])
-    ]
+    return [rng.uniform(0, 1, (len(a['scores']), len(b['scores']))) for a, b in zip(frames, frames[1:])]
 
 
 def assert_close(found, expected):
@@ -52,8 +48,7 @@ def test_blr_and_tubes_equal_enumerating_all_paths(seed):
     frames = random_video(rng, rng.integers(1, 7), 4, rng.integers(1, 4))
     relations = random_relations(rng, frames)
     assert_close(TubeLinking().link(frames), naive_linking.tubes(frames)[0])
-    assert_close(BoxLinkingWithRelations().link(frames, relations),
-                 naive_linking.tubes(frames, relations)[0])
+    assert_close(BoxLinkingWithRelations().link(frames, relations), naive_linking.tubes(frames, relations)[0])
 
 
 @pytest.mark.parametrize('seed', range(40))
@@ -69,8 +64,7 @@ def test_ties_are_broken_by_the_lower_index(seed):
         for i, tube in enumerate(ids):
             if tube >= 0:
                 found.setdefault(int(tube), []).append((t, i))
-    assert sorted(found.values()) == sorted([(int(t), int(i)) for t, i in path]
-                                            for path in paths)
+    assert sorted(found.values()) == sorted([(int(t), int(i)) for t, i in path] for path in paths)
 
 
 @pytest.mark.parametrize('reduction', ['mean', 'max'])
@@ -78,9 +72,7 @@ def test_ties_are_broken_by_the_lower_index(seed):
 def test_seq_nms_equals_enumerating_all_sequences(seed, reduction):
     rng = np.random.default_rng(seed)
     frames = random_video(rng, rng.integers(1, 7), 4, 2, spread=15)
-    assert_close(
-        SeqNMS(reduction=reduction).link(frames),
-        naive_linking.seq_nms(frames, reduction=reduction))
+    assert_close(SeqNMS(reduction=reduction).link(frames), naive_linking.seq_nms(frames, reduction=reduction))
 
 
 @pytest.mark.parametrize('max_gap', [0, 1, 2])
@@ -89,63 +81,53 @@ def test_options_equal_enumerating_all_sequences(seed, max_gap):
     rng = np.random.default_rng(seed)
     frames = random_video(rng, 5, 3, 2, spread=15)
     assert_close(
-        TubeLinking(min_iou=0.3, max_gap=max_gap).link(frames),
-        naive_linking.gated_tubes(frames, 0.3, max_gap))
+        TubeLinking(min_iou=0.3, max_gap=max_gap).link(frames), naive_linking.gated_tubes(frames, 0.3, max_gap)
+    )
 
 
 def test_by_hand():
     """Two objects of one class that cross; one leaves a frame early."""
     near, far = [0, 0, 10, 10], [100, 0, 110, 10]
     frames = [
-        dict(bboxes=[near, far], scores=[.9, .2], labels=[0, 0]),
-        dict(bboxes=[far, near], scores=[.4, .5], labels=[0, 0]),
-        dict(bboxes=[near], scores=[.1], labels=[0]),
-        dict(bboxes=[far, near], scores=[.3, .7], labels=[1, 0]),
+        dict(bboxes=[near, far], scores=[0.9, 0.2], labels=[0, 0]),
+        dict(bboxes=[far, near], scores=[0.4, 0.5], labels=[0, 0]),
+        dict(bboxes=[near], scores=[0.1], labels=[0]),
+        dict(bboxes=[far, near], scores=[0.3, 0.7], labels=[1, 0]),
     ]
-    # First tube: near everywhere, .9 .5 .1 .7: best half .9 .7, mean .8.
-    # Then frame 2 is empty: far of frames 0 and 1, best half .4.
+    # First tube: near everywhere, .9 .5 .1 .7: best half .9 .7, mean .8. Then frame 2 is empty: far
+    # of frames 0 and 1, best half .4.
     scores, ids = TubeLinking().trace(frames)
-    assert_close(scores, [[1.7, .6], [.8, 1.3], [.9], [.3, 1.5]])
+    assert_close(scores, [[1.7, 0.6], [0.8, 1.3], [0.9], [0.3, 1.5]])
     assert [i.tolist() for i in ids] == [[1, 2], [2, 1], [1], [-1, 1]]
 
 
 def test_relations_decide():
     """Equal scores and no overlap: the relation says who is who."""
     frames = [
-        dict(bboxes=[[0, 0, 9, 9]], scores=[.5], labels=[0]),
-        dict(
-            bboxes=[[20, 0, 29, 9], [40, 0, 49, 9]],
-            scores=[.5, .5],
-            labels=[0, 0])
+        dict(bboxes=[[0, 0, 9, 9]], scores=[0.5], labels=[0]),
+        dict(bboxes=[[20, 0, 29, 9], [40, 0, 49, 9]], scores=[0.5, 0.5], labels=[0, 0]),
     ]
     blr = BoxLinkingWithRelations()
-    assert_close(blr.link(frames), [[1.], [1., .5]])
-    assert_close(blr.link(frames, [np.array([[.0, .1]])]), [[1.], [.5, 1.]])
-    assert_close(
-        blr.link(frames, [csr_array(np.array([[.0, .1]]))]), [[1.], [.5, 1.]])
-    assert_close(blr.link(frames, [None]), [[1.], [1., .5]])
+    assert_close(blr.link(frames), [[1.0], [1.0, 0.5]])
+    assert_close(blr.link(frames, [np.array([[0.0, 0.1]])]), [[1.0], [0.5, 1.0]])
+    assert_close(blr.link(frames, [csr_array(np.array([[0.0, 0.1]]))]), [[1.0], [0.5, 1.0]])
+    assert_close(blr.link(frames, [None]), [[1.0], [1.0, 0.5]])
 
 
 def test_exp_of_omega_outweighs_overlap():
     """(.5 + .5 + 1) e^0 = 2 against (.5 + .5 + 0) e^.7 = 2.01."""
     frames = [
-        dict(bboxes=[[0, 0, 10, 10]], scores=[.5], labels=[3]),
-        dict(
-            bboxes=[[0, 0, 10, 10], [50, 0, 60, 10]],
-            scores=[.5, .5],
-            labels=[3, 3])
+        dict(bboxes=[[0, 0, 10, 10]], scores=[0.5], labels=[3]),
+        dict(bboxes=[[0, 0, 10, 10], [50, 0, 60, 10]], scores=[0.5, 0.5], labels=[3, 3]),
     ]
-    for omega, expected in ((.69, [1., .5]), (.70, [.5, 1.])):
+    for omega, expected in ((0.69, [1.0, 0.5]), (0.70, [0.5, 1.0])):
         relations = [np.array([[0, omega]])]
-        assert_close(BoxLinkingWithRelations().link(frames, relations),
-                     [[1.], expected])
+        assert_close(BoxLinkingWithRelations().link(frames, relations), [[1.0], expected])
 
 
 linkers = pytest.mark.parametrize(
-    'linker',
-    [BoxLinkingWithRelations(),
-     TubeLinking(), SeqNMS()],
-    ids=lambda x: type(x).__name__)
+    'linker', [BoxLinkingWithRelations(), TubeLinking(), SeqNMS()], ids=lambda x: type(x).__name__
+)
 
 
 @linkers
@@ -156,10 +138,7 @@ def test_order_within_a_frame_does_not_matter(linker, seed):
     frames = random_video(rng, 6, 6)
     relations = random_relations(rng, frames)
     orders = [rng.permutation(len(f['scores'])) for f in frames]
-    shuffled = [{
-        k: v[o]
-        for k, v in f.items()
-    } for f, o in zip(frames, orders)]
+    shuffled = [{k: v[o] for k, v in f.items()} for f, o in zip(frames, orders)]
     mixed = [r[a][:, b] for r, a, b in zip(relations, orders, orders[1:])]
     expected = [s[o] for s, o in zip(linker.link(frames, relations), orders)]
     assert_close(linker.link(shuffled, mixed), expected)
@@ -183,12 +162,10 @@ def test_one_frame_is_unchanged_and_so_are_single_boxes(seed):
     frames = random_video(rng, 5, 5)
     for linker in (BoxLinkingWithRelations(), TubeLinking()):
         for frame in frames:
-            np.testing.assert_array_equal(
-                linker.link([frame])[0], frame['scores'])
+            np.testing.assert_array_equal(linker.link([frame])[0], frame['scores'])
         scores, ids = linker.trace(frames)
         for frame, new, tube in zip(frames, scores, ids):
-            np.testing.assert_array_equal(new[tube < 0],
-                                          frame['scores'][tube < 0])
+            np.testing.assert_array_equal(new[tube < 0], frame['scores'][tube < 0])
             assert (new[tube >= 0] > frame['scores'][tube >= 0]).all()
 
 
@@ -218,19 +195,13 @@ def test_lists_and_tensors_and_any_sparse_array(linker):
     expected = linker.link(frames, relations)
     for kind in (np.ndarray.tolist, torch.tensor):
         assert_close(
-            linker.link([{
-                k: kind(v)
-                for k, v in f.items()
-            } for f in frames], [kind(r) for r in relations]), expected)
+            linker.link([{k: kind(v) for k, v in f.items()} for f in frames], [kind(r) for r in relations]), expected
+        )
     for kind in (csr_array, lil_array, dok_array):
-        assert_close(
-            linker.link(frames, [kind(r) for r in relations]), expected)
+        assert_close(linker.link(frames, [kind(r) for r in relations]), expected)
 
 
-@pytest.mark.parametrize('linker, search', [
-    (TubeLinking(), naive_linking.research_tubes),
-    (SeqNMS(), plain_seq_nms),
-])
+@pytest.mark.parametrize('linker, search', [(TubeLinking(), naive_linking.research_tubes), (SeqNMS(), plain_seq_nms)])
 @pytest.mark.parametrize('spread', [40, 120])
 @pytest.mark.parametrize('ties', [False, True])
 def test_long_videos(linker, search, spread, ties):
@@ -245,11 +216,11 @@ def test_long_videos(linker, search, spread, ties):
 def test_boxes_of_score_0_take_no_part_in_seq_nms():
     box = [0, 0, 10, 10]
     frames = [
-        dict(bboxes=[box], scores=[.8], labels=[0]),
-        dict(bboxes=[box, [0, 1, 10, 10]], scores=[0, .4], labels=[0, 0]),
-        dict(bboxes=[box], scores=[0], labels=[0])
+        dict(bboxes=[box], scores=[0.8], labels=[0]),
+        dict(bboxes=[box, [0, 1, 10, 10]], scores=[0, 0.4], labels=[0, 0]),
+        dict(bboxes=[box], scores=[0], labels=[0]),
     ]
-    assert_close(SeqNMS().link(frames), [[.6], [0, .6], [0]])
+    assert_close(SeqNMS().link(frames), [[0.6], [0, 0.6], [0]])
 
 
 def test_cost_of_chains_that_merge_is_linear():
@@ -257,18 +228,17 @@ def test_cost_of_chains_that_merge_is_linear():
     learnt anew in all is a few times the number of boxes."""
     relaxed = {}
     for length in (200, 800):
-        frames, x = [], 0.
+        frames, x = [], 0.0
         for t in range(length):
             boxes = [[x, 0, x + 30, 10]]
             scores = [1e-7]
             if t % 4 < 2:
                 boxes.append([x + (19.8, 9.9)[t % 4], 0, 0, 10])
                 boxes[1][2] = boxes[1][0] + 30
-                scores.append((.5, 1 - 1e-6 * (length - t))[t % 4])
+                scores.append((0.5, 1 - 1e-6 * (length - t))[t % 4])
             if t % 4 == 1:
                 x -= 9.9
-            frames.append(
-                dict(bboxes=boxes, scores=scores, labels=[0] * len(boxes)))
+            frames.append(dict(bboxes=boxes, scores=scores, labels=[0] * len(boxes)))
         with counting_relaxations() as count:
             found = SeqNMS().link(frames)
         relaxed[length] = count[0] / sum(map(len, found))
@@ -293,44 +263,51 @@ def counting_relaxations():
         yield count
 
 
-@pytest.mark.parametrize('change, match', [
-    (dict(scores=[.5]), r'frames\[1\].bboxes must be \(1, 4\)'),
-    (dict(labels=[0]), r'frames\[1\].labels must be \(2,\)'),
-    (dict(scores=[.5, float('nan')]),
-     r'frames\[1\].scores must be finite, got nan'),
-    (dict(scores=[.5, -.5]), r'frames\[1\].scores must be 0 or more'),
-    (dict(labels=[.2, 1]), r'frames\[1\].labels must be whole numbers'),
-    (dict(labels=['a', 'b']), r'frames\[1\].labels must be numbers'),
-    (dict(bboxes=[[0, 0, 1, 1], [0, 0, float('inf'), 1]]),
-     r'frames\[1\].bboxes must be finite'),
-])
+@pytest.mark.parametrize(
+    'change, match',
+    [
+        (dict(scores=[0.5]), r'frames\[1\].bboxes must be \(1, 4\)'),
+        (dict(labels=[0]), r'frames\[1\].labels must be \(2,\)'),
+        (dict(scores=[0.5, float('nan')]), r'frames\[1\].scores must be finite, got nan'),
+        (dict(scores=[0.5, -0.5]), r'frames\[1\].scores must be 0 or more'),
+        (dict(labels=[0.2, 1]), r'frames\[1\].labels must be whole numbers'),
+        (dict(labels=['a', 'b']), r'frames\[1\].labels must be numbers'),
+        (dict(bboxes=[[0, 0, 1, 1], [0, 0, float('inf'), 1]]), r'frames\[1\].bboxes must be finite'),
+    ],
+)
 def test_bad_frames_are_named(change, match):
-    frame = dict(bboxes=[[0, 0, 1, 1]] * 2, scores=[.5, .5], labels=[0, 0])
+    frame = dict(bboxes=[[0, 0, 1, 1]] * 2, scores=[0.5, 0.5], labels=[0, 0])
     with pytest.raises(ValueError, match=match):
         TubeLinking().link([frame, dict(frame, **change)])
     with pytest.raises(ValueError, match=r"frames\[0\] .* field 'labels'"):
         TubeLinking().link([dict(bboxes=[], scores=[])])
 
 
-@pytest.mark.parametrize('relations, match', [
-    ([], 'relations must be 1, .* got 0'),
-    ([np.zeros((1, 2))], r'relations\[0\] must be \(2, 2\), got \(1, 2\)'),
-    ([np.full((2, 2), np.nan)], r'relations\[0\] must be finite'),
-    ([np.full((2, 2), 1000.)], r'relations\[0\] must be .* below 100'),
-    ([[[1, 2]]], r'relations\[0\] must be \(2, 2\), got \(1, 2\)'),
-])
+@pytest.mark.parametrize(
+    'relations, match',
+    [
+        ([], 'relations must be 1, .* got 0'),
+        ([np.zeros((1, 2))], r'relations\[0\] must be \(2, 2\), got \(1, 2\)'),
+        ([np.full((2, 2), np.nan)], r'relations\[0\] must be finite'),
+        ([np.full((2, 2), 1000.0)], r'relations\[0\] must be .* below 100'),
+        ([[[1, 2]]], r'relations\[0\] must be \(2, 2\), got \(1, 2\)'),
+    ],
+)
 def test_bad_relations_are_named(relations, match):
-    frame = dict(bboxes=[[0, 0, 1, 1]] * 2, scores=[.5, .5], labels=[0, 0])
+    frame = dict(bboxes=[[0, 0, 1, 1]] * 2, scores=[0.5, 0.5], labels=[0, 0])
     with pytest.raises(ValueError, match=match):
         BoxLinkingWithRelations().link([frame, frame], relations)
 
 
-@pytest.mark.parametrize('cfg, match', [
-    (dict(type='TubeLinking', min_iou=2), 'min_iou'),
-    (dict(type='TubeLinking', max_gap=-1), 'max_gap'),
-    (dict(type='SeqNMS', nms_iou=0), 'nms_iou'),
-    (dict(type='SeqNMS', reduction='sum'), 'reduction'),
-])
+@pytest.mark.parametrize(
+    'cfg, match',
+    [
+        (dict(type='TubeLinking', min_iou=2), 'min_iou'),
+        (dict(type='TubeLinking', max_gap=-1), 'max_gap'),
+        (dict(type='SeqNMS', nms_iou=0), 'nms_iou'),
+        (dict(type='SeqNMS', reduction='sum'), 'reduction'),
+    ],
+)
 def test_wrong_settings_are_named(cfg, match):
     with pytest.raises(ValueError, match=match):
         TASK_UTILS.build(cfg)

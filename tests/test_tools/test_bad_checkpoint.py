@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Checkpoints that ``tools/test.py`` must not, or may, load."""
+
 import io
 import itertools
 import json
@@ -20,7 +21,7 @@ class Intruder:
         self.path = path
 
     def __reduce__(self):
-        return pathlib.Path.touch, (pathlib.Path(self.path), )
+        return pathlib.Path.touch, (pathlib.Path(self.path),)
 
 
 @pytest.fixture
@@ -30,10 +31,16 @@ def test_tool(run_main, tiny_config, tmp_path):
     runs = itertools.count()
 
     def call(*args):
-        return run_main('test.py', tiny_config, *args, '--work-dir',
-                        tmp_path / 'work', '--cfg-options',
-                        f'experiment_name={tmp_path.name}_{next(runs)}',
-                        f'test_evaluator.outfile_prefix={tmp_path}/out')
+        return run_main(
+            'test.py',
+            tiny_config,
+            *args,
+            '--work-dir',
+            tmp_path / 'work',
+            '--cfg-options',
+            f'experiment_name={tmp_path.name}_{next(runs)}',
+            f'test_evaluator.outfile_prefix={tmp_path}/out',
+        )
 
     yield call
     install_safe_loading()  # a test may have trusted a checkpoint
@@ -62,18 +69,17 @@ def test_none_given(test_tool):
         (b'RIFF\x10\0\0\0AVI LIST', '{path} is not a checkpoint'),  # a video
         (b'\x80\x02R', 'checkpoint {path} is truncated or damaged'),
         ([1, 2], 'checkpoint {path} holds a list, expected a dict'),
-        (dict(state_dict=dict(fc=torch.ones(1))),
-         'of another model: none of its 1 entries fits RDN'),
+        (dict(state_dict=dict(fc=torch.ones(1))), 'of another model: none of its 1 entries fits RDN'),
         (dict(), 'of another model'),
-    ])
-def test_no_checkpoint_of_this_model(content, message, test_tool, trained,
-                                     tmp_path):
+    ],
+)
+def test_no_checkpoint_of_this_model(content, message, test_tool, trained, tmp_path):
     path = tmp_path / 'x.pth'
     if isinstance(content, bytes):
         path.write_bytes(content)
     elif content == 0.5:
         whole = (trained / 'iter_8.pth').read_bytes()
-        path.write_bytes(whole[:len(whole) // 2])
+        path.write_bytes(whole[: len(whole) // 2])
     elif content is not None:
         torch.save(content, path)
     assert message.format(path=path) in refused(test_tool(path))
@@ -83,15 +89,11 @@ def test_no_checkpoint_of_this_model(content, message, test_tool, trained,
 def test_other_shapes_and_missing_entries(test_tool, trained, tmp_path):
     state = load_checkpoint_file(trained / 'iter_8.pth')['state_dict']
     name = 'neck.basic.0.query_proj.weight'
-    torch.save(
-        dict(state_dict=dict(state, **{name: torch.ones(3, 3)})),
-        tmp_path / 'shape.pth')
-    assert f'{name} is (3, 3), expected (32, 32)' in refused(
-        test_tool(tmp_path / 'shape.pth'))
+    torch.save(dict(state_dict=dict(state, **{name: torch.ones(3, 3)})), tmp_path / 'shape.pth')
+    assert f'{name} is (3, 3), expected (32, 32)' in refused(test_tool(tmp_path / 'shape.pth'))
     del state[name]
     torch.save(dict(state_dict=state), tmp_path / 'less.pth')
-    assert f'lacks 1 of {len(state) + 1} entries, the first is {name}' in \
-        refused(test_tool(tmp_path / 'less.pth'))
+    assert f'lacks 1 of {len(state) + 1} entries, the first is {name}' in refused(test_tool(tmp_path / 'less.pth'))
 
 
 @pytest.mark.parametrize('legacy', [False, True])
@@ -101,9 +103,8 @@ def test_what_would_have_to_be_unpickled(legacy, test_tool, trained, tmp_path):
     made = tmp_path / 'made'
     path = tmp_path / 'foreign.pth'
     torch.save(
-        dict(state_dict=whole['state_dict'], extra=Intruder(made)),
-        path,
-        _use_new_zipfile_serialization=not legacy)
+        dict(state_dict=whole['state_dict'], extra=Intruder(made)), path, _use_new_zipfile_serialization=not legacy
+    )
     err = refused(test_tool(path))
     assert f'checkpoint {path} holds an object of ' in err
     assert '--trust-checkpoint' in err
@@ -119,18 +120,15 @@ def test_harmless_objects_are_refused_by_name(tmp_path):
     torch.save(dict(path=pathlib.PurePosixPath('a')), path)
     with pytest.raises(ValueError, match=r'holds an object of pathlib\.'):
         load_checkpoint_file(path)
-    assert load_checkpoint_file(
-        path, trust_checkpoint=True)['path'] == pathlib.PurePosixPath('a')
+    assert load_checkpoint_file(path, trust_checkpoint=True)['path'] == pathlib.PurePosixPath('a')
 
 
-def test_files_that_mmengine_names_are_not_unpickled(trained, tmp_path,
-                                                     monkeypatch):
+def test_files_that_mmengine_names_are_not_unpickled(trained, tmp_path, monkeypatch):
     """MMEngine reads them by torch.load or by a function of its own."""
     monkeypatch.setenv('MMENGINE_HOME', str(tmp_path))
     made = tmp_path / 'made'
     torch.save(dict(extra=Intruder(made)), tmp_path / 'theirs.pth')
-    (tmp_path / 'open_mmlab.json').write_text(
-        json.dumps(dict(theirs='theirs.pth', ours=f'{trained}/iter_8.pth')))
+    (tmp_path / 'open_mmlab.json').write_text(json.dumps(dict(theirs='theirs.pth', ours=f'{trained}/iter_8.pth')))
     with pytest.raises(ValueError, match='--trust-checkpoint'):
         CheckpointLoader.load_checkpoint('open-mmlab://theirs')
     assert not made.exists()
@@ -143,7 +141,6 @@ def test_getattr_is_no_way_in(tmp_path):
     """Training checkpoints pickle ``getattr``; only theirs is let through."""
 
     class Getter:
-
         def __reduce__(self):
             return getattr, (torch.nn.Module, '__init__')
 
@@ -182,15 +179,11 @@ def test_damage_anywhere_names_the_file(legacy, tmp_path):
     """Cut short after any byte, or with any one byte changed."""
     whole, path = tmp_path / 'whole.pth', tmp_path / 'damaged.pth'
     torch.save(
-        dict(state_dict=dict(fc=torch.ones(3)), meta=dict(iter=1)),
-        whole,
-        _use_new_zipfile_serialization=not legacy)
+        dict(state_dict=dict(fc=torch.ones(3)), meta=dict(iter=1)), whole, _use_new_zipfile_serialization=not legacy
+    )
     content = whole.read_bytes()
     cut = [content[:end] for end in range(1, len(content), 7)]
-    changed = [
-        content[:i] + bytes([content[i] ^ 0x55]) + content[i + 1:]
-        for i in range(0, len(content), 5)
-    ]
+    changed = [content[:i] + bytes([content[i] ^ 0x55]) + content[i + 1 :] for i in range(0, len(content), 5)]
     refusals = 0
     for damaged in cut + changed:
         path.write_bytes(damaged)

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Bad input gets one line that names the file or field, nothing else."""
+
 import fcntl
 import json
 import shutil
@@ -14,10 +15,7 @@ def assert_refused(run_main, tmp_path):
 
     def call(message, tool, *args):
         status, _, err = run_main(tool, *args)
-        lines = [
-            line for line in err.splitlines()
-            if not line.startswith('warning: ')
-        ]
+        lines = [line for line in err.splitlines() if not line.startswith('warning: ')]
         assert status == 1
         assert len(lines) == 1 and lines[0].startswith('error: '), err
         assert message in lines[0]
@@ -47,86 +45,95 @@ def test_missing_config_in_a_process_of_its_own():
     assert done.stdout == ''
 
 
-@pytest.mark.parametrize('text, message', [
-    ('model = dict(\ntype=RDN,,\n)', 'line 2: invalid syntax'),
-    ('model = dict(type=RDN)', "NameError: name 'RDN' is not defined"),
-    ('model = 1 / 0', 'ZeroDivisionError: division by zero'),
-    ("_base_ = './none.py'", 'none.py'),
-    ("_base_ = 'nopackage::vid/rdn.py'", 'does not support to load nopackage'),
-    ("work_dir = 'x'", 'has no "model"'),
-    ("model = dict(type='RDN')", 'has no "train_cfg"'),
-])
+@pytest.mark.parametrize(
+    'text, message',
+    [
+        ('model = dict(\ntype=RDN,,\n)', 'line 2: invalid syntax'),
+        ('model = dict(type=RDN)', "NameError: name 'RDN' is not defined"),
+        ('model = 1 / 0', 'ZeroDivisionError: division by zero'),
+        ("_base_ = './none.py'", 'none.py'),
+        ("_base_ = 'nopackage::vid/rdn.py'", 'does not support to load nopackage'),
+        ("work_dir = 'x'", 'has no "model"'),
+        ("model = dict(type='RDN')", 'has no "train_cfg"'),
+    ],
+)
 def test_bad_config(text, message, assert_refused, tmp_path):
     config = tmp_path / 'bad.py'
     config.write_text(text)
-    line = assert_refused(message, 'train.py', config, '--work-dir',
-                          tmp_path / 'work')
+    line = assert_refused(message, 'train.py', config, '--work-dir', tmp_path / 'work')
     assert str(config) in line
     assert not (tmp_path / 'work').exists()
 
 
-@pytest.mark.parametrize('option, message', [
-    ('model.nonsense=1', 'RDN'),
-    ('model.neck.nonsense=1', 'RelationAggregator'),
-    ('model.support_sampler.nonsense=1', 'SelectiveSupportSampler'),
-    ('train_dataloader.dataset.nonsense=1', 'Dataset'),
-    ('val_evaluator.nonsense=1', 'VIDMetric'),
-])
-def test_unknown_key_of_a_component(option, message, assert_refused,
-                                    tiny_config, tmp_path):
-    line = assert_refused("'nonsense'", 'train.py', tiny_config, '--work-dir',
-                          tmp_path, '--cfg-options', option)
+@pytest.mark.parametrize(
+    'option, message',
+    [
+        ('model.nonsense=1', 'RDN'),
+        ('model.neck.nonsense=1', 'RelationAggregator'),
+        ('model.support_sampler.nonsense=1', 'SelectiveSupportSampler'),
+        ('train_dataloader.dataset.nonsense=1', 'Dataset'),
+        ('val_evaluator.nonsense=1', 'VIDMetric'),
+    ],
+)
+def test_unknown_key_of_a_component(option, message, assert_refused, tiny_config, tmp_path):
+    line = assert_refused("'nonsense'", 'train.py', tiny_config, '--work-dir', tmp_path, '--cfg-options', option)
     assert message in line
 
 
-@pytest.mark.parametrize('option, message', [
-    ('model.type=RDM', 'RDM is not in the'),
-    ('model.temporal_range=-1',
-     'temporal_range must be a whole number of frames, 0 or more'),
-    ('model.support_sampler.num_support=0', 'num_support'),
-    ('model.support_sampler.advanced_ratio=2', 'advanced_ratio'),
-    ('optim_wrapper.type=AmpOptimWrapper', 'only available training on gpu'),
-])
+@pytest.mark.parametrize(
+    'option, message',
+    [
+        ('model.type=RDM', 'RDM is not in the'),
+        ('model.temporal_range=-1', 'temporal_range must be a whole number of frames, 0 or more'),
+        ('model.support_sampler.num_support=0', 'num_support'),
+        ('model.support_sampler.advanced_ratio=2', 'advanced_ratio'),
+        ('optim_wrapper.type=AmpOptimWrapper', 'only available training on gpu'),
+    ],
+)
 def test_wrong_value(option, message, assert_refused, tiny_config, tmp_path):
-    assert_refused(message, 'train.py', tiny_config, '--work-dir', tmp_path,
-                   '--cfg-options', option)
+    assert_refused(message, 'train.py', tiny_config, '--work-dir', tmp_path, '--cfg-options', option)
 
 
 def test_a_key_that_nothing_reads(run_main, digits, tmp_path):
     """As mmtrack's "amp" configs have it; helper variables are fine."""
-    config = write_config(tmp_path / 'half.py', digits,
-                          'fp16 = dict(loss_scale=512.)\n')
+    config = write_config(tmp_path / 'half.py', digits, 'fp16 = dict(loss_scale=512.)\n')
     status, out, err = run_main('misc/print_config.py', config)
     assert status == 0
-    assert err == f'warning: config {config}: nothing reads "fp16" at its ' \
-        'top\n'
+    assert err == f'warning: config {config}: nothing reads "fp16" at its top\n'
     assert 'ann_file = ' in out and 'nms = ' in out  # helper variables
 
 
 def test_amp_of_another_optim_wrapper(assert_refused, tiny_config, tmp_path):
-    assert_refused('--amp needs optim_wrapper.type="OptimWrapper"', 'train.py',
-                   tiny_config, '--amp', '--work-dir', tmp_path,
-                   '--cfg-options', 'optim_wrapper.type=ApexOptimWrapper')
+    assert_refused(
+        '--amp needs optim_wrapper.type="OptimWrapper"',
+        'train.py',
+        tiny_config,
+        '--amp',
+        '--work-dir',
+        tmp_path,
+        '--cfg-options',
+        'optim_wrapper.type=ApexOptimWrapper',
+    )
 
 
-def test_auto_scale_lr_without_a_batch_size(assert_refused, tiny_config,
-                                            tmp_path):
-    assert_refused('auto_scale_lr.base_batch_size', 'train.py', tiny_config,
-                   '--auto-scale-lr', '--work-dir', tmp_path)
+def test_auto_scale_lr_without_a_batch_size(assert_refused, tiny_config, tmp_path):
+    assert_refused('auto_scale_lr.base_batch_size', 'train.py', tiny_config, '--auto-scale-lr', '--work-dir', tmp_path)
 
 
 # ----------------------------------------------------------------------- data
 
 
-@pytest.mark.parametrize('content, workers, message', [
-    (None, 0, 'no such image'),
-    (b'', 0, 'the image file is empty'),
-    (0.5, 0, 'the image file is truncated'),
-    (0.5, 1, 'the image file is truncated'),
-    (b'no picture', 0, 'cannot be decoded'),
-])
-def test_bad_image(content, workers, message, assert_refused, broken_digits,
-                   tiny_config, tmp_path):
+@pytest.mark.parametrize(
+    'content, workers, message',
+    [
+        (None, 0, 'no such image'),
+        (b'', 0, 'the image file is empty'),
+        (0.5, 0, 'the image file is truncated'),
+        (0.5, 1, 'the image file is truncated'),
+        (b'no picture', 0, 'cannot be decoded'),
+    ],
+)
+def test_bad_image(content, workers, message, assert_refused, broken_digits, tiny_config, tmp_path):
     """Also where a worker process meets it."""
     folder, options = broken_digits
     for image in (folder / 'Data' / 'VID' / 'train').rglob('*.JPEG'):
@@ -134,48 +141,62 @@ def test_bad_image(content, workers, message, assert_refused, broken_digits,
         if content is None:
             image.unlink()
         elif isinstance(content, float):
-            image.write_bytes(data[:int(content * len(data))])
+            image.write_bytes(data[: int(content * len(data))])
         else:
             image.write_bytes(content)
-    line = assert_refused(message, 'train.py', tiny_config, '--work-dir',
-                          tmp_path / 'work', '--cfg-options',
-                          f'train_dataloader.num_workers={workers}', *options)
+    line = assert_refused(
+        message,
+        'train.py',
+        tiny_config,
+        '--work-dir',
+        tmp_path / 'work',
+        '--cfg-options',
+        f'train_dataloader.num_workers={workers}',
+        *options,
+    )
     assert line.startswith(f'error: {folder}/Data/VID/train/')
     assert '.JPEG: ' in line
 
 
-@pytest.mark.parametrize('content, train_message, val_message', [
-    (None, 'no such annotation file', 'does not exist'),
-    ('', 'truncated or broken JSON', 'is no complete JSON'),
-    (0.5, 'truncated or broken JSON', 'is no complete JSON'),
-    ('[]', 'expected a JSON object, got list', "the field 'images'"),
-    ('{"images": [], "annotations": [], "categories": [], "videos": []}',
-     'zero', 'zero'),
-])
+@pytest.mark.parametrize(
+    'content, train_message, val_message',
+    [
+        (None, 'no such annotation file', 'does not exist'),
+        ('', 'truncated or broken JSON', 'is no complete JSON'),
+        (0.5, 'truncated or broken JSON', 'is no complete JSON'),
+        ('[]', 'expected a JSON object, got list', "the field 'images'"),
+        ('{"images": [], "annotations": [], "categories": [], "videos": []}', 'zero', 'zero'),
+    ],
+)
 @pytest.mark.parametrize('split', ['train', 'val'])
-def test_bad_annotations(content, train_message, val_message, split,
-                         assert_refused, broken_digits, tiny_config, tmp_path):
+def test_bad_annotations(
+    content, train_message, val_message, split, assert_refused, broken_digits, tiny_config, tmp_path
+):
     folder, options = broken_digits
     path = folder / 'annotations' / f'moving_digits_{split}.json'
     text = path.read_text()
     if content is None:
         path.unlink()
     else:
-        path.write_text(text[:len(text) // 2] if content == 0.5 else content)
+        path.write_text(text[: len(text) // 2] if content == 0.5 else content)
     message = train_message
     if split == 'val':
         message = val_message
         options = [f'val_evaluator.ann_file={path}']
-    line = assert_refused(message, 'train.py', tiny_config, '--work-dir',
-                          tmp_path / 'work', '--cfg-options', *options)
+    line = assert_refused(message, 'train.py', tiny_config, '--work-dir', tmp_path / 'work', '--cfg-options', *options)
     assert str(path) in line
 
 
 def test_unknown_class(assert_refused, tiny_config, tmp_path):
     line = assert_refused(
-        'yak', 'train.py', tiny_config, '--work-dir', tmp_path,
+        'yak',
+        'train.py',
+        tiny_config,
+        '--work-dir',
+        tmp_path,
         '--cfg-options',
-        "train_dataloader.dataset.metainfo.classes=['one','yak']")
+        "train_dataloader.dataset.metainfo.classes=['one','yak']",
+    )
     assert 'moving_digits_train.json' in line
 
 
@@ -183,19 +204,31 @@ def test_empty_data_set(assert_refused, broken_digits, tiny_config, tmp_path):
     """Classes and videos, but nothing to look for in them."""
     folder, options = broken_digits
     path = folder / 'annotations' / 'moving_digits_train.json'
-    path.write_text(
-        json.dumps(dict(json.loads(path.read_text()), annotations=[])))
-    assert_refused(f'{path}: no image of its 18 is left for training',
-                   'train.py', tiny_config, '--work-dir', tmp_path / 'work',
-                   '--cfg-options', *options)
+    path.write_text(json.dumps(dict(json.loads(path.read_text()), annotations=[])))
+    assert_refused(
+        f'{path}: no image of its 18 is left for training',
+        'train.py',
+        tiny_config,
+        '--work-dir',
+        tmp_path / 'work',
+        '--cfg-options',
+        *options,
+    )
 
 
 def test_nan_loss(assert_refused, tiny_config, tmp_path):
     """Found before it is saved, in the losses or in the proposals."""
-    assert_refused('became NaN or infinite', 'train.py', tiny_config,
-                   '--work-dir', tmp_path, '--cfg-options',
-                   'optim_wrapper.optimizer.lr=1e30', 'param_scheduler=None',
-                   'train_cfg.max_iters=3')
+    assert_refused(
+        'became NaN or infinite',
+        'train.py',
+        tiny_config,
+        '--work-dir',
+        tmp_path,
+        '--cfg-options',
+        'optim_wrapper.optimizer.lr=1e30',
+        'param_scheduler=None',
+        'train_cfg.max_iters=3',
+    )
     assert not list(tmp_path.glob('*.pth'))
 
 
@@ -205,8 +238,7 @@ def test_nan_loss(assert_refused, tiny_config, tmp_path):
 def test_work_dir_in_use(assert_refused, tiny_config, tmp_path):
     with open(tmp_path / '.lock', 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert_refused(f'work_dir {tmp_path} is in use', 'train.py',
-                       tiny_config, '--work-dir', tmp_path)
+        assert_refused(f'work_dir {tmp_path} is in use', 'train.py', tiny_config, '--work-dir', tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ['.lock']
 
 
@@ -214,14 +246,15 @@ def test_work_dir_with_checkpoints(run_main, tiny_config, tmp_path):
     (tmp_path / 'iter_4.pth').write_text('precious')
     status, _, err = run_main('train.py', tiny_config, '--work-dir', tmp_path)
     assert status == 1
-    assert err == (f'error: work_dir {tmp_path} holds checkpoints already; go '
-                   'on with --resume, choose another --work-dir or remove '
-                   'them\n')
+    assert err == (
+        f'error: work_dir {tmp_path} holds checkpoints already; go '
+        'on with --resume, choose another --work-dir or remove '
+        'them\n'
+    )
     assert (tmp_path / 'iter_4.pth').read_text() == 'precious'
 
 
 def test_work_dir_is_a_file(assert_refused, tiny_config, tmp_path):
     (tmp_path / 'work').write_text('precious')
-    assert_refused('is a file, expected a folder', 'train.py', tiny_config,
-                   '--work-dir', tmp_path / 'work')
+    assert_refused('is a file, expected a folder', 'train.py', tiny_config, '--work-dir', tmp_path / 'work')
     assert (tmp_path / 'work').read_text() == 'precious'

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Two RDN variants and mmtrack's SELSA, compared as a user does."""
+
 import csv
 import hashlib
 import json
@@ -100,18 +101,26 @@ OPTIONS = ['--cfg-options', 'test_evaluator.iou_thr=0.05']
 def compared(digits, trained, tiny_config, tmp_path_factory):
     """Configs, work folder, and what the command said."""
     from tool_testing import run_tool
+
     root = tmp_path_factory.mktemp('compare')
-    basic = write_config(root / 'basic.py', digits,
-                         "model['neck'].update(advanced=False)\n")
+    basic = write_config(root / 'basic.py', digits, "model['neck'].update(advanced=False)\n")
     selsa = root / 'selsa.py'
     selsa.write_text(SELSA.format(data=digits))
     configs = [tiny_config, basic, selsa, root / 'absent.py']
     args = [
-        *configs, '--checkpoints', trained / 'iter_8.pth', '-', '-', '-',
-        '--work-dir', root / 'work', '--device', 'cpu', *OPTIONS
+        *configs,
+        '--checkpoints',
+        trained / 'iter_8.pth',
+        '-',
+        '-',
+        '-',
+        '--work-dir',
+        root / 'work',
+        '--device',
+        'cpu',
+        *OPTIONS,
     ]
-    return args, run_tool(
-        'analysis_tools/compare.py', *args, status=1, timeout=1200)
+    return args, run_tool('analysis_tools/compare.py', *args, status=1, timeout=1200)
 
 
 def rows_of(args):
@@ -124,32 +133,30 @@ def test_the_one_that_fails_does_not_stop_the_others(compared):
     args, done = compared
     _, rows, _ = rows_of(args)
     assert list(rows) == ['tiny', 'basic', 'selsa', 'absent']
-    message = (f'config {args[3]} does not exist, and no config of the '
-               'package has that name')
+    message = f'config {args[3]} does not exist, and no config of the package has that name'
     assert rows['absent']['error'] == message
     assert done.stderr.splitlines()[-1] == f'error: absent: {message}'
 
 
 @pytest.mark.parametrize('name', ['tiny', 'basic', 'selsa'])
-def test_metrics_are_those_of_a_test_by_itself(compared, run_main, tmp_path,
-                                               name):
+def test_metrics_are_those_of_a_test_by_itself(compared, run_main, tmp_path, name):
     args, done = compared
     _, rows, _ = rows_of(args)
     row = rows[name]
-    status, out, err = run_main('test.py', row['config'], row['checkpoint'],
-                                '--work-dir', tmp_path, *OPTIONS,
-                                f'experiment_name=alone_{name}')
+    status, out, err = run_main(
+        'test.py', row['config'], row['checkpoint'], '--work-dir', tmp_path, *OPTIONS, f'experiment_name=alone_{name}'
+    )
     assert status == 0, err
     printed = dict(re.findall(r'vid/mAP50(\w*): (\S+)', out.splitlines()[-1]))
     suffixes = dict(mAP50='', slow='_slow', medium='_medium', fast='_fast')
     for key, suffix in suffixes.items():
         assert row[key] == pytest.approx(100 * float(printed[suffix]))
-    line = next(text for text in done.stdout.splitlines()
-                if f'│ {name} ' in text)
+    line = next(text for text in done.stdout.splitlines() if f'│ {name} ' in text)
     cells = [cell.strip() for cell in line.strip('│').split('│')]
     # Of row: 100 * 0.0055 is not quite 0.55, which rounds otherwise.
     assert cells[1:7] == [f'{row[key]:.1f}' for key in suffixes] + [
-        f'{row["ms_per_frame"]:.1f}', f'{row["parameters"] / 1e6:.2f}'
+        f'{row["ms_per_frame"]:.1f}',
+        f'{row["parameters"] / 1e6:.2f}',
     ]
 
 
@@ -161,16 +168,15 @@ def test_parameters_are_counted(compared, name):
     assert row['parameters'] == sum(
         torch.tensor(value.shape).prod().item()
         for key, value in state.items()
-        if key.split('.')[-1] not in ('running_mean', 'running_var',
-                                      'num_batches_tracked', 'mean', 'std'))
+        if key.split('.')[-1] not in ('running_mean', 'running_var', 'num_batches_tracked', 'mean', 'std')
+    )
 
 
 def test_what_is_timed(compared):
     """15 frames of 3 videos; the first of the 4 warms up."""
     for name, row in list(rows_of(compared[0])[1].items())[:3]:
         assert (row['frames'], row['videos']) == (15, 3)
-        assert row['ms_per_frame'] == pytest.approx(
-            sum(row['ms_by_video']) / 3)
+        assert row['ms_per_frame'] == pytest.approx(sum(row['ms_by_video']) / 3)
         assert row['machine']['threads'] == 1
         assert (row['train_minutes'] is None) == (name == 'tiny')
 
@@ -230,14 +236,22 @@ def test_finished_steps_are_not_done_again(compared, run_main, monkeypatch):
 def test_other_settings_do_not_replace_results(compared, run_main):
     args, _ = compared
     _, before, work = rows_of(args)
-    status, _, err = run_main('analysis_tools/compare.py', *args[:1],
-                              *args[4:6], '--work-dir', work, '--out',
-                              work.parent / 'other', '--seed', '1')
+    status, _, err = run_main(
+        'analysis_tools/compare.py',
+        *args[:1],
+        *args[4:6],
+        '--work-dir',
+        work,
+        '--out',
+        work.parent / 'other',
+        '--seed',
+        '1',
+    )
     claim = work / 'tiny' / 'settings.json'
     assert status == 1
     assert err.splitlines()[-1] == (
-        f'error: tiny: {work}/tiny holds a run with other settings (see '
-        f'{claim}); choose another --work-dir')
+        f'error: tiny: {work}/tiny holds a run with other settings (see {claim}); choose another --work-dir'
+    )
     assert rows_of(args)[1] == before
 
 
@@ -262,16 +276,14 @@ def test_other_data(compared, run_main, digits, tmp_path):
     """One line that names both files, before anything is trained."""
     args, _ = compared
     ann_file = digits / 'annotations' / 'moving_digits_train.json'
-    other = write_config(
-        tmp_path / 'other.py', digits,
-        f"test_dataloader['dataset'].update(ann_file='{ann_file}')\n")
-    status, out, err = run_main('analysis_tools/compare.py', args[0], other,
-                                '--work-dir', tmp_path / 'work')
+    other = write_config(tmp_path / 'other.py', digits, f"test_dataloader['dataset'].update(ann_file='{ann_file}')\n")
+    status, out, err = run_main('analysis_tools/compare.py', args[0], other, '--work-dir', tmp_path / 'work')
     assert (status, out) == (1, '')
     assert err == (
         'error: detectors must be compared on the same data: the test data of '
         f'tiny is {digits}/annotations/moving_digits_val.json, that of other '
-        f'is {ann_file}\n')
+        f'is {ann_file}\n'
+    )
     assert not (tmp_path / 'work').exists()
 
 
@@ -279,26 +291,25 @@ def test_a_folder_of_something_else(tiny_config, run_main, tmp_path):
     folder = tmp_path / 'work' / 'tiny'
     folder.mkdir(parents=True)
     (folder / 'mine.txt').write_text('mine')
-    status, _, err = run_main('analysis_tools/compare.py', tiny_config,
-                              '--work-dir', tmp_path / 'work')
+    status, _, err = run_main('analysis_tools/compare.py', tiny_config, '--work-dir', tmp_path / 'work')
     assert status == 1
     assert err.splitlines()[-1] == (
-        f'error: tiny: {folder} is not empty and holds no run of this kind; '
-        'choose another --work-dir')
+        f'error: tiny: {folder} is not empty and holds no run of this kind; choose another --work-dir'
+    )
     assert [path.name for path in folder.iterdir()] == ['mine.txt']
 
 
-@pytest.mark.parametrize('extra, message', [
-    (['--checkpoints', 'a', 'b'],
-     '--checkpoints must name one for each of the 1 configs, or - to train '
-     'it, got 2'),
-    (['--threads', '0'], '--threads must be 1 or more, got 0'),
-    (['--device', 'tpu'], '--device must be cpu, cuda or cuda:N, got tpu'),
-    (['--checkpoints', 'no.pth'], 'tiny: checkpoint no.pth does not exist'),
-    (['--cfg-options', 'x'], 'tiny: --cfg-options must be key=value, got x'),
-])
+@pytest.mark.parametrize(
+    'extra, message',
+    [
+        (['--checkpoints', 'a', 'b'], '--checkpoints must name one for each of the 1 configs, or - to train it, got 2'),
+        (['--threads', '0'], '--threads must be 1 or more, got 0'),
+        (['--device', 'tpu'], '--device must be cpu, cuda or cuda:N, got tpu'),
+        (['--checkpoints', 'no.pth'], 'tiny: checkpoint no.pth does not exist'),
+        (['--cfg-options', 'x'], 'tiny: --cfg-options must be key=value, got x'),
+    ],
+)
 def test_bad_input(extra, message, tiny_config, run_main, tmp_path):
-    status, _, err = run_main('analysis_tools/compare.py', tiny_config,
-                              '--work-dir', tmp_path, *extra)
+    status, _, err = run_main('analysis_tools/compare.py', tiny_config, '--work-dir', tmp_path, *extra)
     assert status == 1
     assert err.splitlines()[-1] == f'error: {message}'

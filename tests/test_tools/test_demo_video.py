@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """``tools/demo_video.py`` as a user runs it."""
+
 import json
 import os
 import signal
@@ -33,9 +34,7 @@ def tool(run_main, tiny_config, trained):
     def call(video, *args, config=tiny_config, checkpoint=None):
         if checkpoint is None:
             checkpoint = trained / 'iter_8.pth'
-        status, out, err = run_main(TOOL, video, config, checkpoint,
-                                    '--device', 'cpu', '--score-thr', '.02',
-                                    *args)
+        status, out, err = run_main(TOOL, video, config, checkpoint, '--device', 'cpu', '--score-thr', '.02', *args)
         return status, out, err.splitlines()
 
     return call
@@ -47,27 +46,50 @@ def lines_of(path):
 
 def test_a_file_in_a_process_of_its_own(clip, tiny_config, trained, tmp_path):
     """Nothing but the progress and the summary is said."""
-    done = run_tool(TOOL, clip, tiny_config, trained / 'iter_8.pth',
-                    '--out-video', tmp_path / 'o.mp4', '--out-json',
-                    tmp_path / 'o.jsonl', '--out-mot', tmp_path / 'o.txt',
-                    '--out-images', tmp_path / 'o', '--score-thr', '.02')
+    done = run_tool(
+        TOOL,
+        clip,
+        tiny_config,
+        trained / 'iter_8.pth',
+        '--out-video',
+        tmp_path / 'o.mp4',
+        '--out-json',
+        tmp_path / 'o.jsonl',
+        '--out-mot',
+        tmp_path / 'o.txt',
+        '--out-images',
+        tmp_path / 'o',
+        '--score-thr',
+        '.02',
+    )
     assert done.stderr == ''
     *progress, summary = done.stdout.splitlines()
     assert progress == [f'frames {i}/10' for i in range(1, 11)]
     assert summary.startswith('10 frames in ')
     for name in ('o.mp4', 'o.jsonl', 'o.txt', 'o'):
         assert f'{tmp_path}/{name}' in summary
-    assert [line['frame']
-            for line in lines_of(tmp_path / 'o.jsonl')] == list(range(10))
+    assert [line['frame'] for line in lines_of(tmp_path / 'o.jsonl')] == list(range(10))
     assert len(read_mp4(tmp_path / 'o.mp4')[0]) == 10
     assert len(os.listdir(tmp_path / 'o')) == 10
 
 
 def test_quiet_options_and_names(tool, clip, tmp_path):
-    status, out, err = tool(clip, '--out-json', tmp_path / 'o.json', '--quiet',
-                            '--max-frames', 4, '--lookahead', 0, '--amp',
-                            '--classes', 'one', 'two', '--cfg-options',
-                            'model.support_sampler.num_support=4')
+    status, out, err = tool(
+        clip,
+        '--out-json',
+        tmp_path / 'o.json',
+        '--quiet',
+        '--max-frames',
+        4,
+        '--lookahead',
+        0,
+        '--amp',
+        '--classes',
+        'one',
+        'two',
+        '--cfg-options',
+        'model.support_sampler.num_support=4',
+    )
     assert (status, out, err) == (0, '', [])
     coco = read_coco_vid(str(tmp_path / 'o.json'))
     assert len(coco['images']) == 4
@@ -77,29 +99,35 @@ def test_quiet_options_and_names(tool, clip, tmp_path):
 def test_raw_frames_through_a_pipe(tiny_config, trained, tmp_path):
     frames = noise(3, (24, 32))
     command = [
-        sys.executable, ROOT / 'tools' / TOOL, '-', tiny_config,
-        trained / 'iter_8.pth', '--size', '32x24', '--fps', '10', '--out-json'
+        sys.executable,
+        ROOT / 'tools' / TOOL,
+        '-',
+        tiny_config,
+        trained / 'iter_8.pth',
+        '--size',
+        '32x24',
+        '--fps',
+        '10',
+        '--out-json',
     ]
 
     def run(data, out):
-        return subprocess.run([str(word) for word in [*command, out]],
-                              input=data,
-                              env=tool_env(),
-                              capture_output=True,
-                              timeout=100)
+        return subprocess.run(
+            [str(word) for word in [*command, out]], input=data, env=tool_env(), capture_output=True, timeout=100
+        )
 
     data = b''.join(frame.tobytes() for frame in frames)
     done = run(data, tmp_path / 'o.jsonl')
     assert done.returncode == 0, done.stderr
     found = lines_of(tmp_path / 'o.jsonl')
-    assert [line['time'] for line in found] == [0, .1, .2]
+    assert [line['time'] for line in found] == [0, 0.1, 0.2]
     assert {(line['width'], line['height']) for line in found} == {(32, 24)}
 
     done = run(data[:-5], tmp_path / 'cut.jsonl')
     assert done.returncode == 3
     assert done.stderr.decode() == (
-        'warning: stdin ends inside frame 2: got 2299 bytes, expected 2304 '
-        'for 32x24 BGR24\n')
+        'warning: stdin ends inside frame 2: got 2299 bytes, expected 2304 for 32x24 BGR24\n'
+    )
     assert len(lines_of(tmp_path / 'cut.jsonl')) == 2
 
     # Out through a pipe too: lines and nothing else.
@@ -112,12 +140,14 @@ def test_raw_frames_through_a_pipe(tiny_config, trained, tmp_path):
 # ------------------------------------------------------------------ bad videos
 
 
-@pytest.mark.parametrize('content, message', [
-    (None, 'error: video {path} does not exist'),
-    (b'', 'error: video {path} is empty'),
-    (b'words\n' * 99, 'error: video {path} is no video, or so truncated that '
-     'nothing can be read'),
-])
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        (None, 'error: video {path} does not exist'),
+        (b'', 'error: video {path} is empty'),
+        (b'words\n' * 99, 'error: video {path} is no video, or so truncated that nothing can be read'),
+    ],
+)
 def test_no_video(content, message, tool, tmp_path):
     path = tmp_path / 'a.mp4'
     if content is not None:
@@ -129,7 +159,7 @@ def test_no_video(content, message, tool, tmp_path):
 
 def test_zero_frames(tool, clip, tmp_path):
     data = clip.read_bytes()
-    clip.write_bytes(data[:data.index(b'mdat') + 4])
+    clip.write_bytes(data[: data.index(b'mdat') + 4])
     status, _, err = tool(clip, '--out-video', tmp_path / 'o.mp4')
     assert status == 1
     assert err[-1] == f'error: {clip} has no frames that can be read'
@@ -140,13 +170,11 @@ def test_zero_frames(tool, clip, tmp_path):
 def test_truncated(tool, clip, tmp_path):
     """Exit status 3, one warning with the frame, and what decodes."""
     data = clip.read_bytes()
-    clip.write_bytes(data[:2 * len(data) // 3])
-    status, out, err = tool(clip, '--out-video', tmp_path / 'o.mp4',
-                            '--out-json', tmp_path / 'o.jsonl')
+    clip.write_bytes(data[: 2 * len(data) // 3])
+    status, out, err = tool(clip, '--out-video', tmp_path / 'o.mp4', '--out-json', tmp_path / 'o.jsonl')
     num = len(lines_of(tmp_path / 'o.jsonl'))
     assert status == 3 and 0 < num < 10
-    assert len(err) == 1 and err[0].startswith(
-        f'warning: video {clip} is truncated or damaged at frame {num} (')
+    assert len(err) == 1 and err[0].startswith(f'warning: video {clip} is truncated or damaged at frame {num} (')
     assert f'{num} frames in ' in out
     assert len(read_mp4(tmp_path / 'o.mp4')[0]) == num
 
@@ -157,35 +185,35 @@ def test_one_bad_image(tool, tmp_path):
     path = tmp_path / '2.png'
     path.write_bytes(path.read_bytes()[:900])
     status, out, err = tool(tmp_path, '--out-json', tmp_path / 'o.jsonl')
-    assert (status, err) == (0,
-                             [f'warning: image {path} is truncated; left out'])
+    assert (status, err) == (0, [f'warning: image {path} is truncated; left out'])
     assert '3 frames in ' in out and ', 1 left out: ' in out
     assert len(lines_of(tmp_path / 'o.jsonl')) == 3
 
-    status, _, err = tool(tmp_path, '--out-json', tmp_path / 'p.jsonl',
-                          '--strict')
+    status, _, err = tool(tmp_path, '--out-json', tmp_path / 'p.jsonl', '--strict')
     assert (status, err) == (1, [f'error: image {path} is truncated'])
     assert not (tmp_path / 'p.jsonl').exists()
 
 
-@pytest.mark.parametrize('image', [
-    flat(9, (1, 1)),
-    flat(9, (1, 40)),
-    np.full((32, 48), 99, np.uint8),
-    np.full((32, 48, 4), 99, np.uint8),
-    np.full((32, 48), 9999, np.uint16),
-    flat(9, (4320, 7680)),
-])
+@pytest.mark.parametrize(
+    'image',
+    [
+        flat(9, (1, 1)),
+        flat(9, (1, 40)),
+        np.full((32, 48), 99, np.uint8),
+        np.full((32, 48, 4), 99, np.uint8),
+        np.full((32, 48), 9999, np.uint16),
+        flat(9, (4320, 7680)),
+    ],
+)
 def test_unusual_images(image, tool, tmp_path):
     """A pixel, a line, grey, with alpha, 16 bits, 8K: all the way through."""
     cv2.imwrite(str(tmp_path / 'a.png'), image)
-    status, _, err = tool(tmp_path, '--out-video', tmp_path / 'o.mp4',
-                          '--out-json', tmp_path / 'o.jsonl', '--scale', 1)
+    status, _, err = tool(tmp_path, '--out-video', tmp_path / 'o.mp4', '--out-json', tmp_path / 'o.jsonl', '--scale', 1)
     assert (status, err) == (0, [])
     height, width = image.shape[:2]
-    (line, ) = lines_of(tmp_path / 'o.jsonl')
+    (line,) = lines_of(tmp_path / 'o.jsonl')
     assert (line['height'], line['width']) == (height, width)
-    ((frame, ), _) = read_mp4(tmp_path / 'o.mp4')
+    ((frame,), _) = read_mp4(tmp_path / 'o.mp4')
     assert frame.shape == (height + height % 2, width + width % 2, 3)
 
 
@@ -201,20 +229,22 @@ def test_size_changes_in_the_middle(tool, tmp_path):
         cv2.imwrite(str(tmp_path / f'{i}.png'), noise(1, size)[0])
     status, _, err = tool(tmp_path, '--out-json', tmp_path / 'o.jsonl')
     assert (status, err) == (0, [])
-    assert [(line['height'], line['width'])
-            for line in lines_of(tmp_path / 'o.jsonl')] == [(48, 64), (80, 60)]
+    assert [(line['height'], line['width']) for line in lines_of(tmp_path / 'o.jsonl')] == [(48, 64), (80, 60)]
 
 
 # ----------------------------------------------------------------- bad outputs
 
 
-@pytest.mark.parametrize('args, message', [
-    ([], 'no output asked for'),
-    (['--out-json', 'x.txt'], 'out_json must end in .jsonl or .json'),
-    (['--out-video', 'x.avi'], 'out_video must end in .mp4'),
-    (['--out-json', 'x.json', '--max-frames', '0'], 'max_frames must be 1 or'),
-    (['--out-json', 'x.json', '--size', '5x5'], 'size is that of raw frames'),
-])
+@pytest.mark.parametrize(
+    'args, message',
+    [
+        ([], 'no output asked for'),
+        (['--out-json', 'x.txt'], 'out_json must end in .jsonl or .json'),
+        (['--out-video', 'x.avi'], 'out_video must end in .mp4'),
+        (['--out-json', 'x.json', '--max-frames', '0'], 'max_frames must be 1 or'),
+        (['--out-json', 'x.json', '--size', '5x5'], 'size is that of raw frames'),
+    ],
+)
 def test_refused_options(args, message, tool, clip, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     status, _, err = tool(clip, *args, checkpoint='nowhere.pth')
@@ -222,11 +252,16 @@ def test_refused_options(args, message, tool, clip, tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ['clip.mp4']
 
 
-@pytest.mark.parametrize('option, name', [('--out-video', 'o.mp4'),
-                                          ('--out-json', 'o.json'),
-                                          ('--out-json', 'o.jsonl'),
-                                          ('--out-mot', 'o.txt'),
-                                          ('--out-images', 'o/000000.jpg')])
+@pytest.mark.parametrize(
+    'option, name',
+    [
+        ('--out-video', 'o.mp4'),
+        ('--out-json', 'o.json'),
+        ('--out-json', 'o.jsonl'),
+        ('--out-mot', 'o.txt'),
+        ('--out-images', 'o/000000.jpg'),
+    ],
+)
 def test_existing_outputs(option, name, tool, clip, tmp_path):
     """Refused before even the model is loaded; replaced if told so."""
     path = tmp_path / name
@@ -237,14 +272,12 @@ def test_existing_outputs(option, name, tool, clip, tmp_path):
     assert status == 1 and len(err) == 1
     assert f'{target} ' in err[0] and 'say --overwrite' in err[0]
     assert path.read_text() == 'precious'
-    status, _, err = tool(clip, option, target, '--overwrite', '--max-frames',
-                          2)
+    status, _, err = tool(clip, option, target, '--overwrite', '--max-frames', 2)
     assert (status, err) == (0, [])
     assert b'precious' not in path.read_bytes()
 
 
-@pytest.mark.skipif(
-    not os.path.exists('/dev/full'), reason='needs /dev/full of Linux')
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full of Linux')
 def test_disk_full(tool, clip, tmp_path, monkeypatch):
     """The video's temporary file never has room, which shows at its end."""
     begin = VideoWriter._begin
@@ -255,8 +288,7 @@ def test_disk_full(tool, clip, tmp_path, monkeypatch):
         begin(writer, *size)
 
     monkeypatch.setattr(VideoWriter, '_begin', begin_on_a_full_disk)
-    status, _, err = tool(clip, '--out-video', tmp_path / 'o.mp4',
-                          '--out-json', tmp_path / 'o.json')
+    status, _, err = tool(clip, '--out-video', tmp_path / 'o.mp4', '--out-json', tmp_path / 'o.json')
     assert status == 1 and len(err) == 1
     assert err[0].startswith('error: ')
     assert 'No space left on device' in err[0]
@@ -288,20 +320,19 @@ def test_checkpoints(tool, clip, trained, tmp_path):
     refused(f'{name} of the checkpoint holds NaN', state_dict=bad)
     refused(
         'checkpoint is of other classes than the config: class 1',
-        meta=dict(dataset_meta=dict(classes=['zero', *'123456789'])))
+        meta=dict(dataset_meta=dict(classes=['zero', *'123456789'])),
+    )
     refused('say --trust-checkpoint', extra=Foreign())
-    status, _, err = tool(
-        clip, '--out-json', out, '--trust-checkpoint', checkpoint=path)
+    status, _, err = tool(clip, '--out-json', out, '--trust-checkpoint', checkpoint=path)
     assert (status, err) == (0, []) and len(lines_of(out)) == 10
 
 
 def test_no_such_config(tool, clip, tmp_path):
-    status, _, err = tool(
-        clip, '--out-json', tmp_path / 'o.json', config='rdn/nothing')
-    assert (status, err) == (1, [
-        'error: config rdn/nothing does not exist, and no config of the '
-        'package has that name'
-    ])
+    status, _, err = tool(clip, '--out-json', tmp_path / 'o.json', config='rdn/nothing')
+    assert (status, err) == (
+        1,
+        ['error: config rdn/nothing does not exist, and no config of the package has that name'],
+    )
 
 
 # ---------------------------------------------------------------------- Ctrl-C
@@ -316,19 +347,28 @@ def wait_for(condition, process, seconds=100):
     while not condition():
         assert process.poll() is None, process.communicate()
         assert time.time() < end, 'waited too long'
-        time.sleep(.02)
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_completes_the_files(number, tiny_config, trained, tmp_path):
     clip = write_mp4(tmp_path / 'clip.mp4', 200 * noise(10, (64, 64)))
     names = ['o.mp4', 'o.jsonl', 'o.txt']
-    process = start(clip, tiny_config, trained / 'iter_8.pth', '--out-video',
-                    tmp_path / 'o.mp4', '--out-json', tmp_path / 'o.jsonl',
-                    '--out-mot', tmp_path / 'o.txt', '--score-thr', '.02')
+    process = start(
+        clip,
+        tiny_config,
+        trained / 'iter_8.pth',
+        '--out-video',
+        tmp_path / 'o.mp4',
+        '--out-json',
+        tmp_path / 'o.jsonl',
+        '--out-mot',
+        tmp_path / 'o.txt',
+        '--score-thr',
+        '.02',
+    )
     lines = tmp_path / 'o.jsonl'
-    wait_for(lambda: lines.exists() and lines.read_text().count('\n') > 5,
-             process)
+    wait_for(lambda: lines.exists() and lines.read_text().count('\n') > 5, process)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -345,26 +385,24 @@ def test_ctrl_c_completes_the_files(number, tiny_config, trained, tmp_path):
 def test_ctrl_c_where_no_frame_comes(tiny_config, trained, tmp_path):
     """A thread waits for standard input, and does not keep it from ending."""
     out = tmp_path / 'o.mp4'
-    process = start('-', tiny_config, trained / 'iter_8.pth', '--size',
-                    '32x24', '--out-video', out)
+    process = start('-', tiny_config, trained / 'iter_8.pth', '--size', '32x24', '--out-video', out)
     wait_for(lambda: list(tmp_path.iterdir()), process)  # it was opened
-    time.sleep(.3)
+    time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     process.wait(timeout=30)  # while standard input stays open
     assert process.returncode == 130
-    assert process.communicate()[1] == (
-        'interrupted after 0 frames: nothing\n')
+    assert process.communicate()[1] == ('interrupted after 0 frames: nothing\n')
     assert os.listdir(tmp_path) == []
 
 
 def test_killed(tiny_config, trained, tmp_path):
     """Lines of JSON that were finished stay; the video is not half there."""
     clip = write_mp4(tmp_path / 'clip.mp4', 200 * noise(10, (64, 64)))
-    process = start(clip, tiny_config, trained / 'iter_8.pth', '--out-video',
-                    tmp_path / 'o.mp4', '--out-json', tmp_path / 'o.jsonl')
+    process = start(
+        clip, tiny_config, trained / 'iter_8.pth', '--out-video', tmp_path / 'o.mp4', '--out-json', tmp_path / 'o.jsonl'
+    )
     lines = tmp_path / 'o.jsonl'
-    wait_for(lambda: lines.exists() and lines.read_text().count('\n') > 5,
-             process)
+    wait_for(lambda: lines.exists() and lines.read_text().count('\n') > 5, process)
     process.kill()
     process.communicate()
     assert len(lines_of(lines)) > 5

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """A rank that dies ends the job, with two processes on the CPU."""
+
 import json
 import os
 import re
@@ -48,31 +49,43 @@ def write_script(path, text):
 def test_a_broken_frame_of_one_rank_under_slurm(digits, trained, tmp_path):
     """``mim test --launcher slurm``; nothing but mmrdn ends the other."""
     write_script(tmp_path / 'srun', SRUN.format(python=sys.executable))
-    write_script(tmp_path / 'scontrol',
-                 '#!/bin/sh\necho "$3" >> "$0.asked"; echo 127.0.0.1\n')
-    coco = json.loads(
-        (digits / 'annotations' / 'moving_digits_val.json').read_text())
+    write_script(tmp_path / 'scontrol', '#!/bin/sh\necho "$3" >> "$0.asked"; echo 127.0.0.1\n')
+    coco = json.loads((digits / 'annotations' / 'moving_digits_val.json').read_text())
     last = coco['images'][-1]
     last['file_name'] = 'not/there.JPEG'
     ann_file = tmp_path / 'broken.json'
     ann_file.write_text(json.dumps(coco))
-    config = write_config(
-        tmp_path / 'tiny.py', digits,
-        f"test_dataloader['dataset'].update(ann_file='{ann_file}')\n")
-    done = subprocess.run([
-        sys.executable, '-m', 'mim', 'test', 'mmrdn', config, '--checkpoint',
-        trained / 'iter_8.pth', '--launcher', 'slurm', '--gpus', '2',
-        '--gpus-per-node', '2', '--partition', 'any',
-        '--srun-args=--job-name=test', '--port',
-        str(free_port()), '--work-dir', tmp_path / 'work'
-    ],
-                          env=dict(
-                              tool_env(),
-                              PATH=f'{tmp_path}:{os.environ["PATH"]}'),
-                          cwd=tmp_path,
-                          capture_output=True,
-                          text=True,
-                          timeout=300)
+    config = write_config(tmp_path / 'tiny.py', digits, f"test_dataloader['dataset'].update(ann_file='{ann_file}')\n")
+    done = subprocess.run(
+        [
+            sys.executable,
+            '-m',
+            'mim',
+            'test',
+            'mmrdn',
+            config,
+            '--checkpoint',
+            trained / 'iter_8.pth',
+            '--launcher',
+            'slurm',
+            '--gpus',
+            '2',
+            '--gpus-per-node',
+            '2',
+            '--partition',
+            'any',
+            '--srun-args=--job-name=test',
+            '--port',
+            str(free_port()),
+            '--work-dir',
+            tmp_path / 'work',
+        ],
+        env=dict(tool_env(), PATH=f'{tmp_path}:{os.environ["PATH"]}'),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode != 0
     assert 'statuses [1, 1]' in done.stdout
     assert (tmp_path / 'scontrol.asked').read_text() == 'node[1-2]\n' * 2
@@ -81,13 +94,11 @@ def test_a_broken_frame_of_one_rank_under_slurm(digits, trained, tmp_path):
     path = digits / 'Data' / 'VID' / 'not' / 'there.JPEG'
     assert len(errors) == 2
     assert re.fullmatch(f'error: rank 1 of 2: .*{path}.*', errors[0])
-    assert errors[1] == ('error: rank 0 of 2 ends: rank 1 failed: ' +
-                         errors[0].removeprefix('error: rank 1 of 2: '))
+    assert errors[1] == ('error: rank 0 of 2 ends: rank 1 failed: ' + errors[0].removeprefix('error: rank 1 of 2: '))
     # The traceback of rank 1, and no other of ours.
-    ours = lines[:lines.index(errors[1])]
+    ours = lines[: lines.index(errors[1])]
     assert ours.count('Traceback (most recent call last):') == 1
-    assert any('in run_iter' in line or 'in __getitem__' in line
-               for line in ours)
+    assert any('in run_iter' in line or 'in __getitem__' in line for line in ours)
 
 
 def test_a_rank_is_killed_in_training(digits, tmp_path):
@@ -95,26 +106,21 @@ def test_a_rank_is_killed_in_training(digits, tmp_path):
     note = tmp_path / 'note'
     (tmp_path / 'killed.py').write_text(KILLED.format(note=str(note)))
     config = write_config(
-        tmp_path / 'tiny.py', digits, "custom_imports = dict(imports="
-        "['killed'])\ncustom_hooks = [dict(type='KilledHook')]\n")
+        tmp_path / 'tiny.py',
+        digits,
+        "custom_imports = dict(imports=['killed'])\ncustom_hooks = [dict(type='KilledHook')]\n",
+    )
     env = tool_env()
-    done = subprocess.run([
-        'bash',
-        str(ROOT / 'tools' / 'dist_train.sh'),
-        str(config), '2', '--work-dir',
-        str(tmp_path / 'work')
-    ],
-                          env=dict(
-                              env,
-                              PYTHON=sys.executable,
-                              PORT=str(free_port()),
-                              PYTHONPATH=f'{tmp_path}:{env["PYTHONPATH"]}'),
-                          capture_output=True,
-                          text=True,
-                          timeout=300)
+    done = subprocess.run(
+        ['bash', str(ROOT / 'tools' / 'dist_train.sh'), str(config), '2', '--work-dir', str(tmp_path / 'work')],
+        env=dict(env, PYTHON=sys.executable, PORT=str(free_port()), PYTHONPATH=f'{tmp_path}:{env["PYTHONPATH"]}'),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     seconds = time.time() - float(note.read_text())
     assert done.returncode != 0 and seconds < 60, seconds
-    report = done.stderr[done.stderr.index('Root Cause'):]
+    report = done.stderr[done.stderr.index('Root Cause') :]
     assert 'rank      : 1 (local_rank: 1)' in report
     assert 'Signal 9 (SIGKILL)' in report
     assert 'Iter(train) [2/8]' in done.stdout

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """``tools/test.py`` with box linking with relations, from model to file."""
+
 import json
 
 import numpy as np
@@ -20,20 +21,25 @@ def unlinked(digits, trained, tmp_path_factory):
     """What a run that notes relations writes."""
     folder = tmp_path_factory.mktemp('unlinked')
     config = write_config(folder / 'c.py', digits, BLR)
-    run_tool('test.py', config, trained / 'iter_8.pth', '--work-dir', folder,
-             '--cfg-options', f'test_evaluator.outfile_prefix={folder}/run')
+    run_tool(
+        'test.py',
+        config,
+        trained / 'iter_8.pth',
+        '--work-dir',
+        folder,
+        '--cfg-options',
+        f'test_evaluator.outfile_prefix={folder}/run',
+    )
     return folder / 'run.predictions.json'
 
 
 @pytest.mark.parametrize('processes', [1, 2])
-def test_linking_in_the_test_equals_that_of_files(processes, unlinked, digits,
-                                                  trained, tmp_path):
+def test_linking_in_the_test_equals_that_of_files(processes, unlinked, digits, trained, tmp_path):
     """Relations go from the model through NMS into tubes, on any rank."""
     through, launcher = (), ()
     if processes == 2:
         launcher = ('--launcher', 'pytorch')
-        through = ('-m', 'torch.distributed.launch', '--nproc_per_node=2',
-                   f'--master_port={free_port()}')
+        through = ('-m', 'torch.distributed.launch', '--nproc_per_node=2', f'--master_port={free_port()}')
     config = write_config(tmp_path / 'c.py', digits, BLR + LINKED)
     run_tool(
         'test.py',
@@ -44,10 +50,10 @@ def test_linking_in_the_test_equals_that_of_files(processes, unlinked, digits,
         *launcher,
         '--cfg-options',
         f'test_evaluator.outfile_prefix={tmp_path}/run',
-        through=through)
+        through=through,
+    )
     out = tmp_path / 'offline.json'
-    run_tool('analysis_tools/link_predictions.py', unlinked, '--out', out,
-             '--linker', 'BoxLinkingWithRelations')
+    run_tool('analysis_tools/link_predictions.py', unlinked, '--out', out, '--linker', 'BoxLinkingWithRelations')
     online = json.loads((tmp_path / 'run.predictions.json').read_text())
     offline = json.loads(out.read_text())
     assert len(online['annotations']) == len(offline['annotations']) > 100
@@ -60,10 +66,7 @@ def test_linking_in_the_test_equals_that_of_files(processes, unlinked, digits,
 def test_relations_of_the_model_are_in_the_file(unlinked):
     """Weights of one pair are positive and those of a box sum to 1 at most."""
     content = json.loads(unlinked.read_text())
-    frame_of = {
-        i['id']: (i['video_id'], i['frame_id'])
-        for i in content['images']
-    }
+    frame_of = {i['id']: (i['video_id'], i['frame_id']) for i in content['images']}
     by_id = {a['id']: a for a in content['annotations']}
     pairs = 0
     for ann in content['annotations']:
@@ -74,7 +77,5 @@ def test_relations_of_the_model_are_in_the_file(unlinked):
             assert 0 < weight < 1
             pairs += 1
     assert pairs > 100
-    weights = [
-        w for a in content['annotations'] for _, w in a.get('relations', [])
-    ]
+    weights = [w for a in content['annotations'] for _, w in a.get('relations', [])]
     assert np.std(weights) > 0

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The command, as a user runs it."""
+
 import fractions
 
 import mega_testing
@@ -12,16 +13,16 @@ TOOL = 'model_converters/mega_to_mmrdn.py'
 
 def test_convert(tmp_path):
     layout = Layout('rdn-basic')
-    source = mega_testing.save(tmp_path / 'RDN_base_R_50.pth',
-                               mega_testing.state_dict(layout))
+    source = mega_testing.save(tmp_path / 'RDN_base_R_50.pth', mega_testing.state_dict(layout))
     config = mega_testing.write_config(tmp_path / 'tiny.py', layout)
     out = tmp_path / 'new' / 'ours.pth'
     done = run_tool(TOOL, source, out, '--config', config)
     lines = done.stdout.splitlines()
     assert lines[0].startswith('dropped rpn.anchor_generator.cell_anchors')
     assert lines[-3:] == [
-        '297 of 298 entries used, 1 dropped', 'left out: iteration',
-        f'{out}: all 350 entries of {config}'
+        '297 of 298 entries used, 1 dropped',
+        'left out: iteration',
+        f'{out}: all 350 entries of {config}',
     ]
     assert len(torch.load(out, weights_only=True)['state_dict']) == 350
     assert [path.name for path in out.parent.iterdir()] == ['ours.pth']
@@ -34,12 +35,11 @@ def test_convert(tmp_path):
 def test_default_config_and_trust(tmp_path):
     """Real sizes are wanted where no config is given; objects are read."""
     source = mega_testing.save(
-        tmp_path / 'mega.pth',
-        mega_testing.state_dict(Layout('rdn')),
-        scheduler=fractions.Fraction(1, 2))
+        tmp_path / 'mega.pth', mega_testing.state_dict(Layout('rdn')), scheduler=fractions.Fraction(1, 2)
+    )
     out = tmp_path / 'ours.pth'
     done = run_tool(TOOL, source, out, '--trust-checkpoint', status=1)
     assert done.stderr == (
-        f'error: {source}: backbone.body.stem.conv1.weight is (4, 3, 7, 7), '
-        'expected (64, 3, 7, 7)\n')
+        f'error: {source}: backbone.body.stem.conv1.weight is (4, 3, 7, 7), expected (64, 3, 7, 7)\n'
+    )
     assert not out.exists()

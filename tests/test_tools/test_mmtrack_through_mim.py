@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """mmtrack's video detectors through ``mim train`` and ``mim test``."""
+
 import json
 import subprocess
 import sys
@@ -20,38 +21,43 @@ every_kind = pytest.mark.parametrize('kind', KINDS)
 
 def mim(command, config, *args):
     """Run ``mim <command> mmrdn``: what it printed."""
-    done = subprocess.run([
-        sys.executable, '-m', 'mim', command, 'mmrdn',
-        *map(str, (config, *args))
-    ],
-                          env=tool_env(),
-                          capture_output=True,
-                          text=True,
-                          timeout=600)
+    done = subprocess.run(
+        [sys.executable, '-m', 'mim', command, 'mmrdn', *map(str, (config, *args))],
+        env=tool_env(),
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def options_of_test(prefix):
     """The IoU is low so that a detector of two steps finds something."""
-    return ('--cfg-options', f'test_evaluator.outfile_prefix={prefix}',
-            'test_evaluator.iou_thr=0.05')
+    return ('--cfg-options', f'test_evaluator.outfile_prefix={prefix}', 'test_evaluator.iou_thr=0.05')
 
 
 def train_and_test(folder):
     """Two steps from given weights, then all frames of validation.
 
-    FGFA is tested by two processes: each has videos of its own, and keeps the
-    features of a video's frames.
+    FGFA is tested by two processes: each has videos of its own, and keeps the features of a video's
+    frames.
     """
     config, work_dir = folder / 'narrow.py', folder / 'train'
-    mim('train', config, '--gpus', 0, '--work-dir', work_dir, '--cfg-options',
-        f'load_from={folder}/random.pth')
+    mim('train', config, '--gpus', 0, '--work-dir', work_dir, '--cfg-options', f'load_from={folder}/random.pth')
     through = ('--gpus', 0)
     if folder.name == 'fgfa':
         through = ('--launcher', 'pytorch', '--gpus', 2, '--port', free_port())
-    mim('test', config, '--checkpoint', work_dir / 'epoch_1.pth', *through,
-        '--work-dir', folder / 'test', *options_of_test(folder / 'val'))
+    mim(
+        'test',
+        config,
+        '--checkpoint',
+        work_dir / 'epoch_1.pth',
+        *through,
+        '--work-dir',
+        folder / 'test',
+        *options_of_test(folder / 'val'),
+    )
     return folder
 
 
@@ -70,41 +76,26 @@ def folders(digits, tmp_path_factory):
 def runs(folders):
     """What trains and tests them, two at a time."""
     with ThreadPoolExecutor(2) as pool:
-        yield {
-            name: pool.submit(train_and_test, folder)
-            for name, folder in folders.items()
-        }
+        yield {name: pool.submit(train_and_test, folder) for name, folder in folders.items()}
 
 
 def logged_metrics(folder):
     """The metrics that a test logged."""
-    log, = folder.glob('2*/2*.json')
-    return {
-        name: value
-        for name, value in json.loads(log.read_text()).items()
-        if name.startswith('vid/')
-    }
+    (log,) = folder.glob('2*/2*.json')
+    return {name: value for name, value in json.loads(log.read_text()).items() if name.startswith('vid/')}
 
 
 def boxes_of_images(content):
     """Boxes of a COCO-VID file by image, in its order."""
-    labels = {
-        category['id']: CLASSES.index(category['name'])
-        for category in content['categories']
-    }
+    labels = {category['id']: CLASSES.index(category['name']) for category in content['categories']}
     found = {image['id']: [] for image in content['images']}
     for ann in content['annotations']:
         x, y, w, h = ann['bbox']
-        found[ann['image_id']].append(
-            (x, y, x + w, y + h, ann.get('score'), labels[ann['category_id']]))
+        found[ann['image_id']].append((x, y, x + w, y + h, ann.get('score'), labels[ann['category_id']]))
     frames = []
     for boxes in found.values():
         columns = np.array(boxes, dtype=float).reshape(-1, 6)
-        frames.append(
-            dict(
-                bboxes=columns[:, :4],
-                scores=columns[:, 4],
-                labels=columns[:, 5].astype(int)))
+        frames.append(dict(bboxes=columns[:, :4], scores=columns[:, 4], labels=columns[:, 5].astype(int)))
     return frames
 
 
@@ -131,12 +122,14 @@ def test_metrics_are_those_of_the_predictions(kind, runs, digits):
     folder = runs[kind].result()
     metrics = logged_metrics(folder / 'test')
     assert set(metrics) == {
-        'vid/mAP50', 'vid/mAP50_slow', 'vid/mAP50_medium', 'vid/mAP50_fast',
-        *(f'vid/AP50/{name}' for name in CLASSES)
+        'vid/mAP50',
+        'vid/mAP50_slow',
+        'vid/mAP50_medium',
+        'vid/mAP50_fast',
+        *(f'vid/AP50/{name}' for name in CLASSES),
     }
     content = json.loads((folder / 'val.predictions.json').read_text())
-    truth = json.loads(
-        (digits / 'annotations' / 'moving_digits_val.json').read_text())
+    truth = json.loads((digits / 'annotations' / 'moving_digits_val.json').read_text())
     found, wanted = boxes_of_images(content), boxes_of_images(truth)
     assert len(found) == len(wanted) == 20
     assert all(len(frame['scores']) for frame in found)
@@ -144,25 +137,30 @@ def test_metrics_are_those_of_the_predictions(kind, runs, digits):
     assert metrics['vid/mAP50'] == pytest.approx(result['mAP50'], abs=6e-5)
     assert result['mAP50'] > 0
     for name, ap in zip(CLASSES, result['ap']):
-        assert metrics[f'vid/AP50/{name}'] == pytest.approx(
-            ap, abs=6e-5, nan_ok=True)
+        assert metrics[f'vid/AP50/{name}'] == pytest.approx(ap, abs=6e-5, nan_ok=True)
 
 
 def test_linking_and_two_processes(runs, run_main, tmp_path):
     """One process finds what two did; the linked scores are others."""
     folder = runs['fgfa'].result()
     status, _, stderr = run_main(
-        'test.py', folder / 'narrow.py', folder / 'train' / 'epoch_1.pth',
-        '--work-dir', tmp_path / 'work', *options_of_test(tmp_path / 'linked'),
-        'test_evaluator.linker.type=mmrdn.TubeLinking')
+        'test.py',
+        folder / 'narrow.py',
+        folder / 'train' / 'epoch_1.pth',
+        '--work-dir',
+        tmp_path / 'work',
+        *options_of_test(tmp_path / 'linked'),
+        'test_evaluator.linker.type=mmrdn.TubeLinking',
+    )
     assert status == 0, stderr
     before = logged_metrics(folder / 'test')
     metrics = logged_metrics(tmp_path / 'work')
     for name in ('mAP50', 'mAP50_slow', 'mAP50_medium', 'mAP50_fast'):
-        assert metrics[f'vid/{name}_unlinked'] == pytest.approx(
-            before[f'vid/{name}'], nan_ok=True)
-    one, two = (json.loads((path / f'{name}.predictions.json').read_text())
-                for path, name in ((tmp_path, 'linked'), (folder, 'val')))
+        assert metrics[f'vid/{name}_unlinked'] == pytest.approx(before[f'vid/{name}'], nan_ok=True)
+    one, two = (
+        json.loads((path / f'{name}.predictions.json').read_text())
+        for path, name in ((tmp_path, 'linked'), (folder, 'val'))
+    )
     assert one['info']['linker'] == 'TubeLinking'
     assert len(one['annotations']) == len(two['annotations']) > 20
     for ours, theirs in zip(one['annotations'], two['annotations']):

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """A training that was killed and resumed equals an unbroken one."""
+
 import shutil
 import signal
 
@@ -29,7 +30,7 @@ class Killer(Hook):
 
 def assert_same_end(work_dir, trained, first_step):
     """Weights, optimizer and the logged curve from ``first_step`` on."""
-    expected = logged_steps(trained)[first_step - 1:]
+    expected = logged_steps(trained)[first_step - 1 :]
     found = logged_steps(work_dir)
     assert [step['step'] for step in found] == list(range(first_step, 9))
     for ours, theirs in zip(found, expected):
@@ -43,27 +44,27 @@ def assert_same_end(work_dir, trained, first_step):
         assert torch.equal(ours['state_dict'][name], value), name
     for i, state in theirs['optimizer']['state'].items():
         for name in ('exp_avg', 'exp_avg_sq'):
-            assert torch.equal(ours['optimizer']['state'][i][name],
-                               state[name])
+            assert torch.equal(ours['optimizer']['state'][i][name], state[name])
 
 
-def test_killed_and_resumed_with_a_worker(trained, tiny_config, digits,
-                                          tmp_path, monkeypatch):
+def test_killed_and_resumed_with_a_worker(trained, tiny_config, digits, tmp_path, monkeypatch):
     """The unbroken run had no worker: their number makes no difference."""
     (tmp_path / 'killer.py').write_text(KILLER)
     monkeypatch.setenv('PYTHONPATH', str(tmp_path))
     config = write_config(
-        tmp_path / 'killed.py', digits,
+        tmp_path / 'killed.py',
+        digits,
         "custom_imports = dict(imports=['killer'])\n"
         "custom_hooks = _base_.custom_hooks + [dict(type='Killer')]\n"
-        "train_dataloader['num_workers'] = 1\n")
+        "train_dataloader['num_workers'] = 1\n",
+    )
     work_dir = tmp_path / 'work'
-    run_tool(
-        'train.py', config, '--work-dir', work_dir, status=-signal.SIGKILL)
+    run_tool('train.py', config, '--work-dir', work_dir, status=-signal.SIGKILL)
     assert not (work_dir / 'iter_8.pth').exists()
     assert len(logged_steps(work_dir)) == 6  # two are to be done again
-    log = run_tool('train.py', tiny_config, '--work-dir', work_dir, '--resume',
-                   '--cfg-options', 'train_dataloader.num_workers=1')
+    log = run_tool(
+        'train.py', tiny_config, '--work-dir', work_dir, '--resume', '--cfg-options', 'train_dataloader.num_workers=1'
+    )
     assert 'resumed epoch: 0, iter: 4' in log.stdout
     assert_same_end(work_dir, trained, first_step=5)
 
@@ -72,56 +73,46 @@ def test_resumed_without_workers(trained, tiny_config, run_main, tmp_path):
     """From a folder that was moved; the log's history comes along."""
     shutil.copy(trained / 'iter_4.pth', tmp_path)
     (tmp_path / 'last_checkpoint').write_text('/elsewhere/iter_4.pth')
-    status, _, err = run_main('train.py', tiny_config, '--work-dir', tmp_path,
-                              '--resume', '--cfg-options',
-                              'experiment_name=resumed')
+    status, _, err = run_main(
+        'train.py', tiny_config, '--work-dir', tmp_path, '--resume', '--cfg-options', 'experiment_name=resumed'
+    )
     assert status == 0, err
     assert_same_end(tmp_path, trained, first_step=5)
 
 
 def test_nothing_to_resume_from(trained, tiny_config, run_main, tmp_path):
     """The same command may be started again and again."""
-    status, _, err = run_main('train.py', tiny_config, '--work-dir', tmp_path,
-                              '--resume', '--cfg-options',
-                              'experiment_name=anew')
+    status, _, err = run_main(
+        'train.py', tiny_config, '--work-dir', tmp_path, '--resume', '--cfg-options', 'experiment_name=anew'
+    )
     assert status == 0
-    assert (f'warning: work_dir {tmp_path} holds no checkpoint to resume '
-            'from: the training starts anew\n') in err
+    assert (f'warning: work_dir {tmp_path} holds no checkpoint to resume from: the training starts anew\n') in err
     assert_same_end(tmp_path, trained, first_step=1)
 
 
-def test_the_work_folder_goes_before_load_from(trained, digits, run_main,
-                                               tmp_path):
+def test_the_work_folder_goes_before_load_from(trained, digits, run_main, tmp_path):
     """A phase 2 that is resumed must not start again from phase 1."""
     work_dir = tmp_path / 'work'
     work_dir.mkdir()
     shutil.copy(trained / 'iter_4.pth', work_dir)
     (work_dir / 'last_checkpoint').write_text(str(work_dir / 'iter_4.pth'))
-    config = write_config(tmp_path / 'second.py', digits,
-                          f"load_from = '{trained}/iter_8.pth'\n")
-    status, out, err = run_main('train.py', config, '--work-dir', work_dir,
-                                '--resume')
+    config = write_config(tmp_path / 'second.py', digits, f"load_from = '{trained}/iter_8.pth'\n")
+    status, out, err = run_main('train.py', config, '--work-dir', work_dir, '--resume')
     assert status == 0, err
     assert_same_end(work_dir, trained, first_step=5)
 
 
 def test_a_named_checkpoint_that_is_missing(tiny_config, run_main, tmp_path):
-    status, _, err = run_main('train.py', tiny_config, '--work-dir', tmp_path,
-                              '--resume', tmp_path / 'iter_9.pth')
+    status, _, err = run_main('train.py', tiny_config, '--work-dir', tmp_path, '--resume', tmp_path / 'iter_9.pth')
     assert status == 1
     assert err == f'error: checkpoint {tmp_path}/iter_9.pth does not exist\n'
 
 
-@pytest.mark.parametrize('content, message', [
-    (b'', 'is empty'),
-    (b'PK\x03\x04half', 'is truncated or damaged'),
-])
-def test_a_damaged_last_checkpoint(content, message, tiny_config, run_main,
-                                   tmp_path):
+@pytest.mark.parametrize('content, message', [(b'', 'is empty'), (b'PK\x03\x04half', 'is truncated or damaged')])
+def test_a_damaged_last_checkpoint(content, message, tiny_config, run_main, tmp_path):
     (tmp_path / 'iter_4.pth').write_bytes(content)
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_4.pth'))
-    status, _, err = run_main('train.py', tiny_config, '--work-dir', tmp_path,
-                              '--resume')
+    status, _, err = run_main('train.py', tiny_config, '--work-dir', tmp_path, '--resume')
     assert status == 1
     assert err.startswith(f'error: checkpoint {tmp_path}/iter_4.pth {message}')
     assert err.count('\n') == 1

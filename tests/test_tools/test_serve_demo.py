@@ -20,9 +20,19 @@ TOOL = 'serve_demo.py'
 @pytest.fixture
 def server(tiny_config, trained):
     """The tool at work, and where."""
-    process = start_tool(TOOL, tiny_config, trained / 'iter_8.pth', '--port',
-                         '0', '--device', 'cpu', '--max-seconds', '2',
-                         '--score-thr', '0.01')
+    process = start_tool(
+        TOOL,
+        tiny_config,
+        trained / 'iter_8.pth',
+        '--port',
+        '0',
+        '--device',
+        'cpu',
+        '--max-seconds',
+        '2',
+        '--score-thr',
+        '0.01',
+    )
     line = process.stdout.readline()
     if not line:
         pytest.fail(process.communicate()[1])
@@ -34,16 +44,16 @@ def server(tiny_config, trained):
 def test_video_passes_a_real_detector(server, tmp_path):
     process, home = server
     clip = write_clip(tmp_path / 'clip.mp4', 6, (128, 160)).read_bytes()
-    body = (b'--edge\r\nContent-Disposition: form-data; name="video"; '
-            b'filename="clip.mp4"\r\n\r\n' + clip + b'\r\n--edge--\r\n')
-    request = urllib.request.Request(
-        home + '/videos', body,
-        {'Content-Type': 'multipart/form-data; boundary=edge'})
+    body = (
+        b'--edge\r\nContent-Disposition: form-data; name="video"; '
+        b'filename="clip.mp4"\r\n\r\n' + clip + b'\r\n--edge--\r\n'
+    )
+    request = urllib.request.Request(home + '/videos', body, {'Content-Type': 'multipart/form-data; boundary=edge'})
     with urllib.request.urlopen(request) as answer:
         address = json.load(answer)['address']
     job, end = {}, time.time() + 60
     while job.get('state') not in ('done', 'failed') and time.time() < end:
-        time.sleep(.1)
+        time.sleep(0.1)
         with urllib.request.urlopen(home + address) as answer:
             job = json.load(answer)
     assert job['state'] == 'done', job
@@ -64,12 +74,10 @@ def test_video_passes_a_real_detector(server, tmp_path):
 
 
 @pytest.mark.parametrize('number', ['SIGINT', 'SIGTERM', 'SIGHUP'])
-def test_signals_end_it_and_remove_its_files(monkeypatch, tmp_path,
-                                             tiny_config, trained, number):
+def test_signals_end_it_and_remove_its_files(monkeypatch, tmp_path, tiny_config, trained, number):
     """SIGHUP comes when its terminal is closed."""
     monkeypatch.setenv('TMPDIR', str(tmp_path))
-    process = start_tool(TOOL, tiny_config, trained / 'iter_8.pth', '--port',
-                         '0', '--device', 'cpu')
+    process = start_tool(TOOL, tiny_config, trained / 'iter_8.pth', '--port', '0', '--device', 'cpu')
     assert process.stdout.readline().startswith('http://')
     assert len(list(tmp_path.glob('mmrdn-web-*'))) == 1
     process.send_signal(getattr(signal, number))
@@ -78,23 +86,22 @@ def test_signals_end_it_and_remove_its_files(monkeypatch, tmp_path,
     assert not list(tmp_path.glob('mmrdn-web-*'))
 
 
-@pytest.mark.parametrize('args, message', [
-    (('--lookahead', 9), 'lookahead must be a whole number of frames, from 0 '
-     'to 2, got 9'),
-    (('--port', 99999), 'port must be from 0 to 65535, got 99999'),
-    (('--max-seconds', 0), 'max_seconds must be positive, got 0.0'),
-    (('--max-seconds', 'inf'), 'max_seconds must be positive, got inf'),
-    (('--max-frames', 0), 'max_frames must be 1 or more, got 0'),
-    (('--max-pixels', -3), 'max_pixels must be 1 or more, got -3'),
-    (('--max-mb', -1), 'max_mb must be positive, got -1.0'),
-    (('--score-thr', 'nan'), 'score_thr must be a number, got nan'),
-])
-def test_bad_arguments_are_named(run_main, monkeypatch, tiny_config, trained,
-                                 args, message):
-    monkeypatch.setattr('werkzeug.serving.BaseWSGIServer.serve_forever',
-                        lambda self: pytest.fail('it serves'))
-    status, out, err = run_main(TOOL, tiny_config, trained / 'iter_8.pth',
-                                *args)
+@pytest.mark.parametrize(
+    'args, message',
+    [
+        (('--lookahead', 9), 'lookahead must be a whole number of frames, from 0 to 2, got 9'),
+        (('--port', 99999), 'port must be from 0 to 65535, got 99999'),
+        (('--max-seconds', 0), 'max_seconds must be positive, got 0.0'),
+        (('--max-seconds', 'inf'), 'max_seconds must be positive, got inf'),
+        (('--max-frames', 0), 'max_frames must be 1 or more, got 0'),
+        (('--max-pixels', -3), 'max_pixels must be 1 or more, got -3'),
+        (('--max-mb', -1), 'max_mb must be positive, got -1.0'),
+        (('--score-thr', 'nan'), 'score_thr must be a number, got nan'),
+    ],
+)
+def test_bad_arguments_are_named(run_main, monkeypatch, tiny_config, trained, args, message):
+    monkeypatch.setattr('werkzeug.serving.BaseWSGIServer.serve_forever', lambda self: pytest.fail('it serves'))
+    status, out, err = run_main(TOOL, tiny_config, trained / 'iter_8.pth', *args)
     assert (status, out, err) == (1, '', f'error: {message}\n')
 
 

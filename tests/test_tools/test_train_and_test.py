@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The tools as a user runs them."""
+
 import json
 import subprocess
 import sys
@@ -9,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from tool_testing import (ROOT, free_port, logged_losses, logged_steps,
-                          run_tool, tool_env, write_config)
+from tool_testing import ROOT, free_port, logged_losses, logged_steps, run_tool, tool_env, write_config
 
 from mmrdn.utils.checkpoint import load_checkpoint_file
 
@@ -32,10 +32,16 @@ def tested(trained, tiny_config):
     The thresholds are low so that a detector of 8 iterations finds something.
     """
     prefix = trained.parent / 'one'
-    done = run_tool('test.py', tiny_config, trained / 'iter_8.pth',
-                    '--work-dir', trained.parent / 'tested', '--cfg-options',
-                    f'test_evaluator.outfile_prefix={prefix}',
-                    'test_evaluator.iou_thr=0.05')
+    done = run_tool(
+        'test.py',
+        tiny_config,
+        trained / 'iter_8.pth',
+        '--work-dir',
+        trained.parent / 'tested',
+        '--cfg-options',
+        f'test_evaluator.outfile_prefix={prefix}',
+        'test_evaluator.iou_thr=0.05',
+    )
     return f'{prefix}.predictions.json', metrics_of(done.stdout)
 
 
@@ -44,13 +50,10 @@ def test_training(trained):
     assert [line['step'] for line in steps] == list(range(1, 9))
     parts = ('loss_rpn_cls', 'loss_rpn_bbox', 'loss_cls', 'loss_bbox')
     # The message hub smooths over 10 iterations: the first is as it is.
-    assert steps[0]['loss'] == pytest.approx(
-        sum(steps[0][part] for part in parts), abs=1e-5)
+    assert steps[0]['loss'] == pytest.approx(sum(steps[0][part] for part in parts), abs=1e-5)
     assert steps[0]['loss_rpn_cls'] == pytest.approx(np.log(2), abs=1e-3)
     assert steps[-1]['loss'] < steps[0]['loss']
-    assert {p.name
-            for p in trained.glob('*.p*')
-            } == {'config.py', 'iter_4.pth', 'iter_8.pth'}
+    assert {p.name for p in trained.glob('*.p*')} == {'config.py', 'iter_4.pth', 'iter_8.pth'}
     dumped = Config.fromfile(trained / 'config.py')
     assert dumped.model.support_sampler.num_support == 6
     assert dumped.experiment_name == 'tiny'
@@ -58,13 +61,10 @@ def test_training(trained):
 
 def test_dumped_predictions_give_the_same_metrics(tested, digits):
     path, printed = tested
-    done = run_tool('analysis_tools/eval_predictions.py', path,
-                    digits / 'annotations' / 'moving_digits_val.json')
+    done = run_tool('analysis_tools/eval_predictions.py', path, digits / 'annotations' / 'moving_digits_val.json')
     again = {
         name: float(value)
-        for name, value in (line.split(': ')
-                            for line in done.stdout.splitlines()
-                            if line.startswith('vid/'))
+        for name, value in (line.split(': ') for line in done.stdout.splitlines() if line.startswith('vid/'))
     }
     assert len(json.loads(open(path).read())['annotations']) > 20
     assert set(again) == set(printed)
@@ -74,19 +74,34 @@ def test_dumped_predictions_give_the_same_metrics(tested, digits):
 
 def test_two_processes_equal_one(tested, trained, tiny_config, tmp_path):
     """By ``mim test``; the progress counts the frames of both."""
-    done = subprocess.run([
-        sys.executable, '-m', 'mim', 'test', 'mmrdn', tiny_config,
-        '--checkpoint', trained / 'iter_8.pth', '--launcher', 'pytorch',
-        '--gpus', '2', '--port',
-        str(free_port()), '--work-dir', tmp_path, '--cfg-options',
-        f'test_evaluator.outfile_prefix={tmp_path}/two',
-        'test_evaluator.iou_thr=0.05'
-    ],
-                          env=tool_env(),
-                          cwd=tmp_path,
-                          capture_output=True,
-                          text=True,
-                          timeout=300)
+    done = subprocess.run(
+        [
+            sys.executable,
+            '-m',
+            'mim',
+            'test',
+            'mmrdn',
+            tiny_config,
+            '--checkpoint',
+            trained / 'iter_8.pth',
+            '--launcher',
+            'pytorch',
+            '--gpus',
+            '2',
+            '--port',
+            str(free_port()),
+            '--work-dir',
+            tmp_path,
+            '--cfg-options',
+            f'test_evaluator.outfile_prefix={tmp_path}/two',
+            'test_evaluator.iou_thr=0.05',
+        ],
+        env=tool_env(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     ours = (tmp_path / 'two.predictions.json').read_bytes()
     assert ours == open(tested[0], 'rb').read()
@@ -100,37 +115,56 @@ def test_two_processes_equal_one(tested, trained, tiny_config, tmp_path):
 
 def by_mim(config):
     """(command, environment variables) of mim's launcher, two processes."""
-    return [([
-        sys.executable, '-m', 'mim', 'train', 'mmrdn', config, '--launcher',
-        'pytorch', '--gpus', '2', '--port',
-        free_port()
-    ], {})]
+    return [
+        (
+            [
+                sys.executable,
+                '-m',
+                'mim',
+                'train',
+                'mmrdn',
+                config,
+                '--launcher',
+                'pytorch',
+                '--gpus',
+                '2',
+                '--port',
+                free_port(),
+            ],
+            {},
+        )
+    ]
 
 
 def by_two_machines(config):
     """The same of ``dist_train.sh`` on two nodes, a process each."""
     script = ['bash', ROOT / 'tools' / 'dist_train.sh', config, '1']
     port = str(free_port())
-    return [(script, dict(NNODES='2', NODE_RANK=str(rank), PORT=port))
-            for rank in range(2)]
+    return [(script, dict(NNODES='2', NODE_RANK=str(rank), PORT=port)) for rank in range(2)]
 
 
 @pytest.mark.parametrize('launch', [by_mim, by_two_machines])
 def test_two_processes_train(launch, tiny_config, tmp_path):
     """With half the batch each."""
     options = [
-        '--work-dir', tmp_path, '--cfg-options', 'train_cfg.max_iters=2',
-        'default_hooks.checkpoint.interval=2', 'val_cfg=None',
-        'val_dataloader=None', 'val_evaluator=None'
+        '--work-dir',
+        tmp_path,
+        '--cfg-options',
+        'train_cfg.max_iters=2',
+        'default_hooks.checkpoint.interval=2',
+        'val_cfg=None',
+        'val_dataloader=None',
+        'val_evaluator=None',
     ]
     with open(tmp_path / 'printed', 'w+') as printed:
         jobs = [
-            subprocess.Popen([str(word) for word in [*command, *options]],
-                             env=dict(
-                                 tool_env(), PYTHON=sys.executable, **env),
-                             cwd=tmp_path,
-                             stdout=printed,
-                             stderr=printed)
+            subprocess.Popen(
+                [str(word) for word in [*command, *options]],
+                env=dict(tool_env(), PYTHON=sys.executable, **env),
+                cwd=tmp_path,
+                stdout=printed,
+                stderr=printed,
+            )
             for command, env in launch(tiny_config)
         ]
         ends = [job.wait(timeout=300) for job in jobs]
@@ -141,20 +175,24 @@ def test_two_processes_train(launch, tiny_config, tmp_path):
     losses = logged_losses(tmp_path)
     assert len(losses) == 2 and np.isfinite(losses).all()
     checkpoint = load_checkpoint_file(tmp_path / 'iter_2.pth')
-    assert not any(
-        name.startswith('module.') for name in checkpoint['state_dict'])
+    assert not any(name.startswith('module.') for name in checkpoint['state_dict'])
 
 
-def test_settings_of_the_tables_at_test_time(run_main, trained, tiny_config,
-                                             tested, tmp_path):
+def test_settings_of_the_tables_at_test_time(run_main, trained, tiny_config, tested, tmp_path):
     """T, K and r% from the command line change the result."""
-    status, out, err = run_main('test.py', tiny_config, trained / 'iter_8.pth',
-                                '--work-dir', tmp_path, '--cfg-options',
-                                'model.temporal_range=1',
-                                'model.support_sampler.num_support=4',
-                                'model.support_sampler.advanced_ratio=0.5',
-                                'experiment_name=tables',
-                                f'test_evaluator.outfile_prefix={tmp_path}/p')
+    status, out, err = run_main(
+        'test.py',
+        tiny_config,
+        trained / 'iter_8.pth',
+        '--work-dir',
+        tmp_path,
+        '--cfg-options',
+        'model.temporal_range=1',
+        'model.support_sampler.num_support=4',
+        'model.support_sampler.advanced_ratio=0.5',
+        'experiment_name=tables',
+        f'test_evaluator.outfile_prefix={tmp_path}/p',
+    )
     assert status == 0, err
     text = (tmp_path / 'config.py').read_text()
     for line in ('temporal_range=1', 'num_support=4', 'advanced_ratio=0.5'):
@@ -167,9 +205,16 @@ def test_settings_of_the_tables_at_test_time(run_main, trained, tiny_config,
 
 def test_amp_on_the_cpu(run_main, tiny_config, trained, tmp_path):
     """bf16 matmuls: losses near those in fp32, not equal; weights fp32."""
-    status, _, err = run_main('train.py', tiny_config, '--amp', '--work-dir',
-                              tmp_path, '--cfg-options', 'experiment_name=amp',
-                              'train_cfg.max_iters=4')
+    status, _, err = run_main(
+        'train.py',
+        tiny_config,
+        '--amp',
+        '--work-dir',
+        tmp_path,
+        '--cfg-options',
+        'experiment_name=amp',
+        'train_cfg.max_iters=4',
+    )
     assert status == 0, err
     found = logged_losses(tmp_path)[:4]
     expected = logged_losses(trained)[:4]
@@ -179,19 +224,22 @@ def test_amp_on_the_cpu(run_main, tiny_config, trained, tmp_path):
     assert {v.dtype for v in state.values()} == {torch.float32, torch.int64}
 
 
-@pytest.mark.parametrize('options, changes', [
-    (['--amp'], True),
-    (['model.lookahead_batch=2'], False),
-])
-def test_options_of_inference(run_main, trained, tiny_config, tested, tmp_path,
-                              options, changes):
+@pytest.mark.parametrize('options, changes', [(['--amp'], True), (['model.lookahead_batch=2'], False)])
+def test_options_of_inference(run_main, trained, tiny_config, tested, tmp_path, options, changes):
     """Scores stay near those of plain fp32, bf16's within its 8 bits."""
     args = [a for a in options if a.startswith('--')]
     options = [a for a in options if not a.startswith('--')]
-    status, _, err = run_main('test.py', tiny_config, trained / 'iter_8.pth',
-                              '--work-dir', tmp_path, *args, '--cfg-options',
-                              f'test_evaluator.outfile_prefix={tmp_path}/p',
-                              *options)
+    status, _, err = run_main(
+        'test.py',
+        tiny_config,
+        trained / 'iter_8.pth',
+        '--work-dir',
+        tmp_path,
+        *args,
+        '--cfg-options',
+        f'test_evaluator.outfile_prefix={tmp_path}/p',
+        *options,
+    )
     assert status == 0, err
     top = []
     for path in (tmp_path / 'p.predictions.json', tested[0]):
@@ -205,22 +253,18 @@ def test_options_of_inference(run_main, trained, tiny_config, tested, tmp_path,
 
 def test_phase_2_starts_from_phase_1(run_main, digits, tmp_path):
     """Nothing unexpected; only the advanced stage is new."""
-    basic = write_config(tmp_path / 'basic.py', digits,
-                         "model['neck'].update(advanced=False)\n")
-    status, _, err = run_main('train.py', basic, '--work-dir', tmp_path / '1',
-                              '--cfg-options', 'train_cfg.max_iters=4')
+    basic = write_config(tmp_path / 'basic.py', digits, "model['neck'].update(advanced=False)\n")
+    status, _, err = run_main('train.py', basic, '--work-dir', tmp_path / '1', '--cfg-options', 'train_cfg.max_iters=4')
     assert status == 0, err
-    full = write_config(tmp_path / 'full.py', digits,
-                        f"load_from = '{tmp_path}/1/iter_4.pth'\n")
-    status, out, err = run_main('train.py', full, '--work-dir', tmp_path / '2',
-                                '--cfg-options', 'train_cfg.max_iters=4')
+    full = write_config(tmp_path / 'full.py', digits, f"load_from = '{tmp_path}/1/iter_4.pth'\n")
+    status, out, err = run_main(
+        'train.py', full, '--work-dir', tmp_path / '2', '--cfg-options', 'train_cfg.max_iters=4'
+    )
     assert status == 0, err
     assert 'unexpected key' not in out + err
     missing = out.split('missing keys in source state_dict: ')[1]
     names = missing.splitlines()[0].split(', ')
-    assert {'.'.join(name.split('.')[:2])
-            for name in names
-            } == {'neck.support_relation', 'neck.reference_relation'}
+    assert {'.'.join(name.split('.')[:2]) for name in names} == {'neck.support_relation', 'neck.reference_relation'}
     ours = load_checkpoint_file(tmp_path / '2' / 'iter_4.pth')['state_dict']
     before = load_checkpoint_file(tmp_path / '1' / 'iter_4.pth')['state_dict']
     assert set(ours) - set(before) == set(names)
@@ -228,8 +272,7 @@ def test_phase_2_starts_from_phase_1(run_main, digits, tmp_path):
 
 
 def test_print_config(run_main, tiny_config):
-    status, out, err = run_main('misc/print_config.py', tiny_config,
-                                '--cfg-options', 'model.temporal_range=5')
+    status, out, err = run_main('misc/print_config.py', tiny_config, '--cfg-options', 'model.temporal_range=5')
     assert (status, err) == (0, '')
     cfg = Config.fromstring(out, '.py')
     assert cfg.model.temporal_range == 5  # the command line's
@@ -240,8 +283,7 @@ def test_print_config(run_main, tiny_config):
 
 def test_browse_dataset(run_main, tiny_config, tmp_path):
     folder = tmp_path / 'pictures'
-    args = ('analysis_tools/browse_dataset.py', tiny_config, '--output-dir',
-            folder, '--max-samples', 3)
+    args = ('analysis_tools/browse_dataset.py', tiny_config, '--output-dir', folder, '--max-samples', 3)
     status, out, err = run_main(*args)
     assert (status, err) == (0, '')
     assert out == f'3 pictures are in {folder}\n'
@@ -254,59 +296,117 @@ def test_browse_dataset(run_main, tiny_config, tmp_path):
 
     status, _, err = run_main(*args)
     assert status == 1
-    assert err == (f'error: {folder} is not empty; choose another folder or '
-                   'say --overwrite\n')
+    assert err == (f'error: {folder} is not empty; choose another folder or say --overwrite\n')
     assert paths[0].read_text() == 'mine'
 
     assert run_main(*args, '--overwrite')[0] == 0
     assert {path: path.read_bytes() for path in folder.iterdir()} == written
 
 
-@pytest.mark.parametrize('script, args, expected', [
-    ('dist_train.sh', ['c.py', '2', '--amp'], [
-        '--nnodes=1', '--node_rank=0', '--master_addr=127.0.0.1',
-        '--master_port=29500', '--nproc_per_node=2', '{tools}/train.py',
-        'c.py', '--launcher', 'pytorch', '--amp'
-    ]),
-    ('dist_test.sh', ['c.py', 'a b.pth', '2', '--x', 'y z'], [
-        '--nnodes=1', '--node_rank=0', '--master_addr=127.0.0.1',
-        '--master_port=29500', '--nproc_per_node=2', '{tools}/test.py', 'c.py',
-        'a b.pth', '--launcher', 'pytorch', '--x', 'y z'
-    ]),
-    ('slurm_train.sh', ['part', 'job', 'c.py', 'work', '--amp'], [
-        '-p', 'part', '--job-name=job', '--gres=gpu:4', '--ntasks=4',
-        '--ntasks-per-node=4', '--cpus-per-task=5', '--kill-on-bad-exit=1',
-        '-A', 'me', '{python}', '-u', '{tools}/train.py', 'c.py', '--work-dir',
-        'work', '--launcher', 'slurm', '--amp'
-    ]),
-    ('slurm_test.sh', ['part', 'job', 'c.py', 'a b.pth'], [
-        '-p', 'part', '--job-name=job', '--gres=gpu:4', '--ntasks=4',
-        '--ntasks-per-node=4', '--cpus-per-task=5', '--kill-on-bad-exit=1',
-        '-A', 'me', '{python}', '-u', '{tools}/test.py', 'c.py', 'a b.pth',
-        '--launcher', 'slurm'
-    ]),
-])
+@pytest.mark.parametrize(
+    'script, args, expected',
+    [
+        (
+            'dist_train.sh',
+            ['c.py', '2', '--amp'],
+            [
+                '--nnodes=1',
+                '--node_rank=0',
+                '--master_addr=127.0.0.1',
+                '--master_port=29500',
+                '--nproc_per_node=2',
+                '{tools}/train.py',
+                'c.py',
+                '--launcher',
+                'pytorch',
+                '--amp',
+            ],
+        ),
+        (
+            'dist_test.sh',
+            ['c.py', 'a b.pth', '2', '--x', 'y z'],
+            [
+                '--nnodes=1',
+                '--node_rank=0',
+                '--master_addr=127.0.0.1',
+                '--master_port=29500',
+                '--nproc_per_node=2',
+                '{tools}/test.py',
+                'c.py',
+                'a b.pth',
+                '--launcher',
+                'pytorch',
+                '--x',
+                'y z',
+            ],
+        ),
+        (
+            'slurm_train.sh',
+            ['part', 'job', 'c.py', 'work', '--amp'],
+            [
+                '-p',
+                'part',
+                '--job-name=job',
+                '--gres=gpu:4',
+                '--ntasks=4',
+                '--ntasks-per-node=4',
+                '--cpus-per-task=5',
+                '--kill-on-bad-exit=1',
+                '-A',
+                'me',
+                '{python}',
+                '-u',
+                '{tools}/train.py',
+                'c.py',
+                '--work-dir',
+                'work',
+                '--launcher',
+                'slurm',
+                '--amp',
+            ],
+        ),
+        (
+            'slurm_test.sh',
+            ['part', 'job', 'c.py', 'a b.pth'],
+            [
+                '-p',
+                'part',
+                '--job-name=job',
+                '--gres=gpu:4',
+                '--ntasks=4',
+                '--ntasks-per-node=4',
+                '--cpus-per-task=5',
+                '--kill-on-bad-exit=1',
+                '-A',
+                'me',
+                '{python}',
+                '-u',
+                '{tools}/test.py',
+                'c.py',
+                'a b.pth',
+                '--launcher',
+                'slurm',
+            ],
+        ),
+    ],
+)
 def test_what_the_scripts_start(script, args, expected, tmp_path):
     """From another folder; a stand-in prints what it is called with."""
     stub = tmp_path / 'srun'
     stub.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     stub.chmod(0o755)
-    done = subprocess.run(['bash', str(ROOT / 'tools' / script), *args],
-                          env=dict(
-                              PATH=f'{tmp_path}:/usr/bin:/bin',
-                              PYTHON=str(stub),
-                              SRUN_ARGS='-A me'),
-                          cwd=tmp_path,
-                          capture_output=True,
-                          text=True)
+    done = subprocess.run(
+        ['bash', str(ROOT / 'tools' / script), *args],
+        env=dict(PATH=f'{tmp_path}:/usr/bin:/bin', PYTHON=str(stub), SRUN_ARGS='-A me'),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     words = done.stdout.splitlines()
     if script.startswith('dist'):
         assert words[:2] == ['-m', 'torch.distributed.run']
         del words[:2]
     names = dict(tools=ROOT / 'tools', python=stub)
     assert words == [word.format(**names) for word in expected]
-    short = subprocess.run(
-        ['bash', str(ROOT / 'tools' / script), 'one'],
-        capture_output=True,
-        text=True)
+    short = subprocess.run(['bash', str(ROOT / 'tools' / script), 'one'], capture_output=True, text=True)
     assert short.returncode == 2 and short.stderr.startswith('usage: ')

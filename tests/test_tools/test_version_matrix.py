@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The version matrix: what is found, what is run, what is written."""
+
 import datetime
 import importlib
 import json
@@ -16,18 +17,15 @@ import pytest
 import torch
 from tool_testing import ROOT
 
-TORCH = re.search(r'(?m)^torch==(.*)$',
-                  (ROOT / 'requirements' / 'constraints.txt').read_text())[1]
+TORCH = re.search(r'(?m)^torch==(.*)$', (ROOT / 'requirements' / 'constraints.txt').read_text())[1]
 TOOL = ROOT / 'tools' / 'misc' / 'version_matrix.py'
 VERSIONS = dict(
     python='3.11.7',
     system='Linux x86_64',
     device='CPU',
-    packages=dict(
-        torch=['torch', '99.1.0+cpu'],
-        mmcv=['onedl-mmcv', '2.3.6'],
-        mmdet=['mmdet', '3.0.0rc5']),
-    mmrdn=str(ROOT / 'mmrdn'))
+    packages=dict(torch=['torch', '99.1.0+cpu'], mmcv=['onedl-mmcv', '2.3.6'], mmdet=['mmdet', '3.0.0rc5']),
+    mmrdn=str(ROOT / 'mmrdn'),
+)
 REPORT = """<testsuites><testsuite>
 <testcase classname="tests.test_a" file="tests/test_a.py" name="test_x[1]"
   time="1.5"/>
@@ -58,11 +56,7 @@ sys.exit({status})
 def stub(tmp_path):
     """Make an interpreter that knows versions and outcomes."""
 
-    def make(name='python',
-             report=REPORT,
-             status=1,
-             error=None,
-             versions=VERSIONS):
+    def make(name='python', report=REPORT, status=1, error=None, versions=VERSIONS):
         path = tmp_path / name
         path.write_text(
             STUB.format(
@@ -71,7 +65,9 @@ def stub(tmp_path):
                 error=error,
                 log=f'{path}.log',
                 report=report,
-                status=status))
+                status=status,
+            )
+        )
         path.chmod(0o755)
         return path
 
@@ -89,9 +85,7 @@ def matrix(page):
     page.parent.mkdir()
 
     def call(*args):
-        done = subprocess.run([sys.executable, TOOL, '--out', page, *args],
-                              capture_output=True,
-                              text=True)
+        done = subprocess.run([sys.executable, TOOL, '--out', page, *args], capture_output=True, text=True)
         return done.returncode, done.stderr
 
     return call
@@ -106,8 +100,7 @@ def module(monkeypatch):
 def cells(page, row):
     """{title: cell} of an environment in the table."""
     lines = [x for x in page.read_text().splitlines() if x.startswith('| ')]
-    table = [[cell.strip() for cell in line[1:-1].split('|')]
-             for line in lines]
+    table = [[cell.strip() for cell in line[1:-1].split('|')] for line in lines]
     column = table[0].index(row)
     return {cells[0]: cells[column] for cells in table[2:]}
 
@@ -122,8 +115,7 @@ def test_outcome_is_recorded(matrix, page, stub):
     commit = record['newest-torch']['commit']
     assert re.fullmatch('unknown|[0-9a-f]{12}(-dirty)?', commit)
     assert record == {
-        'newest-torch':
-        dict(
+        'newest-torch': dict(
             date=today,
             commit=commit,
             **versions,
@@ -134,7 +126,8 @@ def test_outcome_is_recorded(matrix, page, stub):
             skipped=2,
             failures=['tests/test_a.py::test_x[2]', 'tests/test_a.py::test_y'],
             skips={'no GPU': 2},
-            seconds=4)
+            seconds=4,
+        )
     }
     assert cells(page, 'newest-torch') == {
         'Outcome': 'failed',
@@ -150,7 +143,7 @@ def test_outcome_is_recorded(matrix, page, stub):
         'mmdet': '3.0.0rc5',
         'mmtrack': '-',
         'Date': today,
-        'Commit': commit
+        'Commit': commit,
     }
     for row in ('onedl', 'openmmlab', 'mmdet-3.0.0rc5'):
         found = cells(page, row)
@@ -179,21 +172,20 @@ def test_rows_are_replaced_one_by_one(matrix, page, stub):
 
 def test_page_names_the_part_that_was_tested(matrix, page, stub):
     python = stub()
-    matrix('--env', f'newest-torch={python}', '--tests', 'tests/test_a.py',
-           'tests/test_b.py')
-    assert python.with_suffix('.log').read_text().startswith(
-        "['-m', 'pytest', 'tests/test_a.py', 'tests/test_b.py', '-q'")
+    matrix('--env', f'newest-torch={python}', '--tests', 'tests/test_a.py', 'tests/test_b.py')
+    assert (
+        python.with_suffix('.log').read_text().startswith("['-m', 'pytest', 'tests/test_a.py', 'tests/test_b.py', '-q'")
+    )
     found = cells(page, 'newest-torch')
     assert found['Outcome'] == 'failed, only a part'
     assert found['Tests'] == '`tests/test_a.py tests/test_b.py`'
 
 
 def test_complete_rows_stay_when_a_later_one_breaks(matrix, page, stub):
-    status, err = matrix('--env', f'newest-torch={stub("first")}', '--env',
-                         f'mmdet-3.0.0rc5={stub("second", status=4)}')
-    assert (status, err) == (
-        1,
-        'error: env mmdet-3.0.0rc5: pytest ended with status 4, see above\n')
+    status, err = matrix(
+        '--env', f'newest-torch={stub("first")}', '--env', f'mmdet-3.0.0rc5={stub("second", status=4)}'
+    )
+    assert (status, err) == (1, 'error: env mmdet-3.0.0rc5: pytest ended with status 4, see above\n')
     assert cells(page, 'newest-torch')['Failed'] == '2'
     assert cells(page, 'mmdet-3.0.0rc5')['Outcome'] == 'not tested'
 
@@ -202,27 +194,40 @@ def elsewhere():
     return VERSIONS | dict(mmrdn='/elsewhere/mmrdn')
 
 
-@pytest.mark.parametrize(('row', 'options', 'message'), [
-    ('newest-torch', None, 'env newest-torch: no interpreter {python} '
-     '(No such file or directory)'),
-    ('newest-torch', dict(error="error: No module named 'mmrdn'"),
-     'env newest-torch: {python} has no mmrdn that works: '
-     "No module named 'mmrdn'"),
-    ('newest-torch', dict(versions=elsewhere()),
-     'env newest-torch: {python} has the mmrdn of /elsewhere, expected that '
-     f'of {ROOT}'),
-    ('openmmlab', {}, 'env openmmlab: expected mmcv 2.1.0, found none'),
-    ('mmdet-3.0.0rc5',
-     dict(versions=VERSIONS | dict(packages=dict(mmdet=['mmdet', '3.3.0']))),
-     'env mmdet-3.0.0rc5: expected mmdet 3.0.0rc5, found 3.3.0'),
-    ('newest-torch',
-     dict(versions=VERSIONS | dict(packages=dict(torch=['torch', '2.9.1']))),
-     f'env newest-torch: expected torch >{TORCH}, found 2.9.1'),
-    ('rc5', {}, '--env rc5={python}: expected NAME=PYTHON, where NAME is one '
-     'of onedl, openmmlab, newest-torch, mmdet-3.0.0rc5'),
-])
-def test_bad_environment_keeps_the_page(row, options, message, matrix, page,
-                                        stub):
+@pytest.mark.parametrize(
+    ('row', 'options', 'message'),
+    [
+        ('newest-torch', None, 'env newest-torch: no interpreter {python} (No such file or directory)'),
+        (
+            'newest-torch',
+            dict(error="error: No module named 'mmrdn'"),
+            "env newest-torch: {python} has no mmrdn that works: No module named 'mmrdn'",
+        ),
+        (
+            'newest-torch',
+            dict(versions=elsewhere()),
+            f'env newest-torch: {{python}} has the mmrdn of /elsewhere, expected that of {ROOT}',
+        ),
+        ('openmmlab', {}, 'env openmmlab: expected mmcv 2.1.0, found none'),
+        (
+            'mmdet-3.0.0rc5',
+            dict(versions=VERSIONS | dict(packages=dict(mmdet=['mmdet', '3.3.0']))),
+            'env mmdet-3.0.0rc5: expected mmdet 3.0.0rc5, found 3.3.0',
+        ),
+        (
+            'newest-torch',
+            dict(versions=VERSIONS | dict(packages=dict(torch=['torch', '2.9.1']))),
+            f'env newest-torch: expected torch >{TORCH}, found 2.9.1',
+        ),
+        (
+            'rc5',
+            {},
+            '--env rc5={python}: expected NAME=PYTHON, where NAME is one '
+            'of onedl, openmmlab, newest-torch, mmdet-3.0.0rc5',
+        ),
+    ],
+)
+def test_bad_environment_keeps_the_page(row, options, message, matrix, page, stub):
     """Nothing is run, not even in the environment before the bad one."""
     good = stub('good')
     assert matrix('--env', f'newest-torch={good}')[0] == 1
@@ -232,22 +237,23 @@ def test_bad_environment_keeps_the_page(row, options, message, matrix, page,
     python = good.with_name('bad')
     if options is not None:
         python = stub('bad', **options)
-    status, err = matrix('--env', f'newest-torch={good}', '--env',
-                         f'{row}={python}')
+    status, err = matrix('--env', f'newest-torch={good}', '--env', f'{row}={python}')
     assert (status, err) == (1, f'error: {message.format(python=python)}\n')
     assert [path.read_bytes() for path in files] == before
     assert sorted(page.parent.iterdir()) == sorted(files)
     assert not good.with_suffix('.log').exists()
 
 
-@pytest.mark.parametrize(('name', 'content', 'message'), [
-    ('versions.md', '# Mine\n', 'was not written by this script'),
-    ('versions.json', '{"onedl": ',
-     'is damaged: Expecting value: line 1 column 11 (char 10)'),
-    ('versions.json', '{"mmdet4": {}}', "has unknown rows ['mmdet4']"),
-    ('versions.json', '{"onedl": {}}', "is damaged: no field 'tests'"),
-    ('versions.json', '3', "is damaged: 'int' object is not iterable"),
-])
+@pytest.mark.parametrize(
+    ('name', 'content', 'message'),
+    [
+        ('versions.md', '# Mine\n', 'was not written by this script'),
+        ('versions.json', '{"onedl": ', 'is damaged: Expecting value: line 1 column 11 (char 10)'),
+        ('versions.json', '{"mmdet4": {}}', "has unknown rows ['mmdet4']"),
+        ('versions.json', '{"onedl": {}}', "is damaged: no field 'tests'"),
+        ('versions.json', '3', "is damaged: 'int' object is not iterable"),
+    ],
+)
 def test_files_of_others_are_kept(name, content, message, matrix, page, stub):
     path = page.with_name(name)
     path.write_text(content)
@@ -264,8 +270,7 @@ def test_versions_of_this_environment(module):
     for package in (torch, numpy, mmcv, mmengine, mmdet):
         assert versions[package.__name__] == package.__version__
     assert versions['mmtrack'] == '1.0.0rc1'
-    assert found['device'] == ('CPU' if not torch.cuda.is_available() else
-                               torch.cuda.get_device_name())
+    assert found['device'] == ('CPU' if not torch.cuda.is_available() else torch.cuda.get_device_name())
 
 
 def test_commit(module, tmp_path, monkeypatch):
@@ -277,7 +282,8 @@ def test_commit(module, tmp_path, monkeypatch):
             cwd=tmp_path,
             check=True,
             stdout=subprocess.PIPE,
-            text=True)
+            text=True,
+        )
         return done.stdout.strip()
 
     monkeypatch.setenv('GIT_CEILING_DIRECTORIES', str(tmp_path.parent))
@@ -299,12 +305,14 @@ def test_commit(module, tmp_path, monkeypatch):
 
 def test_real_tests_are_counted(module, tmp_path):
     """Also where a file cannot be collected."""
-    (tmp_path / 'test_some.py').write_text('import pytest\n'
-                                           '@pytest.mark.parametrize("x", '
-                                           '[1, 2, 3])\n'
-                                           'def test_x(x): assert x < 3\n'
-                                           '@pytest.mark.skip("no moon")\n'
-                                           'def test_y(): pass\n')
+    (tmp_path / 'test_some.py').write_text(
+        'import pytest\n'
+        '@pytest.mark.parametrize("x", '
+        '[1, 2, 3])\n'
+        'def test_x(x): assert x < 3\n'
+        '@pytest.mark.skip("no moon")\n'
+        'def test_y(): pass\n'
+    )
     (tmp_path / 'test_none.py').write_text('import nowhere\n')
     result = module.run_tests('this', sys.executable, [str(tmp_path)])
     counts = [result[key] for key in ('passed', 'failed', 'skipped')]

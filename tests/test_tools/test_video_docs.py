@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The commands and the Python of docs/video.md and README.md run."""
+
 import re
 import shlex
 import shutil
@@ -12,7 +13,8 @@ from video_testing import noise, write_mp4
 PAGES = ('docs/video.md', 'README.md')
 CONFIGS = re.compile(
     r'(configs/)?rdn/rdn_faster-rcnn_(r101-dc5_4xb1-60k_imagenetvid|'
-    r'r18_1xb4-1500_movingdigits)(\.py)?')
+    r'r18_1xb4-1500_movingdigits)(\.py)?'
+)
 # What is not here: a camera, a server, another program.
 ELSEWHERE = (' 0 ', 'rtsp://', 'ffmpeg')
 
@@ -50,19 +52,12 @@ def test_there_are_commands():
 @pytest.mark.parametrize('command', sorted(set(commands())))
 def test_command_runs(command, place, run_main):
     words = shlex.split(CONFIGS.sub('config.py', command))
-    words = words[words.index('demo_video' if words[0] ==
-                              'mim' else 'tools/demo_video.py') + 1:]
-    words = [
-        'rdn.pth' if re.search(r'iter_\d+\.pth', word) else word
-        for word in words
-    ]
+    words = words[words.index('demo_video' if words[0] == 'mim' else 'tools/demo_video.py') + 1 :]
+    words = ['rdn.pth' if re.search(r'iter_\d+\.pth', word) else word for word in words]
     before = set(place.iterdir())
     status, _, stderr = run_main('demo_video.py', *words)
     assert status == 0, stderr
-    named = {
-        place / words[i + 1]
-        for i, word in enumerate(words) if word.startswith('--out')
-    }
+    named = {place / words[i + 1] for i, word in enumerate(words) if word.startswith('--out')}
     assert named and set(place.iterdir()) - before == named
 
 
@@ -72,8 +67,7 @@ def test_python_runs(place, capsys):
     names.update({f'frames_{c}': noise(2, (64, 80)) for c in 'abc'})
     page = (ROOT / 'docs' / 'video.md').read_text()
     for block in re.findall(r'```python\n(.*?)```', page, re.DOTALL):
-        block = CONFIGS.sub('config.py',
-                            block).replace('lookahead=3', 'lookahead=1')
+        block = CONFIGS.sub('config.py', block).replace('lookahead=3', 'lookahead=1')
         exec(compile(block, 'docs/video.md', 'exec'), names)
     assert (place / 'out.mp4').exists() and (place / 'out.jsonl').exists()
     lines = capsys.readouterr().out.splitlines()

@@ -12,18 +12,19 @@ ValueError: a/b.JPEG: the image file is truncated
 """
 
 
-@pytest.mark.parametrize('error, text', [
-    (ValueError('a\n  b'), 'a b'),
-    (ValueError(IN_A_WORKER), 'a/b.JPEG: the image file is truncated'),
-    (KeyError(IN_A_WORKER), 'a/b.JPEG: the image file is truncated'),
-    (KeyError('score'), 'missing key "score"'),
-    (KeyError('RDM is not in the registry. More details can be found at x'),
-     'RDM is not in the registry.'),
-    (KeyError(), 'missing key'),
-    (TypeError(), 'TypeError'),
-    (FileNotFoundError(2, 'No such file or directory',
-                       'x.py'), "[Errno 2] No such file or directory: 'x.py'"),
-])
+@pytest.mark.parametrize(
+    'error, text',
+    [
+        (ValueError('a\n  b'), 'a b'),
+        (ValueError(IN_A_WORKER), 'a/b.JPEG: the image file is truncated'),
+        (KeyError(IN_A_WORKER), 'a/b.JPEG: the image file is truncated'),
+        (KeyError('score'), 'missing key "score"'),
+        (KeyError('RDM is not in the registry. More details can be found at x'), 'RDM is not in the registry.'),
+        (KeyError(), 'missing key'),
+        (TypeError(), 'TypeError'),
+        (FileNotFoundError(2, 'No such file or directory', 'x.py'), "[Errno 2] No such file or directory: 'x.py'"),
+    ],
+)
 def test_describe(error, text):
     assert describe(error) == text
 

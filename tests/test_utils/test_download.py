@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Downloads, and the hash that a published file has in its name."""
+
 import hashlib
 import socket
 
@@ -8,8 +9,7 @@ import torch
 from http_testing import serving
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from mmrdn.utils.checkpoint import (install_safe_loading, load_checkpoint_file,
-                                    read_checkpoint)
+from mmrdn.utils.checkpoint import install_safe_loading, load_checkpoint_file, read_checkpoint
 from mmrdn.utils.download import fetch, named_hash, shown_address
 
 
@@ -21,8 +21,7 @@ def files(tmp_path):
     torch.save(dict(state_dict=dict(a=torch.arange(3))), folder / 'plain.pth')
     data = (folder / 'plain.pth').read_bytes()
     digits = hashlib.sha256(data).hexdigest()[:8]
-    for name in (f'good-{digits}.pth', 'bad-00decade.pth', 'short-rdn.pth',
-                 f'short-{digits}.pth', 'rdn_r50-dc5.pth'):
+    for name in (f'good-{digits}.pth', 'bad-00decade.pth', 'short-rdn.pth', f'short-{digits}.pth', 'rdn_r50-dc5.pth'):
         (folder / name).write_bytes(data)
     return folder, digits
 
@@ -35,20 +34,23 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / 'torch' / 'hub' / 'checkpoints'
 
 
-@pytest.mark.parametrize('name, expected', [
-    ('rdn_r50-1a2b3c4d.pth', '1a2b3c4d'),
-    ('a/b-00000000/resnet50-0676ba61.pth', '0676ba61'),
-    ('selsa_20201227_204835-2f5a4952.pth', '2f5a4952'),
-    ('rdn-12345678.pth', '12345678'),
-    ('iter_60000.pth', None),
-    ('rdn_r50-dc5.pth', None),
-    ('rdn-1A2B3C4D.pth', None),
-    ('rdn-1a2b3c4d5.pth', None),
-    ('rdn-1a2b3c4d.pth.txt', None),
-    ('rdn-20200130.pth', None),
-    ('rdn-00060000.pth', None),
-    ('rdn_1a2b3c4d.pth', None),
-])
+@pytest.mark.parametrize(
+    'name, expected',
+    [
+        ('rdn_r50-1a2b3c4d.pth', '1a2b3c4d'),
+        ('a/b-00000000/resnet50-0676ba61.pth', '0676ba61'),
+        ('selsa_20201227_204835-2f5a4952.pth', '2f5a4952'),
+        ('rdn-12345678.pth', '12345678'),
+        ('iter_60000.pth', None),
+        ('rdn_r50-dc5.pth', None),
+        ('rdn-1A2B3C4D.pth', None),
+        ('rdn-1a2b3c4d5.pth', None),
+        ('rdn-1a2b3c4d.pth.txt', None),
+        ('rdn-20200130.pth', None),
+        ('rdn-00060000.pth', None),
+        ('rdn_1a2b3c4d.pth', None),
+    ],
+)
 def test_hash_in_a_name(name, expected):
     assert named_hash(name) == expected
 
@@ -69,24 +71,30 @@ def test_what_is_right_is_fetched_once(files, cache, through):
     assert len(list(cache.iterdir())) == 2
 
 
-@pytest.mark.parametrize('name, message', [
-    ('bad-00decade.pth',
-     '{address}/bad-00decade.pth is corrupt: its SHA-256 starts with '
-     '{digits}, expected 00decade as in its name; nothing was kept'),
-    ('short-rdn.pth', '{address}/short-rdn.pth: the download broke off after '
-     '{half} of {size} bytes; nothing was kept'),
-    ('short-{digits}.pth',
-     '{address}/short-{digits}.pth: the download broke off after {half} of '
-     '{size} bytes; nothing was kept'),
-    ('none.pth', '{address}/none.pth cannot be downloaded: HTTP Error 404: '
-     'File not found'),
-])
+@pytest.mark.parametrize(
+    'name, message',
+    [
+        (
+            'bad-00decade.pth',
+            '{address}/bad-00decade.pth is corrupt: its SHA-256 starts with '
+            '{digits}, expected 00decade as in its name; nothing was kept',
+        ),
+        (
+            'short-rdn.pth',
+            '{address}/short-rdn.pth: the download broke off after {half} of {size} bytes; nothing was kept',
+        ),
+        (
+            'short-{digits}.pth',
+            '{address}/short-{digits}.pth: the download broke off after {half} of {size} bytes; nothing was kept',
+        ),
+        ('none.pth', '{address}/none.pth cannot be downloaded: HTTP Error 404: File not found'),
+    ],
+)
 def test_what_is_wrong_is_refused_and_not_kept(files, cache, name, message):
     folder, digits = files
     size = (folder / 'plain.pth').stat().st_size
     with serving(folder) as address:
-        values = dict(
-            address=address, digits=digits, size=size, half=size // 2)
+        values = dict(address=address, digits=digits, size=size, half=size // 2)
         with pytest.raises((ValueError, OSError)) as error:
             read_checkpoint(f'{address}/{name.format(**values)}?token=secret')
         assert str(error.value) == message.format(**values)
@@ -105,14 +113,15 @@ def test_nobody_serves(tmp_path):
     with socket.create_server(('127.0.0.1', 0)) as free:
         port = free.getsockname()[1]
     for url, message in (
-        (f'http://127.0.0.1:{port}/a.pth?token=secret',
-         f'http://127.0.0.1:{port}/a.pth cannot be downloaded: <urlopen error'
-         ),
-        (f'http://me:secret@127.0.0.1:{port}/a.pth',
-         f'http://127.0.0.1:{port}/a.pth cannot be downloaded: <urlopen error'
-         ),
-        ('http://me:secret@127.0.0.1/a.pth',
-         'http://127.0.0.1/a.pth cannot be downloaded: no valid address'),
+        (
+            f'http://127.0.0.1:{port}/a.pth?token=secret',
+            f'http://127.0.0.1:{port}/a.pth cannot be downloaded: <urlopen error',
+        ),
+        (
+            f'http://me:secret@127.0.0.1:{port}/a.pth',
+            f'http://127.0.0.1:{port}/a.pth cannot be downloaded: <urlopen error',
+        ),
+        ('http://me:secret@127.0.0.1/a.pth', 'http://127.0.0.1/a.pth cannot be downloaded: no valid address'),
     ):
         with pytest.raises(OSError) as error:
             fetch(url, tmp_path / 'a.pth')
@@ -132,16 +141,19 @@ def test_a_file_that_is_not_what_its_name_says(files):
         assert str(error.value) == (
             f'checkpoint {damaged} is damaged or was changed: its SHA-256 '
             f'starts with {digits}, expected 00decade as in its name (if that '
-            'is no hash, rename the file)')
+            'is no hash, rename the file)'
+        )
     damaged.rename(folder / 'renamed.pth')
     assert load_checkpoint_file(folder / 'renamed.pth')
 
 
-@pytest.mark.parametrize('given, expected', [
-    ('https://me:secret@zoo.org/a/x.pth?token=secret#1',
-     'https://zoo.org/a/x.pth'),
-    ('http://zoo.org/x.pth', 'http://zoo.org/x.pth'),
-    ('work/x?y@z.pth', 'work/x?y@z.pth'),
-])
+@pytest.mark.parametrize(
+    'given, expected',
+    [
+        ('https://me:secret@zoo.org/a/x.pth?token=secret#1', 'https://zoo.org/a/x.pth'),
+        ('http://zoo.org/x.pth', 'http://zoo.org/x.pth'),
+        ('work/x?y@z.pth', 'work/x?y@z.pth'),
+    ],
+)
 def test_shown_address(given, expected):
     assert shown_address(given) == expected

@@ -38,7 +38,6 @@ def test_a_pipe_that_nobody_reads_does_not_end_the_run():
     """As in ``demo_video.py ... | head -n 1``."""
 
     class Broken(io.StringIO):
-
         def write(self, text):
             raise BrokenPipeError
 

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """What a rank says when it fails; its end is noted, not carried out."""
+
 import json
 
 import pytest
@@ -29,7 +30,6 @@ class Watch:
 
 
 class Loop(BaseLoop):
-
     def __init__(self, error):
         self.error = error
 
@@ -81,9 +81,9 @@ def test_bad_input_gets_one_line(fail, joined):
     assert not joined or watch.reasons == ['no x.pth']
 
 
-@pytest.mark.parametrize('error, in_loop', [(ValueError('bad frame'), True),
-                                            (RuntimeError('disk'), True),
-                                            (RuntimeError('disk'), False)])
+@pytest.mark.parametrize(
+    'error, in_loop', [(ValueError('bad frame'), True), (RuntimeError('disk'), True), (RuntimeError('disk'), False)]
+)
 def test_others_get_a_traceback(fail, error, in_loop):
     err, told = fail(error, Watch(first=True), in_loop)
     lines = err.splitlines()

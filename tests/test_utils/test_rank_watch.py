@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Ranks that share a store, in one process: an end is noted, not carried
 out."""
+
 import threading
 import time
 
@@ -18,7 +19,7 @@ def watches(monkeypatch):
     monkeypatch.setattr(rank_watch, 'GRACE', 0.05)
     monkeypatch.setattr(dist, 'destroy_process_group', lambda: None)
 
-    def make(size, patience=60.):
+    def make(size, patience=60.0):
         store, ended = dist.HashStore(), {}
         monkeypatch.setattr(rank_watch, 'job_store', lambda: store)
         for rank in range(size):
@@ -32,9 +33,10 @@ def watches(monkeypatch):
 
             watch._end_process = end
         monkeypatch.setattr(
-            rank_watch, 'end_process',
-            lambda: next(w._end_process() for w in made
-                         if w._thread is threading.current_thread()))
+            rank_watch,
+            'end_process',
+            lambda: next(w._end_process() for w in made if w._thread is threading.current_thread()),
+        )
         return made, ended
 
     yield make
@@ -58,14 +60,11 @@ def test_all_end_when_one_has_failed(watches, capsys):
     wait_for(lambda: len(ended) == 2)
     assert set(ended) == {0, 3}  # 1 and 2 fail on their own
     lines = sorted(capsys.readouterr().err.splitlines())
-    assert lines == [
-        f'error: rank {rank} of 4 ends: rank 2 failed: no disk'
-        for rank in (0, 3)
-    ]
+    assert lines == [f'error: rank {rank} of 4 ends: rank 2 failed: no disk' for rank in (0, 3)]
 
 
 def test_a_rank_that_falls_silent(watches, capsys):
-    ranks, ended = watches(3, patience=1.)
+    ranks, ended = watches(3, patience=1.0)
     for watch in ranks:
         watch._thread.start()
     time.sleep(1.5)
@@ -73,14 +72,11 @@ def test_a_rank_that_falls_silent(watches, capsys):
     ranks[1]._stop.set()  # as if it had been killed
     wait_for(lambda: len(ended) == 2)
     lines = sorted(capsys.readouterr().err.splitlines())
-    assert lines == [
-        f'error: rank {rank} of 3 ends: rank 1 has been silent for 1 '
-        'seconds' for rank in (0, 2)
-    ]
+    assert lines == [f'error: rank {rank} of 3 ends: rank 1 has been silent for 1 seconds' for rank in (0, 2)]
 
 
 def test_the_rank_with_the_store_leaves_last(watches):
-    ranks, ended = watches(3, patience=1.)
+    ranks, ended = watches(3, patience=1.0)
     for watch in ranks:
         watch._thread.start()
     first = threading.Thread(target=ranks[0].leave, daemon=True)

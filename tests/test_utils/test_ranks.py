@@ -14,22 +14,15 @@ def no_launcher(monkeypatch):
     set_launcher('none')
 
 
-@pytest.mark.parametrize('launcher, expected', [
-    ('none', (0, 1)),
-    ('pytorch', (1, 2)),
-    ('slurm', (5, 6)),
-    ('mpi', (0, 3)),
-])
+@pytest.mark.parametrize(
+    'launcher, expected', [('none', (0, 1)), ('pytorch', (1, 2)), ('slurm', (5, 6)), ('mpi', (0, 3))]
+)
 def test_what_launchers_say(launcher, expected, monkeypatch):
     """That of the one that was asked for; a task of Slurm may be a job of its
     own, and Kubernetes sets RANK."""
     for name, value in dict(
-            RANK='1',
-            WORLD_SIZE='2',
-            SLURM_PROCID='5',
-            SLURM_NTASKS='6',
-            OMPI_COMM_WORLD_RANK='0',
-            OMPI_COMM_WORLD_SIZE='3').items():
+        RANK='1', WORLD_SIZE='2', SLURM_PROCID='5', SLURM_NTASKS='6', OMPI_COMM_WORLD_RANK='0', OMPI_COMM_WORLD_SIZE='3'
+    ).items():
         monkeypatch.setenv(name, value)
     set_launcher(launcher)
     assert this_rank() == expected

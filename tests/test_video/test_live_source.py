@@ -11,12 +11,9 @@ from mmrdn.video import LiveSource, open_source
 
 
 def test_no_camera_and_no_server():
-    with pytest.raises(
-            FileNotFoundError, match='camera 97: /dev/video97 does not exist'):
+    with pytest.raises(FileNotFoundError, match='camera 97: /dev/video97 does not exist'):
         open_source('97')
-    with pytest.raises(
-            OSError,
-            match='rtsp://127.0.0.1:9/a cannot be opened: Connection refused'):
+    with pytest.raises(OSError, match='rtsp://127.0.0.1:9/a cannot be opened: Connection refused'):
         open_source('rtsp://127.0.0.1:9/a')
     with pytest.raises(OSError, match='^rtsp://127.0.0.1:9/a cannot'):
         open_source('rtsp://user:secret@127.0.0.1:9/a')
@@ -49,21 +46,19 @@ def stalling(tmp_path):
 def test_stream_that_stalls(stalling):
     serve, data = stalling
     address = serve(data)
-    source = LiveSource(address, timeout=.5)
+    source = LiveSource(address, timeout=0.5)
     with pytest.warns(UserWarning, match='no data came in time') as told:
         frames = list(source)
     assert len(told) == 1 and source.truncated
     assert 1 <= len(frames) <= 10
-    assert f'{address} broke off or was damaged at frame ' in str(
-        told[0].message)
+    assert f'{address} broke off or was damaged at frame ' in str(told[0].message)
 
 
 def test_server_that_never_answers(stalling):
     serve, _ = stalling
     address = serve(b'')
-    with pytest.raises(
-            OSError, match=f'{address} cannot be opened: no data came in'):
-        LiveSource(address, timeout=.3)
+    with pytest.raises(OSError, match=f'{address} cannot be opened: no data came in'):
+        LiveSource(address, timeout=0.3)
 
 
 @pytest.fixture
@@ -71,12 +66,10 @@ def server(tmp_path):
     """Serves a folder over HTTP."""
 
     class Handler(http.server.SimpleHTTPRequestHandler):
-
         def log_message(self, *args):
             pass
 
-    server = http.server.ThreadingHTTPServer(
-        ('127.0.0.1', 0), functools.partial(Handler, directory=str(tmp_path)))
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Handler, directory=str(tmp_path)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f'http://127.0.0.1:{server.server_port}'
     server.shutdown()
@@ -95,7 +88,7 @@ def test_stream_over_http(server, tmp_path):
 def test_stream_that_breaks_off(server, tmp_path):
     path = write_mp4(tmp_path / 'a.mp4', noise(20))
     data = path.read_bytes()
-    path.write_bytes(data[:len(data) // 2])
+    path.write_bytes(data[: len(data) // 2])
     source = open_source(f'{server}/a.mp4')
     with pytest.warns(UserWarning, match='broke off or was damaged at frame'):
         frames = list(source)

@@ -5,11 +5,14 @@ from video_testing import flat, write_mp4
 from mmrdn.video import open_source
 
 
-@pytest.mark.parametrize('size, message', [
-    (None, 'need their size, WxH'),
-    ('5', 'size must be WxH, such as 640x480, got 5'),
-    ('0x3', '1 pixel or more, got 0x3'),
-])
+@pytest.mark.parametrize(
+    'size, message',
+    [
+        (None, 'need their size, WxH'),
+        ('5', 'size must be WxH, such as 640x480, got 5'),
+        ('0x3', '1 pixel or more, got 0x3'),
+    ],
+)
 def test_size_of_raw_frames(size, message):
     with pytest.raises(ValueError, match=message):
         open_source('-', size=size)
@@ -34,6 +37,5 @@ def test_a_file_named_like_a_camera(tmp_path, monkeypatch):
 
 
 def test_addresses_in_capitals():
-    with pytest.raises(
-            OSError, match='://127.0.0.1:9/A cannot be opened: Connection re'):
+    with pytest.raises(OSError, match='://127.0.0.1:9/A cannot be opened: Connection re'):
         open_source('RTSP://127.0.0.1:9/A')

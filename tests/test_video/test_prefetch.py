@@ -33,7 +33,7 @@ def test_runs_ahead_in_a_thread():
 
     for i, thread in enumerate(prefetch(items())):
         assert thread is not threading.current_thread()
-        assert all(event.wait(timeout=30) for event in made[:i + 2])
+        assert all(event.wait(timeout=30) for event in made[: i + 2])
 
 
 def test_errors_come_through():

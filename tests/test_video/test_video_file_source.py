@@ -11,9 +11,8 @@ from mmrdn.video import VideoFileSource, open_source
 
 
 def test_frames_and_times_of_a_variable_rate(tmp_path):
-    times = [0, .1, .5, .6, 2.]
-    path = write_mp4(tmp_path / 'a.mp4', [flat(40 * i) for i in range(5)],
-                     times)
+    times = [0, 0.1, 0.5, 0.6, 2.0]
+    path = write_mp4(tmp_path / 'a.mp4', [flat(40 * i) for i in range(5)], times)
     source = open_source(path)
     assert isinstance(source, VideoFileSource)
     assert source.num_frames == 5 and source.rereadable
@@ -30,17 +29,12 @@ def test_frames_and_times_of_a_variable_rate(tmp_path):
 
 def test_times_start_at_zero(tmp_path):
     path = write_mp4(tmp_path / 'a.mkv', [flat(9)] * 3, [5, 5.1, 5.2])
-    assert [frame.time
-            for frame in open_source(path)] == pytest.approx([0, .1, .2],
-                                                             abs=1e-3)
+    assert [frame.time for frame in open_source(path)] == pytest.approx([0, 0.1, 0.2], abs=1e-3)
 
 
-# Containers whose head says how much must come, and those where only a frame
-# that was cut shows.
-WITH_LENGTH = [('mp4', 'libx264'), ('avi', 'mpeg4'), ('mkv', 'libx264'),
-               ('webm', 'libvpx'), ('flv', 'libx264')]
-WITHOUT_LENGTH = [('ts', 'libx264'), ('mpg', 'mpeg2video'),
-                  ('h264', 'libx264'), ('wmv', 'wmv2')]
+# Containers whose head says how much must come, and those where only a frame that was cut shows.
+WITH_LENGTH = [('mp4', 'libx264'), ('avi', 'mpeg4'), ('mkv', 'libx264'), ('webm', 'libvpx'), ('flv', 'libx264')]
+WITHOUT_LENGTH = [('ts', 'libx264'), ('mpg', 'mpeg2video'), ('h264', 'libx264'), ('wmv', 'wmv2')]
 
 
 def ticks(kind):
@@ -60,13 +54,12 @@ def test_other_containers(kind, codec, tmp_path):
     assert not source.truncated
 
 
-@pytest.mark.parametrize('share', [.5, .77])
+@pytest.mark.parametrize('share', [0.5, 0.77])
 @pytest.mark.parametrize('kind, codec', [*WITH_LENGTH, *WITHOUT_LENGTH])
 def test_other_containers_truncated(kind, codec, share, tmp_path):
-    path = write_mp4(tmp_path / f'a.{kind}', noise(40), None, codec,
-                     ticks(kind))
+    path = write_mp4(tmp_path / f'a.{kind}', noise(40), None, codec, ticks(kind))
     data = path.read_bytes()
-    path.write_bytes(data[:int(share * len(data))])
+    path.write_bytes(data[: int(share * len(data))])
     source = open_source(path)
     with pytest.warns(UserWarning, match='damaged at frame') as told:
         frames = list(source)
@@ -76,11 +69,10 @@ def test_other_containers_truncated(kind, codec, share, tmp_path):
 
 @pytest.mark.parametrize('kind, codec', WITH_LENGTH)
 def test_other_containers_cut_between_two_packets(kind, codec, tmp_path):
-    path = write_mp4(tmp_path / f'a.{kind}', noise(40), None, codec,
-                     ticks(kind))
+    path = write_mp4(tmp_path / f'a.{kind}', noise(40), None, codec, ticks(kind))
     with av.open(str(path)) as file:
         places = [packet.pos for packet in file.demux(video=0) if packet.size]
-    path.write_bytes(path.read_bytes()[:places[20]])
+    path.write_bytes(path.read_bytes()[: places[20]])
     source = open_source(path)
     with pytest.warns(UserWarning, match='damaged at frame'):
         frames = list(source)
@@ -99,8 +91,7 @@ def test_sound_of_another_length(num_seconds, tmp_path):
             frame = av.VideoFrame.from_ndarray(image, format='bgr24')
             file.mux(video.encode(frame))
         for i in range(num_seconds):
-            frame = av.AudioFrame.from_ndarray(
-                np.zeros((1, 8000), np.int16), 's16', 'mono')
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), 's16', 'mono')
             frame.sample_rate, frame.pts = 8000, 8000 * i
             file.mux(sound.encode(frame))
         file.mux(video.encode())
@@ -119,7 +110,7 @@ def test_rotation(tmp_path):
     data = path.read_bytes()
     at = data.index(b'tkhd') + 4 + 40  # version 0: the matrix
     matrix = struct.pack('>9i', 0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
-    path.write_bytes(data[:at] + matrix + data[at + 36:])
+    path.write_bytes(data[:at] + matrix + data[at + 36 :])
     for frame in open_source(path):
         assert frame.image.shape == (64, 32, 3)
         assert frame.image[8, 24].mean() > 180  # the upper right quarter
@@ -135,19 +126,18 @@ def test_times_that_begin_anew(tmp_path):
     assert times == pytest.approx([i / 10 for i in range(10)])
 
 
-@pytest.mark.parametrize('share', [.3, .6, .99])
+@pytest.mark.parametrize('share', [0.3, 0.6, 0.99])
 def test_truncated(share, tmp_path):
     whole = noise(20)
     path = write_mp4(tmp_path / 'a.mp4', whole)
     data = path.read_bytes()
     start = data.index(b'mdat')
-    path.write_bytes(data[:start + int(share * (len(data) - start))])
+    path.write_bytes(data[: start + int(share * (len(data) - start))])
     source = open_source(path)
     with pytest.warns(UserWarning) as told:
         frames = list(source)
     assert len(told) == 1 and source.truncated
-    assert str(told[0].message).startswith(
-        f'video {path} is truncated or damaged at frame {len(frames)} (')
+    assert str(told[0].message).startswith(f'video {path} is truncated or damaged at frame {len(frames)} (')
     assert 0 < len(frames) < 20
     for frame, image in zip(frames, whole):
         assert np.abs(frame.image.astype(int) - image).mean() < 20
@@ -161,7 +151,7 @@ def test_cut_between_two_packets(tmp_path):
     path = write_mp4(tmp_path / 'a.mp4', noise(9))
     with av.open(str(path)) as file:
         places = [packet.pos for packet in file.demux(video=0) if packet.size]
-    path.write_bytes(path.read_bytes()[:places[5]])
+    path.write_bytes(path.read_bytes()[: places[5]])
     source = open_source(path)
     with pytest.warns(UserWarning, match='truncated or damaged at frame'):
         frames = list(source)
@@ -174,7 +164,7 @@ def test_damage_in_the_middle_costs_few_frames(tmp_path):
         packets = [(p.pos, p.size) for p in file.demux(video=0) if p.size]
     data = bytearray(path.read_bytes())
     place, size = packets[10]
-    data[place:place + size] = b'\xff' * size
+    data[place : place + size] = b'\xff' * size
     path.write_bytes(data)
     source = open_source(path)
     with pytest.warns(UserWarning, match='damaged at frame 10 ') as told:
@@ -191,8 +181,7 @@ def test_a_frame_that_the_decoder_conceals(tmp_path):
         packets = [(p.pos, p.size) for p in file.demux(video=0) if p.size]
     data = bytearray(path.read_bytes())
     place, size = packets[10]
-    data[place + size // 2:place +
-         size] = np.random.default_rng(0).bytes(size - size // 2)
+    data[place + size // 2 : place + size] = np.random.default_rng(0).bytes(size - size // 2)
     path.write_bytes(data)
     source = open_source(path)
     with pytest.warns(UserWarning, match='damaged at frame 10 ') as told:
@@ -200,11 +189,14 @@ def test_a_frame_that_the_decoder_conceals(tmp_path):
     assert len(told) == 1 and source.truncated and len(frames) == 20
 
 
-@pytest.mark.parametrize('content, error, message', [
-    (None, FileNotFoundError, 'video {path} does not exist'),
-    (b'', ValueError, 'video {path} is empty'),
-    (b'words, no video\n' * 9, ValueError, 'video {path} is no video'),
-])
+@pytest.mark.parametrize(
+    'content, error, message',
+    [
+        (None, FileNotFoundError, 'video {path} does not exist'),
+        (b'', ValueError, 'video {path} is empty'),
+        (b'words, no video\n' * 9, ValueError, 'video {path} is no video'),
+    ],
+)
 def test_no_video(content, error, message, tmp_path):
     path = tmp_path / 'a.mp4'
     if content is not None:
@@ -216,7 +208,7 @@ def test_no_video(content, error, message, tmp_path):
 def test_index_at_the_end_is_cut_off(tmp_path):
     path = write_mp4(tmp_path / 'a.mp4', noise(3))
     data = path.read_bytes()
-    path.write_bytes(data[:data.index(b'moov')])
+    path.write_bytes(data[: data.index(b'moov')])
     with pytest.raises(ValueError, match=f'{path} is no video, or so trunc'):
         open_source(path)
 
@@ -224,8 +216,7 @@ def test_index_at_the_end_is_cut_off(tmp_path):
 def test_sound_alone(tmp_path):
     with av.open(str(tmp_path / 'a.mp4'), 'w') as file:
         stream = file.add_stream('aac', rate=44100)
-        frame = av.AudioFrame.from_ndarray(
-            np.zeros((1, 1024), np.float32), 'fltp', 'mono')
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), 'fltp', 'mono')
         frame.sample_rate = 44100
         file.mux(stream.encode(frame))
         file.mux(stream.encode())
@@ -237,11 +228,9 @@ def test_zero_frames(tmp_path):
     """A whole header, and none of the pixels."""
     path = write_mp4(tmp_path / 'a.mp4', noise(3))
     data = path.read_bytes()
-    path.write_bytes(data[:data.index(b'mdat') + 4])
+    path.write_bytes(data[: data.index(b'mdat') + 4])
     source = open_source(path)
-    with pytest.raises(
-            ValueError,
-            match=f'{path} has no frames that can'), pytest.warns(UserWarning):
+    with pytest.raises(ValueError, match=f'{path} has no frames that can'), pytest.warns(UserWarning):
         list(source)
 
 
@@ -256,7 +245,7 @@ def test_two_readings_at_once(tmp_path):
     """The second, shorter one takes nothing back and warns no more."""
     path = write_mp4(tmp_path / 'a.mp4', noise(20))
     data = path.read_bytes()
-    path.write_bytes(data[:2 * len(data) // 3])
+    path.write_bytes(data[: 2 * len(data) // 3])
     source = open_source(path)
     first = iter(source)
     images = [next(first).image]

@@ -24,17 +24,17 @@ def test_video_is_h264_that_browsers_play(tmp_path, size):
         assert stream.codec_context.name == 'h264'
         assert stream.codec_context.pix_fmt == 'yuv420p'
         assert stream.average_rate == 5
-        assert stream.duration * stream.time_base == pytest.approx(.6)
+        assert stream.duration * stream.time_base == pytest.approx(0.6)
     frames, times = read_mp4(path)
     expected = (size[0] + size[0] % 2, size[1] + size[1] % 2, 3)
     assert [f.shape for f in frames] == [expected] * 3
-    assert times == pytest.approx([0, .2, .4])
+    assert times == pytest.approx([0, 0.2, 0.4])
     for frame, value in zip(frames, levels):
         assert abs(frame.mean() - value) < 4
 
 
 def test_times_of_a_variable_rate(tmp_path):
-    times = [0, .1, .5, .6, 2.]
+    times = [0, 0.1, 0.5, 0.6, 2.0]
     with VideoWriter(tmp_path / 'a.mp4', fps=10) as writer:
         for i, time in enumerate(times):
             writer.write(flat(40 * i), time)
@@ -49,7 +49,7 @@ def test_times_of_a_variable_rate(tmp_path):
 def test_times_that_do_not_rise(tmp_path):
     """As of cameras whose clock was set back: no frame is lost."""
     with VideoWriter(tmp_path / 'a.mp4', fps=10) as writer:
-        for time in (0, .5, .3, .3, .9):
+        for time in (0, 0.5, 0.3, 0.3, 0.9):
             writer.write(flat(9), time)
     times = read_mp4(tmp_path / 'a.mp4')[1]
     assert len(times) == 5 and sorted(set(times)) == times
@@ -59,7 +59,7 @@ def test_times_that_do_not_rise(tmp_path):
 def test_extreme_sizes_there_and_back(size, tmp_path):
     with VideoWriter(tmp_path / 'a.mp4') as writer:
         writer.write(flat(90, size), 0)
-    (frame, ) = open_source(tmp_path / 'a.mp4')
+    (frame,) = open_source(tmp_path / 'a.mp4')
     height, width = (side + side % 2 for side in size)
     assert frame.image.shape == (height, width, 3)
     assert abs(frame.image.mean() - 90) < 4

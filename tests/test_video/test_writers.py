@@ -8,9 +8,16 @@ import pytest
 from video_testing import CLASSES, flat, noise, read_mp4
 
 from mmrdn.evaluation.metrics.coco_vid import parse_frames, read_coco_vid
-from mmrdn.video import (CocoVidWriter, Frame, FrameDetections,
-                         ImageFolderWriter, JsonLinesWriter, MotWriter,
-                         VideoWriter, open_source)
+from mmrdn.video import (
+    CocoVidWriter,
+    Frame,
+    FrameDetections,
+    ImageFolderWriter,
+    JsonLinesWriter,
+    MotWriter,
+    VideoWriter,
+    open_source,
+)
 
 BOXES = np.array([[1, 2, 11.5, 22], [0, 0, 3, 4]], np.float32)
 
@@ -18,14 +25,18 @@ BOXES = np.array([[1, 2, 11.5, 22], [0, 0, 3, 4]], np.float32)
 def found(index, track_ids=None, name=''):
     """Two detections in a frame of 64 x 48."""
     return FrameDetections(
-        Frame(None, index, index / 4, name), 64, 48, BOXES,
-        np.array([.5, .25], np.float32), np.array([2, 0]), track_ids)
+        Frame(None, index, index / 4, name),
+        64,
+        48,
+        BOXES,
+        np.array([0.5, 0.25], np.float32),
+        np.array([2, 0]),
+        track_ids,
+    )
 
 
 def nothing(index):
-    return FrameDetections(
-        Frame(None, index, index / 4), 64, 48, np.zeros((0, 4)), np.zeros(0),
-        np.zeros(0, int))
+    return FrameDetections(Frame(None, index, index / 4), 64, 48, np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))
 
 
 def make(kind, path, overwrite=False):
@@ -36,13 +47,12 @@ def make(kind, path, overwrite=False):
     if kind is ImageFolderWriter:
         writer = kind(path, overwrite)
         return writer, lambda i=0: writer.write(flat(50), Frame(None, i, 0))
-    more = () if kind is MotWriter else (CLASSES, )
+    more = () if kind is MotWriter else (CLASSES,)
     writer = kind(path, *more, overwrite)
     return writer, lambda i=0: writer.write(found(i))
 
 
-FILES = [(VideoWriter, 'a.mp4'), (JsonLinesWriter, 'a.jsonl'),
-         (CocoVidWriter, 'a.json'), (MotWriter, 'a.txt')]
+FILES = [(VideoWriter, 'a.mp4'), (JsonLinesWriter, 'a.jsonl'), (CocoVidWriter, 'a.json'), (MotWriter, 'a.txt')]
 ALL = [*FILES, (ImageFolderWriter, 'folder')]
 every_file = pytest.mark.parametrize('kind, name', FILES)
 every_writer = pytest.mark.parametrize('kind, name', ALL)
@@ -53,9 +63,7 @@ every_writer = pytest.mark.parametrize('kind, name', ALL)
 @every_file
 def test_existing_files_are_refused_at_once(kind, name, tmp_path):
     (tmp_path / name).write_text('precious')
-    with pytest.raises(
-            FileExistsError,
-            match=f'{tmp_path / name} exists; .* or say --overwrite'):
+    with pytest.raises(FileExistsError, match=f'{tmp_path / name} exists; .* or say --overwrite'):
         make(kind, tmp_path / name)
     assert (tmp_path / name).read_text() == 'precious'
     writer, write = make(kind, tmp_path / name, overwrite=True)
@@ -132,8 +140,7 @@ def test_what_came_meanwhile_is_kept(kind, name, tmp_path):
 
 
 @every_writer
-def test_names_with_colons_in_the_working_folder(kind, name, tmp_path,
-                                                 monkeypatch):
+def test_names_with_colons_in_the_working_folder(kind, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     writer, write = make(kind, f'a:b {name}')
     with writer:
@@ -141,8 +148,7 @@ def test_names_with_colons_in_the_working_folder(kind, name, tmp_path,
     assert os.listdir(tmp_path) == [f'a:b {name}']
 
 
-@pytest.mark.parametrize('kind, name',
-                         [case for case in ALL if case[1] != 'a.jsonl'])
+@pytest.mark.parametrize('kind, name', [case for case in ALL if case[1] != 'a.jsonl'])
 def test_temporary_names_cannot_be_guessed(kind, name, tmp_path):
     """Nor does what another run left stand in the way."""
     writers = [make(kind, tmp_path / name)[0] for _ in range(2)]
@@ -163,8 +169,7 @@ def test_permissions_are_those_of_any_new_file(kind, name, tmp_path):
     assert modes[0] == modes[1]
 
 
-@pytest.mark.skipif(
-    not os.path.exists('/dev/full'), reason='needs /dev/full of Linux')
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full of Linux')
 @pytest.mark.parametrize('kind, name', [FILES[0], FILES[3]])
 def test_disk_full(kind, name, tmp_path):
     """The temporary file becomes one that never has room."""
@@ -186,8 +191,7 @@ def test_disk_full(kind, name, tmp_path):
 
 
 @pytest.mark.parametrize('kind, name', [FILES[2], ALL[4]])
-def test_disk_full_where_files_are_opened_late(kind, name, tmp_path,
-                                               monkeypatch):
+def test_disk_full_where_files_are_opened_late(kind, name, tmp_path, monkeypatch):
 
     def no_room(*args, **kwargs):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), 'a file')
@@ -217,19 +221,13 @@ def test_json_lines(tmp_path):
         time=0.0,
         width=64,
         height=48,
-        detections=[{
-            'bbox': [1, 2, 11.5, 22],
-            'score': .5,
-            'label': 2,
-            'class': 'owl'
-        }, {
-            'bbox': [0, 0, 3, 4],
-            'score': .25,
-            'label': 0,
-            'class': 'cat'
-        }])
+        detections=[
+            {'bbox': [1, 2, 11.5, 22], 'score': 0.5, 'label': 2, 'class': 'owl'},
+            {'bbox': [0, 0, 3, 4], 'score': 0.25, 'label': 0, 'class': 'cat'},
+        ],
+    )
     second, third = map(json.loads, path.read_text().splitlines()[1:])
-    assert second['time'] == .25 and third['detections'] == []
+    assert second['time'] == 0.25 and third['detections'] == []
     assert [d.get('track_id') for d in second['detections']] == [7, None]
 
 
@@ -245,14 +243,13 @@ def test_json_lines_take_back_what_has_no_room(tmp_path, monkeypatch):
     """Half of the line was written when the disk was full."""
 
     class Full:
-
         def __init__(self, file):
             self.file, self.room = file, 700
 
         def write(self, data):
             if not self.room:
                 raise OSError(errno.ENOSPC, 'No space left on device')
-            num = self.file.write(data[:self.room])
+            num = self.file.write(data[: self.room])
             self.room -= num
             return num
 
@@ -278,17 +275,18 @@ def test_coco_vid(tmp_path):
         writer.write(found(2, np.array([7, -1]), 'c.png'))
     coco = read_coco_vid(path)  # checks the outline
     assert coco['videos'] == [dict(id=1, name='clip.mp4')]
-    assert [(i['frame_id'], i['file_name'], i['time'])
-            for i in coco['images']] == [(0, '000000', 0), (1, '000001', .25),
-                                         (2, 'c.png', .5)]
-    assert [a.get('instance_id')
-            for a in coco['annotations']] == [None, None, 7, None]
+    assert [(i['frame_id'], i['file_name'], i['time']) for i in coco['images']] == [
+        (0, '000000', 0),
+        (1, '000001', 0.25),
+        (2, 'c.png', 0.5),
+    ]
+    assert [a.get('instance_id') for a in coco['annotations']] == [None, None, 7, None]
     assert coco['annotations'][0]['bbox'] == [1, 2, 10.5, 20]
     frames = parse_frames(coco, path, CLASSES, with_scores=True)
     assert frames[2]['bboxes'].shape == (0, 4)
     for i in (1, 3):
         assert (frames[i]['bboxes'] == BOXES).all()
-        assert frames[i]['scores'].tolist() == [.5, .25]
+        assert frames[i]['scores'].tolist() == [0.5, 0.25]
         assert frames[i]['labels'].tolist() == [2, 0]
 
 
@@ -301,7 +299,8 @@ def test_mot(tmp_path):
         '1,-1,1.000,2.000,10.500,20.000,0.500000,-1,-1,-1\n'
         '1,-1,0.000,0.000,3.000,4.000,0.250000,-1,-1,-1\n'
         '3,7,1.000,2.000,10.500,20.000,0.500000,-1,-1,-1\n'
-        '3,-1,0.000,0.000,3.000,4.000,0.250000,-1,-1,-1\n')
+        '3,-1,0.000,0.000,3.000,4.000,0.250000,-1,-1,-1\n'
+    )
 
 
 @pytest.mark.parametrize('field', ['bboxes', 'scores'])
@@ -310,7 +309,7 @@ def test_no_nan_gets_into_a_file(field, value):
     values = dict(bboxes=BOXES.copy(), scores=np.ones(2), labels=np.ones(2))
     values[field][-1] = value
     with pytest.raises(ValueError, match=f'frame 5: {field} must be finite'):
-        FrameDetections(Frame(None, 5, 0.), 64, 48, **values)
+        FrameDetections(Frame(None, 5, 0.0), 64, 48, **values)
 
 
 # -------------------------------------------------------------------- pictures
@@ -319,11 +318,10 @@ def test_no_nan_gets_into_a_file(field, value):
 def test_pictures(tmp_path):
     images = noise(1) + [flat(30, (7, 9))]
     with ImageFolderWriter(tmp_path / 'out') as writer:
-        writer.write(images[0], Frame(None, 0, 0.))
+        writer.write(images[0], Frame(None, 0, 0.0))
         assert not (tmp_path / 'out').exists()
-        writer.write(images[1], Frame(None, 1, 0., 'sub/b.c.png'))
-    assert sorted(os.listdir(tmp_path /
-                             'out')) == ['000000.jpg', '000001_b.c.jpg']
+        writer.write(images[1], Frame(None, 1, 0.0, 'sub/b.c.png'))
+    assert sorted(os.listdir(tmp_path / 'out')) == ['000000.jpg', '000001_b.c.jpg']
     assert os.listdir(tmp_path) == ['out']
     for frame, image in zip(open_source(tmp_path / 'out'), images):
         assert frame.image.shape == image.shape
@@ -333,11 +331,10 @@ def test_pictures(tmp_path):
 def test_folder_that_is_not_empty(tmp_path):
     (tmp_path / 'other.txt').write_text('precious')
     (tmp_path / '000000.jpg').write_text('old')
-    with pytest.raises(
-            FileExistsError, match=f'folder {tmp_path} is not empty'):
+    with pytest.raises(FileExistsError, match=f'folder {tmp_path} is not empty'):
         ImageFolderWriter(tmp_path)
     with ImageFolderWriter(tmp_path, overwrite=True) as writer:
-        writer.write(flat(9), Frame(None, 0, 0.))
+        writer.write(flat(9), Frame(None, 0, 0.0))
         assert (tmp_path / '000000.jpg').read_text() == 'old'
     assert sorted(os.listdir(tmp_path)) == ['000000.jpg', 'other.txt']
     assert (tmp_path / 'other.txt').read_text() == 'precious'
@@ -350,10 +347,8 @@ def test_a_file_instead_of_a_folder(tmp_path):
         ImageFolderWriter(tmp_path / 'x', overwrite=True)
 
 
-@pytest.mark.parametrize('path, example', [('.', 'pictures'),
-                                           ('..', '../pictures')])
+@pytest.mark.parametrize('path, example', [('.', 'pictures'), ('..', '../pictures')])
 def test_a_folder_without_a_name(path, example):
     with pytest.raises(ValueError) as error:
         ImageFolderWriter(path, overwrite=True)
-    assert str(error.value) == (
-        f'{path}: expected a folder with a name, such as {example}')
+    assert str(error.value) == (f'{path}: expected a folder with a name, such as {example}')

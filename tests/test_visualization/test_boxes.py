@@ -4,8 +4,7 @@ import pytest
 
 from mmrdn.visualization import class_color, draw_boxes, put_label
 from mmrdn.visualization.boxes import Rect, line_width
-from mmrdn.visualization.text import (font_size, line_height, shorten,
-                                      text_width)
+from mmrdn.visualization.text import font_size, line_height, shorten, text_width
 
 CLASSES = ('zero', 'one', 'two')
 
@@ -15,8 +14,7 @@ def draw(boxes, labels=None, scores=None, size=(120, 160), **kwargs):
     labels = np.arange(len(boxes)) if labels is None else np.array(labels)
     scores = None if scores is None else np.array(scores, float)
     image = np.full((*size, 3), 128, np.uint8)
-    out = draw_boxes(image, np.array(boxes, float), labels, CLASSES, scores,
-                     **kwargs)
+    out = draw_boxes(image, np.array(boxes, float), labels, CLASSES, scores, **kwargs)
     assert (image == 128).all()  # the picture itself stays as it is
     return out
 
@@ -24,11 +22,11 @@ def draw(boxes, labels=None, scores=None, size=(120, 160), **kwargs):
 def ground(out, label):
     """First and last row of a label, with the edge of its box if it touches.
 
-    Between the letters a label's ground has its colour in three rows in
-    succession, over more columns than the upright edges of a box.
+    Between the letters a label's ground has its colour in three rows in succession, over more
+    columns than the upright edges of a box.
     """
     same = (out == class_color(label)).all(2)
-    rows = [y for y in range(len(same) - 2) if same[y:y + 3].all(0).sum() >= 8]
+    rows = [y for y in range(len(same) - 2) if same[y : y + 3].all(0).sum() >= 8]
     return min(rows), max(rows) + 2
 
 
@@ -64,36 +62,36 @@ def test_marked_box_has_a_white_ring():
         ([20, 60, 70, 100], 60 - line_height(9)),  # above the box
         ([20, 0, 70, 50], 51),  # below a box at the upper border
         ([20, 0, 70, 119], 0),  # inside a box as high as the picture
-    ])
+    ],
+)
 def test_label_is_inside_the_picture(box, top):
     """Its ground begins at that row, and is as high as a line."""
-    out = draw([box], [1], [.87])
+    out = draw([box], [1], [0.87])
     width = text_width('one 0.87', 9)
-    label = out[top:top + line_height(9), 20:20 + width]
+    label = out[top : top + line_height(9), 20 : 20 + width]
     allowed = np.array([class_color(1), (0, 0, 0)], float)
     # Ground, ink, or between them: black on green leaves blue and red at 0.
-    assert (label[..., [0, 2]]
-            == 0).all() and allowed[0].tolist() == [0, 255, 0]
+    assert (label[..., [0, 2]] == 0).all() and allowed[0].tolist() == [0, 255, 0]
     assert (label == class_color(1)).all(2).mean() > 0.5
     assert (label[..., 1] < 60).sum() > 20  # something is written
 
 
 def test_label_at_the_right_border_moves_left():
-    out = draw([[150, 60, 159, 100]], [1], [.87])
+    out = draw([[150, 60, 159, 100]], [1], [0.87])
     width = text_width('one 0.87', 9)
-    label = out[60 - line_height(9):60, -width:]
+    label = out[60 - line_height(9) : 60, -width:]
     assert (label[..., [0, 2]] == 0).all()
 
 
 def test_labels_do_not_cover_each_other():
     """Two boxes in one place: above the better one, below the other."""
-    out = draw([[20, 60, 70, 100]] * 2, [0, 1], [.5, .9])
+    out = draw([[20, 60, 70, 100]] * 2, [0, 1], [0.5, 0.9])
     assert ground(out, 1) == (60 - line_height(9), 60)
     assert ground(out, 0) == (101, 100 + line_height(9))
 
 
 def test_better_box_is_drawn_over_the_other():
-    for scores, label in (([.5, .9], 1), ([.9, .5], 0)):
+    for scores, label in (([0.5, 0.9], 1), ([0.9, 0.5], 0)):
         out = draw([[20, 60, 70, 100]] * 2, [0, 1], scores)
         assert (out[80, 20] == class_color(label)).all()
 
@@ -104,13 +102,13 @@ def test_label_loses_its_score_where_it_is_too_long():
     assert width < 46 < text_width('one 0.87 #12', 9)
     size = (60, 46)
     box = [[2, 30, 40, 50]]
-    out = draw(box, [1], [.87], size, ids=np.array([12]))
+    out = draw(box, [1], [0.87], size, ids=np.array([12]))
     assert (out == draw(box, [1], None, size, ids=np.array([12]))).all()
     assert ground(out, 1) == (30 - line_height(9), 30)
 
 
 def test_label_that_fits_nowhere_is_dropped():
-    out = draw([[1, 2, 8, 9]], [1], [.5], (10, 10))
+    out = draw([[1, 2, 8, 9]], [1], [0.5], (10, 10))
     assert (out[2, 1] == class_color(1)).all()
     assert (out[4:7, 3:7] == 128).all()
 
@@ -118,26 +116,29 @@ def test_label_that_fits_nowhere_is_dropped():
 @pytest.mark.parametrize('ids, same', [([-1, -1], True), ([3, -1], False)])
 def test_tube_numbers_are_shown(ids, same):
     boxes = [[10, 60, 40, 90], [90, 60, 120, 90]]
-    plain = draw(boxes, [1, 2], [.5, .6])
-    numbered = draw(boxes, [1, 2], [.5, .6], ids=np.array(ids))
+    plain = draw(boxes, [1, 2], [0.5, 0.6])
+    numbered = draw(boxes, [1, 2], [0.5, 0.6], ids=np.array(ids))
     assert (numbered[:, 85:] == plain[:, 85:]).all()
     assert (numbered == plain).all() == same
 
 
 def test_score_above_one_is_shown_as_it_is():
     box = [[10, 60, 40, 90]]
-    assert (draw(box, [1], [1.9]) != draw(box, [1], [1.])).any()
+    assert (draw(box, [1], [1.9]) != draw(box, [1], [1.0])).any()
 
 
-@pytest.mark.parametrize('box, seen', [
-    ([-50, 60, 70, 300], True),
-    ([-1e9, -1e9, 1e9, 1e9], True),
-    ([-90, 60, -10, 100], False),
-    ([20, 130, 60, 1e12], False),
-    ([200, 10, 300, 50], False),
-])
+@pytest.mark.parametrize(
+    'box, seen',
+    [
+        ([-50, 60, 70, 300], True),
+        ([-1e9, -1e9, 1e9, 1e9], True),
+        ([-90, 60, -10, 100], False),
+        ([20, 130, 60, 1e12], False),
+        ([200, 10, 300, 50], False),
+    ],
+)
 def test_box_beyond_the_picture_is_cut(box, seen):
-    out = draw([box], [1], [.9])
+    out = draw([box], [1], [0.9])
     assert (out != 128).any() == seen
     if seen:
         x1, y1, x2, y2 = np.clip(box, 0, [159, 119] * 2).astype(int)
@@ -150,43 +151,46 @@ def test_nothing_found_leaves_the_picture():
     assert (draw(np.zeros(0), scores=[]) == 128).all()
 
 
-@pytest.mark.parametrize('boxes, labels, scores, message', [
-    ([[0, 0, 5, 5], [0, 0, np.nan, 5]
-      ], [0, 1], None, r'box 1: \[0.0, 0.0, nan, 5.0\] is not finite'),
-    ([[0, 0, np.inf, 5]], [0], None, 'box 0: .* is not finite'),
-    ([[9, 0, 5, 5]], [0], None, 'box 0: .* is not x1 <= x2, y1 <= y2'),
-    ([[0, 0, 5, 5]], [3], None, 'box 0: label 3, but there are 3 classes'),
-    ([[0, 0, 5, 5]], [-1], None, 'box 0: label -1, but there are 3 classes'),
-    ([[0, 0, 5, 5]], [0], [np.nan], 'box 0: score nan is not finite'),
-    ([[0, 0, 5]], [0], None, r'shape \(1, 4\), got \(1, 3\)'),
-])
+@pytest.mark.parametrize(
+    'boxes, labels, scores, message',
+    [
+        ([[0, 0, 5, 5], [0, 0, np.nan, 5]], [0, 1], None, r'box 1: \[0.0, 0.0, nan, 5.0\] is not finite'),
+        ([[0, 0, np.inf, 5]], [0], None, 'box 0: .* is not finite'),
+        ([[9, 0, 5, 5]], [0], None, 'box 0: .* is not x1 <= x2, y1 <= y2'),
+        ([[0, 0, 5, 5]], [3], None, 'box 0: label 3, but there are 3 classes'),
+        ([[0, 0, 5, 5]], [-1], None, 'box 0: label -1, but there are 3 classes'),
+        ([[0, 0, 5, 5]], [0], [np.nan], 'box 0: score nan is not finite'),
+        ([[0, 0, 5]], [0], None, r'shape \(1, 4\), got \(1, 3\)'),
+    ],
+)
 def test_faulty_boxes_are_named(boxes, labels, scores, message):
     with pytest.raises(ValueError, match=message):
         draw(boxes, labels, scores)
 
 
-@pytest.mark.parametrize('image, found', [
-    (np.zeros((20, 30), np.uint8), r'\(20, 30\) uint8'),
-    (np.zeros((20, 30, 1), np.uint8), r'\(20, 30, 1\) uint8'),
-    (np.zeros((20, 30, 3)), r'\(20, 30, 3\) float64'),
-    (np.zeros((0, 30, 3), np.uint8), r'\(0, 30, 3\) uint8'),
-    (None, 'NoneType'),
-])
+@pytest.mark.parametrize(
+    'image, found',
+    [
+        (np.zeros((20, 30), np.uint8), r'\(20, 30\) uint8'),
+        (np.zeros((20, 30, 1), np.uint8), r'\(20, 30, 1\) uint8'),
+        (np.zeros((20, 30, 3)), r'\(20, 30, 3\) float64'),
+        (np.zeros((0, 30, 3), np.uint8), r'\(0, 30, 3\) uint8'),
+        (None, 'NoneType'),
+    ],
+)
 def test_anything_but_a_color_picture_is_refused(image, found):
     with pytest.raises(
-            ValueError,
-            match=r'image must be \(height, width, 3\) uint8 in '
-            f'colour, got {found}$'):
+        ValueError,
+        match=r'image must be \(height, width, 3\) uint8 in '
+        f'colour, got {found}$',
+    ):
         draw_boxes(image, np.zeros((0, 4)), np.zeros(0), CLASSES)
 
 
 def test_names_of_any_letters_can_be_drawn():
     image = np.full((120, 160, 3), 128, np.uint8)
     names = ['Füchse', 'two\nlines', '']
-    out = draw_boxes(
-        image, np.array([[10, 20, 60, 30], [10, 50, 60, 60], [10, 90, 60,
-                                                              99]]),
-        np.arange(3), names)
+    out = draw_boxes(image, np.array([[10, 20, 60, 30], [10, 50, 60, 60], [10, 90, 60, 99]]), np.arange(3), names)
     assert (out[20, 20] == class_color(0)).all()
 
 
@@ -194,8 +198,8 @@ def test_put_label_is_moved_into_the_picture():
     canvas = np.full((120, 160, 3), 128, np.uint8)
     put_label(canvas, 'better', (160, -20), (0, 255, 0))
     width = text_width('better', 9)
-    assert (canvas[:line_height(9), -width:, [0, 2]] == 0).all()
-    assert (canvas[line_height(9):] == 128).all()
+    assert (canvas[: line_height(9), -width:, [0, 2]] == 0).all()
+    assert (canvas[line_height(9) :] == 128).all()
     assert (canvas[:, :-width] == 128).all()
 
 
@@ -215,7 +219,5 @@ def test_text_is_shortened_to_what_fits():
 
 
 def test_font_grows_with_the_picture():
-    sizes = [
-        font_size(*size) for size in ((128, 160), (480, 640), (1080, 1920))
-    ]
+    sizes = [font_size(*size) for size in ((128, 160), (480, 640), (1080, 1920))]
     assert sizes == [9, 18, 26]  # 0.8 times the root of the height

@@ -18,18 +18,20 @@ def test_thirty_colors_are_far_apart():
 
 
 def test_colors_stay_and_come_again():
-    assert class_color(0) == (0x5a, 0x69, 0xff)  # blue first
-    assert [class_color(i)
-            for i in range(30, 60)] == [class_color(i) for i in range(30)]
+    assert class_color(0) == (0x5A, 0x69, 0xFF)  # blue first
+    assert [class_color(i) for i in range(30, 60)] == [class_color(i) for i in range(30)]
 
 
-@pytest.mark.parametrize('ground, expected', [
-    ((255, 255, 255), 0),
-    ((0, 0, 0), 255),
-    ((0, 255, 0), 0),
-    ((255, 0, 0), 255),
-    ((0, 0, 255), 0),
-    ((255, 0, 105), 255),
-])
+@pytest.mark.parametrize(
+    'ground, expected',
+    [
+        ((255, 255, 255), 0),
+        ((0, 0, 0), 255),
+        ((0, 255, 0), 0),
+        ((255, 0, 0), 255),
+        ((0, 0, 255), 0),
+        ((255, 0, 105), 255),
+    ],
+)
 def test_text_has_contrast(ground, expected):
-    assert text_color(ground) == (expected, ) * 3
+    assert text_color(ground) == (expected,) * 3

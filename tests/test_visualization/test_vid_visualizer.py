@@ -24,16 +24,13 @@ def instances(boxes=BOXES, labels=(0, 1, 2), **kwargs):
     return InstanceData(
         bboxes=torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
         labels=torch.tensor(labels, dtype=torch.long),
-        **{
-            k: torch.tensor(v)
-            for k, v in kwargs.items()
-        })
+        **{k: torch.tensor(v) for k, v in kwargs.items()},
+    )
 
 
-def sample(scores=(.9, .5, .2), boxes=BOXES, labels=(0, 1, 2), **kwargs):
+def sample(scores=(0.9, 0.5, 0.2), boxes=BOXES, labels=(0, 1, 2), **kwargs):
     data_sample = TrackDataSample()
-    data_sample.pred_det_instances = instances(
-        boxes, labels, scores=list(scores), **kwargs)
+    data_sample.pred_det_instances = instances(boxes, labels, scores=list(scores), **kwargs)
     return data_sample
 
 
@@ -43,8 +40,9 @@ def add_supports(data_sample, rows, offsets):
     data_sample.top_supports = InstanceData(
         detection_inds=torch.tensor(rows, dtype=torch.long),
         frame_offsets=torch.tensor(offsets).expand(shape),
-        bboxes=torch.tensor([60., 40, 80, 60]).expand(*shape, 4),
-        weights=torch.linspace(.2, .1, shape[1]).expand(shape))
+        bboxes=torch.tensor([60.0, 40, 80, 60]).expand(*shape, 4),
+        weights=torch.linspace(0.2, 0.1, shape[1]).expand(shape),
+    )
     return data_sample
 
 
@@ -56,14 +54,10 @@ def colored(picture, label):
 def test_arguments_of_mmdet_are_taken(width):
     """A config of mmdet works; of its arguments the line width counts."""
     visualizer = VIDVisualizer(
-        classes=CLASSES,
-        bbox_color='red',
-        text_color=(200, 200, 200),
-        mask_color=None,
-        line_width=width,
-        alpha=.5)
-    assert (visualizer.bbox_color, visualizer.alpha) == ('red', .5)
-    box = sample(scores=(.9, ), boxes=[[20, 40, 120, 110]], labels=(1, ))
+        classes=CLASSES, bbox_color='red', text_color=(200, 200, 200), mask_color=None, line_width=width, alpha=0.5
+    )
+    assert (visualizer.bbox_color, visualizer.alpha) == ('red', 0.5)
+    box = sample(scores=(0.9,), boxes=[[20, 40, 120, 110]], labels=(1,))
     picture = visualizer.draw(IMAGE, box)
     # Along a row through the middle there are two edges, nothing else.
     is_edge = (picture[75] == class_color(1)).all(-1)
@@ -71,11 +65,13 @@ def test_arguments_of_mmdet_are_taken(width):
     assert (is_edge == plain[75]).all() and is_edge.sum() >= 2 * width
 
 
-@pytest.mark.parametrize('kwargs, error, message', [
-    (dict(line_width=0), ValueError,
-     'line_width must be 1 pixel or more, got 0'),
-    (dict(line_widht=1), TypeError, 'line_widht'),
-])
+@pytest.mark.parametrize(
+    'kwargs, error, message',
+    [
+        (dict(line_width=0), ValueError, 'line_width must be 1 pixel or more, got 0'),
+        (dict(line_widht=1), TypeError, 'line_widht'),
+    ],
+)
 def test_bad_arguments_are_named(kwargs, error, message):
     with pytest.raises(error, match=message):
         VIDVisualizer(**kwargs)
@@ -83,25 +79,22 @@ def test_bad_arguments_are_named(kwargs, error, message):
 
 def test_it_is_built_by_name():
     register_all_modules()
-    visualizer = VISUALIZERS.build(
-        dict(type='VIDVisualizer', name='built', classes=CLASSES))
+    visualizer = VISUALIZERS.build(dict(type='VIDVisualizer', name='built', classes=CLASSES))
     assert isinstance(visualizer, VIDVisualizer)
     Visualizer._instance_dict.pop('built')  # hooks take the newest
 
 
 def test_detections_from_the_threshold_on_are_drawn():
-    out = VIDVisualizer(
-        classes=CLASSES, score_thr=.5).draw(IMAGE, sample([.9, .5, .2]))
-    expected = draw_boxes(IMAGE, np.array(BOXES[:2]), np.array([0, 1]),
-                          CLASSES, np.array([.9, .5]))
+    out = VIDVisualizer(classes=CLASSES, score_thr=0.5).draw(IMAGE, sample([0.9, 0.5, 0.2]))
+    expected = draw_boxes(IMAGE, np.array(BOXES[:2]), np.array([0, 1]), CLASSES, np.array([0.9, 0.5]))
     assert (out == expected).all() and not colored(out, 2)
 
 
 def test_tubes_are_numbered():
-    out = VIDVisualizer(classes=CLASSES).draw(IMAGE,
-                                              sample(instances_id=[4, -1, 5]))
-    expected = draw_boxes(IMAGE, np.array(BOXES[:2]), np.array([0, 1]),
-                          CLASSES, np.array([.9, .5]), np.array([4, -1]))
+    out = VIDVisualizer(classes=CLASSES).draw(IMAGE, sample(instances_id=[4, -1, 5]))
+    expected = draw_boxes(
+        IMAGE, np.array(BOXES[:2]), np.array([0, 1]), CLASSES, np.array([0.9, 0.5]), np.array([4, -1])
+    )
     assert (out == expected).all()
 
 
@@ -140,8 +133,7 @@ def test_strip_shows_the_supports_of_the_best_detection():
     layout = StripLayout(120, 160, 2)
     assert out.shape == (120 + layout.height, 160, 3)
     strip = out[120:]
-    counts = np.bincount(
-        strip[(strip == strip[..., :1]).all(2)][:, 0], minlength=256)
+    counts = np.bincount(strip[(strip == strip[..., :1]).all(2)][:, 0], minlength=256)
     half = layout.tile**2 // 2
     assert (np.flatnonzero(counts > half) == [32, 88, 128, 148]).all()
     assert colored(strip, 0) and not colored(strip, 1)
@@ -155,8 +147,7 @@ def test_another_detection_can_be_explained():
     out = visualizer.draw(IMAGE, data_sample, {0: IMAGE}, explain=1)
     assert colored(out[120:], 1) and not colored(out[120:], 0)
     assert (out[65, 99] == 255).all()
-    with pytest.raises(
-            ValueError, match=r'explain=2, but .* detections \[0, 1\] only'):
+    with pytest.raises(ValueError, match=r'explain=2, but .* detections \[0, 1\] only'):
         visualizer.draw(IMAGE, data_sample, {0: IMAGE}, explain=2)
 
 
@@ -169,11 +160,11 @@ def test_pictures_of_a_video_have_one_size(size):
         add_supports(sample(), [0, 1], list(range(-2, 3))),
         add_supports(sample(), [0], [0]),
         add_supports(sample([], [], []), [], [0]),
-        add_supports(sample([.2, .1, .1]), [], [0])
+        add_supports(sample([0.2, 0.1, 0.1]), [], [0]),
     ]
     shapes = {visualizer.draw(image, s, {0: image}).shape for s in samples}
     assert len(shapes) == 1
-    strip = visualizer.draw(image, samples[2], {0: image})[size[0]:]
+    strip = visualizer.draw(image, samples[2], {0: image})[size[0] :]
     assert len(strip) > 20 and (strip == 32).all()
 
 
@@ -182,11 +173,14 @@ def test_supports_must_be_known():
         VIDVisualizer(classes=CLASSES).draw(IMAGE, sample(), {0: IMAGE})
 
 
-@pytest.mark.parametrize('data_sample, message', [
-    (sample(labels=(0, 7, 2)), 'box 1: label 7, but there are 3 classes'),
-    (sample([.9, np.nan, .5]), 'box 1: score nan is not finite'),
-    (TrackDataSample(), 'data sample has no pred_det_instances'),
-])
+@pytest.mark.parametrize(
+    'data_sample, message',
+    [
+        (sample(labels=(0, 7, 2)), 'box 1: label 7, but there are 3 classes'),
+        (sample([0.9, np.nan, 0.5]), 'box 1: score nan is not finite'),
+        (TrackDataSample(), 'data sample has no pred_det_instances'),
+    ],
+)
 def test_bad_results_are_named(data_sample, message):
     with pytest.raises(ValueError, match=message):
         VIDVisualizer(classes=CLASSES).draw(IMAGE, data_sample)
@@ -197,8 +191,7 @@ def test_grey_pictures_are_refused():
     with pytest.raises(ValueError, match=r'image must .* got \(120, 160\)'):
         visualizer.draw(IMAGE[..., 0], sample())
     with pytest.raises(ValueError, match=r'supports\[-1\] must .* \(120, 160'):
-        visualizer.draw(IMAGE, add_supports(sample(), [0], [-1]),
-                        {-1: IMAGE[..., 0]})
+        visualizer.draw(IMAGE, add_supports(sample(), [0], [-1]), {-1: IMAGE[..., 0]})
     with pytest.raises(ValueError, match=r'image must .* got \(120, 160\)'):
         visualizer.add_datasample('a', IMAGE[..., 0], sample())
 
@@ -212,34 +205,27 @@ def test_arguments_are_checked(key):
 
 def test_models_stand_side_by_side():
     visualizer = VIDVisualizer(classes=CLASSES)
-    samples = dict(a=sample(), b=sample([.1, .9, .1]))
+    samples = dict(a=sample(), b=sample([0.1, 0.9, 0.1]))
     out = visualizer.side_by_side(IMAGE, samples)
     top, margin = title_height(120, 160), panel_margin(120, 160)
     assert out.shape == (120 + top, 2 * 160 + 3 * margin, 3)
     for i, data_sample in enumerate(samples.values()):
         left = margin + i * (160 + margin)
-        assert (out[top:,
-                    left:left + 160] == visualizer.draw(IMAGE,
-                                                        data_sample)).all()
+        assert (out[top:, left : left + 160] == visualizer.draw(IMAGE, data_sample)).all()
     with pytest.raises(ValueError, match='one data sample or more'):
         visualizer.side_by_side(IMAGE, {})
 
 
 def test_backends_get_the_picture(tmp_path):
     """As MMEngine's hooks call it: RGB in, a file of it out."""
-    visualizer = VIDVisualizer(
-        vis_backends=[dict(type='LocalVisBackend')],
-        save_dir=str(tmp_path),
-        classes=CLASSES)
+    visualizer = VIDVisualizer(vis_backends=[dict(type='LocalVisBackend')], save_dir=str(tmp_path), classes=CLASSES)
     image = IMAGE.copy()
     image[..., 0] = 200  # red
     data_sample = sample()
     data_sample.gt_instances = InstanceData()  # a test loads no ground truth
-    visualizer.add_datasample(
-        'frame', image, data_sample, pred_score_thr=.6, step=7)
+    visualizer.add_datasample('frame', image, data_sample, pred_score_thr=0.6, step=7)
     written = cv2.imread(str(tmp_path / 'vis_data/vis_image/frame_7.png'))
-    expected = draw_boxes(image[..., ::-1].copy(), np.array(BOXES[:1]),
-                          np.array([0]), CLASSES, np.array([.9]))
+    expected = draw_boxes(image[..., ::-1].copy(), np.array(BOXES[:1]), np.array([0]), CLASSES, np.array([0.9]))
     assert (written == expected).all()
     assert (visualizer.get_image() == expected[..., ::-1]).all()
 
@@ -248,29 +234,32 @@ def test_ground_truth_stands_beside_detections(tmp_path):
     """Also of mmdet's data samples; into a file if one is named."""
     data_sample = DetDataSample()
     data_sample.gt_instances = instances()
-    data_sample.pred_instances = instances(scores=[.9, .1, .1])
+    data_sample.pred_instances = instances(scores=[0.9, 0.1, 0.1])
     visualizer = VIDVisualizer(classes=CLASSES)
     path = tmp_path / 'out.png'
     visualizer.add_datasample('frame', IMAGE, data_sample, out_file=str(path))
     out = cv2.imread(str(path))
     top, margin = title_height(120, 160), panel_margin(120, 160)
-    truth = out[top:, margin:margin + 160]
-    assert (truth == draw_boxes(IMAGE, np.array(BOXES), np.arange(3),
-                                CLASSES)).all()
-    found = out[top:, 160 + 2 * margin:320 + 2 * margin]
-    assert (found == draw_boxes(IMAGE, np.array(BOXES[:1]), np.array([0]),
-                                CLASSES, np.array([.9]))).all()
+    truth = out[top:, margin : margin + 160]
+    assert (truth == draw_boxes(IMAGE, np.array(BOXES), np.arange(3), CLASSES)).all()
+    found = out[top:, 160 + 2 * margin : 320 + 2 * margin]
+    assert (found == draw_boxes(IMAGE, np.array(BOXES[:1]), np.array([0]), CLASSES, np.array([0.9]))).all()
     with pytest.raises(OSError, match='cannot be written'):
-        visualizer.add_datasample(
-            'frame', IMAGE, out_file=str(tmp_path / 'no' / 'out.png'))
+        visualizer.add_datasample('frame', IMAGE, out_file=str(tmp_path / 'no' / 'out.png'))
 
 
-def test_hooks_draw_the_results_of_a_test(run_main, tiny_config, trained,
-                                          tmp_path):
+def test_hooks_draw_the_results_of_a_test(run_main, tiny_config, trained, tmp_path):
     hook = 'default_hooks.visualization'
-    status, _, err = run_main('test.py', tiny_config, trained / 'iter_8.pth',
-                              '--work-dir', tmp_path, '--cfg-options',
-                              f'{hook}.draw=True', f'{hook}.interval=1')
+    status, _, err = run_main(
+        'test.py',
+        tiny_config,
+        trained / 'iter_8.pth',
+        '--work-dir',
+        tmp_path,
+        '--cfg-options',
+        f'{hook}.draw=True',
+        f'{hook}.interval=1',
+    )
     assert status == 0, err
     paths = list(tmp_path.glob('*/vis_data/vis_image/test_img_*.png'))
     assert len(paths) == 4 * 3  # of each video, when its look-ahead is there

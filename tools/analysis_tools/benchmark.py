@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Measure what relation costs, side by side with the usual ways."""
+
 import argparse
 
 from mmrdn.benchmarks.report import PARTS, run_benchmark
@@ -10,22 +11,14 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--out', required=True, help='folder of the results')
-    parser.add_argument(
-        '--parts',
-        nargs='+',
-        choices=list(PARTS),
-        default=list(PARTS),
-        help='what to measure')
+    parser.add_argument('--parts', nargs='+', choices=list(PARTS), default=list(PARTS), help='what to measure')
     parser.add_argument('--repeats', type=int, default=5, help='rounds')
     parser.add_argument('--threads', type=int, help='threads of torch')
     parser.add_argument(
-        '--quick',
-        action='store_true',
-        help='T = 3, 18 and 24, no SELSA, no plain '
-        'Python, no long videos')
+        '--quick', action='store_true', help='T = 3, 18 and 24, no SELSA, no plain Python, no long videos'
+    )
     parser.add_argument('--seed', type=int, default=0, help='of everything')
-    parser.add_argument(
-        '--overwrite', action='store_true', help='replace earlier results')
+    parser.add_argument('--overwrite', action='store_true', help='replace earlier results')
     return parser.parse_args()
 
 

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Draw a tube in which box linking recovered detections, over time."""
+
 import argparse
 
 from mmrdn.apis.tube_browser import browse_tube
@@ -14,13 +15,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('ann_file', help='ground truth (COCO-VID JSON)')
     parser.add_argument('image_root', help='where its file names begin')
     parser.add_argument('out', help='the picture, PNG or JPEG')
-    parser.add_argument(
-        '--score-thr',
-        type=float,
-        default=0.5,
-        help="of the detector's scores")
-    parser.add_argument(
-        '--num-frames', type=int, default=6, help='frames that are drawn')
+    parser.add_argument('--score-thr', type=float, default=0.5, help="of the detector's scores")
+    parser.add_argument('--num-frames', type=int, default=6, help='frames that are drawn')
     parser.add_argument('--overwrite', action='store_true', help='replace OUT')
     return parser.parse_args()
 
@@ -30,10 +26,12 @@ def main() -> None:
     """Draw, and say what."""
     args = parse_args()
     tube = browse_tube(**vars(args))
-    print(f'{args.out}: tube {tube["instance_id"]} of video '
-          f'{tube["video_id"]}, {tube["frames"]} frames, {tube["recovered"]} '
-          f'detections recovered; threshold {args.score_thr:g} before, '
-          f'{tube["linked_thr"]:.3f} after linking')
+    print(
+        f'{args.out}: tube {tube["instance_id"]} of video '
+        f'{tube["video_id"]}, {tube["frames"]} frames, {tube["recovered"]} '
+        f'detections recovered; threshold {args.score_thr:g} before, '
+        f'{tube["linked_thr"]:.3f} after linking'
+    )
 
 
 if __name__ == '__main__':

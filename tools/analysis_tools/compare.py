@@ -1,10 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Train, test and time several detectors on one data set, and compare them.
 
-Exit status: 0, all went well; 1, bad input, or a detector failed and the
-others were compared; 130, Ctrl-C or SIGTERM: the same command goes on where it
-stopped.
+Exit status: 0, all went well; 1, bad input, or a detector failed and the others were compared; 130,
+Ctrl-C or SIGTERM: the same command goes on where it stopped.
 """
+
 import argparse
 import sys
 
@@ -15,50 +15,29 @@ from mmrdn.utils.interrupts import end_as_ctrl_c_does
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        'configs',
-        nargs='+',
-        metavar='CONFIG',
-        help='config file, or the name of one of the package')
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('configs', nargs='+', metavar='CONFIG', help='config file, or the name of one of the package')
     parser.add_argument(
         '--checkpoints',
         nargs='+',
         metavar='FILE',
-        help='for each config a checkpoint, or - to train it (default: train '
-        'all)')
+        help='for each config a checkpoint, or - to train it (default: train all)',
+    )
     parser.add_argument(
         '--work-dir',
         default='work_dirs/comparison',
-        help='gets a folder for each detector; what is finished there is not '
-        'done again (default: %(default)s)')
+        help='gets a folder for each detector; what is finished there is not done again (default: %(default)s)',
+    )
+    parser.add_argument('--out', help='results go to OUT.json, OUT.csv and OUT.png (default: WORK_DIR/comparison)')
+    parser.add_argument('--seed', type=int, default=0, help='of the training (default: %(default)s)')
+    parser.add_argument('--device', help='cpu or cuda:N (default: a GPU if there is one)')
     parser.add_argument(
-        '--out',
-        help='results go to OUT.json, OUT.csv and OUT.png (default: '
-        'WORK_DIR/comparison)')
+        '--threads', type=int, default=1, help='of the CPU in the test that is timed (default: %(default)s)'
+    )
     parser.add_argument(
-        '--seed',
-        type=int,
-        default=0,
-        help='of the training (default: %(default)s)')
-    parser.add_argument(
-        '--device', help='cpu or cuda:N (default: a GPU if there is one)')
-    parser.add_argument(
-        '--threads',
-        type=int,
-        default=1,
-        help='of the CPU in the test that is timed (default: %(default)s)')
-    parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='unpickle checkpoints (runs code of whoever wrote them)')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        default=[],
-        help='change all configs: key=value ...')
+        '--trust-checkpoint', action='store_true', help='unpickle checkpoints (runs code of whoever wrote them)'
+    )
+    parser.add_argument('--cfg-options', nargs='+', default=[], help='change all configs: key=value ...')
     return parser.parse_args()
 
 

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Compare detections with the incremental memory to the common order's."""
+
 import argparse
 
 from mmengine.config import DictAction
@@ -15,11 +16,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file of an RDN')
     parser.add_argument('checkpoint', help='its checkpoint')
     parser.add_argument('--work-dir', help='folder of logs')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='change the config: key=value ...')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='change the config: key=value ...')
     return parser.parse_args()
 
 
@@ -28,10 +25,8 @@ def main() -> None:
     """Compare over the first video of the test set."""
     args = parse_args()
     cfg = load_config(
-        args.config,
-        args.cfg_options,
-        args.work_dir,
-        needs=('test_cfg', 'test_dataloader', 'test_evaluator'))
+        args.config, args.cfg_options, args.work_dir, needs=('test_cfg', 'test_dataloader', 'test_evaluator')
+    )
     result = compare_detections(cfg, args.checkpoint)
     for name, value in result.items():
         print(f'{name}: {value:g}')

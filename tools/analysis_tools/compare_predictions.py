@@ -1,7 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Write a video of what several models found, side by side."""
+
 import argparse
-from typing import Dict, List
 
 from mmrdn.apis.prediction_comparison import compare_predictions
 from mmrdn.utils.cli import one_line_errors
@@ -17,29 +17,21 @@ def parse_args() -> argparse.Namespace:
         'predictions',
         nargs='+',
         metavar='NAME=FILE',
-        help='title of a panel and its predictions, from tools/test.py or '
-        'link_predictions.py')
+        help='title of a panel and its predictions, from tools/test.py or link_predictions.py',
+    )
     parser.add_argument('--video', help='id of one video; all if not given')
     parser.add_argument(
-        '--score-thr',
-        type=float,
-        default=0.5,
-        help='leave out detections below it (default: %(default)s)')
-    parser.add_argument(
-        '--truth', action='store_true', help='show the ground truth first')
-    parser.add_argument(
-        '--fps',
-        type=float,
-        default=25,
-        help='frames a second (default: %(default)s)')
-    parser.add_argument(
-        '--overwrite', action='store_true', help='write over the video')
+        '--score-thr', type=float, default=0.5, help='leave out detections below it (default: %(default)s)'
+    )
+    parser.add_argument('--truth', action='store_true', help='show the ground truth first')
+    parser.add_argument('--fps', type=float, default=25, help='frames a second (default: %(default)s)')
+    parser.add_argument('--overwrite', action='store_true', help='write over the video')
     return parser.parse_args()
 
 
-def named_files(words: List[str]) -> Dict[str, str]:
+def named_files(words: list[str]) -> dict[str, str]:
     """Files by title, of NAME=FILE."""
-    files: Dict[str, str] = {}
+    files: dict[str, str] = {}
     for word in words:
         name, _, path = word.partition('=')
         if not name or not path:
@@ -54,10 +46,17 @@ def named_files(words: List[str]) -> Dict[str, str]:
 def main() -> None:
     """Write the video."""
     args = parse_args()
-    count = compare_predictions(args.ann_file, args.image_root, args.out,
-                                named_files(args.predictions), args.video,
-                                args.score_thr, args.truth, args.fps,
-                                args.overwrite)
+    count = compare_predictions(
+        args.ann_file,
+        args.image_root,
+        args.out,
+        named_files(args.predictions),
+        args.video,
+        args.score_thr,
+        args.truth,
+        args.fps,
+        args.overwrite,
+    )
     print(f'{args.out}: {count} frames')
 
 

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Evaluate predictions that VIDMetric wrote, without the model."""
+
 import argparse
 
 from mmrdn.evaluation.metrics import evaluate_predictions
@@ -9,8 +10,8 @@ from mmrdn.utils.cli import one_line_errors
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
-        description='Evaluate predictions that VIDMetric wrote with '
-        'outfile_prefix, without the model')
+        description='Evaluate predictions that VIDMetric wrote with outfile_prefix, without the model'
+    )
     parser.add_argument('predictions', help='*.predictions.json (COCO-VID)')
     parser.add_argument('ann_file', help='ground truth (COCO-VID JSON)')
     return parser.parse_args()

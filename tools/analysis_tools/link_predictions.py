@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Link the boxes of predictions across frames, without the model."""
+
 import argparse
 
 from mmengine.config import DictAction
@@ -13,23 +14,19 @@ from mmrdn.utils.setup_env import register_all_modules
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('predictions', help='what VIDMetric wrote with outfile_prefix')
+    parser.add_argument('--out', help='JSON with the new scores (default: NAME.linked.json)')
     parser.add_argument(
-        'predictions', help='what VIDMetric wrote with outfile_prefix')
-    parser.add_argument(
-        '--out', help='JSON with the new scores (default: NAME.linked.json)')
-    parser.add_argument(
-        '--linker',
-        required=True,
-        help='BoxLinkingWithRelations, TubeLinking, SeqNMS or another of '
-        'TASK_UTILS')
+        '--linker', required=True, help='BoxLinkingWithRelations, TubeLinking, SeqNMS or another of TASK_UTILS'
+    )
     parser.add_argument(
         '--linker-options',
         nargs='+',
         default={},
         action=DictAction,
-        help='options of the linker, such as min_iou=0.3 max_gap=1')
-    parser.add_argument(
-        '--overwrite', action='store_true', help='replace the output')
+        help='options of the linker, such as min_iou=0.3 max_gap=1',
+    )
+    parser.add_argument('--overwrite', action='store_true', help='replace the output')
     return parser.parse_args()
 
 

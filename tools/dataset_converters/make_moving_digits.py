@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Make the moving digits data set in the ILSVRC2015 VID layout."""
+
 import argparse
 
 from mmrdn.datasets.moving_digits import MovingDigitsConfig, make_moving_digits
@@ -11,17 +12,15 @@ def parse_args() -> argparse.Namespace:
     defaults = MovingDigitsConfig()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('out_dir', help='folder to make')
-    for name, text in (('seed', 'seed of all that is random'),
-                       ('num-train-videos', 'number of training videos'),
-                       ('train-frames', 'frames a training video'),
-                       ('num-val-videos', 'number of validation videos'),
-                       ('val-frames', 'frames a validation video')):
+    for name, text in (
+        ('seed', 'seed of all that is random'),
+        ('num-train-videos', 'number of training videos'),
+        ('train-frames', 'frames a training video'),
+        ('num-val-videos', 'number of validation videos'),
+        ('val-frames', 'frames a validation video'),
+    ):
         default = getattr(defaults, name.replace('-', '_'))
-        parser.add_argument(
-            f'--{name}',
-            type=int,
-            default=default,
-            help=f'{text} (default: {default})')
+        parser.add_argument(f'--{name}', type=int, default=default, help=f'{text} (default: {default})')
     return parser.parse_args()
 
 

@@ -3,11 +3,11 @@
 
     .venv/bin/python tools/misc/check_env.py [quick|ops|others|all] [STACK]
 
-`quick` imports nothing heavy; `ops` runs one of mmcv's compiled ops; `others`
-names what other stacks have installed there; `all` imports every part, prints
-the versions and looks at `pip check`. Exits non-zero and names what is wrong
-in one line.
+`quick` imports nothing heavy; `ops` runs one of mmcv's compiled ops; `others` names what other
+stacks have installed there; `all` imports every part, prints the versions and looks at `pip check`.
+Exits non-zero and names what is wrong in one line.
 """
+
 import contextlib
 import importlib.metadata
 import importlib.util
@@ -22,12 +22,37 @@ from pathlib import Path
 from stacks import Stack
 
 REQUIREMENTS = Path(__file__).parents[2] / 'requirements'
-PACKAGES = ('torch', 'mmtrack', 'mmcls', 'opencv-python-headless', 'av',
-            'pycocotools', 'pytest', 'hypothesis', 'flake8', 'isort', 'yapf',
-            'codespell', 'build', 'mmrdn')
+PACKAGES = (
+    'torch',
+    'mmtrack',
+    'mmcls',
+    'opencv-python-headless',
+    'av',
+    'pycocotools',
+    'pytest',
+    'hypothesis',
+    'ruff',
+    'codespell',
+    'build',
+    'mmrdn',
+)
 # mmrdn before mmtrack and mmcls: these need its shims to be imported.
-MODULES = ('torch', 'mmcv', 'mmengine', 'mmdet', 'mim', 'mmrdn', 'mmtrack',
-           'mmcls', 'cv2', 'av', 'scipy', 'sklearn', 'matplotlib', 'rich')
+MODULES = (
+    'torch',
+    'mmcv',
+    'mmengine',
+    'mmdet',
+    'mim',
+    'mmrdn',
+    'mmtrack',
+    'mmcls',
+    'cv2',
+    'av',
+    'scipy',
+    'sklearn',
+    'matplotlib',
+    'rich',
+)
 # Installed with --no-deps, as the versions that they pin no longer install.
 OLD_PINS = r'(mmtrack|mmcls) '
 
@@ -76,7 +101,7 @@ def check_ops(stack):
         from mmcv.ops import nms
     except ImportError as error:
         sys.exit(f'error: mmcv.ops cannot be imported: {error}')
-    boxes = torch.tensor([[0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30.]])
+    boxes = torch.tensor([[0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30.0]])
     kept = nms(boxes, torch.tensor([0.9, 0.8, 0.7]), 0.5)[1].tolist()
     if kept != [0, 2]:
         sys.exit(f'error: mmcv.ops.nms kept boxes {kept}, expected [0, 2]')
@@ -99,13 +124,9 @@ def check_imports(stack):
 
 def check_pip(stack):
     """`pip check` complains of nothing but the old pins."""
-    done = subprocess.run([sys.executable, '-m', 'pip', 'check'],
-                          capture_output=True,
-                          text=True)
+    done = subprocess.run([sys.executable, '-m', 'pip', 'check'], capture_output=True, text=True)
     lines = done.stdout.splitlines() if done.returncode else []
-    pinned = set(
-        re.findall(r'(?m)^([\w.-]+)==',
-                   (REQUIREMENTS / 'constraints.txt').read_text()))
+    pinned = set(re.findall(r'(?m)^([\w.-]+)==', (REQUIREMENTS / 'constraints.txt').read_text()))
     for line in lines:
         note = ' (expected)' if re.match(OLD_PINS, line) else ''
         print(f'pip check: {line}{note}')
@@ -116,10 +137,8 @@ def check_pip(stack):
 
 
 CHECKS = dict(
-    quick=[check_quick],
-    ops=[check_ops],
-    others=[check_others],
-    all=[check_quick, check_ops, check_imports, check_pip])
+    quick=[check_quick], ops=[check_ops], others=[check_others], all=[check_quick, check_ops, check_imports, check_pip]
+)
 
 if __name__ == '__main__':
     mode = sys.argv[1] if len(sys.argv) > 1 else 'all'

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Print a config with all that it inherits."""
+
 import argparse
 
 from mmengine.config import DictAction
@@ -16,8 +17,8 @@ def parse_args() -> argparse.Namespace:
         '--cfg-options',
         nargs='+',
         action=DictAction,
-        help='change the config: key=value ..., such as '
-        'model.temporal_range=9')
+        help='change the config: key=value ..., such as model.temporal_range=9',
+    )
     return parser.parse_args()
 
 

@@ -3,9 +3,10 @@
 
     .venv/bin/python tools/misc/print_versions.py
 
-`packages` are the distributions that provide the modules; `mmrdn` is the
-folder that the package is imported from. Worth pasting into a bug report.
+`packages` are the distributions that provide the modules; `mmrdn` is the folder that the package is
+imported from. Worth pasting into a bug report.
 """
+
 import contextlib
 import importlib.metadata
 import io
@@ -49,7 +50,10 @@ def main():
                 system=f'{platform.system()} {platform.machine()}',
                 device=device,
                 packages=found,
-                mmrdn=str(Path(mmrdn.__file__).parent))))
+                mmrdn=str(Path(mmrdn.__file__).parent),
+            )
+        )
+    )
 
 
 if __name__ == '__main__':

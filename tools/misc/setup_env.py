@@ -5,18 +5,18 @@ Run by `make setup`. Standard library only, Python >= 3.10.
 
     python3 tools/misc/setup_env.py [--stack onedl] [--venv .venv]
 
-Which mmcv, mmengine and mmdet: those of requirements/stacks/<stack>.txt. Each
-stack needs an environment of its own, as both provide the same modules.
+Which mmcv, mmengine and mmdet: those of requirements/stacks/<stack>.txt. Each stack needs an
+environment of its own, as both provide the same modules.
 
-Each step leaves a stamp in the environment, so that a failed or interrupted
-set-up goes on where it stopped and a complete one installs nothing.
+Each step leaves a stamp in the environment, so that a failed or interrupted set-up goes on where it
+stopped and a complete one installs nothing.
 
-Which torch: one `torch>=2.4` that the chosen environment already has is kept.
-That is the environment given by `--venv`, if it exists, or else the one of
-the interpreter that runs this script: a new environment then sees the
-packages of that one. Otherwise the torch of requirements/constraints.txt
-is installed.
+Which torch: one `torch>=2.4` that the chosen environment already has is kept. That is the
+environment given by `--venv`, if it exists, or else the one of the interpreter that runs this
+script: a new environment then sees the packages of that one. Otherwise the torch of
+requirements/constraints.txt is installed.
 """
+
 import argparse
 import fcntl
 import hashlib
@@ -40,14 +40,15 @@ HEARTBEAT = 30  # seconds between two signs of life of a running step
 CHECK = ROOT / 'tools' / 'misc' / 'check_env.py'
 # What the set-up depends on: a change of one of these repeats it.
 INPUTS = sorted(REQUIREMENTS.glob('*.txt')) + [
-    ROOT / 'setup.py', ROOT / 'pyproject.toml', CHECK,
+    ROOT / 'setup.py',
+    ROOT / 'pyproject.toml',
+    CHECK,
     Path(stacks.__file__),
-    Path(__file__).resolve()
+    Path(__file__).resolve(),
 ]
 PRINT_TORCH = 'import importlib.metadata as m; print(m.version("torch"))'
 PRINT_SITE = 'import sysconfig; print(sysconfig.get_path("purelib"))'
-FIND_HEADER = ('import os, sysconfig; '
-               'os.stat(sysconfig.get_path("include") + "/Python.h")')
+FIND_HEADER = 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")'
 
 
 class StepError(Exception):
@@ -75,21 +76,15 @@ class Environment:
             log.write(f'$ {" ".join(map(str, command))}\n'.encode())
             log.flush()
             process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=clean_environ(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT)
+                command, cwd=ROOT, env=clean_environ(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
             while process.poll() is None:
                 time.sleep(0.1)
                 if time.monotonic() - beat >= HEARTBEAT:
                     beat = time.monotonic()
-                    say(f'      {patience or "still running"}: '
-                        f'{duration(beat - start)}{compiled(self.log)}')
+                    say(f'      {patience or "still running"}: {duration(beat - start)}{compiled(self.log)}')
         if process.returncode:
-            raise StepError(f'exit code {process.returncode} of '
-                            f'`{" ".join(map(str, command))[:90]}`')
+            raise StepError(f'exit code {process.returncode} of `{" ".join(map(str, command))[:90]}`')
 
     def pip(self, *args, patience=''):
         """Run pip with our constraints."""
@@ -110,12 +105,14 @@ class Environment:
         """What the environment's interpreter prints; None if it fails."""
         if not self.python.exists():
             return None
-        done = subprocess.run([self.python, *args],
-                              cwd=self.path,
-                              env=clean_environ(),
-                              stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL,
-                              text=True)
+        done = subprocess.run(
+            [self.python, *args],
+            cwd=self.path,
+            env=clean_environ(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
         return done.stdout.strip() if done.returncode == 0 else None
 
     def constraints(self):
@@ -152,8 +149,7 @@ def version_tuple(version):
 
 def clean_environ():
     """The environment variables, less those that lead pip astray."""
-    drop = ('PYTHONPATH', 'PYTHONHOME', 'PIP_USER', 'PIP_TARGET', 'PIP_PREFIX',
-            'PIP_CONSTRAINT', 'PIP_REQUIREMENT')
+    drop = ('PYTHONPATH', 'PYTHONHOME', 'PIP_USER', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_CONSTRAINT', 'PIP_REQUIREMENT')
     environ = {k: v for k, v in os.environ.items() if k not in drop}
     return environ | dict(PYTHONNOUSERSITE='1', PIP_NO_INPUT='1')
 
@@ -173,8 +169,8 @@ def create(env):
         return
     if version_tuple(torch.version) >= MIN_TORCH:
         say(f'      keeps torch {torch.version} of {sys.prefix}')
-        # Unlike --system-site-packages, this also works where the running
-        # interpreter is itself one of a virtual environment.
+        # Unlike --system-site-packages, this also works where the running interpreter is itself one
+        # of a virtual environment.
         folders = [str(torch.locate_file('')), *site.getsitepackages()]
         target = Path(env.output('-c', PRINT_SITE)) / 'mmrdn_parent.pth'
         target.write_text('\n'.join(dict.fromkeys(folders)) + '\n')
@@ -184,15 +180,15 @@ def build_tools(env):
     """install torch and the build tools"""
     torch = env.output('-c', PRINT_TORCH)
     if torch and version_tuple(torch) < MIN_TORCH:
-        raise StepError(f'the environment has torch {torch}, expected >=2.4: '
-                        'upgrade or uninstall it')
+        raise StepError(f'the environment has torch {torch}, expected >=2.4: upgrade or uninstall it')
     env.pip('install', '-r', REQUIREMENTS / 'build.txt')
 
 
 def dependencies(env):
     """install the dependencies"""
-    env.pip('install', '-r', REQUIREMENTS / 'runtime.txt', '-r',
-            REQUIREMENTS / 'tests.txt', '-r', REQUIREMENTS / 'web.txt')
+    env.pip(
+        'install', '-r', REQUIREMENTS / 'runtime.txt', '-r', REQUIREMENTS / 'tests.txt', '-r', REQUIREMENTS / 'web.txt'
+    )
 
 
 def why_not_compiled(env):
@@ -203,9 +199,11 @@ def why_not_compiled(env):
         return 'no Python.h found (Debian: python3-dev)'
     needed = re.search(rb'#error (C\+\+\d+) or later', env.log.read_bytes())
     if needed:
-        return (f'torch {env.output("-c", PRINT_TORCH)} needs '
-                f'{needed.group(1).decode()}, this mmcv asks for an older '
-                'C++: see "A newer torch" in docs/get_started.md')
+        return (
+            f'torch {env.output("-c", PRINT_TORCH)} needs '
+            f'{needed.group(1).decode()}, this mmcv asks for an older '
+            'C++: see "A newer torch" in docs/get_started.md'
+        )
     return None
 
 
@@ -214,10 +212,12 @@ def mmcv(env):
     name = env.stack.distribution('mmcv')
     if env.passes('ops'):
         return
-    say('      mmcv comes as source; compiling it takes ten minutes or so on '
-        'two cores\n      (seconds, where pip has it in its cache)')
-    # Under build isolation pip would build without torch, and so without the
-    # compiled ops. -v makes ninja's counter appear in the log.
+    say(
+        '      mmcv comes as source; compiling it takes ten minutes or so on '
+        'two cores\n      (seconds, where pip has it in its cache)'
+    )
+    # Under build isolation pip would build without torch, and so without the compiled ops. -v makes
+    # ninja's counter appear in the log.
     args = ('install', '-v', '--no-build-isolation', '--no-deps')
     env.pip('install', env.stack.distribution('mmengine'))  # mmcv imports it
     try:
@@ -227,35 +227,27 @@ def mmcv(env):
     if not env.passes('ops'):
         # pip's cache does not know which torch a wheel was compiled against.
         say('      the mmcv that pip had does not fit this torch: compiling')
-        env.pip(
-            *args,
-            '--force-reinstall',
-            '--no-cache-dir',
-            name,
-            patience='compiling mmcv')
+        env.pip(*args, '--force-reinstall', '--no-cache-dir', name, patience='compiling mmcv')
     try:
         env.run(env.check('ops'))
     except StepError:
-        raise StepError('mmcv was built, but its compiled ops do not work '
-                        '(`from mmcv.ops import nms`)') from None
+        raise StepError('mmcv was built, but its compiled ops do not work (`from mmcv.ops import nms`)') from None
 
 
 def openmmlab(env):
     """install mmengine, mmdet, mim and mmtrack"""
     env.pip('install', '--no-build-isolation', '-r', env.stack.requirements)
-    env.pip('install', '--no-build-isolation', '--no-deps', '-r',
-            REQUIREMENTS / 'mminstall_nodeps.txt')
+    env.pip('install', '--no-build-isolation', '--no-deps', '-r', REQUIREMENTS / 'mminstall_nodeps.txt')
     if not (env.path / 'bin' / 'mim').exists():  # only the parent has it
         env.pip('install', '--ignore-installed', '--no-deps', 'onedl-mim')
 
 
 def opencv(env):
     """put the headless opencv in front"""
-    # opencv-python and opencv-python-headless write the same folder cv2, the
-    # last one installed wins. A bare machine has no libGL, which the former
-    # needs, but imaug and mmcv ask for it by name.
-    env.pip('install', '--force-reinstall', '--no-deps',
-            'opencv-python-headless')
+    # opencv-python and opencv-python-headless write the same folder cv2, the last one installed
+    # wins. A bare machine has no libGL, which the former needs, but imaug and mmcv ask for it by
+    # name.
+    env.pip('install', '--force-reinstall', '--no-deps', 'opencv-python-headless')
 
 
 def package(env):
@@ -270,8 +262,7 @@ def check(env):
         say(f'      {line}')
 
 
-STEPS = (create, build_tools, dependencies, mmcv, openmmlab, opencv, package,
-         check)
+STEPS = (create, build_tools, dependencies, mmcv, openmmlab, opencv, package, check)
 
 
 def digest(stack):
@@ -298,9 +289,11 @@ def set_up(env):
         except StepError as error:
             tail = env.log.read_text(errors='replace').splitlines()[-12:]
             say('\n'.join(f'      | {x[:160]}' for x in tail))
-            sys.exit(f'error: {title} failed: {error}; log: {env.log}; after '
-                     'mending the cause, run `make setup` again: it goes on '
-                     'with this step')
+            sys.exit(
+                f'error: {title} failed: {error}; log: {env.log}; after '
+                'mending the cause, run `make setup` again: it goes on '
+                'with this step'
+            )
         stamp.write_text(key)
         say(f'      done in {duration(time.monotonic() - start)}')
         done_now += 1
@@ -312,9 +305,6 @@ def main():
     parser.add_argument('--stack', default=stacks.DEFAULT)
     parser.add_argument('--venv', help='default: .venv, or .venv-STACK')
     args = parser.parse_args()
-    if sys.version_info < (3, 10):
-        sys.exit('error: mmrdn needs Python >= 3.10, this is '
-                 f'{sys.version.split()[0]}: say `make PYTHON=...`')
     default = args.stack == stacks.DEFAULT
     folder = ROOT / ('.venv' if default else f'.venv-{args.stack}')
     try:
@@ -323,16 +313,19 @@ def main():
         sys.exit(f'error: {error}')
     others = env.output(*env.check('others')[1:])
     if others:
-        sys.exit(f'error: {env.path} has {others}, which STACK={args.stack} '
-                 'would overwrite: choose another VENV= or STACK=')
+        sys.exit(
+            f'error: {env.path} has {others}, which STACK={args.stack} would overwrite: choose another VENV= or STACK='
+        )
     env.state.mkdir(parents=True, exist_ok=True)
     with open(env.state / 'lock', 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two `make` at once take turns
         made_with = env.state / 'python'
         if made_with.exists() and made_with.read_text() != PYTHON:
-            sys.exit(f'error: {env.path} was made with Python '
-                     f'{made_with.read_text()}, PYTHON is {PYTHON}: remove '
-                     'it (`make distclean`) or choose another VENV=')
+            sys.exit(
+                f'error: {env.path} was made with Python '
+                f'{made_with.read_text()}, PYTHON is {PYTHON}: remove '
+                'it (`make distclean`) or choose another VENV='
+            )
         stamps = list(env.state.glob('*.done'))
         if len(stamps) == len(STEPS) and not env.passes('quick'):
             say(f'[setup] {env.path} is not as it was left: repeating')

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The stacks: who provides the modules mmcv, mmengine and mmdet."""
+
 import re
 from pathlib import Path
 
@@ -20,8 +21,7 @@ class Stack:
     def __init__(self, name=DEFAULT):
         names = sorted(path.stem for path in FOLDER.glob('*.txt'))
         if name not in names:
-            raise ValueError(f'no stack {name!r}, expected STACK='
-                             f'{" or STACK=".join(names)}')
+            raise ValueError(f'no stack {name!r}, expected STACK={" or STACK=".join(names)}')
         self.name = name
         self.requirements = FOLDER / f'{name}.txt'
         self.distributions = _listed(self.requirements)
@@ -32,11 +32,7 @@ class Stack:
 
     def foreign(self):
         """Names of distributions that only other stacks list."""
-        everything = {
-            x
-            for path in FOLDER.glob('*.txt')
-            for x in _listed(path)
-        }
+        everything = {x for path in FOLDER.glob('*.txt') for x in _listed(path)}
         return sorted(everything - set(self.distributions))
 
 

@@ -4,11 +4,11 @@
     python tools/misc/version_matrix.py --env onedl=.venv/bin/python \
         --env openmmlab=.venv-openmmlab/bin/python --out docs/versions.md
 
-The page and, beside it, the record that it is made of (versions.json) are
-written by this script alone. Each --env replaces one row; rows that nobody ran
-say so. Without --env, the page is made anew out of the record. Standard
-library only. Exits with 1 if a test failed.
+The page and, beside it, the record that it is made of (versions.json) are written by this script
+alone. Each --env replaces one row; rows that nobody ran say so. Without --env, the page is made
+anew out of the record. Standard library only. Exits with 1 if a test failed.
 """
+
 import argparse
 import datetime
 import json
@@ -33,36 +33,25 @@ def look_into(name, python):
     script = Path(__file__).with_name('print_versions.py')
     with tempfile.TemporaryDirectory() as folder:  # not where mmrdn lies
         try:
-            done = subprocess.run([python, script],
-                                  cwd=folder,
-                                  env=environ(),
-                                  capture_output=True,
-                                  text=True)
+            done = subprocess.run([python, script], cwd=folder, env=environ(), capture_output=True, text=True)
         except OSError as error:
-            raise ValueError(
-                f'env {name}: no interpreter {python} ({error.strerror})')
+            raise ValueError(f'env {name}: no interpreter {python} ({error.strerror})')
     try:
         found = json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError):
         why = (done.stderr.strip().splitlines() or ['it printed nothing'])[-1]
-        raise ValueError(f'env {name}: {python} has no mmrdn that works: '
-                         f'{why.removeprefix("error: ")}') from None
+        raise ValueError(f'env {name}: {python} has no mmrdn that works: {why.removeprefix("error: ")}') from None
     folder = Path(found.pop('mmrdn'))
     if folder.resolve() != ROOT / 'mmrdn':
-        raise ValueError(f'env {name}: {python} has the mmrdn of '
-                         f'{folder.parent}, expected that of {ROOT}')
+        raise ValueError(f'env {name}: {python} has the mmrdn of {folder.parent}, expected that of {ROOT}')
     return found
 
 
 def commit():
     """The commit that is tested, with '-dirty' if code differs from it."""
     done = [
-        subprocess.run(['git', *command],
-                       cwd=ROOT,
-                       capture_output=True,
-                       text=True)
-        for command in (['rev-parse', '--short=12', 'HEAD'],
-                        ['status', '--porcelain', '-uno', '--', ':!docs'])
+        subprocess.run(['git', *command], cwd=ROOT, capture_output=True, text=True)
+        for command in (['rev-parse', '--short=12', 'HEAD'], ['status', '--porcelain', '-uno', '--', ':!docs'])
     ]
     if any(x.returncode for x in done):
         return 'unknown'
@@ -74,18 +63,20 @@ def run_tests(name, python, tests):
     arguments = ['-m', 'pytest', *tests]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / 'report.xml'
-        options = ('-q', '--continue-on-collection-errors', '-p',
-                   'no:cacheprovider', '-o', 'junit_family=xunit1',
-                   f'--junitxml={report}')
-        done = subprocess.run([python, *arguments, *options],
-                              cwd=ROOT,
-                              env=environ())
+        options = (
+            '-q',
+            '--continue-on-collection-errors',
+            '-p',
+            'no:cacheprovider',
+            '-o',
+            'junit_family=xunit1',
+            f'--junitxml={report}',
+        )
+        done = subprocess.run([python, *arguments, *options], cwd=ROOT, env=environ())
         if done.returncode not in (0, 1):  # 1: some test failed
-            raise ValueError(f'env {name}: pytest ended with status '
-                             f'{done.returncode}, see above')
+            raise ValueError(f'env {name}: pytest ended with status {done.returncode}, see above')
         outcome = read_report(report)
-    return dict(command=' '.join(['python', *arguments]), tests=tests) \
-        | outcome
+    return dict(command=' '.join(['python', *arguments]), tests=tests) | outcome
 
 
 def read_report(path):
@@ -97,9 +88,7 @@ def read_report(path):
         skip = case.find('skipped')
         if case.find('failure') is not None or case.find('error') is not None:
             outcome['failed'] += 1
-            outcome['failures'].append(
-                f'{case.get("file", case.get("classname"))}'
-                f'::{case.get("name")}')
+            outcome['failures'].append(f'{case.get("file", case.get("classname"))}::{case.get("name")}')
         elif skip is not None:
             outcome['skipped'] += 1
             reason = skip.get('message', '').replace(f'{ROOT}/', '')
@@ -129,9 +118,7 @@ def read_record(path):
 
 def write(page, record):
     """Write the record and its page, each at once or not at all."""
-    for path, text in ((page.with_suffix('.json'),
-                        json.dumps(record, indent=2) + '\n'),
-                       (page, render(record))):
+    for path, text in ((page.with_suffix('.json'), json.dumps(record, indent=2) + '\n'), (page, render(record))):
         temporary = path.with_name(f'.{path.name}.tmp')
         temporary.write_text(text)
         os.replace(temporary, path)
@@ -145,22 +132,18 @@ def parse_args():
         action='append',
         default=[],
         metavar='NAME=PYTHON',
-        help='a row to make and its interpreter; rows: '
-        f'{", ".join(row.name for row in ROWS)}')
+        help=f'a row to make and its interpreter; rows: {", ".join(row.name for row in ROWS)}',
+    )
     parser.add_argument(
-        '--tests',
-        nargs='+',
-        default=ALL_TESTS,
-        help='what pytest is given; the page names it, if it is not all')
-    parser.add_argument(
-        '--out', type=Path, default=ROOT / 'docs' / 'versions.md')
+        '--tests', nargs='+', default=ALL_TESTS, help='what pytest is given; the page names it, if it is not all'
+    )
+    parser.add_argument('--out', type=Path, default=ROOT / 'docs' / 'versions.md')
     args = parser.parse_args()
     rows, chosen = {row.name: row for row in ROWS}, []
     for text in args.env:
         name, equals, python = text.partition('=')
         if not equals or name not in rows:
-            raise ValueError(f'--env {text}: expected NAME=PYTHON, where '
-                             f'NAME is one of {", ".join(rows)}')
+            raise ValueError(f'--env {text}: expected NAME=PYTHON, where NAME is one of {", ".join(rows)}')
         # Not resolved: a link in a virtual environment is that environment.
         python = os.path.abspath(python) if os.sep in python else python
         chosen.append((rows[name], python))
@@ -184,8 +167,7 @@ def main():
         record = read_record(args.out.with_suffix('.json'))
         record[row.name] = dict(date=date, commit=tested) | versions | result
         failed += result['failed']
-        print(f'{row.name}: {result["passed"]} passed, {result["failed"]} '
-              f'failed, {result["skipped"]} skipped')
+        print(f'{row.name}: {result["passed"]} passed, {result["failed"]} failed, {result["skipped"]} skipped')
         # After each row: the next one may take another ten minutes.
         write(args.out, record)
     if not chosen:

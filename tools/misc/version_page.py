@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The rows and the page of the version matrix, see version_matrix.py."""
+
 import re
 from pathlib import Path
 
@@ -9,8 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ALL_TESTS = ['tests']
 MARK = '<!-- Written by tools/misc/version_matrix.py. Do not edit. -->'
 MODULES = ('torch', 'numpy', 'mmcv', 'mmengine', 'mmdet', 'mmtrack')
-TITLES = ('Outcome', 'Tests', 'Passed', 'Failed', 'Skipped', 'Date', 'Commit',
-          'Python', *MODULES)
+TITLES = ('Outcome', 'Tests', 'Passed', 'Failed', 'Skipped', 'Date', 'Commit', 'Python', *MODULES)
 HEAD = f"""# Versions
 
 {MARK}
@@ -46,8 +46,7 @@ class Row:
     Args:
         name (str): What ``--env`` calls it.
         how (str): How to make such an environment.
-        wants (dict): {distribution: version} that it must have; a version may
-            begin with '>'.
+        wants (dict): {distribution: version} that it must have; a version may begin with '>'.
     """
 
     def __init__(self, name, how, wants):
@@ -68,23 +67,23 @@ class Row:
         for name, wanted in self.wants.items():
             version = versions.get(name)
             if version is None or not _fits(version, wanted):
-                raise ValueError(
-                    f'env {self.name}: expected {name} {wanted}, found '
-                    f'{version or "none"}')
+                raise ValueError(f'env {self.name}: expected {name} {wanted}, found {version or "none"}')
 
 
 ROWS = (
     Row.of_stack('onedl', 'the default, `make setup`'),
-    Row.of_stack('openmmlab', 'the original distributions, '
-                 '`make setup STACK=openmmlab`'),
+    Row.of_stack('openmmlab', 'the original distributions, `make setup STACK=openmmlab`'),
     Row(
-        'newest-torch', 'the newest torch when the page was written, see '
-        '[a newer torch](get_started.md#a-newer-torch)',
-        {'torch': f'>{pinned("torch")}'}),
+        'newest-torch',
+        'the newest torch when the page was written, see [a newer torch](get_started.md#a-newer-torch)',
+        {'torch': f'>{pinned("torch")}'},
+    ),
     Row(
-        'mmdet-3.0.0rc5', 'the mmdet that mmtrack 1.0.0rc1 was released for, '
+        'mmdet-3.0.0rc5',
+        'the mmdet that mmtrack 1.0.0rc1 was released for, '
         'with an mmcv below 2.1, which it asserts: to be set up by hand',
-        {'mmdet': '3.0.0rc5'}),
+        {'mmdet': '3.0.0rc5'},
+    ),
 )
 
 
@@ -115,10 +114,7 @@ def cells(result):
         'Date': result['date'],
         'Commit': result['commit'],
         'Python': result['python'],
-        **{
-            module: packages.get(module, '-')
-            for module in MODULES
-        },
+        **{module: packages.get(module, '-') for module in MODULES},
     }
 
 
@@ -128,11 +124,7 @@ def render(record):
     Args:
         record (dict): {name of a row: its result}; rows may be missing.
     """
-    columns = [
-        cells(record[row.name]) if row.name in record else {
-            'Outcome': 'not tested'
-        } for row in ROWS
-    ]
+    columns = [cells(record[row.name]) if row.name in record else {'Outcome': 'not tested'} for row in ROWS]
     lines = [HEAD, line('', [row.name for row in ROWS])]
     lines.append(line('---', ['---'] * len(ROWS)))
     for title in TITLES:
@@ -142,8 +134,7 @@ def render(record):
         lines.append(f'- {row.name}: {row.how}.')
         result = record.get(row.name)
         if result:
-            lines.append(f'  `{result["command"]}` on {result["system"]}, '
-                         f'{result["device"]}.')
+            lines.append(f'  `{result["command"]}` on {result["system"]}, {result["device"]}.')
             lines += [f'  Failed: `{test}`.' for test in result['failures']]
     return '\n'.join(lines) + '\n' + FOOT
 

@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Turn a Faster R-CNN of mmdet, mmtrack or torchvision into a checkpoint that
 the training of a video detector can start from (`load_from`)."""
+
 import argparse
 
 from mmengine.config import DictAction
@@ -15,36 +16,30 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', help='checkpoint: file or http(s) address')
     parser.add_argument('out', help='file to write; must not exist')
-    parser.add_argument(
-        '--config', required=True, help='config of the video detector')
+    parser.add_argument('--config', required=True, help='config of the video detector')
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
-        help='change that config: key=value ..., such as '
-        'model.detector.backbone.style=caffe')
+        help='change that config: key=value ..., such as model.detector.backbone.style=caffe',
+    )
     parser.add_argument(
-        '--source-config',
-        help='config file of mmdet for the source, if the checkpoint does not '
-        'carry it')
+        '--source-config', help='config file of mmdet for the source, if the checkpoint does not carry it'
+    )
     parser.add_argument(
         '--source-classes',
         nargs='+',
-        help='class names of the source without background, if the '
-        'checkpoint does not name them')
+        help='class names of the source without background, if the checkpoint does not name them',
+    )
     parser.add_argument(
-        '--seed',
-        type=int,
-        default=0,
-        help='of the rows of classes that the source has not (default: 0)')
+        '--seed', type=int, default=0, help='of the rows of classes that the source has not (default: 0)'
+    )
     parser.add_argument(
-        '--all-keys',
-        action='store_true',
-        help='list the entries that are used, not only those that are not')
+        '--all-keys', action='store_true', help='list the entries that are used, not only those that are not'
+    )
     parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='unpickle the checkpoint (runs code of whoever wrote it)')
+        '--trust-checkpoint', action='store_true', help='unpickle the checkpoint (runs code of whoever wrote it)'
+    )
     return parser.parse_args()
 
 
@@ -55,17 +50,16 @@ def main() -> None:
     out = NewCheckpoint(args.out)
     cfg = load_config(args.config, args.cfg_options)
     config = args.source_config and load_config(args.source_config)
-    source = read_source(args.source, config, args.source_classes,
-                         args.trust_checkpoint)
+    source = read_source(args.source, config, args.source_classes, args.trust_checkpoint)
     done = convert_detector(source, cfg, args.seed)
     out.save(done.checkpoint)
     for line in done.coverage.lines(args.all_keys):
         print(line)
     filled = len(done.checkpoint['state_dict'])
-    print(f'{args.out}: {filled} of {filled + len(done.unfilled)} entries of '
-          'the model' +
-          ('; the others keep the initial values of the config' if done.
-           unfilled else ''))
+    print(
+        f'{args.out}: {filled} of {filled + len(done.unfilled)} entries of '
+        'the model' + ('; the others keep the initial values of the config' if done.unfilled else '')
+    )
 
 
 if __name__ == '__main__':

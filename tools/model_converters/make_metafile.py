@@ -1,10 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Fill an entry of the model zoo: cost, results and weights of a config.
 
-FLOPs are those of one RDN frame against a full pool, see
-mmrdn/apis/model_complexity.py for what counts. Nothing else in the metafile
-changes.
+FLOPs are those of one RDN frame against a full pool, see mmrdn/apis/model_complexity.py for what
+counts. Nothing else in the metafile changes.
 """
+
 import argparse
 
 from mmrdn.apis import make_entry, update_metafile
@@ -15,38 +15,29 @@ from mmrdn.utils.yaml_text import dump_yaml
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
-    parser.add_argument(
-        '--checkpoint', help='what publish_model.py wrote; it must fit')
+    parser.add_argument('--checkpoint', help='what publish_model.py wrote; it must fit')
     parser.add_argument(
         '--weights',
         help='address of the checkpoint, or its path seen from the folder of '
-        'model-index.yml (mim downloads from addresses only)')
+        'model-index.yml (mim downloads from addresses only)',
+    )
     parser.add_argument(
-        '--metrics',
-        help='<time>.json that tools/test.py wrote (default: the metrics in '
-        'the checkpoint)')
-    parser.add_argument(
-        '--dataset', help='name of the data set of the metrics')
+        '--metrics', help='<time>.json that tools/test.py wrote (default: the metrics in the checkpoint)'
+    )
+    parser.add_argument('--dataset', help='name of the data set of the metrics')
     parser.add_argument(
         '--frame-size',
         nargs=2,
         type=int,
         default=FRAME_SIZE,
         metavar=('WIDTH', 'HEIGHT'),
-        help='of the video that FLOPs are counted for, before the test '
-        'pipeline, pixels (default: 1280 720)')
-    parser.add_argument(
-        '--out', help='metafile.yml to change or make (default: print)')
-    parser.add_argument(
-        '--collection', help='collection of a new entry or metafile')
-    parser.add_argument(
-        '--overwrite',
-        action='store_true',
-        help='replace other results or weights')
+        help='of the video that FLOPs are counted for, before the test pipeline, pixels (default: 1280 720)',
+    )
+    parser.add_argument('--out', help='metafile.yml to change or make (default: print)')
+    parser.add_argument('--collection', help='collection of a new entry or metafile')
+    parser.add_argument('--overwrite', action='store_true', help='replace other results or weights')
     return parser.parse_args()
 
 
@@ -54,8 +45,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Make the entry and print it; put it into the metafile."""
     args = parse_args()
-    entry = make_entry(args.config, args.checkpoint, args.weights,
-                       args.metrics, args.dataset, tuple(args.frame_size))
+    entry = make_entry(args.config, args.checkpoint, args.weights, args.metrics, args.dataset, tuple(args.frame_size))
     if args.out:
         update_metafile(entry, args.out, args.collection, args.overwrite)
     print(dump_yaml([entry]), end='')

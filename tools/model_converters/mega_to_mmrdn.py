@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Turn a checkpoint of the public MEGA repository (single frame, RDN-base or
 RDN) into one for the configs in configs/rdn_mega."""
+
 import argparse
 
 from mmrdn.model_converters import NewCheckpoint, convert_mega
@@ -13,17 +14,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('source', help='checkpoint: file or http(s) address')
     parser.add_argument('out', help='file to write; must not exist')
     parser.add_argument(
-        '--config',
-        help='config that the checkpoint is for (default: the one in '
-        'configs/rdn_mega that is its model)')
+        '--config', help='config that the checkpoint is for (default: the one in configs/rdn_mega that is its model)'
+    )
     parser.add_argument(
-        '--all-keys',
-        action='store_true',
-        help='list every entry, not only those that are changed or dropped')
+        '--all-keys', action='store_true', help='list every entry, not only those that are changed or dropped'
+    )
     parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='unpickle the checkpoint (runs code of whoever wrote it)')
+        '--trust-checkpoint', action='store_true', help='unpickle the checkpoint (runs code of whoever wrote it)'
+    )
     return parser.parse_args()
 
 
@@ -38,8 +36,7 @@ def main() -> None:
         print(line)
     if done.left_out:
         print(f'left out: {", ".join(done.left_out)}')
-    print(f'{args.out}: all {len(done.checkpoint["state_dict"])} entries of '
-          f'{done.config}')
+    print(f'{args.out}: all {len(done.checkpoint["state_dict"])} entries of {done.config}')
 
 
 if __name__ == '__main__':

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Make a checkpoint to publish: weights and plain metadata, nothing else."""
+
 import argparse
 
 from mmrdn.apis import publish_model
@@ -11,19 +12,16 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('checkpoint', help='checkpoint of a training')
     parser.add_argument(
-        'out',
-        help='folder, or path that the hash is added to: zoo/rdn.pth becomes '
-        'zoo/rdn-1a2b3c4d.pth')
+        'out', help='folder, or path that the hash is added to: zoo/rdn.pth becomes zoo/rdn-1a2b3c4d.pth'
+    )
     parser.add_argument(
         '--config',
-        help='config that the weights must fit, and whose text goes in '
-        '(default: the text in the checkpoint)')
+        help='config that the weights must fit, and whose text goes in (default: the text in the checkpoint)',
+    )
+    parser.add_argument('--metrics', help='<time>.json that tools/test.py wrote')
     parser.add_argument(
-        '--metrics', help='<time>.json that tools/test.py wrote')
-    parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='unpickle the checkpoint (runs code of whoever wrote it)')
+        '--trust-checkpoint', action='store_true', help='unpickle the checkpoint (runs code of whoever wrote it)'
+    )
     return parser.parse_args()
 
 
@@ -31,15 +29,15 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Publish, and say what the file holds."""
     args = parse_args()
-    done = publish_model(args.checkpoint, args.out, args.config, args.metrics,
-                         args.trust_checkpoint)
+    done = publish_model(args.checkpoint, args.out, args.config, args.metrics, args.trust_checkpoint)
     meta, state = done.checkpoint['meta'], done.checkpoint['state_dict']
-    print(f'{done.path}: ' +
-          ('written' if done.is_new else 'is there already, the same'))
-    print(f'{len(state)} tensors, {done.path.stat().st_size / 1e6:.1f} MB, '
-          f'iteration {meta.get("iter", "unknown")}, '
-          f'{len(meta["dataset_meta"]["classes"])} classes, '
-          f'{len(meta.get("metrics", {}))} metrics')
+    print(f'{done.path}: ' + ('written' if done.is_new else 'is there already, the same'))
+    print(
+        f'{len(state)} tensors, {done.path.stat().st_size / 1e6:.1f} MB, '
+        f'iteration {meta.get("iter", "unknown")}, '
+        f'{len(meta["dataset_meta"]["classes"])} classes, '
+        f'{len(meta.get("metrics", {}))} metrics'
+    )
     if done.left_out:
         print(f'left out: {", ".join(done.left_out)}')
 

@@ -18,17 +18,17 @@ train_pipeline = [
             dict(type='LoadFrame'),
             dict(type='LoadTrackAnnotations', with_instance_id=True),
             dict(type='mmdet.Resize', scale=scale, keep_ratio=True),
-            dict(type='RandomFlip', prob=0.5)
-        ]),
-    dict(type='PackTrackInputs')
+            dict(type='RandomFlip', prob=0.5),
+        ],
+    ),
+    dict(type='PackTrackInputs'),
 ]
 test_pipeline = [
     dict(type='LoadFrame'),
     dict(type='mmdet.Resize', scale=scale, keep_ratio=True),
-    dict(type='PackTrackInputs', pack_single_img=True)
+    dict(type='PackTrackInputs', pack_single_img=True),
 ]
-single_frame = dict(
-    num_ref_imgs=0, frame_range=0, filter_key_img=False, method='uniform')
+single_frame = dict(num_ref_imgs=0, frame_range=0, filter_key_img=False, method='uniform')
 
 train_dataloader = dict(
     batch_size=1,
@@ -46,7 +46,8 @@ train_dataloader = dict(
                 filter_cfg=dict(filter_empty_gt=True, min_size=32),
                 pipeline=train_pipeline,
                 load_as_video=True,
-                ref_img_sampler=single_frame),
+                ref_img_sampler=single_frame,
+            ),
             dict(
                 type=dataset_type,
                 data_root=data_root,
@@ -55,8 +56,11 @@ train_dataloader = dict(
                 filter_cfg=dict(filter_empty_gt=True, min_size=32),
                 pipeline=train_pipeline,
                 load_as_video=False,
-                ref_img_sampler=single_frame)
-        ]))
+                ref_img_sampler=single_frame,
+            ),
+        ],
+    ),
+)
 val_dataloader = dict(
     batch_size=1,
     num_workers=2,
@@ -71,9 +75,10 @@ val_dataloader = dict(
         pipeline=test_pipeline,
         load_as_video=True,
         ref_img_sampler=None,
-        test_mode=True))
+        test_mode=True,
+    ),
+)
 test_dataloader = val_dataloader
 
-val_evaluator = dict(
-    type='VIDMetric', ann_file=data_root + 'annotations/imagenet_vid_val.json')
+val_evaluator = dict(type='VIDMetric', ann_file=data_root + 'annotations/imagenet_vid_val.json')
 test_evaluator = val_evaluator

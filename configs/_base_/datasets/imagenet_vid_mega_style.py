@@ -7,15 +7,14 @@ train_pipeline = [
         share_random_params=True,
         transforms=[
             dict(type='LoadFrame'),
-            dict(type='LoadTrackAnnotations', with_instance_id=True), resize,
-            dict(type='RandomFlip', prob=0.5)
-        ]),
-    dict(type='PackTrackInputs')
+            dict(type='LoadTrackAnnotations', with_instance_id=True),
+            resize,
+            dict(type='RandomFlip', prob=0.5),
+        ],
+    ),
+    dict(type='PackTrackInputs'),
 ]
-test_pipeline = [
-    dict(type='LoadFrame'), resize,
-    dict(type='PackTrackInputs', pack_single_img=True)
-]
+test_pipeline = [dict(type='LoadFrame'), resize, dict(type='PackTrackInputs', pack_single_img=True)]
 _base_.train_dataloader.dataset.datasets[0].pipeline = train_pipeline
 _base_.train_dataloader.dataset.datasets[1].pipeline = train_pipeline
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

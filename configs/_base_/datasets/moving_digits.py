@@ -10,14 +10,15 @@ train_pipeline = [
         transforms=[
             dict(type='LoadFrame'),
             dict(type='LoadTrackAnnotations', with_instance_id=True),
-            dict(type='mmdet.Resize', scale=(160, 128), keep_ratio=True)
-        ]),
-    dict(type='PackTrackInputs')
+            dict(type='mmdet.Resize', scale=(160, 128), keep_ratio=True),
+        ],
+    ),
+    dict(type='PackTrackInputs'),
 ]
 test_pipeline = [
     dict(type='LoadFrame'),
     dict(type='mmdet.Resize', scale=(160, 128), keep_ratio=True),
-    dict(type='PackTrackInputs', pack_single_img=True)
+    dict(type='PackTrackInputs', pack_single_img=True),
 ]
 
 train_dataloader = dict(
@@ -32,11 +33,9 @@ train_dataloader = dict(
         data_prefix=dict(img_path='Data/VID'),
         filter_cfg=dict(filter_empty_gt=True, min_size=32),
         pipeline=train_pipeline,
-        ref_img_sampler=dict(
-            num_ref_imgs=0,
-            frame_range=0,
-            filter_key_img=False,
-            method='uniform')))
+        ref_img_sampler=dict(num_ref_imgs=0, frame_range=0, filter_key_img=False, method='uniform'),
+    ),
+)
 val_dataloader = dict(
     batch_size=1,
     num_workers=1,
@@ -50,10 +49,10 @@ val_dataloader = dict(
         data_prefix=dict(img_path='Data/VID'),
         pipeline=test_pipeline,
         ref_img_sampler=None,
-        test_mode=True))
+        test_mode=True,
+    ),
+)
 test_dataloader = val_dataloader
 
-val_evaluator = dict(
-    type='VIDMetric',
-    ann_file=data_root + 'annotations/moving_digits_val.json')
+val_evaluator = dict(type='VIDMetric', ann_file=data_root + 'annotations/moving_digits_val.json')
 test_evaluator = val_evaluator

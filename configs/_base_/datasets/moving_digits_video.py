@@ -6,11 +6,9 @@ test_pipeline = [
     dict(
         type='TransformBroadcaster',
         share_random_params=True,
-        transforms=[
-            dict(type='LoadFrame'),
-            dict(type='mmdet.Resize', scale=(160, 128), keep_ratio=True)
-        ]),
-    dict(type='PackTrackInputs')
+        transforms=[dict(type='LoadFrame'), dict(type='mmdet.Resize', scale=(160, 128), keep_ratio=True)],
+    ),
+    dict(type='PackTrackInputs'),
 ]
 train_dataloader = dict(
     batch_size=1,
@@ -19,7 +17,10 @@ train_dataloader = dict(
             num_ref_imgs=2,
             frame_range=6,  # frames
             filter_key_img=True,
-            method='bilateral_uniform')))
+            method='bilateral_uniform',
+        )
+    ),
+)
 val_dataloader = dict(
     dataset=dict(
         pipeline=test_pipeline,
@@ -27,5 +28,8 @@ val_dataloader = dict(
             _delete_=True,
             num_ref_imgs=14,
             frame_range=[-7, 7],  # its length is all that counts here
-            method='test_with_adaptive_stride')))
+            method='test_with_adaptive_stride',
+        ),
+    )
+)
 test_dataloader = val_dataloader

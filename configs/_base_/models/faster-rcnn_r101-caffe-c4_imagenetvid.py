@@ -28,21 +28,19 @@ model = dict(
         mean=[102.9801, 115.9465, 122.7717],  # BGR, grey levels
         std=[1.0, 1.0, 1.0],
         bgr_to_rgb=False,
-        pad_size_divisor=1),  # pixels
+        pad_size_divisor=1,
+    ),  # pixels
     detector=dict(
-        backbone=dict(
-            style='caffe',
-            init_cfg=dict(
-                checkpoint='open-mmlab://detectron2/resnet101_caffe')),
+        backbone=dict(style='caffe', init_cfg=dict(checkpoint='open-mmlab://detectron2/resnet101_caffe')),
         rpn_head=dict(
             anchor_generator=dict(type='mmrdn.RoundedAnchorGenerator'),
-            bbox_coder=dict(type='mmrdn.InclusiveDeltaXYWHBBoxCoder')),
+            bbox_coder=dict(type='mmrdn.InclusiveDeltaXYWHBBoxCoder'),
+        ),
         roi_head=dict(
             bbox_roi_extractor=dict(roi_layer=dict(aligned=False)),
-            bbox_head=dict(
-                type='mmrdn.InputScaleBBoxHead',
-                bbox_coder=dict(type='mmrdn.InclusiveDeltaXYWHBBoxCoder'))),
+            bbox_head=dict(type='mmrdn.InputScaleBBoxHead', bbox_coder=dict(type='mmrdn.InclusiveDeltaXYWHBBoxCoder')),
+        ),
         train_cfg=dict(rpn_proposal=dict(nms=rpn_nms, min_bbox_size=-1)),
-        test_cfg=dict(
-            rpn=dict(nms=rpn_nms, min_bbox_size=-1),
-            rcnn=dict(nms=dict(offset=1)))))
+        test_cfg=dict(rpn=dict(nms=rpn_nms, min_bbox_size=-1), rcnn=dict(nms=dict(offset=1))),
+    ),
+)

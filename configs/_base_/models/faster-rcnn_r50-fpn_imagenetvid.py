@@ -12,22 +12,22 @@ model = dict(
             out_indices=(0, 1, 2, 3),
             strides=(1, 2, 2, 2),
             dilations=(1, 1, 1, 1),
-            init_cfg=dict(checkpoint=pretrained)),
-        neck=dict(
-            type='FPN',
-            in_channels=[256, 512, 1024, 2048],
-            out_channels=256,
-            num_outs=5),
+            init_cfg=dict(checkpoint=pretrained),
+        ),
+        neck=dict(type='FPN', in_channels=[256, 512, 1024, 2048], out_channels=256, num_outs=5),
         rpn_head=dict(
             in_channels=256,
             feat_channels=256,
             anchor_generator=dict(
                 scales=[8],  # times the stride: 32 to 512 pixels
-                strides=[4, 8, 16, 32, 64])),
+                strides=[4, 8, 16, 32, 64],
+            ),
+        ),
         roi_head=dict(
-            bbox_roi_extractor=dict(
-                out_channels=256, featmap_strides=[4, 8, 16, 32]),
-            bbox_head=dict(in_channels=256)),
+            bbox_roi_extractor=dict(out_channels=256, featmap_strides=[4, 8, 16, 32]), bbox_head=dict(in_channels=256)
+        ),
         # -------------------------- rarely changed ---------------------------
         train_cfg=dict(rpn_proposal=dict(nms_pre=2000)),  # of each level
-        test_cfg=dict(rpn=dict(nms_pre=1000))))
+        test_cfg=dict(rpn=dict(nms_pre=1000)),
+    ),
+)

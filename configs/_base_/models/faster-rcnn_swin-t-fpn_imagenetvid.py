@@ -12,5 +12,8 @@ model = dict(
             window_size=7,  # positions of a map
             drop_path_rate=0.2,
             convert_weights=True,  # from the names of the original
-            init_cfg=dict(type='Pretrained', checkpoint=pretrained)),
-        neck=dict(in_channels=[96, 192, 384, 768])))
+            init_cfg=dict(type='Pretrained', checkpoint=pretrained),
+        ),
+        neck=dict(in_channels=[96, 192, 384, 768]),
+    )
+)

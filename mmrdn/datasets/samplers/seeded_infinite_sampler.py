@@ -1,7 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import itertools
 import random
-from typing import Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -13,8 +13,8 @@ from mmrdn.registry import DATA_SAMPLERS
 class SeededIndex(int):
     """An index into a data set that knows its place in the training.
 
-    It stays one when ``ConcatDataset`` subtracts an offset, and when it is
-    sent to a worker process.
+    It stays one when ``ConcatDataset`` subtracts an offset, and when it is sent to a worker
+    process.
 
     Args:
         index (int): The index.
@@ -47,22 +47,19 @@ class SeededIndex(int):
 class SeededInfiniteSampler(InfiniteSampler):
     """MMEngine's ``InfiniteSampler`` whose indices carry their randomness.
 
-    What a :class:`mmrdn.datasets.VideoDetDataset` draws for a sample (support
-    frames, flips) then depends on the training's seed and on the sample's
-    place in the training alone: neither on the number of workers nor on
-    whether the training was interrupted. See
+    What a :class:`mmrdn.datasets.VideoDetDataset` draws for a sample (support frames, flips) then
+    depends on the training's seed and on the sample's place in the training alone: neither on the
+    number of workers nor on whether the training was interrupted. See
     :class:`mmrdn.engine.IterSeedHook` for what the model draws.
 
     Args:
         dataset (Sized): The data set.
         shuffle (bool): Whether to shuffle it.
-        seed (int, optional): That of the runner; a random one, the same on
-            all ranks, if not given.
+        seed (int, optional): That of the runner; a random one, the same on all ranks, if not given.
     """
 
     def _indices_of_rank(self) -> Iterator[SeededIndex]:
         """Every ``world_size``-th index, from the ``rank``-th on."""
         indices = enumerate(self._infinite_indices())
-        for position, index in itertools.islice(indices, self.rank, None,
-                                                self.world_size):
+        for position, index in itertools.islice(indices, self.rank, None, self.world_size):
             yield SeededIndex(index, self.seed, position)

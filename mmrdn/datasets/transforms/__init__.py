@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from .loading import LoadFrame
-from .shorter_side_resize import ShorterSideResize
+from mmrdn.datasets.transforms.loading import LoadFrame
+from mmrdn.datasets.transforms.shorter_side_resize import ShorterSideResize
 
 __all__ = ['LoadFrame', 'ShorterSideResize']

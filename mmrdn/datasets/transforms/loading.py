@@ -1,5 +1,4 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from typing import Optional
 
 import mmcv
 import numpy as np
@@ -14,15 +13,15 @@ from mmrdn.utils.image_files import looks_truncated
 class LoadFrame(LoadImageFromFile):
     """Load an image, and say in one line what is wrong with a bad one.
 
-    mmcv's :class:`LoadImageFromFile` raises an AssertionError, or for an empty
-    file OpenCV's own error, which names no file; and whether a truncated file
-    is an error at all is up to the decoder.
+    mmcv's :class:`LoadImageFromFile` raises an AssertionError, or for an empty file OpenCV's own
+    error, which names no file; and whether a truncated file is an error at all is up to the
+    decoder.
 
     Args:
         **kwargs: See :class:`mmcv.transforms.LoadImageFromFile`.
     """
 
-    def transform(self, results: dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         """Load the image.
 
         Args:
@@ -53,8 +52,7 @@ class LoadFrame(LoadImageFromFile):
     def _load(self, path: str) -> np.ndarray:
         try:
             if self.file_client_args is not None:
-                client = fileio.FileClient.infer_client(
-                    self.file_client_args, path)
+                client = fileio.FileClient.infer_client(self.file_client_args, path)
                 content = client.get(path)
             else:
                 content = fileio.get(path, backend_args=self.backend_args)
@@ -65,12 +63,10 @@ class LoadFrame(LoadImageFromFile):
         if looks_truncated(content):
             raise ValueError(f'{path}: the image file is truncated')
         try:
-            image = mmcv.imfrombytes(
-                content, flag=self.color_type, backend=self.imdecode_backend)
+            image = mmcv.imfrombytes(content, flag=self.color_type, backend=self.imdecode_backend)
         except Exception as error:  # each backend has its own
             reason = ' '.join(str(error).split())
-            raise ValueError(f'{path}: the image cannot be decoded, '
-                             f'{reason}') from None
+            raise ValueError(f'{path}: the image cannot be decoded, {reason}') from None
         if image is None:
             raise ValueError(f'{path}: the image cannot be decoded')
         return image

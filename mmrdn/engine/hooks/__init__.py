@@ -1,15 +1,21 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from .channels_last_hook import ChannelsLastHook
-from .checkpoint_guard_hook import (CheckpointGuardHook, check_finite,
-                                    check_state_dict, state_dict_of)
-from .cost_hook import CostHook
-from .finite_loss_hook import FiniteLossHook
-from .iter_seed_hook import IterSeedHook
-from .late_visualization_hook import LateVisualizationHook
-from .shard_progress_hook import ShardProgressHook
+from mmrdn.engine.hooks.channels_last_hook import ChannelsLastHook
+from mmrdn.engine.hooks.checkpoint_guard_hook import CheckpointGuardHook, check_finite, check_state_dict, state_dict_of
+from mmrdn.engine.hooks.cost_hook import CostHook
+from mmrdn.engine.hooks.finite_loss_hook import FiniteLossHook
+from mmrdn.engine.hooks.iter_seed_hook import IterSeedHook
+from mmrdn.engine.hooks.late_visualization_hook import LateVisualizationHook
+from mmrdn.engine.hooks.shard_progress_hook import ShardProgressHook
 
 __all__ = [
-    'ChannelsLastHook', 'CheckpointGuardHook', 'CostHook', 'FiniteLossHook',
-    'IterSeedHook', 'LateVisualizationHook', 'ShardProgressHook',
-    'check_finite', 'check_state_dict', 'state_dict_of'
+    'ChannelsLastHook',
+    'CheckpointGuardHook',
+    'CostHook',
+    'FiniteLossHook',
+    'IterSeedHook',
+    'LateVisualizationHook',
+    'ShardProgressHook',
+    'check_finite',
+    'check_state_dict',
+    'state_dict_of',
 ]

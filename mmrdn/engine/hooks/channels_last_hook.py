@@ -10,8 +10,8 @@ from mmrdn.registry import HOOKS
 class ChannelsLastHook(Hook):
     """Keep the weights of convolutions, and so feature maps, channels last.
 
-    Results are the same up to rounding. Convolutions are faster that way on
-    CPUs, and on GPUs in mixed precision.
+    Results are the same up to rounding. Convolutions are faster that way on CPUs, and on GPUs in
+    mixed precision.
     """
 
     def before_run(self, runner: Runner) -> None:

@@ -1,5 +1,4 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from typing import Dict, List
 
 import torch
 import torch.nn as nn
@@ -14,9 +13,9 @@ from mmrdn.registry import HOOKS
 class CheckpointGuardHook(Hook):
     """Refuse a checkpoint of another model instead of testing random weights.
 
-    MMEngine only logs what does not fit. Starting a training from a part of
-    another model is legitimate as long as something fits; testing and
-    resuming need every parameter, and leave none over.
+    MMEngine only logs what does not fit. Starting a training from a part of another model is
+    legitimate as long as something fits; testing and resuming need every parameter, and leave none
+    over.
 
     Args:
         partial (bool): Whether a checkpoint may fill a part of the model.
@@ -29,37 +28,33 @@ class CheckpointGuardHook(Hook):
         """Compare the checkpoint with the model before it is loaded.
 
         Raises:
-            ValueError: The checkpoint does not fit; names the first entry.
-                Or a training is to go on from weights alone.
+            ValueError: The checkpoint does not fit; names the first entry. Or a training is to go
+                on from weights alone.
         """
         if runner._resume and 'message_hub' not in checkpoint:
             raise ValueError(
                 'the checkpoint holds no state of a training to resume, as '
                 'published ones do not: start from it with --cfg-options '
-                'load_from=CHECKPOINT')
+                'load_from=CHECKPOINT'
+            )
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
         check_state_dict(model, checkpoint, partial=self.partial)
 
 
-def state_dict_of(checkpoint: dict) -> Dict[str, torch.Tensor]:
+def state_dict_of(checkpoint: dict) -> dict[str, torch.Tensor]:
     """Parameters by name, without what data parallel wrappers put before it.
 
     Args:
-        checkpoint (dict): A checkpoint; its ``state_dict``, or the dict
-            itself, holds the parameters.
+        checkpoint (dict): A checkpoint; its ``state_dict``, or the dict itself, holds the
+            parameters.
     """
     given = checkpoint.get('state_dict', checkpoint)
-    return {
-        key[len('module.'):] if key.startswith('module.') else key: value
-        for key, value in given.items()
-    }
+    return {key[len('module.') :] if key.startswith('module.') else key: value for key, value in given.items()}
 
 
-def check_state_dict(model: nn.Module,
-                     checkpoint: dict,
-                     partial: bool = False) -> None:
+def check_state_dict(model: nn.Module, checkpoint: dict, partial: bool = False) -> None:
     """Raise ValueError unless the checkpoint fits the model.
 
     Args:
@@ -86,26 +81,30 @@ def check_state_dict(model: nn.Module,
             'the checkpoint is of another model: '
             f'{key} is {tuple(given[key].shape)}, expected '
             f'{tuple(wanted[key].shape)} (shapes of {len(other_shape)} '
-            'entries differ)')
+            'entries differ)'
+        )
     unexpected = [key for key in given if key not in wanted]
     if unexpected and not partial:
-        raise ValueError('the checkpoint is of another model: the model lacks '
-                         f'{len(unexpected)} of its {len(given)} entries'
-                         f'{_first("the first is", unexpected)}')
+        raise ValueError(
+            'the checkpoint is of another model: the model lacks '
+            f'{len(unexpected)} of its {len(given)} entries'
+            f'{_first("the first is", unexpected)}'
+        )
     if missing and not partial:
-        raise ValueError('the checkpoint is of another model: it lacks '
-                         f'{len(missing)} of {len(wanted)} entries'
-                         f'{_first("the first is", missing)}')
+        raise ValueError(
+            'the checkpoint is of another model: it lacks '
+            f'{len(missing)} of {len(wanted)} entries'
+            f'{_first("the first is", missing)}'
+        )
     check_finite({key: given[key] for key in fitting})
 
 
-def check_finite(tensors: Dict[str, torch.Tensor]) -> None:
+def check_finite(tensors: dict[str, torch.Tensor]) -> None:
     """Raise ValueError if one of the named tensors holds NaN or infinity."""
     for key, value in tensors.items():
         if not torch.isfinite(value).all():
-            raise ValueError(f'{key} of the checkpoint holds NaN or infinite '
-                             'numbers')
+            raise ValueError(f'{key} of the checkpoint holds NaN or infinite numbers')
 
 
-def _first(words: str, keys: List[str]) -> str:
+def _first(words: str, keys: list[str]) -> str:
     return f', {words} {keys[0]}' if keys else ''

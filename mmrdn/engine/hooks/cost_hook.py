@@ -1,7 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
 
 import torch
 from mmengine.hooks import Hook
@@ -16,18 +16,15 @@ from mmrdn.utils.machine import machine
 class CostHook(Hook):
     """Measures what a detector costs in a test: parameters, time a frame.
 
-    Timed is the test step: the batch to the device, its normalization, the
-    network, NMS, and what the metric does with the results, box linking
-    included. Reading, decoding and resizing, which the data loader does, are
-    not. A GPU is waited for before and after. The time of a frame is that of
-    whole videos divided by their frames, as a detector may do the work of many
-    frames in one step and none in another. The first video warms up; it counts
-    only if there is no other.
+    Timed is the test step: the batch to the device, its normalization, the network, NMS, and what
+    the metric does with the results, box linking included. Reading, decoding and resizing, which
+    the data loader does, are not. A GPU is waited for before and after. The time of a frame is that
+    of whole videos divided by their frames, as a detector may do the work of many frames in one
+    step and none in another. The first video warms up; it counts only if there is no other.
 
     Args:
-        out_file (str): JSON that gets ``parameters``, ``ms_per_frame``,
-            ``frames`` and ``videos`` that were timed, ``ms_by_video``, and the
-            ``machine``.
+        out_file (str): JSON that gets ``parameters``, ``ms_per_frame``, ``frames`` and ``videos``
+            that were timed, ``ms_by_video``, and the ``machine``.
     """
 
     priority = 'VERY_HIGH'
@@ -37,33 +34,26 @@ class CostHook(Hook):
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Begin with no video."""
-        self._videos: List[Dict] = []
+        self._videos: list[dict] = []
         self._video = object()  # unlike any id
 
-    def before_test_iter(self,
-                         runner: Runner,
-                         batch_idx: int,
-                         data_batch: Optional[dict] = None) -> None:
+    def before_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Look at the clock."""
         first = data_batch['data_samples'][0]
         video = first.metainfo.get('video_id')
         if video != self._video or first.metainfo.get('frame_id') == 0:
             self._video = video
-            self._videos.append(dict(frames=0, seconds=0.))
+            self._videos.append(dict(frames=0, seconds=0.0))
         self._start = self._now()
 
-    def after_test_iter(self,
-                        runner: Runner,
-                        batch_idx: int,
-                        data_batch: Optional[dict] = None,
-                        outputs: Optional[Sequence] = None) -> None:
+    def after_test_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None
+    ) -> None:
         """Add the time since."""
         self._videos[-1]['seconds'] += self._now() - self._start
         self._videos[-1]['frames'] += len(data_batch['data_samples'])
 
-    def after_test_epoch(self,
-                         runner: Runner,
-                         metrics: Optional[Dict[str, float]] = None) -> None:
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Write the file."""
         timed = self._videos[1:] or self._videos
         frames = sum(video['frames'] for video in timed)
@@ -73,10 +63,9 @@ class CostHook(Hook):
             ms_per_frame=1000 * seconds / frames,
             frames=frames,
             videos=len(timed),
-            ms_by_video=[
-                1000 * video['seconds'] / video['frames'] for video in timed
-            ],
-            machine=machine())
+            ms_by_video=[1000 * video['seconds'] / video['frames'] for video in timed],
+            machine=machine(),
+        )
         if runner.rank == 0:
             write_json(result, self.out_file)
 

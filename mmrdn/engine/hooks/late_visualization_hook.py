@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from typing import Sequence
+from collections.abc import Sequence
 
 from mmengine.runner import Runner
 from mmtrack.engine.hooks import TrackVisualizationHook
@@ -12,18 +12,20 @@ from mmrdn.registry import HOOKS
 class LateVisualizationHook(TrackVisualizationHook):
     """mmtrack's hook for detectors whose results come late.
 
-    An iteration may bring no result, or those of many frames at once; mmtrack
-    takes it that there is one.
+    An iteration may bring no result, or those of many frames at once; mmtrack takes it that there
+    is one.
     """
 
-    def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
-                       outputs: Sequence[TrackDataSample]) -> None:
+    def after_val_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict, outputs: Sequence[TrackDataSample]
+    ) -> None:
         """Draw each result of a validation iteration."""
         for output in outputs:
             super().after_val_iter(runner, batch_idx, data_batch, [output])
 
-    def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
-                        outputs: Sequence[TrackDataSample]) -> None:
+    def after_test_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict, outputs: Sequence[TrackDataSample]
+    ) -> None:
         """Draw each result of a test iteration."""
         for output in outputs:
             super().after_test_iter(runner, batch_idx, data_batch, [output])

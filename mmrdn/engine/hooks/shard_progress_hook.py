@@ -1,6 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import time
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import torch.distributed as dist
 from mmengine.hooks import Hook
@@ -17,24 +17,23 @@ from mmrdn.utils.shard_progress import ShardProgress
 class ShardProgressHook(Hook):
     """Shows how many frames all ranks together have tested or validated.
 
-    Each rank tests some of the videos, one more frames than another. It adds
-    what it has done to a counter in the store of the job, which waits for
-    nobody; rank 0 shows the sum, and goes on showing it when its own videos
-    are done. All ranks wait for the last one there: a wait in the collection
-    of results would end with the process group's timeout.
+    Each rank tests some of the videos, one more frames than another. It adds what it has done to a
+    counter in the store of the job, which waits for nobody; rank 0 shows the sum, and goes on
+    showing it when its own videos are done. All ranks wait for the last one there: a wait in the
+    collection of results would end with the process group's timeout.
 
     Args:
         interval (float): Seconds between two reports of a rank.
-        timeout (float): Seconds without a frame of any rank after which those
-            that wait give up, as torch's process groups do.
+        timeout (float): Seconds without a frame of any rank after which those that wait give up, as
+            torch's process groups do.
     """
 
     priority = 'VERY_LOW'
 
-    def __init__(self, interval: float = 0.25, timeout: float = 1800.) -> None:
+    def __init__(self, interval: float = 0.25, timeout: float = 1800.0) -> None:
         self.interval = interval
         self.timeout = timeout
-        self._progress: Optional[ShardProgress] = None
+        self._progress: ShardProgress | None = None
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Count from 0."""
@@ -44,19 +43,15 @@ class ShardProgressHook(Hook):
         """Count from 0."""
         self._begin(runner, runner.test_dataloader, 'testing')
 
-    def after_val_iter(self,
-                       runner: Runner,
-                       batch_idx: int,
-                       data_batch: Optional[dict] = None,
-                       outputs: Optional[Sequence] = None) -> None:
+    def after_val_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None
+    ) -> None:
         """Report; after the last frame wait for the other ranks."""
         self._advance(batch_idx)
 
-    def after_test_iter(self,
-                        runner: Runner,
-                        batch_idx: int,
-                        data_batch: Optional[dict] = None,
-                        outputs: Optional[Sequence] = None) -> None:
+    def after_test_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None
+    ) -> None:
         """Report; after the last frame wait for the other ranks."""
         self._advance(batch_idx)
 
@@ -68,8 +63,7 @@ class ShardProgressHook(Hook):
         self._counts = dist.PrefixStore(f'{title} {run}', store)
         self._batch_size = loader.batch_size or 1
         self._batches = len(loader)
-        self._frames = min(
-            len(loader.sampler), self._batches * self._batch_size)
+        self._frames = min(len(loader.sampler), self._batches * self._batch_size)
         self._reported, self._time = 0, time.monotonic()
         self._counts.add('total', self._frames)
         self._counts.add('ranks', 1)
@@ -102,8 +96,7 @@ class ShardProgressHook(Hook):
                 before, since = done, time.monotonic()
             elif time.monotonic() - since > self.timeout:
                 self._end()
-                raise RuntimeError(f'no rank has finished a frame for '
-                                   f'{self.timeout:g} s: one is stuck')
+                raise RuntimeError(f'no rank has finished a frame for {self.timeout:g} s: one is stuck')
             time.sleep(self.interval)
         self._end()
 

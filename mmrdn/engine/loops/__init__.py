@@ -1,4 +1,4 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from .validate_loop import ValidateLoop
+from mmrdn.engine.loops.validate_loop import ValidateLoop
 
 __all__ = ['ValidateLoop']

@@ -2,21 +2,19 @@
 import torch.nn as nn
 from mmengine.runner import IterBasedTrainLoop, Runner
 
+from mmrdn.engine.hooks import CheckpointGuardHook
 from mmrdn.registry import LOOPS
-from ..hooks import CheckpointGuardHook
 
 
 @LOOPS.register_module()
 class ValidateLoop(IterBasedTrainLoop):
     """A training of no iteration: validates the weights of ``load_from``.
 
-    ``mim gridsearch`` can do nothing but train. With
-    ``train_cfg.type=ValidateLoop`` it compares options of testing, such as T
-    (Table 4), with one and the same trained model.
+    ``mim gridsearch`` can do nothing but train. With ``train_cfg.type=ValidateLoop`` it compares
+    options of testing, such as T (Table 4), with one and the same trained model.
 
     Args:
-        runner (Runner): Must have ``load_from``, whose every parameter must
-            fit, and a validation.
+        runner (Runner): Must have ``load_from``, whose every parameter must fit, and a validation.
         *args, **kwargs: Of a training loop, unused.
 
     Raises:
@@ -25,8 +23,7 @@ class ValidateLoop(IterBasedTrainLoop):
 
     def __init__(self, runner: Runner, *args, **kwargs) -> None:
         if runner.val_loop is None or not runner._load_from:
-            raise ValueError('ValidateLoop needs load_from, the checkpoint to '
-                             'validate, and val_cfg')
+            raise ValueError('ValidateLoop needs load_from, the checkpoint to validate, and val_cfg')
         super().__init__(runner, *args, **kwargs)
         for hook in runner.hooks:
             if isinstance(hook, CheckpointGuardHook):

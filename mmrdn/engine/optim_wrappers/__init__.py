@@ -1,4 +1,4 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
+from mmrdn.engine.optim_wrappers.cpu_amp_optim_wrapper import CPUAmpOptimWrapper
 
 __all__ = ['CPUAmpOptimWrapper']

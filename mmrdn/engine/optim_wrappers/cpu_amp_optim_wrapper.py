@@ -18,6 +18,5 @@ class CPUAmpOptimWrapper(OptimWrapper):
     @contextmanager
     def optim_context(self, model: nn.Module):
         """Run the forward pass under bfloat16 autocast."""
-        with super().optim_context(model), \
-                torch.autocast('cpu', dtype=torch.bfloat16):
+        with super().optim_context(model), torch.autocast('cpu', dtype=torch.bfloat16):
             yield

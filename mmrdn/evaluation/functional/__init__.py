@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from .motion_iou import add_motion_ious, motion_iou
-from .vid_map import vid_map
+from mmrdn.evaluation.functional.motion_iou import add_motion_ious, motion_iou
+from mmrdn.evaluation.functional.vid_map import vid_map
 
 __all__ = ['add_motion_ious', 'motion_iou', 'vid_map']

@@ -1,15 +1,16 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Motion IoU: how much an object's box overlaps itself in nearby frames.
 
-The slow / medium / fast groups of ImageNet VID results follow from it
-(Zhu et al., "Flow-Guided Feature Aggregation for Video Object Detection",
-ICCV 2017, section 5.1). Plain numpy.
+The slow / medium / fast groups of ImageNet VID results follow from it (Zhu et al., "Flow-Guided
+Feature Aggregation for Video Object Detection", ICCV 2017, section 5.1). Plain numpy.
 """
-from typing import Any, Dict, Hashable, List, Mapping, Sequence, Union
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-Track = Union[dict, np.ndarray]
+Track = dict | np.ndarray
 
 
 def paired_ious(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -22,11 +23,9 @@ def paired_ious(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     Returns:
         np.ndarray: (n,) IoUs in [0, 1].
     """
-    inter, area, other_area = 1., 1., 1.
+    inter, area, other_area = 1.0, 1.0, 1.0
     for low, high in ((0, 2), (1, 3)):
-        overlap = (
-            np.minimum(boxes[:, high], others[:, high]) -
-            np.maximum(boxes[:, low], others[:, low]) + 1)
+        overlap = np.minimum(boxes[:, high], others[:, high]) - np.maximum(boxes[:, low], others[:, low]) + 1
         inter = inter * np.maximum(overlap, 0)
         area = area * np.maximum(boxes[:, high] - boxes[:, low] + 1, 0)
         other_area = other_area * (others[:, high] - others[:, low] + 1)
@@ -34,34 +33,29 @@ def paired_ious(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def motion_iou(
-        tracks: Union[Sequence[Track], Mapping[Hashable, Track]],
-        window: int = 10
-) -> Union[List[np.ndarray], Dict[Hashable, np.ndarray]]:
+    tracks: Sequence[Track] | Mapping[Hashable, Track], window: int = 10
+) -> list[np.ndarray] | dict[Hashable, np.ndarray]:
     """Mean IoU of each box with the same instance's boxes nearby in time.
 
-    A box is compared with every box of its track that lies at most
-    ``window`` frames before or after it, itself excluded. Frames where the
-    instance is absent don't count. A box without any such neighbour gets 1,
-    as no motion was seen.
+    A box is compared with every box of its track that lies at most ``window`` frames before or
+    after it, itself excluded. Frames where the instance is absent don't count. A box without any
+    such neighbour gets 1, as no motion was seen.
 
     Args:
-        tracks (Sequence | Mapping): One track per instance, each a dict of
-            ``frame_ids`` (n,), whole numbers in any order, and ``bboxes``
-            (n, 4), xyxy in pixels; or an array (n, 4) of the boxes of
-            consecutive frames.
+        tracks (Sequence | Mapping): One track per instance, each a dict of ``frame_ids`` (n,),
+            whole numbers in any order, and ``bboxes`` (n, 4), xyxy in pixels; or an array (n, 4) of
+            the boxes of consecutive frames.
         window (int): Frames to look at in each direction.
 
     Returns:
         list[np.ndarray] | dict[Any, np.ndarray]: Motion IoUs (n,) of each
-        track, in the order of its boxes; a dict with the same keys if
-        ``tracks`` is a mapping.
+        track, in the order of its boxes; a dict with the same keys if ``tracks`` is a mapping.
 
     Raises:
         ValueError: A track is malformed or has two boxes in one frame.
     """
     if int(window) != window or window < 1:
-        raise ValueError('window must be a whole number of at least 1 frame, '
-                         f'got {window}')
+        raise ValueError(f'window must be a whole number of at least 1 frame, got {window}')
     if isinstance(tracks, Mapping):
         return dict(zip(tracks, motion_iou(list(tracks.values()), window)))
     parsed = [_parse_track(track, i) for i, track in enumerate(tracks)]
@@ -77,23 +71,19 @@ def motion_iou(
     twice = (np.diff(frame_ids) == 0) & (np.diff(owners) == 0)
     if twice.any():
         first = int(np.argmax(twice))
-        raise ValueError(f'tracks[{owners[first]}] must have one box per '
-                         f'frame, got two in frame {frame_ids[first]}')
+        raise ValueError(f'tracks[{owners[first]}] must have one box per frame, got two in frame {frame_ids[first]}')
 
     total, count = np.zeros(len(order)), np.zeros(len(order))
     # Frames of a track differ, so a neighbour is at most `window` boxes away.
     for shift in range(1, min(int(window), max(sizes) - 1) + 1):
-        near = np.flatnonzero((owners[shift:] == owners[:-shift])
-                              & (frame_ids[shift:] -
-                                 frame_ids[:-shift] <= window))
+        near = np.flatnonzero((owners[shift:] == owners[:-shift]) & (frame_ids[shift:] - frame_ids[:-shift] <= window))
         ious = paired_ious(bboxes[near], bboxes[near + shift])
         for inds in (near, near + shift):
             # No index repeats within `inds`.
             total[inds] += ious
             count[inds] += 1
     result = np.empty(len(order))
-    result[order] = np.divide(
-        total, count, out=np.ones_like(total), where=count > 0)
+    result[order] = np.divide(total, count, out=np.ones_like(total), where=count > 0)
     return np.split(result, np.cumsum(sizes)[:-1])
 
 
@@ -101,15 +91,14 @@ def add_motion_ious(frames: Sequence[dict], window: int = 10) -> None:
     """Write ``motion_ious`` into annotated frames of any number of videos.
 
     Args:
-        frames (Sequence[dict]): Per frame ``video_id``, ``frame_id``,
-            ``bboxes`` (n, 4) and ``instance_ids`` (n,), which are unique
-            within a video; None is an instance of its own.
+        frames (Sequence[dict]): Per frame ``video_id``, ``frame_id``, ``bboxes`` (n, 4) and
+            ``instance_ids`` (n,), which are unique within a video; None is an instance of its own.
         window (int): See :func:`motion_iou`.
 
     Raises:
         ValueError: An instance has two boxes in one frame.
     """
-    tracks: Dict[Any, dict] = dict()
+    tracks: dict[Any, dict] = dict()
     places = []
     for i, frame in enumerate(frames):
         for j, instance_id in enumerate(frame['instance_ids']):
@@ -120,15 +109,15 @@ def add_motion_ious(frames: Sequence[dict], window: int = 10) -> None:
             if frame['frame_id'] in track['frame_ids'][-1:]:
                 raise ValueError(
                     f'instance_id {instance_id} of video {key[0]} must have '
-                    f"one box per frame, got two in frame {frame['frame_id']}")
+                    f'one box per frame, got two in frame {frame["frame_id"]}'
+                )
             places.append((key, len(track['frame_ids'])))
             track['frame_ids'].append(frame['frame_id'])
             track['bboxes'].append(frame['bboxes'][j])
     ious = motion_iou(tracks, window)
     remaining = iter(places)
     for frame in frames:
-        frame['motion_ious'] = np.array(
-            [ious[key][k] for _, (key, k) in zip(frame['bboxes'], remaining)])
+        frame['motion_ious'] = np.array([ious[key][k] for _, (key, k) in zip(frame['bboxes'], remaining)])
 
 
 def _parse_track(track: Track, index: int) -> tuple:
@@ -151,17 +140,13 @@ def _parse_track(track: Track, index: int) -> tuple:
     else:
         bboxes, frame_ids = track, np.arange(len(track))
     bboxes = np.asarray(bboxes, dtype=np.float64)
-    bboxes = bboxes.reshape(0, 4) if bboxes.shape == (0, ) else bboxes
+    bboxes = bboxes.reshape(0, 4) if bboxes.shape == (0,) else bboxes
     if bboxes.ndim != 2 or bboxes.shape[1] != 4:
-        raise ValueError(f"{name}['bboxes'] must have the shape (n, 4), got "
-                         f'{bboxes.shape}')
+        raise ValueError(f"{name}['bboxes'] must have the shape (n, 4), got {bboxes.shape}")
     if frame_ids.shape != bboxes.shape[:1]:
-        raise ValueError(f"{name}['frame_ids'] must have the shape "
-                         f'{bboxes.shape[:1]}, got {frame_ids.shape}')
+        raise ValueError(f"{name}['frame_ids'] must have the shape {bboxes.shape[:1]}, got {frame_ids.shape}")
     if not np.array_equal(frame_ids, frame_ids.astype(np.int64)):
-        raise ValueError(f"{name}['frame_ids'] must be whole numbers, got "
-                         f'{frame_ids.tolist()}')
+        raise ValueError(f"{name}['frame_ids'] must be whole numbers, got {frame_ids.tolist()}")
     if not np.isfinite(bboxes).all() or (bboxes[:, 2:] < bboxes[:, :2]).any():
-        raise ValueError(f"{name}['bboxes'] must be finite xyxy with x2 >= x1 "
-                         'and y2 >= y1')
+        raise ValueError(f"{name}['bboxes'] must be finite xyxy with x2 >= x1 and y2 >= y1")
     return frame_ids.astype(np.int64), bboxes

@@ -1,90 +1,84 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Mean average precision of the ImageNet VID protocol, in plain numpy.
 
-The protocol of ILSVRC VID, with the motion groups of the tables in the RDN
-paper ("Relation Distillation Networks for Video Object Detection", ICCV
-2019, section 4).
+The protocol of ILSVRC VID, with the motion groups of the tables in the RDN paper ("Relation
+Distillation Networks for Video Object Detection", ICCV 2019, section 4).
 
-Legend of shapes: F frames, D detections, G ground-truth boxes and R motion
-ranges of the whole data set; P pairs of a detection and a ground-truth box
-of the same frame.
+Legend of shapes: F frames, D detections, G ground-truth boxes and R motion ranges of the whole data
+set; P pairs of a detection and a ground-truth box of the same frame.
 """
-from typing import Dict, Iterator, Mapping, Optional, Sequence, Tuple
+
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from .motion_iou import paired_ious
+from mmrdn.evaluation.functional.motion_iou import paired_ious
 
 # Bounds the memory: pairs whose IoU is held at the same time.
 MAX_PAIRS = 1 << 20
 
 
-def vid_map(detections: Sequence[dict],
-            annotations: Sequence[dict],
-            num_classes: int,
-            motion_ranges: Optional[Dict[str, Tuple[float, float]]] = None,
-            iou_thr: float = 0.5,
-            pixel_tolerance: float = 10) -> dict:
+def vid_map(
+    detections: Sequence[dict],
+    annotations: Sequence[dict],
+    num_classes: int,
+    motion_ranges: dict[str, tuple[float, float]] | None = None,
+    iou_thr: float = 0.5,
+    pixel_tolerance: float = 10,
+) -> dict:
     """Average precision per class, overall and per motion group.
 
-    Boxes are inclusive pixels (width = x2 - x1 + 1). Within a frame,
-    detections are visited by descending score (of equal scores the lower
-    index first). Each takes the ground truth of its class with the largest
-    IoU among those not taken yet whose own threshold it reaches,
+    Boxes are inclusive pixels (width = x2 - x1 + 1). Within a frame, detections are visited by
+    descending score (of equal scores the lower index first). Each takes the ground truth of its
+    class with the largest IoU among those not taken yet whose own threshold it reaches,
     ``min(iou_thr, w * h / ((w + pixel_tolerance) * (h + pixel_tolerance)))``.
 
-    In a motion group, ground truth outside it is ignored, and a match to it
-    counts as neither true nor false positive. An unmatched detection is
-    compared through its largest IoU, over any class, with ground truth in
-    the group and with ignored ground truth (-1 where there is no such box):
-    it is a false positive if the former is larger, nothing if it is smaller,
-    and otherwise weighs the share of ignored boxes in its frame, or, in a
-    frame without ground truth, the share of all boxes of the data set that
-    are in the group.
+    In a motion group, ground truth outside it is ignored, and a match to it counts as neither true
+    nor false positive. An unmatched detection is compared through its largest IoU, over any class,
+    with ground truth in the group and with ignored ground truth (-1 where there is no such box): it
+    is a false positive if the former is larger, nothing if it is smaller, and otherwise weighs the
+    share of ignored boxes in its frame, or, in a frame without ground truth, the share of all boxes
+    of the data set that are in the group.
 
     Args:
-        detections (Sequence[dict]): Per frame ``bboxes`` (n, 4), xyxy in
-            pixels, ``scores`` (n,), any finite numbers, and ``labels`` (n,),
-            0 to ``num_classes - 1``.
-        annotations (Sequence[dict]): Per frame ``bboxes`` (m, 4), ``labels``
-            (m,) and, if ``motion_ranges`` is given, ``motion_ious`` (m,).
+        detections (Sequence[dict]): Per frame ``bboxes`` (n, 4), xyxy in pixels, ``scores`` (n,),
+            any finite numbers, and ``labels`` (n,), 0 to ``num_classes - 1``.
+        annotations (Sequence[dict]): Per frame ``bboxes`` (m, 4), ``labels`` (m,) and, if
+            ``motion_ranges`` is given, ``motion_ious`` (m,).
         num_classes (int): Number of classes.
-        motion_ranges (dict[str, tuple[float, float]], optional): Range of
-            motion IoU of each group, closed on both ends.
+        motion_ranges (dict[str, tuple[float, float]], optional): Range of motion IoU of each group,
+            closed on both ends.
         iou_thr (float): Largest IoU that a match may need.
-        pixel_tolerance (float): Pixels by which a box may be off in each
-            direction, which lowers the threshold of small boxes.
+        pixel_tolerance (float): Pixels by which a box may be off in each direction, which lowers
+            the threshold of small boxes.
 
     Returns:
         dict: ``mAP50`` (float), the mean of ``ap`` over the classes with
-        ground truth, NaN if there is none; ``ap`` (num_classes,), NaN for
-        classes without ground truth; ``num_gt`` (num_classes,). For each
-        motion group the same as ``mAP50_<name>``, ``ap_<name>`` and
-        ``num_gt_<name>``.
+        ground truth, NaN if there is none; ``ap`` (num_classes,), NaN for classes without ground
+        truth; ``num_gt`` (num_classes,). For each motion group the same as ``mAP50_<name>``,
+        ``ap_<name>`` and ``num_gt_<name>``.
 
     Raises:
-        ValueError: An argument, or a field of a frame, is missing, has the
-            wrong shape or holds values that are not allowed.
+        ValueError: An argument, or a field of a frame, is missing, has the wrong shape or holds
+            values that are not allowed.
     """
     _check_settings(num_classes, motion_ranges, iou_thr, pixel_tolerance)
     ranges = dict(motion_ranges or {})
     if len(detections) != len(annotations):
         raise ValueError(
             'detections and annotations must have one entry per frame each, '
-            f'got {len(detections)} and {len(annotations)}')
+            f'got {len(detections)} and {len(annotations)}'
+        )
     dets = _flatten(detections, 'detections', ['scores'], num_classes)
-    gts = _flatten(annotations, 'annotations',
-                   ['motion_ious'] if ranges else [], num_classes)
+    gts = _flatten(annotations, 'annotations', ['motion_ious'] if ranges else [], num_classes)
     _check_gt_boxes(gts)
 
     # (R, G)
-    in_group = np.array([(gts['motion_ious'] >= low) &
-                         (gts['motion_ious'] <= high)
-                         for low, high in ranges.values()],
-                        dtype=bool).reshape(len(ranges), len(gts['labels']))
+    in_group = np.array(
+        [(gts['motion_ious'] >= low) & (gts['motion_ious'] <= high) for low, high in ranges.values()], dtype=bool
+    ).reshape(len(ranges), len(gts['labels']))
     order = np.argsort(-dets['scores'], kind='stable')
-    matches, group_weights = _match(dets, gts, order, in_group, iou_thr,
-                                    pixel_tolerance)
+    matches, group_weights = _match(dets, gts, order, in_group, iou_thr, pixel_tolerance)
 
     # Stable: score order is kept within a class.
     order = order[np.argsort(dets['labels'][order], kind='stable')]
@@ -92,36 +86,31 @@ def vid_map(detections: Sequence[dict],
     is_matched = matches >= 0
     everything = np.ones(len(gts['labels']), dtype=bool)
     groups = [('', everything, np.ones(len(matches)))]
-    groups += [
-        (f'_{name}', inside, weights)
-        for name, inside, weights in zip(ranges, in_group, group_weights)
-    ]
+    groups += [(f'_{name}', inside, weights) for name, inside, weights in zip(ranges, in_group, group_weights)]
     result = dict()
     for suffix, inside, weights in groups:
         # A match of -1 reads the appended False.
         true_pos = np.append(inside, False)[matches].astype(np.float64)
-        false_pos = np.where(is_matched, 0., weights)
+        false_pos = np.where(is_matched, 0.0, weights)
         num_gt = np.bincount(gts['labels'][inside], minlength=num_classes)
-        ap = np.array([
-            _average_precision(true_pos[order[start:end]],
-                               false_pos[order[start:end]], count)
-            for start, end, count in zip(bounds[:-1], bounds[1:], num_gt)
-        ])
+        ap = np.array(
+            [
+                _average_precision(true_pos[order[start:end]], false_pos[order[start:end]], count)
+                for start, end, count in zip(bounds[:-1], bounds[1:], num_gt)
+            ]
+        )
         has_gt = num_gt > 0
-        result[f'mAP50{suffix}'] = (
-            float(ap[has_gt].mean()) if has_gt.any() else float('nan'))
+        result[f'mAP50{suffix}'] = float(ap[has_gt].mean()) if has_gt.any() else float('nan')
         result[f'ap{suffix}'] = ap
         result[f'num_gt{suffix}'] = num_gt
     return result
 
 
-def _average_precision(true_pos: np.ndarray, false_pos: np.ndarray,
-                       num_gt: int) -> float:
+def _average_precision(true_pos: np.ndarray, false_pos: np.ndarray, num_gt: int) -> float:
     """Area under the interpolated precision-recall curve of one class.
 
     Args:
-        true_pos (np.ndarray): (n,), 1 for a true positive, by descending
-            score.
+        true_pos (np.ndarray): (n,), 1 for a true positive, by descending score.
         false_pos (np.ndarray): (n,), weight as a false positive.
         num_gt (int): Number of ground-truth boxes.
 
@@ -132,15 +121,14 @@ def _average_precision(true_pos: np.ndarray, false_pos: np.ndarray,
         return float('nan')
     true_pos = np.cumsum(true_pos)
     seen = true_pos + np.cumsum(false_pos)
-    precision = np.divide(
-        true_pos, seen, out=np.zeros_like(seen), where=seen > 0)
+    precision = np.divide(true_pos, seen, out=np.zeros_like(seen), where=seen > 0)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(np.diff(true_pos / num_gt, prepend=0.) @ envelope)
+    return float(np.diff(true_pos / num_gt, prepend=0.0) @ envelope)
 
 
-def _match(dets: dict, gts: dict, order: np.ndarray, in_group: np.ndarray,
-           iou_thr: float,
-           pixel_tolerance: float) -> Tuple[np.ndarray, np.ndarray]:
+def _match(
+    dets: dict, gts: dict, order: np.ndarray, in_group: np.ndarray, iou_thr: float, pixel_tolerance: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Match detections to ground truth and weigh the unmatched.
 
     Args:
@@ -153,15 +141,13 @@ def _match(dets: dict, gts: dict, order: np.ndarray, in_group: np.ndarray,
 
     Returns:
         tuple[np.ndarray, np.ndarray]: Index of the matched ground truth (D,),
-        -1 for none, and the weight (R, D) that a detection has as a false
-        positive of a group, should it be unmatched.
+        -1 for none, and the weight (R, D) that a detection has as a false positive of a group,
+        should it be unmatched.
     """
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     width, height = (gts['bboxes'][:, 2:] - gts['bboxes'][:, :2] + 1).T
-    thrs = np.minimum(
-        iou_thr, width * height / ((width + pixel_tolerance) *
-                                   (height + pixel_tolerance)))
+    thrs = np.minimum(iou_thr, width * height / ((width + pixel_tolerance) * (height + pixel_tolerance)))
     matches = np.full(len(order), -1, dtype=np.int64)
     # Detections in frames without ground truth keep this weight.
     weights = np.empty((len(in_group), len(order)))
@@ -169,30 +155,26 @@ def _match(dets: dict, gts: dict, order: np.ndarray, in_group: np.ndarray,
 
     for det_inds, gt_inds, starts in _frame_pairs(dets, gts):
         ious = paired_ious(dets['bboxes'][det_inds], gts['bboxes'][gt_inds])
-        is_candidate = ((dets['labels'][det_inds] == gts['labels'][gt_inds]) &
-                        (ious >= thrs[gt_inds]))
-        _take_greedily(det_inds[is_candidate], gt_inds[is_candidate],
-                       ious[is_candidate], rank, matches)
+        is_candidate = (dets['labels'][det_inds] == gts['labels'][gt_inds]) & (ious >= thrs[gt_inds])
+        _take_greedily(det_inds[is_candidate], gt_inds[is_candidate], ious[is_candidate], rank, matches)
         first = det_inds[starts]
         sizes = np.diff(starts, append=len(det_inds))
         for inside, weight in zip(in_group, weights):
             mask = inside[gt_inds]
             best_inside = np.maximum.reduceat(np.where(mask, ious, -1), starts)
-            best_ignored = np.maximum.reduceat(
-                np.where(mask, -1, ious), starts)
+            best_ignored = np.maximum.reduceat(np.where(mask, -1, ious), starts)
             num_ignored = sizes - np.add.reduceat(mask, starts, dtype=np.int64)
-            weight[first] = np.where(best_inside == best_ignored,
-                                     num_ignored / sizes, best_inside
-                                     > best_ignored)
+            weight[first] = np.where(best_inside == best_ignored, num_ignored / sizes, best_inside > best_ignored)
     return matches, weights
 
 
-def _take_greedily(det_inds: np.ndarray, gt_inds: np.ndarray, ious: np.ndarray,
-                   rank: np.ndarray, matches: np.ndarray) -> None:
+def _take_greedily(
+    det_inds: np.ndarray, gt_inds: np.ndarray, ious: np.ndarray, rank: np.ndarray, matches: np.ndarray
+) -> None:
     """Visit the candidate pairs in the order of the protocol.
 
-    Pairs of one detection lie together, largest IoU first, so the first free
-    ground truth is the one that the detection takes.
+    Pairs of one detection lie together, largest IoU first, so the first free ground truth is the
+    one that the detection takes.
 
     Args:
         det_inds (np.ndarray): (n,) detection of each candidate pair.
@@ -210,9 +192,7 @@ def _take_greedily(det_inds: np.ndarray, gt_inds: np.ndarray, ious: np.ndarray,
             matches[det] = gt
 
 
-def _frame_pairs(
-        dets: dict,
-        gts: dict) -> Iterator[Tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _frame_pairs(dets: dict, gts: dict) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """All pairs of detection and ground truth of a frame, a chunk at a time.
 
     Args:
@@ -221,8 +201,8 @@ def _frame_pairs(
 
     Yields:
         tuple[np.ndarray, np.ndarray, np.ndarray]: Detection (P,) and ground
-        truth (P,) of each pair, ordered by both, and the first pair of each
-        detection that has one. A frame is never split over two chunks.
+        truth (P,) of each pair, ordered by both, and the first pair of each detection that has one.
+        A frame is never split over two chunks.
     """
     num_dets, num_gts = np.diff(dets['starts']), np.diff(gts['starts'])
     total = np.concatenate(([0], np.cumsum(num_dets * num_gts)))
@@ -243,8 +223,7 @@ def _frame_pairs(
             yield np.repeat(det_inds[keep], pairs_per_det), gt_inds, starts
 
 
-def _flatten(frames: Sequence[dict], name: str, extra: Sequence[str],
-             num_classes: int) -> dict:
+def _flatten(frames: Sequence[dict], name: str, extra: Sequence[str], num_classes: int) -> dict:
     """Concatenate the frames and check every field.
 
     Args:
@@ -255,25 +234,22 @@ def _flatten(frames: Sequence[dict], name: str, extra: Sequence[str],
 
     Returns:
         dict: ``bboxes`` (N, 4) and the fields of ``extra`` (N,) in float64,
-        ``labels`` (N,) in int64, and ``starts`` (F + 1,), where each frame's
-        boxes begin.
+        ``labels`` (N,) in int64, and ``starts`` (F + 1,), where each frame's boxes begin.
     """
     fields = ('bboxes', 'labels', *extra)
     columns = {field: [] for field in fields}
     for i, frame in enumerate(frames):
         for field in fields:
             if not isinstance(frame, Mapping) or field not in frame:
-                raise ValueError(f'{name}[{i}] must be a dict with the field '
-                                 f"'{field}'")
+                raise ValueError(f"{name}[{i}] must be a dict with the field '{field}'")
             value = np.asarray(frame[field])
-            if value.shape == (0, ) and field == 'bboxes':
+            if value.shape == (0,) and field == 'bboxes':
                 value = value.reshape(0, 4)
             if field == 'bboxes':
                 num_boxes = len(value) if value.ndim else 0
-            shape = (num_boxes, 4) if field == 'bboxes' else (num_boxes, )
+            shape = (num_boxes, 4) if field == 'bboxes' else (num_boxes,)
             if value.shape != shape:
-                raise ValueError(f"{name}[{i}]['{field}'] must have the shape "
-                                 f'{shape}, got {value.shape}')
+                raise ValueError(f"{name}[{i}]['{field}'] must have the shape {shape}, got {value.shape}")
             columns[field].append(value)
     counts = [len(value) for value in columns['bboxes']]
     flat = dict(starts=np.concatenate(([0], np.cumsum(counts, dtype=int))))
@@ -282,22 +258,19 @@ def _flatten(frames: Sequence[dict], name: str, extra: Sequence[str],
         try:
             values = np.concatenate([empty] + columns[field], dtype=np.float64)
         except (TypeError, ValueError):
-            raise ValueError(f"{name}: field '{field}' must hold numbers in "
-                             'every frame') from None
+            raise ValueError(f"{name}: field '{field}' must hold numbers in every frame") from None
         allowed, expected = np.isfinite(values), 'finite'
         if field == 'labels':
             allowed = (values >= 0) & (values < num_classes)
             allowed &= values == np.floor(values)
             expected = f'a whole number from 0 to {num_classes - 1}'
-        _raise_at_first(~allowed, values, flat['starts'],
-                        f"{name}[{{}}]['{field}']", expected)
+        _raise_at_first(~allowed, values, flat['starts'], f"{name}[{{}}]['{field}']", expected)
         flat[field] = values
     flat['labels'] = flat['labels'].astype(np.int64)
     return flat
 
 
-def _raise_at_first(wrong: np.ndarray, values: np.ndarray, starts: np.ndarray,
-                    place: str, expected: str) -> None:
+def _raise_at_first(wrong: np.ndarray, values: np.ndarray, starts: np.ndarray, place: str, expected: str) -> None:
     """Raise for the first wrong value, naming its frame.
 
     Args:
@@ -313,30 +286,31 @@ def _raise_at_first(wrong: np.ndarray, values: np.ndarray, starts: np.ndarray,
     if wrong.any():
         index = tuple(np.argwhere(wrong)[0])
         frame = int(np.searchsorted(starts, index[0], 'right')) - 1
-        raise ValueError(f'{place.format(frame)} must be {expected}, got '
-                         f'{values[index].tolist()} (frame index {frame})')
+        raise ValueError(
+            f'{place.format(frame)} must be {expected}, got {values[index].tolist()} (frame index {frame})'
+        )
 
 
 def _check_gt_boxes(gts: dict) -> None:
     """Ground truth must be at least one pixel wide and high."""
     bboxes = gts['bboxes']
-    _raise_at_first((bboxes[:, 2:] < bboxes[:, :2]).any(axis=1), bboxes,
-                    gts['starts'], "annotations[{}]['bboxes']",
-                    'xyxy with x2 >= x1 and y2 >= y1')
+    _raise_at_first(
+        (bboxes[:, 2:] < bboxes[:, :2]).any(axis=1),
+        bboxes,
+        gts['starts'],
+        "annotations[{}]['bboxes']",
+        'xyxy with x2 >= x1 and y2 >= y1',
+    )
 
 
-def _check_settings(num_classes: int, motion_ranges: Optional[dict],
-                    iou_thr: float, pixel_tolerance: float) -> None:
+def _check_settings(num_classes: int, motion_ranges: dict | None, iou_thr: float, pixel_tolerance: float) -> None:
     """Check the arguments of :func:`vid_map` that are no boxes."""
     if int(num_classes) != num_classes or num_classes < 1:
-        raise ValueError(f'num_classes must be a whole number of at least 1, '
-                         f'got {num_classes}')
+        raise ValueError(f'num_classes must be a whole number of at least 1, got {num_classes}')
     if not 0 < iou_thr <= 1:
         raise ValueError(f'iou_thr must be in (0, 1], got {iou_thr}')
     if not 0 <= pixel_tolerance < float('inf'):
-        raise ValueError('pixel_tolerance must be a finite number of pixels, '
-                         f'at least 0, got {pixel_tolerance}')
+        raise ValueError(f'pixel_tolerance must be a finite number of pixels, at least 0, got {pixel_tolerance}')
     for name, limits in (motion_ranges or {}).items():
         if len(limits) != 2 or not limits[0] <= limits[1]:
-            raise ValueError(f"motion_ranges['{name}'] must be (low, high) "
-                             f'with low <= high, got {limits}')
+            raise ValueError(f"motion_ranges['{name}'] must be (low, high) with low <= high, got {limits}")

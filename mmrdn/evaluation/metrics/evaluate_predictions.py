@@ -1,12 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from typing import Dict, Tuple
 
-from .coco_vid import parse_frames, read_coco_vid
-from .vid_metric import SETTINGS, VIDMetric
+from mmrdn.evaluation.metrics.coco_vid import parse_frames, read_coco_vid
+from mmrdn.evaluation.metrics.vid_metric import SETTINGS, VIDMetric
 
 
-def evaluate_predictions(predictions: str,
-                         ann_file: str) -> Tuple[Dict[str, float], str]:
+def evaluate_predictions(predictions: str, ann_file: str) -> tuple[dict[str, float], str]:
     """Evaluate a file that ``outfile_prefix`` wrote, without the model.
 
     The settings of the metric are those stored in the file, or the defaults.
@@ -29,13 +27,10 @@ def evaluate_predictions(predictions: str,
     try:
         metric = VIDMetric(ann_file=ann_file, **settings)
     except (AttributeError, TypeError) as e:
-        raise ValueError(f"{predictions}: 'info' holds unusable settings of "
-                         f'the metric, {settings} ({e})') from None
+        raise ValueError(f"{predictions}: 'info' holds unusable settings of the metric, {settings} ({e})") from None
     classes = [category['name'] for category in coco['categories']]
     metric.dataset_meta = dict(classes=classes)
     frames = parse_frames(coco, predictions, classes, with_scores=True)
-    metric.process(
-        None,
-        [dict(frame, pred_det_instances=frame) for frame in frames.values()])
+    metric.process(None, [dict(frame, pred_det_instances=frame) for frame in frames.values()])
     metrics, table = metric.score(metric.results)
     return {f'{metric.prefix}/{k}': v for k, v in metrics.items()}, table

@@ -1,4 +1,4 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from .object_relation_aggregator import ObjectRelationAggregator
+from mmrdn.models.aggregators.object_relation_aggregator import ObjectRelationAggregator
 
 __all__ = ['ObjectRelationAggregator']

@@ -1,30 +1,29 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """RDN's object relation module in the place of mmtrack's ``SelsaAggregator``.
 
-mmtrack gives aggregators features without boxes. With the same box for all
-pairs the geometry weight of Eq. 2 is a constant of each head, which cancels in
-the softmax over supports: what is left is the appearance weight.
+mmtrack gives aggregators features without boxes. With the same box for all pairs the geometry
+weight of Eq. 2 is a constant of each head, which cancels in the softmax over supports: what is left
+is the appearance weight.
 
 Legend: N queries, M supports, C channels, G heads.
 """
-from typing import Optional
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmrdn.models.layers import merge_heads, split_heads, tiled_relation
+from mmrdn.models.necks import ObjectRelationModule
 from mmrdn.registry import MODELS
-from ..layers import merge_heads, split_heads, tiled_relation
-from ..necks import ObjectRelationModule
 
 
 @MODELS.register_module()
 class ObjectRelationAggregator(BaseModule):
     """The relation features of Eq. 1, of appearance only.
 
-    For ``aggregator`` of ``mmtrack.SelsaBBoxHead``, which adds them to the
-    features itself. Its :class:`ObjectRelationModule`, ``relation``, keeps the
-    layer for geometry, frozen, so that it takes the weights of one in an RDN.
+    For ``aggregator`` of ``mmtrack.SelsaBBoxHead``, which adds them to the features itself. Its
+    :class:`ObjectRelationModule`, ``relation``, keeps the layer for geometry, frozen, so that it
+    takes the weights of one in an RDN.
 
     Args:
         in_channels (int): C, a multiple of ``num_attention_blocks``.
@@ -32,10 +31,7 @@ class ObjectRelationAggregator(BaseModule):
         init_cfg (dict, optional): Initialization config.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 num_attention_blocks: int = 16,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(self, in_channels: int, num_attention_blocks: int = 16, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         self.relation = ObjectRelationModule(in_channels, num_attention_blocks)
         self.relation.geometry_proj.requires_grad_(False)
@@ -56,7 +52,9 @@ class ObjectRelationAggregator(BaseModule):
         key, value = module.key_proj(ref_x), module.value_proj(ref_x)
         same = x.new_ones((), dtype=torch.promote_types(x.dtype, torch.float))
         sums, _ = tiled_relation(
-            module.query(x), split_heads(key, module.num_heads),
+            module.query(x),
+            split_heads(key, module.num_heads),
             split_heads(value, module.num_heads),
-            [same.expand(module.num_heads, len(x), len(ref_x))])
+            [same.expand(module.num_heads, len(x), len(ref_x))],
+        )
         return merge_heads(sums.values / sums.total).to(x.dtype)  # (N, C)

@@ -1,21 +1,19 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Geometry of box pairs: the input of the geometry weight, as it is defined.
 
-The paper (section 3.2) takes the object relation module from "Relation
-Networks for Object Detection" (Hu et al., CVPR 2018), whose section 3 defines
-this encoding. Legend: N queries, M supports, D encoding dimensions.
+The paper (section 3.2) takes the object relation module from "Relation Networks for Object
+Detection" (Hu et al., CVPR 2018), whose section 3 defines this encoding. Legend: N queries, M
+supports, D encoding dimensions.
 
 The modules compute the same numbers in another order, see
 :mod:`mmrdn.models.layers.geometry_weights`; these functions are the reference.
 """
-from typing import Tuple
 
 import torch
 from torch import Tensor
 
 
-def centers_and_sizes(boxes: Tensor,
-                      pixel_offset: float = 0.0) -> Tuple[Tensor, ...]:
+def centers_and_sizes(boxes: Tensor, pixel_offset: float = 0.0) -> tuple[Tensor, ...]:
     """Split boxes (n, 4) xyxy into cx, cy, w, h, each (n,).
 
     Widths and heights are at least 1 pixel.
@@ -26,52 +24,48 @@ def centers_and_sizes(boxes: Tensor,
     return (x1 + x2) / 2, (y1 + y2) / 2, width, height
 
 
-def geometric_features(boxes: Tensor,
-                       support_boxes: Tensor,
-                       pixel_offset: float = 0.0) -> Tensor:
+def geometric_features(boxes: Tensor, support_boxes: Tensor, pixel_offset: float = 0.0) -> Tensor:
     """Relative position and size of each query box to each support box.
 
-    ``g_ij = (log(|cx_i - cx_j| / w_i + 1e-3), log(|cy_i - cy_j| / h_i + 1e-3),
-    log(w_i / w_j), log(h_i / h_j))``
+    ``g_ij = (log(|cx_i - cx_j| / w_i + 1e-3), log(|cy_i - cy_j| / h_i + 1e-3), log(w_i / w_j),
+    log(h_i / h_j))``
 
     Args:
         boxes (Tensor): (N, 4) query boxes, xyxy in pixels.
         support_boxes (Tensor): (M, 4) support boxes, xyxy in pixels.
-        pixel_offset (float): Added to ``x2 - x1`` for the width; 1 where boxes
-            include their last pixel. Widths and heights are at least 1 pixel.
+        pixel_offset (float): Added to ``x2 - x1`` for the width; 1 where boxes include their last
+            pixel. Widths and heights are at least 1 pixel.
 
     Returns:
         Tensor: (N, M, 4).
     """
     cx, cy, width, height = centers_and_sizes(boxes, pixel_offset)
-    support_cx, support_cy, support_width, support_height = \
-        centers_and_sizes(support_boxes, pixel_offset)
+    support_cx, support_cy, support_width, support_height = centers_and_sizes(support_boxes, pixel_offset)
     delta_x = (cx[:, None] - support_cx).abs() / width[:, None]
     delta_y = (cy[:, None] - support_cy).abs() / height[:, None]
-    return torch.stack([
-        torch.log(delta_x + 1e-3),
-        torch.log(delta_y + 1e-3),
-        torch.log(width[:, None] / support_width),
-        torch.log(height[:, None] / support_height)
-    ], -1)  # (N, M, 4)
+    return torch.stack(
+        [
+            torch.log(delta_x + 1e-3),
+            torch.log(delta_y + 1e-3),
+            torch.log(width[:, None] / support_width),
+            torch.log(height[:, None] / support_height),
+        ],
+        -1,
+    )  # (N, M, 4)
 
 
 def angle_factors(dims: int, wave_length: float, like: Tensor) -> Tensor:
     """``100 / wave_length ** (k / (dims / 8))``, k = 0 .. dims / 8 - 1."""
     num_waves = dims // 8
-    powers = torch.arange(
-        num_waves, dtype=like.dtype, device=like.device) / num_waves
+    powers = torch.arange(num_waves, dtype=like.dtype, device=like.device) / num_waves
     return 100 / wave_length**powers  # (D / 8,)
 
 
-def encode_geometry(geometry: Tensor,
-                    dims: int = 64,
-                    wave_length: float = 1000.0) -> Tensor:
+def encode_geometry(geometry: Tensor, dims: int = 64, wave_length: float = 1000.0) -> Tensor:
     """Embed geometric features by sines and cosines of several wave lengths.
 
-    Each component is multiplied by 100 and divided by
-    ``wave_length ** (k / (dims / 8))``, k = 0 .. dims / 8 - 1; its sines come
-    first, then its cosines; the components keep their order.
+    Each component is multiplied by 100 and divided by ``wave_length ** (k / (dims / 8))``, k = 0 ..
+    dims / 8 - 1; its sines come first, then its cosines; the components keep their order.
 
     Args:
         geometry (Tensor): (N, M, 4).
@@ -87,11 +81,9 @@ def encode_geometry(geometry: Tensor,
     return encoding.flatten(-2)  # (N, M, D)
 
 
-def pairwise_geometry_encoding(boxes: Tensor,
-                               support_boxes: Tensor,
-                               dims: int = 64,
-                               wave_length: float = 1000.0,
-                               pixel_offset: float = 0.0) -> Tensor:
+def pairwise_geometry_encoding(
+    boxes: Tensor, support_boxes: Tensor, dims: int = 64, wave_length: float = 1000.0, pixel_offset: float = 0.0
+) -> Tensor:
     """:func:`encode_geometry` of :func:`geometric_features`, (N, M, D)."""
     geometry = geometric_features(boxes, support_boxes, pixel_offset)
     return encode_geometry(geometry, dims, wave_length)

@@ -4,26 +4,28 @@
 ``max(W_G E(g_ij), 1e-6)`` of paper section 3.2, with E of
 :func:`mmrdn.models.layers.pairwise_geometry_encoding`, in another order:
 
-- Angles of ``log(w_i / w_j)`` are differences of an angle of box i and one of
-  box j. By the addition theorems their sines and cosines, weighted by W_G, are
-  an inner product of a vector of box i and one of box j: half of the encoding
-  needs no work for each pair but one row of a matrix product.
-- The other half, positions, is encoded once for all heads of all modules that
-  look at the same pairs.
+- Angles of ``log(w_i / w_j)`` are differences of an angle of box i and one of box j. By the
+  addition theorems their sines and cosines, weighted by W_G, are an inner product of a vector of
+  box i and one of box j: half of the encoding needs no work for each pair but one row of a matrix
+  product.
+- The other half, positions, is encoded once for all heads of all modules that look at the same
+  pairs.
 
-Legend: N queries, M supports, D encoding dimensions, F = D / 8 wave lengths,
-H heads, those of several modules in a row.
+Legend: N queries, M supports, D encoding dimensions, F = D / 8 wave lengths, H heads, those of
+several modules in a row.
 """
+
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from .box_geometry import angle_factors, centers_and_sizes
+from mmrdn.models.layers.box_geometry import angle_factors, centers_and_sizes
 
 
 class BoxTerms(NamedTuple):
     """What the geometry weight needs of each of n boxes."""
+
     center: Tensor  # (n, 2), pixels
     size: Tensor  # (n, 2), pixels
     waves: Tensor  # (n, 4F + 1): of log w sines, cosines; of log h; a one
@@ -33,10 +35,7 @@ class BoxTerms(NamedTuple):
 
 
 @torch.no_grad()
-def box_terms(boxes: Tensor,
-              dims: int = 64,
-              wave_length: float = 1000.0,
-              pixel_offset: float = 0.0) -> BoxTerms:
+def box_terms(boxes: Tensor, dims: int = 64, wave_length: float = 1000.0, pixel_offset: float = 0.0) -> BoxTerms:
     """The terms of boxes, by themselves. Boxes are taken as constants.
 
     Args:
@@ -61,8 +60,7 @@ def box_terms(boxes: Tensor,
 def size_queries(queries: BoxTerms, weight: Tensor, bias: Tensor) -> Tensor:
     """What is multiplied with the waves of a support.
 
-    ``a sin(x - y) + b cos(x - y)
-    = (b sin x - a cos x) sin y + (a sin x + b cos x) cos y``
+    ``a sin(x - y) + b cos(x - y) = (b sin x - a cos x) sin y + (a sin x + b cos x) cos y``
 
     Args:
         queries (BoxTerms): Of N boxes.
@@ -83,8 +81,7 @@ def size_queries(queries: BoxTerms, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def position_encoding(queries: BoxTerms, supports: BoxTerms, num_waves: int,
-                      wave_length: float) -> Tensor:
+def position_encoding(queries: BoxTerms, supports: BoxTerms, num_waves: int, wave_length: float) -> Tensor:
     """The first half of the encoding, pairs last: (4F, N * M)."""
     delta = queries.center.t()[:, :, None] - supports.center.t()[:, None]
     distance = delta.abs_().div_(queries.size.t()[:, :, None]).add_(1e-3)
@@ -98,11 +95,9 @@ def position_encoding(queries: BoxTerms, supports: BoxTerms, num_waves: int,
     return encoding.flatten(0, 2)
 
 
-def geometry_weights(queries: BoxTerms,
-                     supports: BoxTerms,
-                     weight: Tensor,
-                     sizes: Tensor,
-                     wave_length: float = 1000.0) -> Tensor:
+def geometry_weights(
+    queries: BoxTerms, supports: BoxTerms, weight: Tensor, sizes: Tensor, wave_length: float = 1000.0
+) -> Tensor:
     """``max(W_G E(g_ij) + bias, 1e-6)``.
 
     Args:
@@ -118,7 +113,5 @@ def geometry_weights(queries: BoxTerms,
     half = weight.shape[1] // 2
     encoding = position_encoding(queries, supports, half // 4, wave_length)
     positions = weight[:, :half] @ encoding  # (H, N * M)
-    products = positions.view(-1, len(supports.waves)).addmm_(
-        sizes.flatten(0, 1), supports.waves.t())  # (H * N, M)
-    return products.clamp_(min=1e-6).view(*sizes.shape[:2],
-                                          len(supports.waves))  # (H, N, M)
+    products = positions.view(-1, len(supports.waves)).addmm_(sizes.flatten(0, 1), supports.waves.t())  # (H * N, M)
+    return products.clamp_(min=1e-6).view(*sizes.shape[:2], len(supports.waves))  # (H, N, M)

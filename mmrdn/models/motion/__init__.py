@@ -1,4 +1,4 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from .narrow_flownet import NarrowFlowNet
+from mmrdn.models.motion.narrow_flownet import NarrowFlowNet
 
 __all__ = ['NarrowFlowNet']

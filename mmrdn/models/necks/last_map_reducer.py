@@ -1,5 +1,4 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from typing import Optional, Tuple
 
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
@@ -20,14 +19,11 @@ class LastMapReducer(BaseModule):
         init_cfg (dict, optional): Initialization. Kaiming if not given.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 out_channels: int,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(self, in_channels: int, out_channels: int, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         self.conv = ConvModule(in_channels, out_channels, 1)
 
-    def forward(self, x: Tuple[Tensor, ...]) -> Tuple[Tensor, ...]:
+    def forward(self, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Feature maps (B, c, h, w); the last one is (B, in_channels, h, w)
         and leaves as (B, out_channels, h, w)."""
         return (*x[:-1], self.conv(x[-1]))

@@ -3,20 +3,20 @@
 
 Legend: N queries, M supports, C channels, G heads, D geometry dimensions.
 
-Deviations from the paper: none by default. ``pixel_offset=1`` measures boxes
-as maskrcnn-benchmark weights expect it.
+Deviations from the paper: none by default. ``pixel_offset=1`` measures boxes as maskrcnn-benchmark
+weights expect it.
 """
-from typing import Optional, Sequence, Tuple, Union
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn as nn
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmrdn.models.layers import BoxTerms, RelationSum, box_terms, merge_heads, split_heads, tiled_relation
+from mmrdn.models.necks.relation_chain import Supports, relate_in_turn
 from mmrdn.registry import MODELS
-from ..layers import (BoxTerms, RelationSum, box_terms, merge_heads,
-                      split_heads, tiled_relation)
-from .relation_chain import Supports, relate_in_turn
 
 
 @MODELS.register_module()
@@ -31,25 +31,24 @@ class ObjectRelationModule(BaseModule):
         geometry_dims (int): D, a multiple of 8.
         wave_length (float): Longest wave length of the geometry encoding.
         pixel_offset (float): Added to ``x2 - x1`` for the width, in pixels.
-        init_cfg (dict, optional): Initialization. Normal with std 0.01 if not
-            given, as Hu et al. do.
+        init_cfg (dict, optional): Initialization. Normal with std 0.01 if not given, as Hu et al.
+            do.
     """
 
-    def __init__(self,
-                 embed_dims: int = 1024,
-                 num_heads: int = 16,
-                 geometry_dims: int = 64,
-                 wave_length: float = 1000.0,
-                 pixel_offset: float = 0.0,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        embed_dims: int = 1024,
+        num_heads: int = 16,
+        geometry_dims: int = 64,
+        wave_length: float = 1000.0,
+        pixel_offset: float = 0.0,
+        init_cfg: dict | None = None,
+    ) -> None:
         if num_heads < 1 or embed_dims % num_heads:
-            raise ValueError('embed_dims must be a multiple of num_heads, got '
-                             f'{embed_dims} and {num_heads}')
+            raise ValueError(f'embed_dims must be a multiple of num_heads, got {embed_dims} and {num_heads}')
         if geometry_dims < 8 or geometry_dims % 8:
-            raise ValueError('geometry_dims must be a multiple of 8, got '
-                             f'{geometry_dims}')
-        super().__init__(
-            init_cfg or dict(type='Normal', layer='Linear', std=0.01))
+            raise ValueError(f'geometry_dims must be a multiple of 8, got {geometry_dims}')
+        super().__init__(init_cfg or dict(type='Normal', layer='Linear', std=0.01))
         self.embed_dims = embed_dims
         self.num_heads = num_heads
         self.geometry_dims = geometry_dims
@@ -62,12 +61,9 @@ class ObjectRelationModule(BaseModule):
 
     def box_terms(self, boxes: Tensor) -> BoxTerms:
         """Geometry terms of boxes (n, 4), in fp32 or better."""
-        dtype = torch.promote_types(self.geometry_proj.weight.dtype,
-                                    torch.float32)
+        dtype = torch.promote_types(self.geometry_proj.weight.dtype, torch.float32)
         with torch.autocast(boxes.device.type, enabled=False):
-            return box_terms(
-                boxes.to(dtype), self.geometry_dims, self.wave_length,
-                self.pixel_offset)
+            return box_terms(boxes.to(dtype), self.geometry_dims, self.wave_length, self.pixel_offset)
 
     def project(self, feats: Tensor, terms: BoxTerms) -> Supports:
         """What supports bring along: keys, values, geometry terms.
@@ -84,7 +80,7 @@ class ObjectRelationModule(BaseModule):
     def query(self, feats: Tensor) -> Tensor:
         """Queries (G, N, d), divided by sqrt(d), of features (N, C)."""
         query = split_heads(self.query_proj(feats), self.num_heads)
-        return query / query.shape[-1]**0.5
+        return query / query.shape[-1] ** 0.5
 
     def augment(self, feats: Tensor, sums: RelationSum) -> Tensor:
         """``f_i + concat_m(f_R^m)`` of Eq. 2.
@@ -102,18 +98,15 @@ class ObjectRelationModule(BaseModule):
         return feats + relation.to(feats.dtype)
 
     def relate(
-            self,
-            feats: Tensor,
-            supports: Supports,
-            geometry: Sequence[Tensor],
-            return_weights: bool = False) -> Tuple[Tensor, Optional[Tensor]]:
+        self, feats: Tensor, supports: Supports, geometry: Sequence[Tensor], return_weights: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
         """Eq. 1-2 for supports that are projected and pairs that are encoded.
 
         Args:
             feats (Tensor): (N, C) query features.
             supports (Supports): Of M supports.
-            geometry (Sequence[Tensor]): Geometry weights (G, N, m) of
-                consecutive tiles of supports, M in all.
+            geometry (Sequence[Tensor]): Geometry weights (G, N, m) of consecutive tiles of
+                supports, M in all.
             return_weights (bool): Whether to return omega-bar too.
 
         Returns:
@@ -122,19 +115,17 @@ class ObjectRelationModule(BaseModule):
         if not geometry:  # no supports
             return feats, feats.new_zeros(len(feats), 0)
         sums, weights = tiled_relation(
-            self.query(feats), split_heads(supports.key, self.num_heads),
-            split_heads(supports.value, self.num_heads), geometry,
-            return_weights)
+            self.query(feats),
+            split_heads(supports.key, self.num_heads),
+            split_heads(supports.value, self.num_heads),
+            geometry,
+            return_weights,
+        )
         return self.augment(feats, sums), weights
 
     def forward(
-            self,
-            feats: Tensor,
-            boxes: Tensor,
-            support_feats: Tensor,
-            support_boxes: Tensor,
-            return_weights: bool = False
-    ) -> Union[Tensor, Tuple[Tensor, Tensor]]:
+        self, feats: Tensor, boxes: Tensor, support_feats: Tensor, support_boxes: Tensor, return_weights: bool = False
+    ) -> Tensor | tuple[Tensor, Tensor]:
         """Relate queries to supports.
 
         Args:
@@ -149,19 +140,14 @@ class ObjectRelationModule(BaseModule):
             (N, M) relation weights averaged over heads (paper section 3.4).
         """
         self.check(feats, boxes, 'feats', 'boxes')
-        self.check(support_feats, support_boxes, 'support_feats',
-                   'support_boxes')
+        self.check(support_feats, support_boxes, 'support_feats', 'support_boxes')
         supports = self.project(support_feats, self.box_terms(support_boxes))
-        out, weights = relate_in_turn([self], [supports], feats,
-                                      self.box_terms(boxes), return_weights)
+        out, weights = relate_in_turn([self], [supports], feats, self.box_terms(boxes), return_weights)
         return (out, weights) if return_weights else out
 
-    def check(self, feats: Tensor, boxes: Tensor, name: str,
-              box_name: str) -> None:
+    def check(self, feats: Tensor, boxes: Tensor, name: str, box_name: str) -> None:
         """Refuse shapes that would broadcast into nonsense."""
         if feats.ndim != 2 or feats.shape[1] != self.embed_dims:
-            raise ValueError(f'{name} must be (n, {self.embed_dims}), got '
-                             f'{tuple(feats.shape)}')
+            raise ValueError(f'{name} must be (n, {self.embed_dims}), got {tuple(feats.shape)}')
         if boxes.shape != (len(feats), 4):
-            raise ValueError(f'{box_name} must be ({len(feats)}, 4), got '
-                             f'{tuple(boxes.shape)}')
+            raise ValueError(f'{box_name} must be ({len(feats)}, 4), got {tuple(boxes.shape)}')

@@ -5,13 +5,12 @@ Appearance only: boxes are not looked at.
 
 Legend: N queries, M supports, C channels, G attention blocks.
 """
-from typing import Optional, Tuple, Union
 
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmrdn.models.layers import split_heads
 from mmrdn.registry import MODELS
-from ..layers import split_heads
 
 
 @MODELS.register_module()
@@ -26,28 +25,17 @@ class SelsaRelation(BaseModule):
         init_cfg (dict, optional): Initialization; mmtrack's if not given.
     """
 
-    def __init__(self,
-                 embed_dims: int = 1024,
-                 num_heads: int = 16,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(self, embed_dims: int = 1024, num_heads: int = 16, init_cfg: dict | None = None) -> None:
         if num_heads < 1 or embed_dims % num_heads:
-            raise ValueError('embed_dims must be a multiple of num_heads, got '
-                             f'{embed_dims} and {num_heads}')
+            raise ValueError(f'embed_dims must be a multiple of num_heads, got {embed_dims} and {num_heads}')
         super().__init__(init_cfg)
         self.aggregator = MODELS.build(
-            dict(
-                type='mmtrack.SelsaAggregator',
-                in_channels=embed_dims,
-                num_attention_blocks=num_heads))
+            dict(type='mmtrack.SelsaAggregator', in_channels=embed_dims, num_attention_blocks=num_heads)
+        )
 
     def forward(
-            self,
-            feats: Tensor,
-            boxes: Tensor,
-            support_feats: Tensor,
-            support_boxes: Tensor,
-            return_weights: bool = False
-    ) -> Union[Tensor, Tuple[Tensor, Tensor]]:
+        self, feats: Tensor, boxes: Tensor, support_feats: Tensor, support_boxes: Tensor, return_weights: bool = False
+    ) -> Tensor | tuple[Tensor, Tensor]:
         """Relate queries to supports.
 
         Args:
@@ -72,7 +60,7 @@ class SelsaRelation(BaseModule):
         """(N, M): once more what mmtrack computes and does not give away."""
         query, key = (
             split_heads(embedded, self.aggregator.num_attention_blocks)
-            for embedded in (self.aggregator.fc_embed(feats),
-                             self.aggregator.ref_fc_embed(support_feats)))
-        appearance = query @ key.transpose(1, 2) / query.shape[-1]**0.5
+            for embedded in (self.aggregator.fc_embed(feats), self.aggregator.ref_fc_embed(support_feats))
+        )
+        appearance = query @ key.transpose(1, 2) / query.shape[-1] ** 0.5
         return appearance.softmax(-1).mean(0)  # (G, N, M) -> (N, M)

@@ -1,15 +1,15 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """RDN in the last stage of Cascade R-CNN (Cai and Vasconcelos, CVPR 2018).
 
-All stages but the last work on single frames, as mmdet's: they refine the
-proposals of every frame, supports included. Relation is part of the last
-stage: its RoI features are those of the refined boxes, which are the boxes
-that geometry is made of. Supports are chosen by RPN's objectness, as in the
-paper. In testing the class scores of all stages are averaged, as in mmdet.
+All stages but the last work on single frames, as mmdet's: they refine the proposals of every frame,
+supports included. Relation is part of the last stage: its RoI features are those of the refined
+boxes, which are the boxes that geometry is made of. Supports are chosen by RPN's objectness, as in
+the paper. In testing the class scores of all stages are averaged, as in mmdet.
 
 So a frame still passes once, and neither proposals nor maps wait for others.
 """
-from typing import List, Sequence, Tuple
+
+from collections.abc import Sequence
 
 import torch
 from mmdet.models import CascadeRoIHead
@@ -18,11 +18,11 @@ from mmdet.structures.bbox import bbox2roi
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmrdn.models.roi_heads.bbox_heads import RDNBBoxHead
+from mmrdn.models.roi_heads.relation_roi_head import RelationRoIHead
+from mmrdn.models.roi_heads.roi_features import roi_features
 from mmrdn.registry import MODELS
 from mmrdn.structures import FrameProposals
-from .bbox_heads import RDNBBoxHead
-from .relation_roi_head import RelationRoIHead
-from .roi_features import roi_features
 
 
 @MODELS.register_module()
@@ -40,21 +40,19 @@ class RDNCascadeRoIHead(RelationRoIHead, CascadeRoIHead):
         if not last or not others or any(others):
             raise ValueError(
                 'bbox_head must list 2 heads or more, the last an RDNBBoxHead '
-                'and the others none, got ' +
-                ', '.join(type(head).__name__ for head in self.bbox_head))
+                'and the others none, got ' + ', '.join(type(head).__name__ for head in self.bbox_head)
+            )
 
     @property
     def relation_head(self) -> RDNBBoxHead:
         """RDNBBoxHead: That of the last stage."""
         return self.bbox_head[-1]
 
-    def _embed(self, x: Tuple[Tensor], rois: Tensor) -> Tensor:
+    def _embed(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
         """(n, C) features of rois (n, 5) for the last stage."""
-        return self.relation_head.embed(
-            roi_features(self.bbox_roi_extractor[-1], x, rois))
+        return self.relation_head.embed(roi_features(self.bbox_roi_extractor[-1], x, rois))
 
-    def _bbox_forward(self, stage: int, x: Tuple[Tensor],
-                      rois: Tensor) -> dict:
+    def _bbox_forward(self, stage: int, x: tuple[Tensor], rois: Tensor) -> dict:
         """mmdet's hook: what a stage predicts, the last one with relation."""
         if stage == self.num_stages - 1:
             return self._relate_and_predict(x, rois)
@@ -62,14 +60,15 @@ class RDNCascadeRoIHead(RelationRoIHead, CascadeRoIHead):
         cls_score, bbox_pred = self.bbox_head[stage](feats)
         return dict(cls_score=cls_score, bbox_pred=bbox_pred, bbox_feats=feats)
 
-    def frames(self, x: Tuple[Tensor], proposals: Sequence[InstanceData],
-               data_samples: SampleList) -> List[FrameProposals]:
+    def frames(
+        self, x: tuple[Tensor], proposals: Sequence[InstanceData], data_samples: SampleList
+    ) -> list[FrameProposals]:
         """Refine proposals and extract the features of the last stage.
 
         Args:
             x (tuple[Tensor]): Feature maps of B frames, each (B, c, h, w).
-            proposals (Sequence[InstanceData]): B times ``bboxes`` (P, 4) and
-                ``scores`` (P,) of RPN.
+            proposals (Sequence[InstanceData]): B times ``bboxes`` (P, 4) and ``scores`` (P,) of
+                RPN.
             data_samples (list[TrackDataSample]): B samples.
 
         Returns:
@@ -78,16 +77,15 @@ class RDNCascadeRoIHead(RelationRoIHead, CascadeRoIHead):
         """
         boxes = [p.bboxes.detach() for p in proposals]
         with torch.no_grad():
-            boxes, scores = self._refine(
-                x, boxes, [sample.metainfo for sample in data_samples])
+            boxes, scores = self._refine(x, boxes, [sample.metainfo for sample in data_samples])
         return [
             FrameProposals(f, b, p.scores.detach(), sample, s)
-            for f, b, p, sample, s in zip(
-                self.extract(x, boxes), boxes, proposals, data_samples, scores)
+            for f, b, p, sample, s in zip(self.extract(x, boxes), boxes, proposals, data_samples, scores)
         ]
 
-    def _refine(self, x: Tuple[Tensor], boxes: List[Tensor],
-                img_metas: List[dict]) -> Tuple[List[Tensor], List[Tensor]]:
+    def _refine(
+        self, x: tuple[Tensor], boxes: list[Tensor], img_metas: list[dict]
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """Run the stages before the last one.
 
         Returns:
@@ -101,15 +99,13 @@ class RDNCascadeRoIHead(RelationRoIHead, CascadeRoIHead):
             total = total + scores
             if head.custom_activation:
                 scores = head.loss_cls.get_activation(scores)
-            labels = scores[:, :head.num_classes].argmax(1)  # no background
+            labels = scores[:, : head.num_classes].argmax(1)  # no background
             boxes = [
                 head.regress_by_class(*parts)
-                for parts in zip(boxes, labels.split(nums),
-                                 found['bbox_pred'].split(nums), img_metas)
+                for parts in zip(boxes, labels.split(nums), found['bbox_pred'].split(nums), img_metas)
             ]
         return boxes, list(total.split(nums))
 
-    def _final_scores(self, cls_score: Tensor,
-                      frame: FrameProposals) -> Tensor:
+    def _final_scores(self, cls_score: Tensor, frame: FrameProposals) -> Tensor:
         """The average of all stages."""
         return (frame.stage_scores + cls_score) / self.num_stages

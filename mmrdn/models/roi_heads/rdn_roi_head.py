@@ -1,22 +1,21 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """RoI head of RDN: paper sections 3.3 and 4."""
-from typing import Tuple
 
 from mmdet.models import StandardRoIHead
 from torch import Tensor
 
+from mmrdn.models.roi_heads.bbox_heads import RDNBBoxHead
+from mmrdn.models.roi_heads.relation_roi_head import RelationRoIHead
+from mmrdn.models.roi_heads.roi_features import roi_features
 from mmrdn.registry import MODELS
-from .bbox_heads import RDNBBoxHead
-from .relation_roi_head import RelationRoIHead
-from .roi_features import roi_features
 
 
 @MODELS.register_module()
 class RDNRoIHead(RelationRoIHead, StandardRoIHead):
     """mmdet's RoI head with relation between RoI features and predictors.
 
-    Needs an :class:`RDNBBoxHead`. Without memories it is a plain Faster R-CNN
-    head on single frames.
+    Needs an :class:`RDNBBoxHead`. Without memories it is a plain Faster R-CNN head on single
+    frames.
     """
 
     @property
@@ -24,17 +23,17 @@ class RDNRoIHead(RelationRoIHead, StandardRoIHead):
         """RDNBBoxHead: The only box head."""
         return self.bbox_head
 
-    def _embed(self, x: Tuple[Tensor], rois: Tensor) -> Tensor:
+    def _embed(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
         """(n, C) features of rois (n, 5), before any relation."""
         roi_feats = self._roi_features(x, rois)  # (n, c, h, w)
         if self.with_shared_head:
             roi_feats = self.shared_head(roi_feats)
         return self.bbox_head.embed(roi_feats)
 
-    def _roi_features(self, x: Tuple[Tensor], rois: Tensor) -> Tensor:
+    def _roi_features(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
         """(n, c, h, w) features of rois (n, 5), see :func:`roi_features`."""
         return roi_features(self.bbox_roi_extractor, x, rois)
 
-    def _bbox_forward(self, x: Tuple[Tensor], rois: Tensor) -> dict:
+    def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
         """mmdet's hook: features, relation with each sample's pool, heads."""
         return self._relate_and_predict(x, rois)

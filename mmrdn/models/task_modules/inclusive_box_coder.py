@@ -1,13 +1,14 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Box deltas between boxes that include their last pixel.
 
-The convention of Fast R-CNN and of maskrcnn-benchmark: a box from x1 to x2 is
-``x2 - x1 + 1`` pixels wide. mmdet's ``LegacyDeltaXYWHBBoxCoder`` measures
-widths so too, but leaves out the half pixel between the centre of the pixels
-and the middle of the box when it turns centre and size into corners.
+The convention of Fast R-CNN and of maskrcnn-benchmark: a box from x1 to x2 is ``x2 - x1 + 1``
+pixels wide. mmdet's ``LegacyDeltaXYWHBBoxCoder`` measures widths so too, but leaves out the half
+pixel between the centre of the pixels and the middle of the box when it turns centre and size into
+corners.
 """
+
 import math
-from typing import Optional, Sequence, Union
+from collections.abc import Sequence
 
 import torch
 from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
@@ -21,25 +22,24 @@ from mmrdn.registry import TASK_UTILS
 class InclusiveDeltaXYWHBBoxCoder(DeltaXYWHBBoxCoder):
     """mmdet's coder for boxes of inclusive pixels.
 
-    Decoded boxes lie in ``[0, width - 1]`` and ``[0, height - 1]``. Sizes grow
-    by a factor of 62.5 at most, and shrink without a bound.
+    Decoded boxes lie in ``[0, width - 1]`` and ``[0, height - 1]``. Sizes grow by a factor of 62.5
+    at most, and shrink without a bound.
 
     Args:
         **kwargs: Of mmdet's ``DeltaXYWHBBoxCoder``.
     """
 
-    def encode(self, bboxes: Union[Tensor, BaseBoxes],
-               gt_bboxes: Union[Tensor, BaseBoxes]) -> Tensor:
+    def encode(self, bboxes: Tensor | BaseBoxes, gt_bboxes: Tensor | BaseBoxes) -> Tensor:
         """Deltas that turn boxes (n, 4) into others (n, 4): (n, 4)."""
-        return super().encode(
-            _with_last_pixel(get_box_tensor(bboxes)),
-            _with_last_pixel(get_box_tensor(gt_bboxes)))
+        return super().encode(_with_last_pixel(get_box_tensor(bboxes)), _with_last_pixel(get_box_tensor(gt_bboxes)))
 
-    def decode(self,
-               bboxes: Union[Tensor, BaseBoxes],
-               pred_bboxes: Tensor,
-               max_shape: Optional[Sequence[int]] = None,
-               wh_ratio_clip: float = 16 / 1000) -> Tensor:
+    def decode(
+        self,
+        bboxes: Tensor | BaseBoxes,
+        pred_bboxes: Tensor,
+        max_shape: Sequence[int] | None = None,
+        wh_ratio_clip: float = 16 / 1000,
+    ) -> Tensor:
         """Apply deltas.
 
         Args:
@@ -53,8 +53,7 @@ class InclusiveDeltaXYWHBBoxCoder(DeltaXYWHBBoxCoder):
         """
         boxes = _with_last_pixel(get_box_tensor(bboxes))[:, None]  # (n, 1, 4)
         deltas = pred_bboxes.unflatten(1, (-1, 4))  # (n, classes, 4)
-        deltas = deltas * deltas.new_tensor(self.stds) + \
-            deltas.new_tensor(self.means)
+        deltas = deltas * deltas.new_tensor(self.stds) + deltas.new_tensor(self.means)
         size = boxes[..., 2:] - boxes[..., :2]
         center = boxes[..., :2] + 0.5 * size + deltas[..., :2] * size
         limit = -math.log(wh_ratio_clip)

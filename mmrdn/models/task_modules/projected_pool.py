@@ -1,23 +1,23 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The supportive pool with everything that a support needs computed once.
 
-Paper sections 3.2 and 3.3. What depends on one support alone, its keys and
-values for each module and the geometry terms of its box, is computed when its
-frame enters; Eq. 6 is kept as :class:`RefinedSupports` says.
+Paper sections 3.2 and 3.3. What depends on one support alone, its keys and values for each module
+and the geometry terms of its box, is computed when its frame enters; Eq. 6 is kept as
+:class:`RefinedSupports` says.
 
 Legend: N queries, M supports, A advanced supports, C channels.
 """
+
 from collections import deque
-from typing import Deque, List, Optional, Tuple
 
 from torch import Tensor
 
-from ..layers import BoxTerms
-from ..necks import RelationAggregator
-from ..necks.relation_chain import Supports, relate_in_turn
-from .refined_supports import RefinedSupports
-from .selective_support_sampler import SelectiveSupportSampler
-from .sliding_rows import SlidingRows
+from mmrdn.models.layers import BoxTerms
+from mmrdn.models.necks import RelationAggregator
+from mmrdn.models.necks.relation_chain import Supports, relate_in_turn
+from mmrdn.models.task_modules.refined_supports import RefinedSupports
+from mmrdn.models.task_modules.selective_support_sampler import SelectiveSupportSampler
+from mmrdn.models.task_modules.sliding_rows import SlidingRows
 
 
 class ProjectedPool:
@@ -29,8 +29,7 @@ class ProjectedPool:
         max_frames (int): Frames kept.
     """
 
-    def __init__(self, aggregator: RelationAggregator,
-                 sampler: SelectiveSupportSampler, max_frames: int) -> None:
+    def __init__(self, aggregator: RelationAggregator, sampler: SelectiveSupportSampler, max_frames: int) -> None:
         self.aggregator = aggregator
         self.sampler = sampler
         modules = list(aggregator.basic)
@@ -38,11 +37,10 @@ class ProjectedPool:
             modules.append(aggregator.support_relation)
         self._modules = modules  # those that look at the pool
         self._rows = SlidingRows(max_frames * sampler.num_support)
-        self._num_per_frame: Deque[int] = deque()
-        self._refined: Optional[RefinedSupports] = None
+        self._num_per_frame: deque[int] = deque()
+        self._refined: RefinedSupports | None = None
         if aggregator.advanced:
-            self._refined = RefinedSupports(aggregator.support_relation,
-                                            max_frames, sampler.num_support)
+            self._refined = RefinedSupports(aggregator.support_relation, max_frames, sampler.num_support)
 
     def __len__(self) -> int:
         return len(self._num_per_frame)
@@ -51,8 +49,7 @@ class ProjectedPool:
         """A frame with k supports enters: (k, C), (k, 4) and (k,)."""
         terms = self._modules[0].box_terms(boxes)
         projected = [m.project(feats, terms) for m in self._modules]
-        self._rows.append(feats, scores, *terms,
-                          *(part for p in projected for part in p[:2]))
+        self._rows.append(feats, scores, *terms, *(part for p in projected for part in p[:2]))
         self._num_per_frame.append(len(feats))
         if self._refined is not None:
             self._refined.append(len(feats), feats.device)
@@ -69,8 +66,7 @@ class ProjectedPool:
         refined = 0 if self._refined is None else self._refined.nbytes()
         return self._rows.nbytes() + refined
 
-    def aggregate(self, feats: Tensor, boxes: Tensor,
-                  return_weights: bool) -> Tuple[Tensor, Optional[Tensor]]:
+    def aggregate(self, feats: Tensor, boxes: Tensor, return_weights: bool) -> tuple[Tensor, Tensor | None]:
         """Eq. 3-7 for reference proposals, as the aggregator's forward.
 
         Args:
@@ -86,24 +82,19 @@ class ProjectedPool:
         terms = self._modules[0].box_terms(boxes)
         supports = self._supports()
         if aggregator.num_basic:
-            feats, weights = relate_in_turn(aggregator.basic,
-                                            supports[:aggregator.num_basic],
-                                            feats, terms, return_weights,
-                                            aggregator.between())
+            feats, weights = relate_in_turn(
+                aggregator.basic, supports[: aggregator.num_basic], feats, terms, return_weights, aggregator.between()
+            )
         if self._refined is not None:
             advanced = self._advanced(supports[-1])
-            feats, _ = relate_in_turn([aggregator.reference_relation],
-                                      [advanced], feats, terms)
+            feats, _ = relate_in_turn([aggregator.reference_relation], [advanced], feats, terms)
         return feats, weights
 
-    def _supports(self) -> List[Supports]:
+    def _supports(self) -> list[Supports]:
         """The pool for each module that looks at it."""
         rows = self._rows.view()
         terms = BoxTerms(*rows[2:5])
-        return [
-            Supports(key, value, terms)
-            for key, value in zip(rows[5::2], rows[6::2])
-        ]
+        return [Supports(key, value, terms) for key, value in zip(rows[5::2], rows[6::2])]
 
     def _advanced(self, supports: Supports) -> Supports:
         """The advanced supports of Eq. 6, projected for Eq. 7."""
@@ -112,8 +103,7 @@ class ProjectedPool:
         terms = supports.terms[inds]
         refined = feats[inds]  # (A, C)
         if len(inds):
-            refined = self._refined.update(feats, supports,
-                                           list(self._num_per_frame), inds)
+            refined = self._refined.update(feats, supports, list(self._num_per_frame), inds)
         if self.aggregator.advanced_transform:
             refined = self.aggregator.support_transform(refined)
         return self.aggregator.reference_relation.project(refined, terms)

@@ -1,38 +1,33 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from collections import deque
-from typing import Deque, Iterator, Optional, Sequence
+from collections.abc import Iterator, Sequence
 
+from mmrdn.models.task_modules.relation_memory import RelationMemory
+from mmrdn.models.task_modules.sliding_window import SlidingWindow
 from mmrdn.registry import TASK_UTILS
 from mmrdn.structures import FrameProposals
-from .relation_memory import RelationMemory
-from .sliding_window import SlidingWindow
 
 
 @TASK_UTILS.register_module()
 class RepeatedFrameWindow(SlidingWindow):
     """A window that is full at the ends of a video too.
 
-    Where frames before the first one and behind the last one are missing,
-    these two stand in for them: the pool of frame t is always that of T + 1
-    frames and the look-ahead, ``min(max(t + k, 1), L)`` for k = -T .. T, as in
-    public re-implementations. Copies weigh in the softmax of Eq. 1 as often as
-    they are there; recorders note the weights of the first copy alone.
+    Where frames before the first one and behind the last one are missing, these two stand in for
+    them: the pool of frame t is always that of T + 1 frames and the look-ahead, ``min(max(t + k,
+    1), L)`` for k = -T .. T, as in public re-implementations. Copies weigh in the softmax of Eq. 1
+    as often as they are there; recorders note the weights of the first copy alone.
 
     Args:
         memory (RelationMemory): See :class:`SlidingWindow`.
         temporal_range (int): T.
-        lookahead (int, optional): Frames ahead that a frame waits for; T if
-            not given.
+        lookahead (int, optional): Frames ahead that a frame waits for; T if not given.
     """
 
-    def __init__(self,
-                 memory: RelationMemory,
-                 temporal_range: int,
-                 lookahead: Optional[int] = None) -> None:
+    def __init__(self, memory: RelationMemory, temporal_range: int, lookahead: int | None = None) -> None:
         super().__init__(memory, temporal_range, lookahead)
         self._num_frames = 0
         # Which frame of the video each frame of the pool is.
-        self._numbers: Deque[int] = deque(maxlen=memory.max_frames)
+        self._numbers: deque[int] = deque(maxlen=memory.max_frames)
 
     def offsets(self) -> Sequence[int]:
         """Frames of the pool, counted from the one handed out last.
@@ -54,7 +49,7 @@ class RepeatedFrameWindow(SlidingWindow):
         super()._keep(frame)
         self._numbers.append(self._num_frames - 1)
 
-    def push(self, frame: FrameProposals) -> Optional[FrameProposals]:
+    def push(self, frame: FrameProposals) -> FrameProposals | None:
         """See :class:`SlidingWindow`; the first frame enters T + 1 times."""
         self._num_frames += 1
         if self._num_frames == 1:

@@ -1,11 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Anchors of the first Faster R-CNN, which are rounded before they are scaled.
 
-Ren et al., NIPS 2015, and maskrcnn-benchmark after it. mmdet's
-``LegacyAnchorGenerator`` scales first and rounds then: at stride 16 its anchor
-of 64 pixels and ratio 1:2 is 90 x 45 pixels, this one 92 x 48.
+Ren et al., NIPS 2015, and maskrcnn-benchmark after it. mmdet's ``LegacyAnchorGenerator`` scales
+first and rounds then: at stride 16 its anchor of 64 pixels and ratio 1:2 is 90 x 45 pixels, this
+one 92 x 48.
 """
-from typing import Optional, Tuple
 
 import torch
 from mmdet.models.task_modules.prior_generators import AnchorGenerator
@@ -19,16 +18,12 @@ class RoundedAnchorGenerator(AnchorGenerator):
     """mmdet's anchors, of whole pixels around the middle of the first cell.
 
     Args:
-        **kwargs: Of mmdet's ``AnchorGenerator``; ``centers`` and
-            ``center_offset`` are not read.
+        **kwargs: Of mmdet's ``AnchorGenerator``; ``centers`` and ``center_offset`` are not read.
     """
 
     def gen_single_level_base_anchors(
-            self,
-            base_size: int,
-            scales: Tensor,
-            ratios: Tensor,
-            center: Optional[Tuple[float, float]] = None) -> Tensor:
+        self, base_size: int, scales: Tensor, ratios: Tensor, center: tuple[float, float] | None = None
+    ) -> Tensor:
         """The anchors of the first cell.
 
         Args:

@@ -1,11 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Which proposals support others: paper sections 3.1 and 5.2, Algorithm 1.
 
-Deviations from the paper, off by default: ``advanced_scope='frame'`` takes r%
-of each frame instead of r% of the whole pool, as public re-implementations do.
+Deviations from the paper, off by default: ``advanced_scope='frame'`` takes r% of each frame instead
+of r% of the whole pool, as public re-implementations do.
 """
+
 import math
-from typing import Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -19,25 +20,19 @@ class SelectiveSupportSampler:
 
     Args:
         num_support (int): K, proposals kept of each support frame.
-        advanced_ratio (float): r / 100, the share of the pool that becomes the
-            advanced supportive pool, in (0, 1].
-        advanced_scope (str): ``'pool'``: the highest objectness of the whole
-            pool (the paper); ``'frame'``: of each frame.
+        advanced_ratio (float): r / 100, the share of the pool that becomes the advanced supportive
+            pool, in (0, 1].
+        advanced_scope (str): ``'pool'``: the highest objectness of the whole pool (the paper);
+            ``'frame'``: of each frame.
     """
 
-    def __init__(self,
-                 num_support: int = 75,
-                 advanced_ratio: float = 0.2,
-                 advanced_scope: str = 'pool') -> None:
+    def __init__(self, num_support: int = 75, advanced_ratio: float = 0.2, advanced_scope: str = 'pool') -> None:
         if num_support < 1:
-            raise ValueError(f'num_support must be 1 or more, got '
-                             f'{num_support}')
+            raise ValueError(f'num_support must be 1 or more, got {num_support}')
         if not 0 < advanced_ratio <= 1:
-            raise ValueError('advanced_ratio must be in (0, 1], got '
-                             f'{advanced_ratio}')
+            raise ValueError(f'advanced_ratio must be in (0, 1], got {advanced_ratio}')
         if advanced_scope not in ('pool', 'frame'):
-            raise ValueError("advanced_scope must be 'pool' or 'frame', got "
-                             f'{advanced_scope!r}')
+            raise ValueError(f"advanced_scope must be 'pool' or 'frame', got {advanced_scope!r}")
         self.num_support = num_support
         self.advanced_ratio = advanced_ratio
         self.advanced_scope = advanced_scope
@@ -54,26 +49,25 @@ class SelectiveSupportSampler:
         """
         return _highest(scores, self.num_support)
 
-    def select_advanced(self, scores: Tensor,
-                        num_per_frame: Sequence[int]) -> Tensor:
+    def select_advanced(self, scores: Tensor, num_per_frame: Sequence[int]) -> Tensor:
         """The top r% of the pool, rounded down, at least one.
 
         Args:
             scores (Tensor): (M,) objectness of the concatenated pool.
-            num_per_frame (Sequence[int]): Proposals of each frame, summing to
-                M.
+            num_per_frame (Sequence[int]): Proposals of each frame, summing to M.
 
         Returns:
             Tensor: Indices into the concatenated pool; none for an empty pool.
         """
         if sum(num_per_frame) != len(scores):
-            raise ValueError(f'num_per_frame must sum to {len(scores)}, the '
-                             f'number of scores, got {list(num_per_frame)}')
+            raise ValueError(
+                f'num_per_frame must sum to {len(scores)}, the number of scores, got {list(num_per_frame)}'
+            )
         if self.advanced_scope == 'pool':
             return _highest(scores, self._share(len(scores)))
         chosen, start = [scores.new_zeros(0, dtype=torch.long)], 0
         for num in num_per_frame:
-            frame_scores = scores[start:start + num]
+            frame_scores = scores[start : start + num]
             chosen.append(_highest(frame_scores, self._share(num)) + start)
             start += num
         return torch.cat(chosen)

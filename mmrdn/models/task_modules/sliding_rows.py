@@ -1,6 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """A queue of rows whose content is always one slice of a tensor."""
-from typing import Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -9,9 +8,9 @@ from torch import Tensor
 class SlidingRows:
     """Rows that enter at the end and leave at the beginning, in order.
 
-    The tensors are a quarter longer than what they may hold. When their end is
-    reached, what they hold moves back to the beginning; so a row is copied
-    about five times in its life, however often it is looked at.
+    The tensors are a quarter longer than what they may hold. When their end is reached, what they
+    hold moves back to the beginning; so a row is copied about five times in its life, however often
+    it is looked at.
 
     Args:
         capacity (int): Rows that are held at most.
@@ -20,7 +19,7 @@ class SlidingRows:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self._length = capacity + max(1, capacity // 4)
-        self._columns: Optional[Tuple[Tensor, ...]] = None
+        self._columns: tuple[Tensor, ...] | None = None
         self._start = self._end = 0
 
     def __len__(self) -> int:
@@ -34,20 +33,17 @@ class SlidingRows:
         """
         num = len(columns[0])
         if len(self) + num > self.capacity:
-            raise ValueError(f'{len(self)} rows and {num} more exceed the '
-                             f'capacity of {self.capacity}')
+            raise ValueError(f'{len(self)} rows and {num} more exceed the capacity of {self.capacity}')
         if self._columns is None:
             with torch.inference_mode(False):  # usable in and outside of it
                 self._columns = tuple(
-                    torch.empty(
-                        self._length,
-                        *column.shape[1:],
-                        dtype=column.dtype,
-                        device=column.device) for column in columns)
+                    torch.empty(self._length, *column.shape[1:], dtype=column.dtype, device=column.device)
+                    for column in columns
+                )
         if self._end + num > self._length:
             self._move_to_beginning()
         for target, column in zip(self._columns, columns):
-            target[self._end:self._end + num] = column
+            target[self._end : self._end + num] = column
         self._end += num
 
     def _move_to_beginning(self) -> None:
@@ -56,16 +52,16 @@ class SlidingRows:
         for column in self._columns:
             for i in range(0, num, self._start):
                 stop = min(num, i + self._start)
-                column[i:stop] = column[self._start + i:self._start + stop]
+                column[i:stop] = column[self._start + i : self._start + stop]
         self._start, self._end = 0, num
 
     def drop(self, num: int) -> None:
         """Forget the ``num`` oldest rows."""
         self._start += num
 
-    def view(self) -> Tuple[Tensor, ...]:
+    def view(self) -> tuple[Tensor, ...]:
         """Each column's rows, oldest first, without a copy."""
-        return tuple(c[self._start:self._end] for c in self._columns or ())
+        return tuple(c[self._start : self._end] for c in self._columns or ())
 
     def nbytes(self) -> int:
         """Bytes of the tensors."""

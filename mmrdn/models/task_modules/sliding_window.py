@@ -1,43 +1,38 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Sliding window over a video's frames: paper Algorithm 1.
 
-Deviations from the paper, off by default: a ``lookahead`` below T, down to 0
-for online detection, shows fewer frames ahead.
+Deviations from the paper, off by default: a ``lookahead`` below T, down to 0 for online detection,
+shows fewer frames ahead.
 """
-from collections import deque
-from typing import Deque, Iterator, List, Optional, Sequence
 
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from mmrdn.models.task_modules.relation_memory import RelationMemory
 from mmrdn.registry import TASK_UTILS
 from mmrdn.structures import FrameProposals
-from .relation_memory import RelationMemory
 
 
 @TASK_UTILS.register_module()
 class SlidingWindow:
     """Frames whose look-ahead is not complete yet, and their shared pool.
 
-    When a frame is handed out, the memory holds exactly its pool: frames
-    ``max(1, t - T) .. min(L, t + T)``, the frame itself included, none
-    repeated.
+    When a frame is handed out, the memory holds exactly its pool: frames ``max(1, t - T) .. min(L,
+    t + T)``, the frame itself included, none repeated.
 
     Args:
-        memory (RelationMemory): The pool; keeps T + 1 frames and the
-            look-ahead, 2T + 1 by default.
+        memory (RelationMemory): The pool; keeps T + 1 frames and the look-ahead, 2T + 1 by default.
         temporal_range (int): T.
-        lookahead (int, optional): Frames ahead that a frame waits for; T if
-            not given.
+        lookahead (int, optional): Frames ahead that a frame waits for; T if not given.
     """
 
-    def __init__(self,
-                 memory: RelationMemory,
-                 temporal_range: int,
-                 lookahead: Optional[int] = None) -> None:
+    def __init__(self, memory: RelationMemory, temporal_range: int, lookahead: int | None = None) -> None:
         self.memory = memory
         self.temporal_range = temporal_range
         self.lookahead = temporal_range if lookahead is None else lookahead
-        self._waiting: Deque[FrameProposals] = deque()
+        self._waiting: deque[FrameProposals] = deque()
         # Scale factors of the frames of the pool.
-        self._scales: Deque[Optional[tuple]] = deque(maxlen=memory.max_frames)
+        self._scales: deque[tuple | None] = deque(maxlen=memory.max_frames)
 
     @property
     def num_waiting(self) -> int:
@@ -45,7 +40,7 @@ class SlidingWindow:
         return len(self._waiting)
 
     @property
-    def next_frame(self) -> Optional[FrameProposals]:
+    def next_frame(self) -> FrameProposals | None:
         """FrameProposals or None: The one after that handed out last."""
         return self._waiting[0] if self._waiting else None
 
@@ -59,9 +54,9 @@ class SlidingWindow:
         return range(-current, len(self.memory) - current)
 
     @property
-    def scale_factors(self) -> List[Optional[tuple]]:
+    def scale_factors(self) -> list[tuple | None]:
         """list[tuple or None]: Of each frame of the pool, oldest first."""
-        return list(self._scales)[-len(self.memory):]
+        return list(self._scales)[-len(self.memory) :]
 
     def columns(self, offset: int) -> slice:
         """Where the pool holds the supports of a frame.
@@ -90,7 +85,7 @@ class SlidingWindow:
         self.memory.append(frame.feats, frame.boxes, frame.scores)
         self._scales.append(frame.data_sample.metainfo.get('scale_factor'))
 
-    def push(self, frame: FrameProposals) -> Optional[FrameProposals]:
+    def push(self, frame: FrameProposals) -> FrameProposals | None:
         """Take the next frame of the video.
 
         Returns:
@@ -106,8 +101,8 @@ class SlidingWindow:
     def flush(self) -> Iterator[FrameProposals]:
         """Hand out the frames that still wait, as the video has ended."""
         while self._waiting:
-            # The first waiting frame has all waiting ones ahead, itself
-            # included, and at most T behind.
+            # The first waiting frame has all waiting ones ahead, itself included, and at most T
+            # behind.
             while len(self.memory) > len(self._waiting) + self.temporal_range:
                 self.memory.drop_oldest()
             yield self._waiting.popleft()

@@ -1,6 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from .rdn import RDN
-from .selsa import SELSA
-from .temporal_rdn import TemporalRDN
+from mmrdn.models.vid.rdn import RDN
+from mmrdn.models.vid.selsa import SELSA
+from mmrdn.models.vid.temporal_rdn import TemporalRDN
 
 __all__ = ['RDN', 'SELSA', 'TemporalRDN']

@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """From frames to results, later: paper Algorithm 1."""
-from typing import TYPE_CHECKING, List, Optional, Tuple
+
+from typing import TYPE_CHECKING
 
 import torch
 from mmengine.structures import InstanceData
@@ -11,7 +12,7 @@ from torch import Tensor
 from mmrdn.structures import FrameProposals
 
 if TYPE_CHECKING:
-    from .rdn import RDN
+    from mmrdn.models.vid.rdn import RDN
 
 
 class FrameStream:
@@ -19,22 +20,18 @@ class FrameStream:
 
     Args:
         model (RDN): What extracts and detects. Not owned.
-        lookahead_batch (int): Frames at the beginning of a video, where no
-            result is due, that wait to pass the backbone together.
-        lookahead (int, optional): Frames ahead that a frame waits for; the
-            model's if not given.
+        lookahead_batch (int): Frames at the beginning of a video, where no result is due, that wait
+            to pass the backbone together.
+        lookahead (int, optional): Frames ahead that a frame waits for; the model's if not given.
     """
 
-    def __init__(self,
-                 model: 'RDN',
-                 lookahead_batch: int = 1,
-                 lookahead: Optional[int] = None) -> None:
+    def __init__(self, model: 'RDN', lookahead_batch: int = 1, lookahead: int | None = None) -> None:
         self.model = model
         self.lookahead_batch = lookahead_batch
         self.window = model.new_window(lookahead)
-        self._video: Tuple = (None, -1)  # id of the video, last frame's number
+        self._video: tuple = (None, -1)  # id of the video, last frame's number
         # Batches of frames that wait for others: images and samples.
-        self._held: List[Tuple[Tensor, SampleList]] = []
+        self._held: list[tuple[Tensor, SampleList]] = []
 
     def reset(self) -> None:
         """Forget everything."""
@@ -43,8 +40,7 @@ class FrameStream:
             self.window.reset()
 
     @torch.inference_mode()
-    def push(self, imgs: Tensor, data_samples: SampleList,
-             rescale: bool) -> SampleList:
+    def push(self, imgs: Tensor, data_samples: SampleList, rescale: bool) -> SampleList:
         """Take frames, give the results that are ready, in frame order.
 
         Args:
@@ -60,17 +56,19 @@ class FrameStream:
             results += self._run_held(rescale)
         self._held.append((imgs, data_samples))
         num_held = sum(len(samples) for _, samples in self._held)
-        if (self.window is None or num_held >= self.lookahead_batch
-                or self.window.num_waiting + num_held > self.window.lookahead
-                or _ends_video(data_samples[-1])):
+        if (
+            self.window is None
+            or num_held >= self.lookahead_batch
+            or self.window.num_waiting + num_held > self.window.lookahead
+            or _ends_video(data_samples[-1])
+        ):
             results += self._run_held(rescale)
         return results
 
     def _fits(self, imgs: Tensor, data_sample: TrackDataSample) -> bool:
         """Whether frames may be in one batch with those that are held."""
         held, samples = self._held[-1]
-        return (imgs.shape[1:] == held.shape[1:]
-                and _video_id(data_sample) == _video_id(samples[-1]))
+        return imgs.shape[1:] == held.shape[1:] and _video_id(data_sample) == _video_id(samples[-1])
 
     def _run_held(self, rescale: bool) -> SampleList:
         """Process the frames that were held, in one batch."""
@@ -78,12 +76,8 @@ class FrameStream:
             return []
         imgs, batches = zip(*self._held)
         self._held = []
-        frames = self.model.extract(
-            torch.cat(imgs), [sample for batch in batches for sample in batch])
-        return [
-            result for frame in frames
-            for result in self.advance(frame, rescale)
-        ]
+        frames = self.model.extract(torch.cat(imgs), [sample for batch in batches for sample in batch])
+        return [result for frame in frames for result in self.advance(frame, rescale)]
 
     @torch.inference_mode()
     def advance(self, frame: FrameProposals, rescale: bool) -> SampleList:
@@ -93,7 +87,7 @@ class FrameStream:
         video_id = _video_id(frame.data_sample)
         frame_id = frame.data_sample.metainfo.get('frame_id', -1)
         results = []
-        if (video_id != self._video[0] or frame_id <= self._video[1]):
+        if video_id != self._video[0] or frame_id <= self._video[1]:
             results += self._flush_window(rescale)
         self._video = (video_id, frame_id)
         ready = self.window.push(frame)
@@ -122,16 +116,13 @@ class FrameStream:
             instances = data_sample.get(name)
             with torch.inference_mode(False):
                 copied = InstanceData(
-                    metainfo=instances.metainfo,
-                    **{
-                        key: value.clone()
-                        for key, value in instances.items()
-                    })
+                    metainfo=instances.metainfo, **{key: value.clone() for key, value in instances.items()}
+                )
             data_sample.set_data({name: copied})
         return data_sample
 
 
-def _video_id(data_sample: TrackDataSample) -> Optional[int]:
+def _video_id(data_sample: TrackDataSample) -> int | None:
     return data_sample.metainfo.get('video_id')
 
 

@@ -3,7 +3,6 @@
 
 Box coordinates need it, and mmcv's NMS knows no bf16.
 """
-from typing import List, Tuple
 
 import torch
 import torch.nn as nn
@@ -13,8 +12,7 @@ from mmtrack.utils import SampleList
 from torch import Tensor
 
 
-def rpn_losses(detector: nn.Module, x: Tuple[Tensor],
-               data_samples: SampleList) -> Tuple[dict, List[InstanceData]]:
+def rpn_losses(detector: nn.Module, x: tuple[Tensor], data_samples: SampleList) -> tuple[dict, list[InstanceData]]:
     """Losses and proposals of frames with ground truth.
 
     Args:
@@ -29,14 +27,14 @@ def rpn_losses(detector: nn.Module, x: Tuple[Tensor],
     x = tuple(level.float() for level in x)
     with torch.autocast(x[0].device.type, enabled=False):
         losses, proposals = detector.rpn_head.loss_and_predict(
-            x, [_one_class(sample) for sample in data_samples],
-            proposal_cfg=detector.train_cfg.get('rpn_proposal',
-                                                detector.test_cfg.rpn))
+            x,
+            [_one_class(sample) for sample in data_samples],
+            proposal_cfg=detector.train_cfg.get('rpn_proposal', detector.test_cfg.rpn),
+        )
     return losses, list(proposals)
 
 
-def rpn_proposals(detector: nn.Module, x: Tuple[Tensor],
-                  data_samples: SampleList) -> List[InstanceData]:
+def rpn_proposals(detector: nn.Module, x: tuple[Tensor], data_samples: SampleList) -> list[InstanceData]:
     """Proposals of frames without losses.
 
     Args:
@@ -56,8 +54,8 @@ def _one_class(data_sample: TrackDataSample) -> TrackDataSample:
     """The ground truth of a sample as RPN wants it: one class, objects."""
     sample = TrackDataSample(metainfo=data_sample.metainfo)
     sample.gt_instances = InstanceData(
-        bboxes=data_sample.gt_instances.bboxes,
-        labels=torch.zeros_like(data_sample.gt_instances.labels))
+        bboxes=data_sample.gt_instances.bboxes, labels=torch.zeros_like(data_sample.gt_instances.labels)
+    )
     if 'ignored_instances' in data_sample:
         sample.ignored_instances = data_sample.ignored_instances
     return sample

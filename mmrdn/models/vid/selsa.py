@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from typing import Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 from mmtrack.models import SELSA as _SELSA
 from torch import Tensor
@@ -11,21 +11,21 @@ from mmrdn.registry import MODELS
 class SELSA(_SELSA):
     """mmtrack's SELSA with a test at a fixed stride that works.
 
-    mmtrack's own takes the meta information of the first reference frame for
-    that of all, and fails. And with a stride beyond 1 it writes the features
-    of a frame in between over those kept of the reference frame before it.
-    All else is mmtrack's: training, and testing with an adaptive stride.
+    mmtrack's own takes the meta information of the first reference frame for that of all, and
+    fails. And with a stride beyond 1 it writes the features of a frame in between over those kept
+    of the reference frame before it. All else is mmtrack's: training, and testing with an adaptive
+    stride.
     """
 
-    def extract_feats(self, img: Tensor, img_metas: dict,
-                      ref_img: Optional[Tensor],
-                      ref_img_metas: Optional[Sequence[dict]]) -> Tuple:
+    def extract_feats(
+        self, img: Tensor, img_metas: dict, ref_img: Tensor | None, ref_img_metas: Sequence[dict] | None
+    ) -> tuple:
         """Feature maps of a frame that is tested and of its reference frames.
 
         Args:
             img (Tensor): (1, 3, H, W), the frame.
-            img_metas (dict): Its meta information; ``frame_stride`` of 1 or
-                more says that reference frames come at a fixed stride.
+            img_metas (dict): Its meta information; ``frame_stride`` of 1 or more says that
+                reference frames come at a fixed stride.
             ref_img (Tensor, optional): (R, 3, H, W), new reference frames.
             ref_img_metas (Sequence[dict], optional): R, theirs.
 
@@ -38,9 +38,7 @@ class SELSA(_SELSA):
             return super().extract_feats(*inputs, ref_img_metas)
         if ref_img_metas is not None:  # mmtrack reads those of one sample
             return super().extract_feats(*inputs, [ref_img_metas])
-        kept, self.memo.feats = self.memo.feats, [
-            feats.clone() for feats in self.memo.feats
-        ]
+        kept, self.memo.feats = self.memo.feats, [feats.clone() for feats in self.memo.feats]
         outputs = super().extract_feats(*inputs, None)
         self.memo.feats = kept
         return outputs

@@ -1,29 +1,29 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """RDN with mmtrack's Temporal RoI Align (Gong et al., AAAI 2021).
 
-RoI features of a frame are mixed with the most similar points of the feature
-maps of other frames. What differs from mmtrack, where these are the very
-frames that SELSA relates the proposals to:
+RoI features of a frame are mixed with the most similar points of the feature maps of other frames.
+What differs from mmtrack, where these are the very frames that SELSA relates the proposals to:
 
-- In training a frame, reference or support, sees the other frames of its
-  sample. In mmtrack support frames see none.
-- In testing a frame sees the last few that came before it in its video
-  (``num_maps`` of the RoI head), whose maps are kept for that: each frame
-  still passes the backbone once, and its features do not change any more when
-  it supports others. In mmtrack a frame sees frames on both sides.
+- In training a frame, reference or support, sees the other frames of its sample. In mmtrack support
+  frames see none.
+- In testing a frame sees the last few that came before it in its video (``num_maps`` of the RoI
+  head), whose maps are kept for that: each frame still passes the backbone once, and its features
+  do not change any more when it supports others. In mmtrack a frame sees frames on both sides.
 - A frame without others, the first of a video or a still image, sees itself.
 """
-from typing import ContextManager, List, Optional, Sequence, Tuple
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from mmtrack.utils import SampleList
 from torch import Tensor
 
+from mmrdn.models.roi_heads import TemporalRDNRoIHead
+from mmrdn.models.task_modules import SlidingWindow, TemporalWindow
+from mmrdn.models.vid.rdn import RDN
+from mmrdn.models.vid.rpn import rpn_proposals
 from mmrdn.registry import MODELS
 from mmrdn.structures import FrameMaps
-from ..roi_heads import TemporalRDNRoIHead
-from ..task_modules import SlidingWindow, TemporalWindow
-from .rdn import RDN
-from .rpn import rpn_proposals
 
 
 @MODELS.register_module()
@@ -35,33 +35,28 @@ class TemporalRDN(RDN):
     there is a neck.
     """
 
-    def new_window(self, lookahead: Optional[int] = None) -> TemporalWindow:
+    def new_window(self, lookahead: int | None = None) -> TemporalWindow:
         """The state of one more video, its last feature maps included.
 
         Raises:
-            ValueError: There is no neck or no such RoI head, or another
-                window is asked for.
+            ValueError: There is no neck or no such RoI head, or another window is asked for.
         """
         plain, head = super().new_window(lookahead), self.detector.roi_head
         if plain is None:
-            raise ValueError('TemporalRDN needs a neck: a detector of single '
-                             'frames sees no others')
+            raise ValueError('TemporalRDN needs a neck: a detector of single frames sees no others')
         if not isinstance(head, TemporalRDNRoIHead):
-            raise ValueError("detector must have roi_head=dict(type='mmrdn."
-                             "TemporalRDNRoIHead', ...), got a "
-                             f'{type(head).__name__}')
+            raise ValueError(
+                f"detector must have roi_head=dict(type='mmrdn.TemporalRDNRoIHead', ...), got a {type(head).__name__}"
+            )
         if type(plain) is not SlidingWindow:
-            raise ValueError('TemporalRDN brings a window of its own, got '
-                             f'window=dict(type={type(plain).__name__!r})')
-        return TemporalWindow(head, plain.memory, plain.temporal_range,
-                              plain.lookahead)
+            raise ValueError(f'TemporalRDN brings a window of its own, got window=dict(type={type(plain).__name__!r})')
+        return TemporalWindow(head, plain.memory, plain.temporal_range, plain.lookahead)
 
-    def extract(self, imgs: Tensor,
-                data_samples: SampleList) -> List[FrameMaps]:
+    def extract(self, imgs: Tensor, data_samples: SampleList) -> list[FrameMaps]:
         """Proposals and maps of frames, of one video or of several.
 
-        Their RoI features are extracted when the window of their video takes
-        them, which holds the maps that they see.
+        Their RoI features are extracted when the window of their video takes them, which holds the
+        maps that they see.
 
         Args:
             imgs (Tensor): (B, 3, H, W), preprocessed.
@@ -73,12 +68,11 @@ class TemporalRDN(RDN):
         rpn_x, roi_x = self._feature_maps(imgs)
         proposals = rpn_proposals(self.detector, rpn_x, data_samples)
         return [
-            FrameMaps(tuple(level[i:i + 1] for level in roi_x), p, sample)
+            FrameMaps(tuple(level[i : i + 1] for level in roi_x), p, sample)
             for i, (p, sample) in enumerate(zip(proposals, data_samples))
         ]
 
-    def _seeing(self, x: Tuple[Tensor],
-                owners: Sequence[int]) -> ContextManager:
+    def _seeing(self, x: tuple[Tensor], owners: Sequence[int]) -> AbstractContextManager:
         """Each frame sees the others of its sample, itself if there are none.
 
         Args:
@@ -87,7 +81,6 @@ class TemporalRDN(RDN):
         """
         head = self.detector.roi_head
         maps = head.compared_level(x)
-        return head.seeing([
-            maps[[j for j, o in enumerate(owners) if o == owner and j != i]
-                 or [i]] for i, owner in enumerate(owners)
-        ])
+        return head.seeing(
+            [maps[[j for j, o in enumerate(owners) if o == owner and j != i] or [i]] for i, owner in enumerate(owners)]
+        )

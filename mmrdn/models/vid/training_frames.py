@@ -1,5 +1,4 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from typing import Dict, List, Tuple
 
 import torch
 from mmtrack.structures import TrackDataSample
@@ -9,16 +8,17 @@ from torch import Tensor
 from mmrdn.structures import support_samples
 
 
-def training_frames(inputs: Dict[str, Tensor], data_samples: SampleList,
-                    with_supports: bool) -> Tuple[Tensor, SampleList, List]:
+def training_frames(
+    inputs: dict[str, Tensor], data_samples: SampleList, with_supports: bool
+) -> tuple[Tensor, SampleList, list]:
     """Reference frames, then the supports that repeat none of their pool.
 
-    A still image of DET comes with copies of itself as supports, a short
-    video with repeats: the pool holds each frame once.
+    A still image of DET comes with copies of itself as supports, a short video with repeats: the
+    pool holds each frame once.
 
     Args:
-        inputs (dict[str, Tensor]): ``img`` (B, 1, 3, H, W) and, where there
-            are supports, ``ref_img`` (B, S, 3, H, W).
+        inputs (dict[str, Tensor]): ``img`` (B, 1, 3, H, W) and, where there are supports,
+            ``ref_img`` (B, S, 3, H, W).
         data_samples (list[TrackDataSample]): B samples.
         with_supports (bool): Whether supports are wanted.
 
@@ -28,8 +28,7 @@ def training_frames(inputs: Dict[str, Tensor], data_samples: SampleList,
     """
     img = inputs['img']
     if img.ndim != 5 or img.shape[1] != 1:
-        raise ValueError("inputs['img'] must be (B, 1, 3, H, W), got "
-                         f'{tuple(img.shape)}')
+        raise ValueError(f"inputs['img'] must be (B, 1, 3, H, W), got {tuple(img.shape)}")
     imgs, supports, owners = [img[:, 0]], [], []
     if not with_supports or 'ref_img' not in inputs:
         return imgs[0], supports, owners
@@ -41,13 +40,13 @@ def training_frames(inputs: Dict[str, Tensor], data_samples: SampleList,
             img_id = sample.metainfo.get('img_id', f'support {j}')
             if img_id not in seen:
                 seen.add(img_id)
-                imgs.append(ref_img[i, j:j + 1])
+                imgs.append(ref_img[i, j : j + 1])
                 supports.append(sample)
                 owners.append(i)
     return torch.cat(imgs), supports, owners
 
 
-def plain_samples(inputs: Dict[str, Tensor]) -> SampleList:
+def plain_samples(inputs: dict[str, Tensor]) -> SampleList:
     """Data samples for inputs that come without.
 
     Args:
@@ -59,15 +58,12 @@ def plain_samples(inputs: Dict[str, Tensor]) -> SampleList:
     shape = tuple(inputs['img'].shape[-2:])
     refs = inputs['ref_img'].shape[1] if 'ref_img' in inputs else 0
     return [
-        TrackDataSample(
-            metainfo=dict(
-                img_shape=shape,
-                ref_img_shape=shape if refs == 1 else [shape] * refs))
+        TrackDataSample(metainfo=dict(img_shape=shape, ref_img_shape=shape if refs == 1 else [shape] * refs))
         for _ in inputs['img']
     ]
 
 
-def check_losses(total: Tensor, log_vars: Dict[str, float]) -> None:
+def check_losses(total: Tensor, log_vars: dict[str, float]) -> None:
     """Refuse losses that are no numbers.
 
     Args:
@@ -79,9 +75,5 @@ def check_losses(total: Tensor, log_vars: Dict[str, float]) -> None:
     """
     if torch.isfinite(total):
         return
-    names = [
-        name for name, value in log_vars.items()
-        if not torch.isfinite(torch.as_tensor(value)).all()
-    ]
-    raise ValueError(f'{", ".join(names)} became NaN or infinite: the '
-                     'training diverged')
+    names = [name for name, value in log_vars.items() if not torch.isfinite(torch.as_tensor(value)).all()]
+    raise ValueError(f'{", ".join(names)} became NaN or infinite: the training diverged')

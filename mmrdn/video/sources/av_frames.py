@@ -1,15 +1,17 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """What video files and live streams share: decoding with PyAV."""
-from typing import Callable, Iterator, List, Optional, Tuple
+
+from collections.abc import Callable, Iterator
+from typing import Optional
 
 import av
 import numpy as np
 
-from ..frame import Frame
-from .base_source import DEFAULT_FPS
+from mmrdn.video.frame import Frame
+from mmrdn.video.sources.base_source import DEFAULT_FPS
 
 
-def open_container(url: str, name: str, **kwargs) -> Tuple:
+def open_container(url: str, name: str, **kwargs) -> tuple:
     """Open what FFmpeg can read.
 
     Args:
@@ -27,8 +29,7 @@ def open_container(url: str, name: str, **kwargs) -> Tuple:
     try:
         container = av.open(url, **kwargs)
     except av.error.InvalidDataError:
-        raise ValueError(f'{name} is no video, or so truncated that nothing '
-                         'can be read') from None
+        raise ValueError(f'{name} is no video, or so truncated that nothing can be read') from None
     except (av.error.FFmpegError, OSError) as error:
         raise OSError(f'{name} cannot be opened: {_reason(error)}') from None
     if not container.streams.video:
@@ -47,16 +48,16 @@ def _reason(error: Exception) -> str:
     return getattr(error, 'strerror', None) or str(error)
 
 
-def decode(container: 'av.container.InputContainer',
-           stream: 'av.video.stream.VideoStream',
-           damaged: Callable[[int, str], None]) -> Iterator[Frame]:
+def decode(
+    container: 'av.container.InputContainer', stream: 'av.video.stream.VideoStream', damaged: Callable[[int, str], None]
+) -> Iterator[Frame]:
     """Decode a video stream, going on where a part of it is damaged.
 
     Args:
         container (InputContainer): An open container.
         stream (VideoStream): Of it.
-        damaged (callable): Called for the first damage with the number of
-            frames before it and the reason.
+        damaged (callable): Called for the first damage with the number of frames before it and the
+            reason.
 
     Yields:
         Frame: The next one.
@@ -93,16 +94,16 @@ class _Damage:
 
     def __init__(self, tell: Callable[[int, str], None]) -> None:
         self._tell = tell
-        self._reason: Optional[str] = None
-        self._pts: Optional[int] = None
+        self._reason: str | None = None
+        self._pts: int | None = None
         self._told = False
 
-    def note(self, reason: str, pts: Optional[int] = None) -> None:
+    def note(self, reason: str, pts: int | None = None) -> None:
         """Note damage of the packet of that time, of the end if None."""
         if self._reason is None:
             self._reason, self._pts = reason, pts
 
-    def tell_before(self, pts: Optional[int], count: int) -> None:
+    def tell_before(self, pts: int | None, count: int) -> None:
         """Tell damage before the frame of that time, number `count`."""
         if self._reason is None or self._told:
             return
@@ -117,9 +118,9 @@ class _Packets:
     Iterating gives each of them, and None at the end.
     """
 
-    def __init__(self, container: 'av.container.InputContainer',
-                 stream: 'av.video.stream.VideoStream',
-                 damage: _Damage) -> None:
+    def __init__(
+        self, container: 'av.container.InputContainer', stream: 'av.video.stream.VideoStream', damage: _Damage
+    ) -> None:
         self._container = container
         self._stream = stream
         self._damage = damage
@@ -148,10 +149,9 @@ class _Packets:
     def are_fewer_than_said(self, step: float) -> bool:
         """Whether a header or index promised more than what came.
 
-        Of an MP4 the index names every packet, of other files some at most.
-        The header of an AVI has the number of ticks. Where a duration is
-        known of the container alone it stands in its header (Matroska, WebM,
-        FLV); otherwise FFmpeg made it from what is there.
+        Of an MP4 the index names every packet, of other files some at most. The header of an AVI
+        has the number of ticks. Where a duration is known of the container alone it stands in its
+        header (Matroska, WebM, FLV); otherwise FFmpeg made it from what is there.
 
         Args:
             step (float): Seconds a frame.
@@ -163,8 +163,7 @@ class _Packets:
             length = float(stream.frames * stream.time_base)
             return self._end + slack < length
         duration = self._container.duration
-        return (stream.duration is None and duration is not None
-                and self._end_of_all + slack < duration / av.time_base)
+        return stream.duration is None and duration is not None and self._end_of_all + slack < duration / av.time_base
 
 
 def _end_of(packet: 'av.Packet') -> float:
@@ -175,9 +174,9 @@ def _end_of(packet: 'av.Packet') -> float:
     return float((time + (packet.duration or 0)) * packet.time_base)
 
 
-def _decode_packet(stream: 'av.video.stream.VideoStream',
-                   packet: Optional['av.Packet'],
-                   damage: _Damage) -> List['av.VideoFrame']:
+def _decode_packet(
+    stream: 'av.video.stream.VideoStream', packet: Optional['av.Packet'], damage: _Damage
+) -> list['av.VideoFrame']:
     """Frames that are ready; the last ones for no packet."""
     try:
         return stream.decode(packet)

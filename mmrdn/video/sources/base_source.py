@@ -2,9 +2,9 @@
 import itertools
 import warnings
 from abc import ABC, abstractmethod
-from typing import Iterator, List, Optional
+from collections.abc import Iterator
 
-from ..frame import Frame
+from mmrdn.video.frame import Frame
 
 DEFAULT_FPS = 25.0  # of frames that come without times
 
@@ -12,10 +12,9 @@ DEFAULT_FPS = 25.0  # of frames that come without times
 class BaseSource(ABC):
     """The frames of a video, in order.
 
-    What a source cannot read it leaves out, with one warning, and notes it in
-    ``skipped`` or ``truncated``. Readings do not know of each other, so a
-    second one may begin before the first has ended; what any of them met stays
-    noted.
+    What a source cannot read it leaves out, with one warning, and notes it in ``skipped`` or
+    ``truncated``. Readings do not know of each other, so a second one may begin before the first
+    has ended; what any of them met stays noted.
 
     Args:
         name (str): What messages call it.
@@ -29,16 +28,16 @@ class BaseSource(ABC):
         truncated (bool): Whether damage was met.
     """
 
-    fps: Optional[float] = None
-    num_frames: Optional[int] = None
+    fps: float | None = None
+    num_frames: int | None = None
     rereadable = True
 
-    def __init__(self, name: str, max_frames: Optional[int] = None) -> None:
+    def __init__(self, name: str, max_frames: int | None = None) -> None:
         if max_frames is not None and max_frames < 1:
             raise ValueError(f'max_frames must be 1 or more, got {max_frames}')
         self.name = name
         self.max_frames = max_frames
-        self.skipped: List[str] = []
+        self.skipped: list[str] = []
         self.truncated = False
         self._was_read = False
 
@@ -69,7 +68,7 @@ class BaseSource(ABC):
     def _frames(self) -> Iterator[Frame]:
         """A generator of all frames."""
 
-    def _expect(self, num_frames: Optional[int]) -> None:
+    def _expect(self, num_frames: int | None) -> None:
         """Note how many frames there are, if known."""
         if num_frames and self.max_frames:
             num_frames = min(num_frames, self.max_frames)

@@ -1,25 +1,24 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import os
 import re
-from typing import Iterator, Optional
+from collections.abc import Iterator
 
-from ..frame import Frame
-from .av_frames import decode, open_container
-from .base_source import BaseSource
+from mmrdn.video.frame import Frame
+from mmrdn.video.sources.av_frames import decode, open_container
+from mmrdn.video.sources.base_source import BaseSource
 
 
 class LiveSource(BaseSource):
     """A camera, or a stream from the network, read once as it comes.
 
-    No frame is dropped here: a detector slower than the source falls behind,
-    and what the camera or the server does then is theirs.
+    No frame is dropped here: a detector slower than the source falls behind, and what the camera or
+    the server does then is theirs.
 
     Args:
-        spec (str): Number of a camera (``'0'`` is ``/dev/video0``), or an
-            address that FFmpeg reads, such as ``rtsp://...``.
+        spec (str): Number of a camera (``'0'`` is ``/dev/video0``), or an address that FFmpeg
+            reads, such as ``rtsp://...``.
         max_frames (int, optional): Stop after so many.
-        timeout (float): Seconds without an answer after which a stream counts
-            as broken off.
+        timeout (float): Seconds without an answer after which a stream counts as broken off.
 
     Raises:
         FileNotFoundError: There is no such camera.
@@ -28,17 +27,15 @@ class LiveSource(BaseSource):
 
     rereadable = False
 
-    def __init__(self,
-                 spec: str,
-                 max_frames: Optional[int] = None,
-                 timeout: float = 20.0) -> None:
+    def __init__(self, spec: str, max_frames: int | None = None, timeout: float = 20.0) -> None:
         scheme, *rest = spec.partition('://')
         spec = scheme.lower() + ''.join(rest)  # as FFmpeg knows them
         is_camera = spec.isdecimal()
         super().__init__(
             # Messages keep user and password of an address to themselves.
             f'camera {spec}' if is_camera else re.sub('//[^/@]*@', '//', spec),
-            max_frames)
+            max_frames,
+        )
         kwargs = dict(timeout=timeout)
         url = spec
         if is_camera:
@@ -48,8 +45,7 @@ class LiveSource(BaseSource):
             kwargs.update(format='v4l2')
         elif spec.startswith('rtsp'):
             kwargs.update(options=dict(rtsp_transport='tcp'))
-        self._container, self._stream = open_container(url, self.name,
-                                                       **kwargs)
+        self._container, self._stream = open_container(url, self.name, **kwargs)
         rate = self._stream.guessed_rate
         self.fps = float(rate) if rate else None
         self._expect(self._stream.frames or self.max_frames)
@@ -59,5 +55,4 @@ class LiveSource(BaseSource):
             yield from decode(self._container, self._stream, self._damaged)
 
     def _damaged(self, num_before: int, reason: str) -> None:
-        self._note_damage(f'{self.name} broke off or was damaged at frame '
-                          f'{num_before} ({reason})')
+        self._note_damage(f'{self.name} broke off or was damaged at frame {num_before} ({reason})')

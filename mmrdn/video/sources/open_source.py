@@ -2,34 +2,34 @@
 import os
 import re
 from pathlib import Path
-from typing import Optional, Tuple, Union
 
-from .base_source import DEFAULT_FPS, BaseSource
-from .image_folder_source import SUFFIXES, ImageFolderSource
-from .live_source import LiveSource
-from .raw_source import RawSource
-from .video_file_source import VideoFileSource
+from mmrdn.video.sources.base_source import DEFAULT_FPS, BaseSource
+from mmrdn.video.sources.image_folder_source import SUFFIXES, ImageFolderSource
+from mmrdn.video.sources.live_source import LiveSource
+from mmrdn.video.sources.raw_source import RawSource
+from mmrdn.video.sources.video_file_source import VideoFileSource
 
-Size = Union[str, Tuple[int, int]]
+Size = str | tuple[int, int]
 
 
-def open_source(spec: Union[str, Path],
-                size: Optional[Size] = None,
-                strict: bool = False,
-                max_frames: Optional[int] = None,
-                fps: Optional[float] = None) -> BaseSource:
+def open_source(
+    spec: str | Path,
+    size: Size | None = None,
+    strict: bool = False,
+    max_frames: int | None = None,
+    fps: float | None = None,
+) -> BaseSource:
     """Open whatever frames can come from.
 
     Args:
-        spec (str or Path): A video file; a folder, a pattern or the name of
-            images; the number of a camera; an address such as
-            ``rtsp://...``; or ``-`` for raw BGR24 frames on standard input.
-        size (str or tuple[int, int], optional): Width and height of raw
-            frames, ``'640x480'`` or ``(640, 480)``.
+        spec (str or Path): A video file; a folder, a pattern or the name of images; the number of a
+            camera; an address such as ``rtsp://...``; or ``-`` for raw BGR24 frames on standard
+            input.
+        size (str or tuple[int, int], optional): Width and height of raw frames, ``'640x480'`` or
+            ``(640, 480)``.
         strict (bool): Stop at an image that cannot be read.
         max_frames (int, optional): Stop after so many.
-        fps (float, optional): Frames a second of images and raw frames; 25 if
-            not given.
+        fps (float, optional): Frames a second of images and raw frames; 25 if not given.
 
     Returns:
         BaseSource: An iterable of frames.
@@ -42,29 +42,28 @@ def open_source(spec: Union[str, Path],
     if fps is not None and not 0 < fps < float('inf'):
         raise ValueError(f'fps must be positive, got {fps}')
     if size is not None and spec != '-':
-        raise ValueError('size is that of raw frames on stdin ("-"), '
-                         f'but the video is {spec}')
+        raise ValueError(f'size is that of raw frames on stdin ("-"), but the video is {spec}')
     if spec == '-':
         if size is None:
-            raise ValueError('raw frames on stdin need their size, WxH: '
-                             '--size 640x480')
-        return RawSource(
-            parse_size(size), max_frames=max_frames, fps=fps or DEFAULT_FPS)
+            raise ValueError('raw frames on stdin need their size, WxH: --size 640x480')
+        return RawSource(parse_size(size), max_frames=max_frames, fps=fps or DEFAULT_FPS)
     is_images = (
-        os.path.isdir(spec) or spec.lower().endswith(SUFFIXES)
-        or not os.path.exists(spec) and re.search(r'[*?\[]', spec))
+        os.path.isdir(spec)
+        or spec.lower().endswith(SUFFIXES)
+        or not os.path.exists(spec)
+        and re.search(r'[*?\[]', spec)
+    )
     is_address = re.match(r'[a-z][a-z0-9+.-]*://', spec, re.IGNORECASE)
     if not is_address and is_images:
         return ImageFolderSource(spec, strict, max_frames, fps or DEFAULT_FPS)
     if fps is not None:
-        raise ValueError(f'fps is that of images and raw frames; {spec} has '
-                         'times of its own')
+        raise ValueError(f'fps is that of images and raw frames; {spec} has times of its own')
     if is_address or spec.isdecimal() and not os.path.exists(spec):
         return LiveSource(spec, max_frames)
     return VideoFileSource(spec, max_frames)
 
 
-def parse_size(size: Size) -> Tuple[int, int]:
+def parse_size(size: Size) -> tuple[int, int]:
     """Width and height of ``'640x480'``.
 
     Raises:

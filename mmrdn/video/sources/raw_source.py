@@ -1,47 +1,45 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from typing import IO, Iterator, Optional, Tuple
+from collections.abc import Iterator
+from typing import IO
 
 import numpy as np
 
-from ..frame import Frame
-from .base_source import DEFAULT_FPS, BaseSource
+from mmrdn.video.frame import Frame
+from mmrdn.video.sources.base_source import DEFAULT_FPS, BaseSource
 
 
 class RawSource(BaseSource):
     """Raw BGR24 frames from a pipe.
 
-    One that ends inside a frame counts as truncated, inside the first one it
-    is a ValueError.
+    One that ends inside a frame counts as truncated, inside the first one it is a ValueError.
 
     Args:
         size (tuple[int, int]): Width and height, pixels.
-        file (IO, optional): What to read, in bytes; standard input if not
-            given.
+        file (IO, optional): What to read, in bytes; standard input if not given.
         max_frames (int, optional): Stop after so many.
         fps (float): Frames a second.
     """
 
     rereadable = False
 
-    def __init__(self,
-                 size: Tuple[int, int],
-                 file: Optional[IO[bytes]] = None,
-                 max_frames: Optional[int] = None,
-                 fps: float = DEFAULT_FPS) -> None:
-        super().__init__(
-            'stdin' if file is None else str(
-                getattr(file, 'name', 'raw frames')), max_frames)
+    def __init__(
+        self,
+        size: tuple[int, int],
+        file: IO[bytes] | None = None,
+        max_frames: int | None = None,
+        fps: float = DEFAULT_FPS,
+    ) -> None:
+        super().__init__('stdin' if file is None else str(getattr(file, 'name', 'raw frames')), max_frames)
         if min(size) < 1:
-            raise ValueError('size must be a width and a height of 1 pixel or '
-                             f'more, got {size[0]}x{size[1]}')
+            raise ValueError(f'size must be a width and a height of 1 pixel or more, got {size[0]}x{size[1]}')
         self.size = size
         self.fps = fps
         self._file = file
         self._expect(max_frames)
 
     def _frames(self) -> Iterator[Frame]:
-        # Unbuffered: a thread that waits in a buffered read of stdin would
-        # keep Python from exiting.
+        # Unbuffered: a thread that waits in a buffered read of stdin would keep Python from
+        # exiting.
         file = self._file or open(0, 'rb', buffering=0, closefd=False)
         width, height = self.size
         index = 0
@@ -54,7 +52,8 @@ class RawSource(BaseSource):
                 message = (
                     f'{self.name} ends inside frame {index}: got {num_bytes} '
                     f'bytes, expected {image.nbytes} for {width}x{height} '
-                    'BGR24')
+                    'BGR24'
+                )
                 if not index:
                     raise ValueError(message)
                 return self._note_damage(message)

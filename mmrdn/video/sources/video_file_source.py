@@ -1,19 +1,18 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, Optional, Union
 
-from ..frame import Frame
-from .av_frames import decode, open_container
-from .base_source import BaseSource
+from mmrdn.video.frame import Frame
+from mmrdn.video.sources.av_frames import decode, open_container
+from mmrdn.video.sources.base_source import BaseSource
 
 
 class VideoFileSource(BaseSource):
     """A video file of any kind that FFmpeg reads.
 
-    Frames have the times that the file gives them, and stand as the file's
-    display matrix says. Where a part is missing or damaged the frames that
-    decode are given, with one warning.
+    Frames have the times that the file gives them, and stand as the file's display matrix says.
+    Where a part is missing or damaged the frames that decode are given, with one warning.
 
     Args:
         path (str or Path): The file.
@@ -24,9 +23,7 @@ class VideoFileSource(BaseSource):
         ValueError: It is empty, or no video.
     """
 
-    def __init__(self,
-                 path: Union[str, Path],
-                 max_frames: Optional[int] = None) -> None:
+    def __init__(self, path: str | Path, max_frames: int | None = None) -> None:
         super().__init__(str(path), max_frames)
         if not os.path.isfile(path):
             raise FileNotFoundError(f'video {path} does not exist')
@@ -52,5 +49,5 @@ class VideoFileSource(BaseSource):
 
     def _damaged(self, num_before: int, reason: str) -> None:
         self._note_damage(
-            f'video {self.name} is truncated or damaged at frame '
-            f'{num_before} ({reason}): what decodes is used')
+            f'video {self.name} is truncated or damaged at frame {num_before} ({reason}): what decodes is used'
+        )

@@ -3,16 +3,14 @@ import os
 import secrets
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Union
 
 
 class BaseWriter(ABC):
     """A file that is there as a whole or not at all.
 
-    It grows under a temporary name in the folder of the final one and is moved
-    by :meth:`close`. As a context manager it closes at the end and after
-    Ctrl-C, which ends a run early but not wrongly; any other exception leaves
-    nothing.
+    It grows under a temporary name in the folder of the final one and is moved by :meth:`close`. As
+    a context manager it closes at the end and after Ctrl-C, which ends a run early but not wrongly;
+    any other exception leaves nothing.
 
     Args:
         path (str or Path): Final name. Its folder is made if there is none.
@@ -22,29 +20,24 @@ class BaseWriter(ABC):
         FileExistsError: It is; names it.
     """
 
-    def __init__(self,
-                 path: Union[str, Path],
-                 overwrite: bool = False) -> None:
+    def __init__(self, path: str | Path, overwrite: bool = False) -> None:
         self.path = Path(path)
         self.overwrite = overwrite
         self.refuse_existing(path, overwrite)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        # Nobody can guess the name and put a link there. Writers make it
-        # anew ('x'), with the permissions that any new file gets.
-        self.partial = self.path.with_name(
-            f'.{self.path.name}.{secrets.token_hex(8)}.partial')
+        # Nobody can guess the name and put a link there. Writers make it anew ('x'), with the
+        # permissions that any new file gets.
+        self.partial = self.path.with_name(f'.{self.path.name}.{secrets.token_hex(8)}.partial')
         self.num_frames = 0
         self._ended = False
 
     @staticmethod
-    def refuse_existing(path: Union[str, Path],
-                        overwrite: bool = False) -> None:
+    def refuse_existing(path: str | Path, overwrite: bool = False) -> None:
         """Raise FileExistsError if something must not be written."""
         if os.path.isdir(path):
             raise FileExistsError(f'{path} is a folder, expected a file')
         if os.path.exists(path) and not overwrite:
-            raise FileExistsError(f'{path} exists; move it, choose another '
-                                  'name or say --overwrite')
+            raise FileExistsError(f'{path} exists; move it, choose another name or say --overwrite')
 
     @abstractmethod
     def _finish(self) -> None:
@@ -57,8 +50,7 @@ class BaseWriter(ABC):
     def _publish(self) -> None:
         """Give the complete file its name."""
         if self.path.exists() and not self.overwrite:
-            raise FileExistsError(f'{self.path} was written by something else '
-                                  'meanwhile; choose another name')
+            raise FileExistsError(f'{self.path} was written by something else meanwhile; choose another name')
         self.partial.replace(self.path)
 
     def close(self) -> None:

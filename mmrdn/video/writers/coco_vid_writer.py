@@ -1,19 +1,19 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Sequence, Union
 
 import numpy as np
 
 from mmrdn.evaluation.metrics.predictions import write_predictions
-from ..frame_detections import FrameDetections
-from .base_writer import BaseWriter
+from mmrdn.video.frame_detections import FrameDetections
+from mmrdn.video.writers.base_writer import BaseWriter
 
 
 class CocoVidWriter(BaseWriter):
     """COCO-VID JSON: one video, its frames, and annotations with scores.
 
-    It is written at the end, so it keeps the detections of all frames; for
-    streams without an end there is :class:`JsonLinesWriter`.
+    It is written at the end, so it keeps the detections of all frames; for streams without an end
+    there is :class:`JsonLinesWriter`.
 
     Args:
         path (str or Path): The file.
@@ -22,21 +22,15 @@ class CocoVidWriter(BaseWriter):
         video (str): Name of the video.
     """
 
-    def __init__(self,
-                 path: Union[str, Path],
-                 classes: Sequence[str],
-                 overwrite: bool = False,
-                 video: str = '') -> None:
+    def __init__(self, path: str | Path, classes: Sequence[str], overwrite: bool = False, video: str = '') -> None:
         super().__init__(path, overwrite)
-        self.partial.touch(
-            exist_ok=False)  # whether it can be written shows now
-        self._head: Dict[str, list] = dict(
-            categories=[
-                dict(id=i + 1, name=name) for i, name in enumerate(classes)
-            ],
+        self.partial.touch(exist_ok=False)  # whether it can be written shows now
+        self._head: dict[str, list] = dict(
+            categories=[dict(id=i + 1, name=name) for i, name in enumerate(classes)],
             videos=[dict(id=1, name=video or self.path.stem)],
-            images=[])
-        self._results: List[dict] = []
+            images=[],
+        )
+        self._results: list[dict] = []
 
     def write(self, detections: FrameDetections) -> None:
         """Add a frame."""
@@ -50,12 +44,15 @@ class CocoVidWriter(BaseWriter):
                 height=detections.height,
                 video_id=1,
                 frame_id=frame.index,
-                time=round(frame.time, 6)))
+                time=round(frame.time, 6),
+            )
+        )
         result = dict(
             img_id=self.num_frames,
             bboxes=np.asarray(detections.bboxes),
             scores=np.asarray(detections.scores),
-            labels=np.asarray(detections.labels))
+            labels=np.asarray(detections.labels),
+        )
         if detections.track_ids is not None:
             result['instance_ids'] = np.asarray(detections.track_ids)
         self._results.append(result)

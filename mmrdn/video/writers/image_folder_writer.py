@@ -2,13 +2,12 @@
 import os
 import shutil
 from pathlib import Path
-from typing import Union
 
 import cv2
 import numpy as np
 
-from ..frame import Frame
-from .base_writer import BaseWriter
+from mmrdn.video.frame import Frame
+from mmrdn.video.writers.base_writer import BaseWriter
 
 
 class ImageFolderWriter(BaseWriter):
@@ -17,30 +16,23 @@ class ImageFolderWriter(BaseWriter):
     Frames that are files are named after these too: ``000012_name.jpg``.
 
     Args:
-        path (str or Path): The folder. Unless ``overwrite`` it must be empty
-            or not there.
-        overwrite (bool): Whether pictures in it may be replaced; other files
-            stay.
+        path (str or Path): The folder. Unless ``overwrite`` it must be empty or not there.
+        overwrite (bool): Whether pictures in it may be replaced; other files stay.
     """
 
-    def __init__(self,
-                 path: Union[str, Path],
-                 overwrite: bool = False) -> None:
+    def __init__(self, path: str | Path, overwrite: bool = False) -> None:
         super().__init__(path, overwrite)
         self.partial.mkdir()
 
     @staticmethod
-    def refuse_existing(path: Union[str, Path],
-                        overwrite: bool = False) -> None:
+    def refuse_existing(path: str | Path, overwrite: bool = False) -> None:
         """Raise FileExistsError if something must not be written."""
         if Path(path).name in ('', '..'):
-            raise ValueError(f'{path}: expected a folder with a name, such as '
-                             f'{Path(path) / "pictures"}')
+            raise ValueError(f'{path}: expected a folder with a name, such as {Path(path) / "pictures"}')
         if os.path.exists(path) and not os.path.isdir(path):
             raise FileExistsError(f'{path} is a file, expected a folder')
         if os.path.isdir(path) and os.listdir(path) and not overwrite:
-            raise FileExistsError(f'folder {path} is not empty; choose '
-                                  'another folder or say --overwrite')
+            raise FileExistsError(f'folder {path} is not empty; choose another folder or say --overwrite')
 
     def write(self, image: np.ndarray, frame: Frame) -> None:
         """Add a picture.
@@ -51,8 +43,7 @@ class ImageFolderWriter(BaseWriter):
         """
         stem = f'_{Path(frame.name).stem}' if frame.name else ''
         path = self.partial / f'{frame.index:06d}{stem}.jpg'
-        path.write_bytes(
-            cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
+        path.write_bytes(cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
         self.num_frames += 1
 
     def _finish(self) -> None:

@@ -1,19 +1,19 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence, Union
 
-from ..frame_detections import FrameDetections
-from .base_writer import BaseWriter
+from mmrdn.video.frame_detections import FrameDetections
+from mmrdn.video.writers.base_writer import BaseWriter
 
 
 class JsonLinesWriter(BaseWriter):
     """One line of JSON a frame, written as soon as the frame is done.
 
-    Unlike the other writers it grows under its final name: each line stands
-    for itself, so those of a run that was killed are of use, and the file can
-    be followed while it grows. A line is written as a whole or, where the disk
-    is full, taken back. Where no frame came the file is left as it was.
+    Unlike the other writers it grows under its final name: each line stands for itself, so those of
+    a run that was killed are of use, and the file can be followed while it grows. A line is written
+    as a whole or, where the disk is full, taken back. Where no frame came the file is left as it
+    was.
 
     Args:
         path (str or Path): The file.
@@ -21,10 +21,7 @@ class JsonLinesWriter(BaseWriter):
         overwrite (bool): Whether it may be there already.
     """
 
-    def __init__(self,
-                 path: Union[str, Path],
-                 classes: Sequence[str],
-                 overwrite: bool = False) -> None:
+    def __init__(self, path: str | Path, classes: Sequence[str], overwrite: bool = False) -> None:
         super().__init__(path, overwrite)
         self.classes = classes
         self._is_new = not self.path.exists()
@@ -81,9 +78,5 @@ def to_json_line(detections: FrameDetections, classes: Sequence[str]) -> str:
     line = dict(frame=frame.index)
     if frame.name:
         line['name'] = frame.name
-    line.update(
-        time=round(frame.time, 6),
-        width=detections.width,
-        height=detections.height,
-        detections=found)
+    line.update(time=round(frame.time, 6), width=detections.width, height=detections.height, detections=found)
     return json.dumps(line, allow_nan=False)

@@ -1,26 +1,22 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from pathlib import Path
-from typing import Union
 
-from ..frame_detections import FrameDetections
-from .base_writer import BaseWriter
+from mmrdn.video.frame_detections import FrameDetections
+from mmrdn.video.writers.base_writer import BaseWriter
 
 
 class MotWriter(BaseWriter):
     """The text format of MOTChallenge, one line a detection.
 
-    ``frame, id, x, y, width, height, score, -1, -1, -1``: frames count from 1,
-    id is that of the tube, -1 where boxes are not linked. The format has no
-    place for classes.
+    ``frame, id, x, y, width, height, score, -1, -1, -1``: frames count from 1, id is that of the
+    tube, -1 where boxes are not linked. The format has no place for classes.
 
     Args:
         path (str or Path): The file.
         overwrite (bool): Whether it may be there already.
     """
 
-    def __init__(self,
-                 path: Union[str, Path],
-                 overwrite: bool = False) -> None:
+    def __init__(self, path: str | Path, overwrite: bool = False) -> None:
         super().__init__(path, overwrite)
         self._file = open(self.partial, 'x', encoding='ascii')
 
@@ -29,9 +25,7 @@ class MotWriter(BaseWriter):
         number = detections.frame.index + 1
         for (x1, y1, x2, y2), score, _, track in detections:
             track = -1 if track is None else track
-            self._file.write(
-                f'{number},{track},{x1:.3f},{y1:.3f},{x2 - x1:.3f},'
-                f'{y2 - y1:.3f},{score:.6f},-1,-1,-1\n')
+            self._file.write(f'{number},{track},{x1:.3f},{y1:.3f},{x2 - x1:.3f},{y2 - y1:.3f},{score:.6f},-1,-1,-1\n')
         self.num_frames += 1
 
     def _finish(self) -> None:

@@ -1,11 +1,11 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence, Union
 
-from ..frame_detections import FrameDetections
-from .base_writer import BaseWriter
-from .json_lines_writer import to_json_line
+from mmrdn.video.frame_detections import FrameDetections
+from mmrdn.video.writers.base_writer import BaseWriter
+from mmrdn.video.writers.json_lines_writer import to_json_line
 
 
 class StdoutWriter(BaseWriter):
@@ -17,16 +17,12 @@ class StdoutWriter(BaseWriter):
         overwrite (bool): Not read.
     """
 
-    def __init__(self,
-                 path: Union[str, Path],
-                 classes: Sequence[str],
-                 overwrite: bool = False) -> None:
+    def __init__(self, path: str | Path, classes: Sequence[str], overwrite: bool = False) -> None:
         super().__init__(path, overwrite)
         self.classes = classes
 
     @staticmethod
-    def refuse_existing(path: Union[str, Path],
-                        overwrite: bool = False) -> None:
+    def refuse_existing(path: str | Path, overwrite: bool = False) -> None:
         """Nothing is in the way."""
 
     def write(self, detections: FrameDetections) -> None:

@@ -38,15 +38,14 @@ def test_bytes_after_the_end(image):
 @pytest.mark.parametrize('share', [0.1, 0.5, 0.98])
 def test_truncated(image, share):
     path, content = image
-    path.write_bytes(content[:int(share * len(content))])
+    path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(ValueError, match='frame.* is truncated') as caught:
         _load(path)
     assert '\n' not in str(caught.value)
     assert _load(path, ignore_empty=True) is None
 
 
-@pytest.mark.parametrize('content, text', [(b'', 'is empty'),
-                                           (b'<html>', 'cannot be decoded')])
+@pytest.mark.parametrize('content, text', [(b'', 'is empty'), (b'<html>', 'cannot be decoded')])
 def test_no_image(tmp_path, content, text):
     path = tmp_path / 'frame.jpg'
     path.write_bytes(content)

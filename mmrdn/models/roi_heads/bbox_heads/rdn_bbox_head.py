@@ -2,10 +2,9 @@
 """Box head of RDN: paper section 4, "Region Feature Extraction" and
 "Relation Distillation Networks".
 
-Deviations from the paper: none by default (one fc before the relation, then
-two parallel predictors).
+Deviations from the paper: none by default (one fc before the relation, then two parallel
+predictors).
 """
-from typing import Optional, Tuple
 
 import torch
 from mmdet.models import ConvFCBBoxHead
@@ -26,18 +25,16 @@ class RDNBBoxHead(ConvFCBBoxHead):
 
     Args:
         num_shared_fcs (int): fc + ReLU layers before the relation, 1 or more.
-        **kwargs: Of mmdet's ``ConvFCBBoxHead``; ``num_cls_fcs`` and
-            ``num_reg_fcs`` come after the relation.
+        **kwargs: Of mmdet's ``ConvFCBBoxHead``; ``num_cls_fcs`` and ``num_reg_fcs`` come after the
+            relation.
     """
 
     def __init__(self, num_shared_fcs: int = 1, **kwargs) -> None:
         if num_shared_fcs < 1:
-            raise ValueError('num_shared_fcs must be 1 or more, got '
-                             f'{num_shared_fcs}: relation works on vectors')
+            raise ValueError(f'num_shared_fcs must be 1 or more, got {num_shared_fcs}: relation works on vectors')
         for name in ('num_cls_convs', 'num_reg_convs'):
             if kwargs.get(name, 0):
-                raise ValueError(f'{name} must be 0, got {kwargs[name]}: '
-                                 'relation works on vectors')
+                raise ValueError(f'{name} must be 0, got {kwargs[name]}: relation works on vectors')
         # mmdet allows fcs of a branch behind shared fcs, and sizes them right.
         super().__init__(num_shared_fcs=num_shared_fcs, **kwargs)
 
@@ -59,8 +56,7 @@ class RDNBBoxHead(ConvFCBBoxHead):
             feats = self.relu(fc(feats))
         return feats  # (n, fc_out_channels)
 
-    def forward(self,
-                feats: Tensor) -> Tuple[Optional[Tensor], Optional[Tensor]]:
+    def forward(self, feats: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Predict from (augmented) vectors.
 
         Args:
@@ -80,19 +76,20 @@ class RDNBBoxHead(ConvFCBBoxHead):
         return cls_score, bbox_pred
 
     def _predict_by_feat_single(
-            self,
-            roi: Tensor,
-            cls_score: Tensor,
-            bbox_pred: Tensor,
-            img_meta: dict,
-            rescale: bool = False,
-            rcnn_test_cfg: Optional[ConfigDict] = None) -> InstanceData:
+        self,
+        roi: Tensor,
+        cls_score: Tensor,
+        bbox_pred: Tensor,
+        img_meta: dict,
+        rescale: bool = False,
+        rcnn_test_cfg: ConfigDict | None = None,
+    ) -> InstanceData:
         """mmdet's hook; each detection remembers its proposal through NMS.
 
         Returns:
             InstanceData: ``bboxes`` (n, 4), ``scores``, ``labels`` and
-            ``proposal_inds`` (n,), the rows of ``roi``; what mmdet returns if
-            there is no ``rcnn_test_cfg``.
+            ``proposal_inds`` (n,), the rows of ``roi``; what mmdet returns if there is no
+            ``rcnn_test_cfg``.
         """
         args = (roi, cls_score, bbox_pred, img_meta, rescale)
         if rcnn_test_cfg is None:
@@ -108,10 +105,7 @@ class RDNBBoxHead(ConvFCBBoxHead):
             rcnn_test_cfg.score_thr,
             rcnn_test_cfg.nms,
             rcnn_test_cfg.max_per_img,
-            return_inds=True)
+            return_inds=True,
+        )
         num_classes = raw.scores.shape[1] - 1
-        return InstanceData(
-            bboxes=dets[:, :4],
-            scores=dets[:, 4],
-            labels=labels,
-            proposal_inds=inds // num_classes)
+        return InstanceData(bboxes=dets[:, :4], scores=dets[:, 4], labels=labels, proposal_inds=inds // num_classes)
