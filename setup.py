@@ -113,7 +113,7 @@ if __name__ == '__main__':
             'Topic :: Scientific/Engineering :: Artificial Intelligence',
         ],
         packages=find_packages(include=['mmrdn', 'mmrdn.*']),
-        package_data={'mmrdn.apis': ['web_page/*', 'web_page/static/*']},
+        package_data={'mmrdn.web': ['web_page/*', 'web_page/static/*']},
         python_requires='>=3.10',
         install_requires=read_requirements('runtime'),
         extras_require=dict(

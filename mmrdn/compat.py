@@ -13,9 +13,6 @@ nothing where the versions agree already:
   read ``classes``: each is given where the other is.
 - mmengine's test loops look at the last result of every batch, but a video detector that looks
   ahead has none for the first frames of a video: they are made to accept that.
-- mmengine may unpickle whatever a checkpoint holds (or, in other versions, cannot read what it
-  wrote itself): checkpoints are read weights-only, see
-  :mod:`mmrdn.utils.checkpoint`.
 """
 
 import contextlib
@@ -146,6 +143,3 @@ def apply() -> None:
     _mirror_class_names()
     _accept_late_results()
     check_versions()
-    from mmrdn.utils.checkpoint import install_safe_loading
-
-    install_safe_loading()

@@ -11,7 +11,7 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
 # Many trainings in one process with two OpenMP threads crashed at times in torch's backward pass;
 # with one they do not, and take no longer.
 os.environ['OMP_NUM_THREADS'] = '1'
-sys.path.insert(0, os.path.dirname(__file__))
+
 
 import mmrdn  # noqa: E402, F401  (makes mmtrack importable)
 
@@ -19,7 +19,7 @@ import mmrdn  # noqa: E402, F401  (makes mmtrack importable)
 @pytest.fixture(scope='session')
 def digits(tmp_path_factory):
     """A moving digits data set of ten short videos."""
-    from tool_testing import make_data
+    from helpers.tools import make_data
 
     return make_data(tmp_path_factory.mktemp('digits') / 'data')
 
@@ -27,7 +27,7 @@ def digits(tmp_path_factory):
 @pytest.fixture(scope='session')
 def tiny_config(digits):
     """A config that trains a tiny RDN on it for 8 iterations."""
-    from tool_testing import write_config
+    from helpers.tools import write_config
 
     return write_config(digits.parent / 'tiny.py', digits)
 
@@ -35,7 +35,7 @@ def tiny_config(digits):
 @pytest.fixture(scope='session')
 def trained(tiny_config):
     """Work folder of ``tools/train.py`` with that config."""
-    from tool_testing import run_tool
+    from helpers.tools import run_tool
 
     work_dir = tiny_config.parent / 'trained'
     run_tool('train.py', tiny_config, '--work-dir', work_dir)
@@ -45,8 +45,7 @@ def trained(tiny_config):
 @pytest.fixture
 def run_main(monkeypatch, capsys):
     """Run a tool in this process: exit status, stdout and stderr."""
-    from tool_testing import ROOT
-
+    from helpers.tools import ROOT
     from mmrdn.visualization import VIDVisualizer
 
     def call(tool, *args):

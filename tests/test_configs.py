@@ -6,7 +6,9 @@ import inspect
 import re
 
 import pytest
-from config_testing import (
+from mmengine.registry import LOOPS, OPTIMIZERS, DefaultScope, init_default_scope
+
+from helpers.configs import (
     DIGITS,
     FILES,
     LINKED,
@@ -22,8 +24,6 @@ from config_testing import (
     datasets,
     load,
 )
-from mmengine.registry import LOOPS, OPTIMIZERS, DefaultScope, init_default_scope
-
 from mmrdn.apis.runner import unread_keys
 from mmrdn.registry import (
     DATA_SAMPLERS,
@@ -36,7 +36,7 @@ from mmrdn.registry import (
     TRANSFORMS,
     VISUALIZERS,
 )
-from mmrdn.utils.setup_env import register_all_modules
+from mmrdn.setup_env import register_all_modules
 
 every_config = pytest.mark.parametrize('path', FILES, ids=lambda path: f'{path.parent.name}/{path.stem}')
 

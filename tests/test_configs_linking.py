@@ -2,12 +2,12 @@
 """Configs with box linking are others plus the linking."""
 
 import pytest
-from config_testing import LINKED, MMTRACK, RDN, load
 from mmengine.registry import DefaultScope, init_default_scope
 
+from helpers.configs import LINKED, MMTRACK, RDN, load
 from mmrdn import post_processing
 from mmrdn.registry import METRICS
-from mmrdn.utils.setup_env import register_all_modules
+from mmrdn.setup_env import register_all_modules
 
 LINKERS = dict(
     blr=post_processing.BoxLinkingWithRelations, seqnms=post_processing.SeqNMS, tubes=post_processing.TubeLinking

@@ -3,14 +3,14 @@
 
 from pathlib import Path
 
-import mega_testing
 import pytest
 import torch
-from config_testing import MEGA, build, datasets, load
-from mega_testing import Layout
 from mmengine.config import Config
-from rdn_testing import training_batch
 
+from helpers import mega
+from helpers.configs import MEGA, build, datasets, load
+from helpers.mega import Layout
+from helpers.rdn import training_batch
 from mmrdn.apis.model_loading import build_model
 from mmrdn.models import InclusiveDeltaXYWHBBoxCoder, InputScaleBBoxHead, LastMapReducer, RepeatedFrameWindow
 
@@ -76,7 +76,7 @@ def test_heads(stem):
     for coder, stds in ((rpn.bbox_coder, [1, 1, 1, 1]), (head.bbox_coder, [0.1, 0.1, 0.2, 0.2])):
         assert type(coder) is InclusiveDeltaXYWHBBoxCoder
         assert list(coder.stds) == stds and list(coder.means) == [0, 0, 0, 0]
-    assert rpn.prior_generator.base_anchors[0].tolist() == mega_testing.anchors().tolist()
+    assert rpn.prior_generator.base_anchors[0].tolist() == mega.anchors().tolist()
     for settings in (cfg.train_cfg.rpn_proposal, cfg.test_cfg.rpn):
         assert settings == dict(
             nms_pre=6000, max_per_img=300, min_bbox_size=-1, nms=dict(type='nms', iou_threshold=0.7, offset=1)
@@ -135,7 +135,7 @@ def test_schedule_and_data_are_those_of_rdn(stem):
 @pytest.mark.parametrize('kind', ['single-frame', 'rdn-basic', 'rdn'])
 def test_a_training_step(kind, tmp_path):
     """Losses that are numbers, gradients where weights are to be trained."""
-    path = mega_testing.write_config(tmp_path / 'tiny.py', Layout(kind))
+    path = mega.write_config(tmp_path / 'tiny.py', Layout(kind))
     torch.manual_seed(0)
     model = build_model(Config.fromfile(path))
     model.init_weights()

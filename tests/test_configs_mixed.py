@@ -6,11 +6,11 @@ What they share with the paper's is tested in test_configs_paper.py.
 
 import pytest
 import torch
-from config_testing import MIXED, MIXED_DIGITS, MIXED_VID, RDN, build, datasets, load
 from mmengine.hub import get_config
 
+from helpers.configs import MIXED, MIXED_DIGITS, MIXED_VID, RDN, build, datasets, load
 from mmrdn import models
-from mmrdn.utils.setup_env import register_all_modules
+from mmrdn.setup_env import register_all_modules
 
 FPN = [stem for stem in MIXED_VID if '-fpn_' in stem]
 SWIN = [stem for stem in MIXED_VID if 'swin' in stem]

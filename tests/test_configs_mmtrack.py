@@ -4,13 +4,13 @@
 import mmtrack.models
 import pytest
 import torch
-from config_testing import RDN, build, load
 from mmengine.hub import get_config
 from mmengine.registry import DefaultScope, init_default_scope
-from mmtrack_testing import KINDS
 
+from helpers.configs import RDN, build, load
+from helpers.mmtrack_detectors import KINDS
 from mmrdn.registry import MODELS
-from mmrdn.utils.setup_env import register_all_modules
+from mmrdn.setup_env import register_all_modules
 
 every_kind = pytest.mark.parametrize('kind', KINDS)
 

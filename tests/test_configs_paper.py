@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from config_testing import DIGITS, MIXED_VID, RDN, VID, build, datasets, load
 
+from helpers.configs import DIGITS, MIXED_VID, RDN, VID, build, datasets, load
 from mmrdn.registry import DATASETS
 
 PHASE_2 = [stem for stem in [*VID, *MIXED_VID] if stem.startswith('rdn_')]

@@ -14,10 +14,10 @@ from unittest import mock
 
 import pytest
 import yaml
-from config_testing import build, load
 from mmengine.config import Config
 from modelindex.load_model_index import load as load_model_index
 
+from helpers.configs import build, load
 from mmrdn.apis.runner import unread_keys
 from mmrdn.registry import HOOKS, METRICS, MODELS, TASK_UTILS
 

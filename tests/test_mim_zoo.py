@@ -16,11 +16,12 @@ import cv2
 import pytest
 import torch
 import yaml
-from http_testing import serving
 from test_packaging import NOT_COPIED
-from tool_testing import ROOT, logged_losses, tool_env, write_config
 
-from mmrdn.apis import VideoInferencer, make_entry, update_metafile
+from helpers.http import serving
+from helpers.tools import ROOT, logged_losses, tool_env, write_config
+from mmrdn.apis import VideoInferencer
+from mmrdn.model_zoo import make_entry, update_metafile
 
 NAME = 'rdn-tiny_faster-rcnn_r18_1xb2-8_movingdigits'
 

@@ -108,7 +108,7 @@ def test_wheel_carries_configs_tools_and_index(wheel, tree):
             packed = {name.removeprefix(prefix): archive.read(name) for name in names if name.startswith(prefix)}
             assert packed == expected
         modules = {path.relative_to(tree).as_posix() for path in (tree / 'mmrdn').rglob('*.py')}
-        page = {path.relative_to(tree).as_posix() for path in (tree / 'mmrdn' / 'apis' / 'web_page').rglob('*.*')}
+        page = {path.relative_to(tree).as_posix() for path in (tree / 'mmrdn' / 'web' / 'web_page').rglob('*.*')}
         assert len(page) == 4 and modules | page <= set(names)
         metadata = archive.read(f'{info}/METADATA').decode()
     top_level = {name.split('/')[0] for name in names}

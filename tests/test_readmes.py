@@ -5,7 +5,8 @@ import re
 
 import pytest
 import yaml
-from config_testing import ROOT
+
+from helpers.configs import ROOT
 
 FOLDERS = sorted({path.parent for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts})
 SECTIONS = ('Abstract', 'Method', 'Results', 'Commands', 'Citation')

@@ -8,7 +8,7 @@ from mmtrack.registry import MODELS as MMTRACK_MODELS
 import mmrdn.registry
 from mmrdn.models import RelationAggregator
 from mmrdn.registry import MODELS
-from mmrdn.utils.setup_env import register_all_modules
+from mmrdn.setup_env import register_all_modules
 
 NODES = [name for name in dir(mmtrack.registry) if name.isupper() and not name.startswith('MMENGINE')]
 

@@ -4,7 +4,7 @@
 import argparse
 from pathlib import Path
 
-from mmrdn.apis.demo import run_demo
+from mmrdn.comparison.demo import run_demo
 from mmrdn.utils.cli import one_line_errors
 
 

@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from mmrdn.apis import VideoInferencer
-    from mmrdn.apis.video_outputs import VideoOutputs
+    from mmrdn.inference.video_outputs import VideoOutputs
     from mmrdn.utils.frame_progress import FrameProgress
     from mmrdn.video import open_source
 

@@ -45,11 +45,11 @@ def main() -> None:
     args = parse_args()
     end_as_ctrl_c_does()
     try:
-        from mmrdn.apis.web_demo import create_app, open_server
+        from mmrdn.web.web_demo import create_app, open_server
     except ModuleNotFoundError as error:
         raise ImportError(f'the web page needs {error.name}: pip install "mmrdn[web]"') from error
     from mmrdn.apis import VideoInferencer
-    from mmrdn.apis.video_jobs import VideoJobs
+    from mmrdn.web.video_jobs import VideoJobs
 
     inferencer = VideoInferencer(
         args.config, args.checkpoint, args.device, args.lookahead, trust_checkpoint=args.trust_checkpoint

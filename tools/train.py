@@ -7,8 +7,8 @@ import os
 from mmengine.config import DictAction
 
 from mmrdn.apis import build_runner, claim_work_dir, enable_amp, find_resume, load_config
+from mmrdn.engine.distributed.rank_errors import ends_job
 from mmrdn.utils.cli import one_line_errors
-from mmrdn.utils.job_errors import ends_job
 
 
 def parse_args() -> argparse.Namespace:

@@ -9,14 +9,13 @@ from mmengine.registry import DefaultScope
 from mmtrack.models import BaseVideoDetector
 
 from mmrdn.apis.class_names import class_names
-from mmrdn.apis.model_zoo import find_model
+from mmrdn.apis.package_files import find_model
 from mmrdn.apis.runner import load_config
 from mmrdn.engine.hooks import check_state_dict, state_dict_of
+from mmrdn.fileio.checkpoint import read_checkpoint
+from mmrdn.fileio.download import shown_address
 from mmrdn.models import RDN
 from mmrdn.registry import MODELS
-from mmrdn.utils.checkpoint import read_checkpoint
-from mmrdn.utils.download import shown_address
-from mmrdn.utils.setup_env import register_all_modules
 
 
 def resolve_config(config: str | Config, options: dict | None = None) -> tuple[Config, str | None]:
@@ -70,10 +69,9 @@ def load_detector(cfg: Config, checkpoint: str, trust_checkpoint: bool = False) 
 
 def build_model(cfg: Config) -> BaseVideoDetector:
     """The model of a config, before its weights are loaded or initialized."""
-    register_all_modules()
     settings = copy.deepcopy(cfg.model)
     settings.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmrdn'):
         model = MODELS.build(settings)
     if any(str(hook.get('type')).endswith('ChannelsLastHook') for hook in cfg.get('custom_hooks') or []):
         model.to(memory_format=torch.channels_last)
@@ -84,7 +82,7 @@ def model_classes(cfg: Config, model: BaseVideoDetector, checkpoint: dict) -> tu
     """See :func:`class_names`."""
     roi_head = model.detector.roi_head
     bbox_head = getattr(roi_head, 'relation_head', roi_head.bbox_head)
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmrdn'):
         return class_names(bbox_head.num_classes, cfg.test_dataloader.dataset, checkpoint)
 
 

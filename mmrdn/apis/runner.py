@@ -15,11 +15,10 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmrdn.apis.job import join_job
 from mmrdn.engine import CheckpointGuardHook, ShardProgressHook
-from mmrdn.utils.checkpoint import install_safe_loading
-from mmrdn.utils.ranks import set_launcher, this_rank
-from mmrdn.utils.setup_env import register_all_modules
+from mmrdn.engine.distributed.join import join_job
+from mmrdn.engine.distributed.ranks import set_launcher, this_rank
+from mmrdn.fileio.checkpoint import install_safe_loading
 
 # What MMEngine's runner, or a command of ours, reads at the top of a config.
 _KNOWN_KEYS = {
@@ -220,7 +219,6 @@ def build_runner(cfg: Config, trust_checkpoint: bool = False, partial_checkpoint
     Returns:
         Runner: MMEngine's runner, or what ``cfg.runner_type`` names.
     """
-    register_all_modules(init_default_scope=False)
     install_safe_loading(trust_checkpoint)
     join_job(cfg)
     if 'runner_type' in cfg:

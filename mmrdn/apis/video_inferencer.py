@@ -14,15 +14,15 @@ from mmtrack.structures import TrackDataSample
 from mmtrack.utils import SampleList
 from torch import Tensor
 
-from mmrdn.apis.detection_stream import DetectionStream
-from mmrdn.apis.frame_pipeline import FramePipeline
 from mmrdn.apis.model_loading import load_detector, model_classes, resolve_config, resolve_device
-from mmrdn.apis.video_outputs import VideoOutputs
-from mmrdn.apis.video_run import Progress, as_source, detect, detect_and_link, recording, wanted
-from mmrdn.apis.video_summary import VideoSummary
+from mmrdn.inference.detection_stream import DetectionStream
+from mmrdn.inference.frame_pipeline import FramePipeline
+from mmrdn.inference.video_outputs import VideoOutputs
+from mmrdn.inference.video_run import Progress, as_source, detect, detect_and_link, recording, wanted
+from mmrdn.inference.video_summary import VideoSummary
 from mmrdn.models import RDN
+from mmrdn.models.memory import FrameProposals
 from mmrdn.post_processing import build_linker
-from mmrdn.structures import FrameProposals
 from mmrdn.utils.checks import check_num_frames
 from mmrdn.video import BaseSource, FrameBuffer
 

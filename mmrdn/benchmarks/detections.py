@@ -10,8 +10,8 @@ from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 
 from mmrdn.apis import build_runner
+from mmrdn.benchmarks.common_order import common_order
 from mmrdn.models import RelationMemory
-from mmrdn.testing.common_order import common_order
 
 
 def common_aggregate(memory: RelationMemory, feats: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from mmrdn.benchmarks.plain_seq_nms import plain_seq_nms
 from mmrdn.benchmarks.timing import summary, take_turns
 from mmrdn.post_processing import BaseBoxLinker, BoxLinkingWithRelations, SeqNMS, TubeLinking
-from mmrdn.testing.plain_seq_nms import plain_seq_nms
 
 
 def random_video(num_frames: int, num_boxes: int, num_classes: int, seed: int = 0) -> list[dict]:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from mmrdn.benchmarks.common_order import common_order
 from mmrdn.benchmarks.timing import summary, take_turns
 from mmrdn.models import RelationAggregator, RelationMemory, SelectiveSupportSampler
-from mmrdn.testing.common_order import common_order
 
 # Tables 4, 6 and 7 of the paper.
 TEMPORAL_RANGES = (3, 6, 9, 12, 15, 18, 21, 24)

@@ -20,9 +20,8 @@ from mmtrack.structures import TrackDataSample
 
 from mmrdn.benchmarks.timing import Stages, summary, take_turns
 from mmrdn.models import RDN
+from mmrdn.models.memory import FrameProposals
 from mmrdn.registry import MODELS
-from mmrdn.structures import FrameProposals
-from mmrdn.utils.setup_env import register_all_modules
 
 SIZE = (600, 1000)  # pixels, height and width
 _CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'rdn'
@@ -35,7 +34,6 @@ _EMPTY = TrackDataSample(pred_det_instances=InstanceData())
 
 def random_model(cfg: ConfigDict, seed: int) -> torch.nn.Module:
     """Build a model without downloading weights."""
-    register_all_modules(init_default_scope=True)
     torch.manual_seed(seed)
     cfg = copy.deepcopy(cfg)
     cfg.detector.backbone.init_cfg = None

@@ -3,12 +3,12 @@
 # once they are in mmtrack's registry node.
 import mmtrack.datasets.transforms  # noqa: F401
 
-from mmrdn.datasets.coco_vid_file import CocoVidFile
 from mmrdn.datasets.imagenet_vid_dataset import ImageNetVIDDataset
 from mmrdn.datasets.moving_digits_dataset import MovingDigitsDataset
 from mmrdn.datasets.samplers import SeededIndex, SeededInfiniteSampler
 from mmrdn.datasets.transforms import LoadFrame, ShorterSideResize
 from mmrdn.datasets.video_det_dataset import VideoDetDataset
+from mmrdn.fileio.coco_vid_file import CocoVidFile
 
 __all__ = [
     'CocoVidFile',

@@ -3,8 +3,8 @@ import copy
 
 from mmtrack.datasets import BaseVideoDataset
 
-from mmrdn.datasets.coco_vid_file import CocoVidFile
 from mmrdn.datasets.samplers import SeededIndex
+from mmrdn.fileio.coco_vid_file import CocoVidFile
 from mmrdn.registry import DATASETS
 
 

@@ -1,5 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+from mmrdn.evaluation.evaluate_predictions import evaluate_predictions
 from mmrdn.evaluation.functional import motion_iou, vid_map
+from mmrdn.evaluation.link_predictions import link_predictions
 from mmrdn.evaluation.metrics import VIDMetric
 
-__all__ = ['VIDMetric', 'motion_iou', 'vid_map']
+__all__ = ['VIDMetric', 'evaluate_predictions', 'link_predictions', 'motion_iou', 'vid_map']

@@ -29,7 +29,6 @@ from mmrdn.model_converters.predictor_carrier import (
 )
 from mmrdn.model_converters.source_detector import SourceDetector
 from mmrdn.registry import MODELS
-from mmrdn.utils.setup_env import register_all_modules
 from mmrdn.version import __version__
 
 # Layers of the box head in their order.
@@ -139,10 +138,9 @@ def _settings(cfg: Config) -> tuple[dict, dict]:
 
 def _build(cfg: Config, seed: int) -> tuple[nn.Module, tuple[str, ...] | None]:
     """The model, its heads with initial values, and names of its classes."""
-    register_all_modules()
     settings = copy.deepcopy(cfg.model)
     settings.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
-    scope = DefaultScope.overwrite_default_scope(cfg.get('default_scope'))
+    scope = DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmrdn')
     with scope, torch.random.fork_rng(), _quiet():
         torch.manual_seed(seed)
         model = MODELS.build(settings)

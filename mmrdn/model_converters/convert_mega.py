@@ -10,12 +10,12 @@ from torch import Tensor
 
 from mmrdn.apis.model_loading import build_model, model_classes, resolve_config
 from mmrdn.engine.hooks import check_state_dict, state_dict_of
+from mmrdn.fileio.checkpoint import read_checkpoint
+from mmrdn.fileio.download import shown_address
 from mmrdn.model_converters.key_coverage import KeyCoverage
 from mmrdn.model_converters.mega_layout import ANCHORS, detect_model, slot_of
 from mmrdn.model_converters.norm_epsilon import rescale_norm
 from mmrdn.models import RDN
-from mmrdn.utils.checkpoint import read_checkpoint
-from mmrdn.utils.download import shown_address
 from mmrdn.version import __version__
 
 _COUNTER = '.num_batches_tracked'

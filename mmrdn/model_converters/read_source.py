@@ -7,11 +7,11 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mmrdn.engine.hooks import state_dict_of
+from mmrdn.fileio.checkpoint import read_checkpoint
+from mmrdn.fileio.download import shown_address
 from mmrdn.model_converters.mmdet_source import is_mmdet, mmdet_source
 from mmrdn.model_converters.source_detector import SourceDetector
 from mmrdn.model_converters.torchvision_source import is_torchvision, torchvision_source
-from mmrdn.utils.checkpoint import read_checkpoint
-from mmrdn.utils.download import shown_address
 
 
 def read_source(

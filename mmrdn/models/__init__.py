@@ -1,19 +1,22 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from mmrdn.models.aggregators import ObjectRelationAggregator
-from mmrdn.models.motion import NarrowFlowNet
-from mmrdn.models.necks import LastMapReducer, ObjectRelationModule, RelationAggregator, SelsaRelation
-from mmrdn.models.roi_heads import InputScaleBBoxHead, RDNBBoxHead, RDNCascadeRoIHead, RDNRoIHead, TemporalRDNRoIHead
-from mmrdn.models.task_modules import (
-    InclusiveDeltaXYWHBBoxCoder,
+from mmrdn.models.memory import (
     NextFrameRelations,
     RelationMemory,
     RepeatedFrameWindow,
-    RoundedAnchorGenerator,
-    SelectiveSupportSampler,
     SlidingWindow,
     TemporalWindow,
     TopSupports,
 )
+from mmrdn.models.motion import NarrowFlowNet
+from mmrdn.models.necks import (
+    LastMapReducer,
+    ObjectRelationAggregator,
+    ObjectRelationModule,
+    RelationAggregator,
+    SelsaRelation,
+)
+from mmrdn.models.roi_heads import InputScaleBBoxHead, RDNBBoxHead, RDNCascadeRoIHead, RDNRoIHead, TemporalRDNRoIHead
+from mmrdn.models.task_modules import InclusiveDeltaXYWHBBoxCoder, RoundedAnchorGenerator, SelectiveSupportSampler
 from mmrdn.models.vid import RDN, SELSA, TemporalRDN
 
 __all__ = [

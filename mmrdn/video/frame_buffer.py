@@ -3,7 +3,7 @@ from collections import deque
 
 import numpy as np
 
-from mmrdn.video.frame import Frame
+from mmrdn.structures.frame import Frame
 
 
 class FrameBuffer:

@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import pytest
-from video_testing import noise, write_mp4
+
+from helpers.videos import noise, write_mp4
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import torch
 from mmengine.config import Config
 
 from mmrdn.apis import VideoInferencer
-from mmrdn.utils.checkpoint import load_checkpoint_file
+from mmrdn.fileio.checkpoint import load_checkpoint_file
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_no_weights(tiny_config):
 
 def test_published_weights(tiny_config, checkpoint_of, monkeypatch):
     from mmrdn.apis import model_loading
-    from mmrdn.apis.model_zoo import ZooModel
+    from mmrdn.apis.package_files import ZooModel
 
     path = checkpoint_of()
     monkeypatch.setattr(model_loading, 'find_model', lambda name: ZooModel(str(tiny_config), path))

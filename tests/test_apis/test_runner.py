@@ -6,13 +6,13 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import loops
 from mmengine.structures import BaseDataElement
-from tool_testing import write_config
 
+from helpers.tools import write_config
 from mmrdn.apis import build_runner, claim_work_dir, enable_amp, load_config
 from mmrdn.apis.runner import unread_keys
 from mmrdn.datasets import LoadFrame
-from mmrdn.utils import ranks
-from mmrdn.utils.checkpoint import load_checkpoint_file
+from mmrdn.engine.distributed import ranks
+from mmrdn.fileio.checkpoint import load_checkpoint_file
 
 
 def test_each_frame_is_decoded_and_passes_the_backbone_once(tiny_config, trained, tmp_path, monkeypatch):

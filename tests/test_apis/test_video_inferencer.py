@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from tool_testing import tool_env
-from video_testing import flat, noise, tiny_inferencer
 
+from helpers.tools import tool_env
+from helpers.videos import flat, noise, tiny_inferencer
 from mmrdn.apis import VideoInferencer, build_runner, load_config
 from mmrdn.engine.hooks import ChannelsLastHook
 from mmrdn.video import open_source
@@ -196,7 +196,7 @@ MEMORY = """
 import resource
 import numpy as np
 import mmrdn
-from video_testing import tiny_inferencer
+from helpers.videos import tiny_inferencer
 
 def frames():
     rng = np.random.default_rng(0)

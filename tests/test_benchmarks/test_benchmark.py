@@ -3,8 +3,8 @@ import json
 
 import pytest
 import torch
-from tool_testing import run_tool
 
+from helpers.tools import run_tool
 from mmrdn.benchmarks import relation
 from mmrdn.benchmarks.relation import Setting, random_proposals, saved_bytes, time_relation
 from mmrdn.benchmarks.report import plot, speedup

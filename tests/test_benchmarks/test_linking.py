@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from mmrdn.benchmarks import linking
+from mmrdn.benchmarks.plain_seq_nms import plain_seq_nms
 from mmrdn.post_processing import SeqNMS
-from mmrdn.testing.plain_seq_nms import plain_seq_nms
 
 
 @pytest.mark.parametrize('num_classes', [1, 4])

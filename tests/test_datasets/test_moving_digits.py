@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mmrdn.datasets.ilsvrc_vid import convert_vid
+from mmrdn.datasets.converters.ilsvrc_vid import convert_vid
 from mmrdn.datasets.moving_digits import (
     MovingDigitsConfig,
     load_split_digits,

@@ -13,8 +13,8 @@ import torch.distributed as dist
 from rich.console import Console
 
 from mmrdn.engine import ShardProgressHook
+from mmrdn.engine.distributed.shard_progress import ShardProgress
 from mmrdn.engine.hooks import shard_progress_hook
-from mmrdn.utils.shard_progress import ShardProgress
 
 
 class Loader:

@@ -4,15 +4,14 @@
 import copy
 import json
 
-import naive_linking
 import numpy as np
 import pytest
 import torch
 from mmengine.structures import InstanceData
 from test_vid_metric import CLASSES, expected_metrics, make_coco, make_samples, run, write
 
-from mmrdn.evaluation import VIDMetric
-from mmrdn.evaluation.metrics import evaluate_predictions
+from helpers import naive_linking
+from mmrdn.evaluation import VIDMetric, evaluate_predictions
 from mmrdn.post_processing import BoxLinkingWithRelations, link_video
 from mmrdn.post_processing.video_linker import pair_relations
 

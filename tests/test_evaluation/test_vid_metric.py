@@ -12,8 +12,7 @@ import torch
 from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 
-from mmrdn.evaluation import VIDMetric, motion_iou, vid_map
-from mmrdn.evaluation.metrics import evaluate_predictions
+from mmrdn.evaluation import VIDMetric, evaluate_predictions, motion_iou, vid_map
 from mmrdn.registry import METRICS
 
 CLASSES = ('cat', 'dog', 'owl')

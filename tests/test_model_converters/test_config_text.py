@@ -1,8 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import pytest
-from converter_testing import MMDET
 from mmengine.config import Config
 
+from helpers.converters import MMDET
 from mmrdn.model_converters.config_text import COMPUTED, check_written_out, read_config_text
 
 

@@ -3,13 +3,13 @@
 
 import fractions
 
-import mega_testing
 import pytest
 import torch
-from config_testing import MEGA, build
-from mega_testing import FEATURES, FULL_SIZE, PREDICTOR, Layout
 from mmengine.config import Config
 
+from helpers import mega
+from helpers.configs import MEGA, build
+from helpers.mega import FEATURES, FULL_SIZE, PREDICTOR, Layout
 from mmrdn.apis.model_loading import load_detector
 from mmrdn.model_converters import convert_mega, convert_state_dict
 from mmrdn.model_converters.mega_layout import detect_model
@@ -26,7 +26,7 @@ REAL = [
 def empty(layout):
     """The entries of a checkpoint in their real sizes, without numbers."""
     state = {key: torch.empty(shape, device='meta') for key, shape in layout.shapes().items()}
-    state[ANCHORS] = torch.tensor(mega_testing.anchors()).float()
+    state[ANCHORS] = torch.tensor(mega.anchors()).float()
     return state
 
 
@@ -36,7 +36,7 @@ def test_real_sizes_fill_the_config(layout):
     state = empty(layout)
     found = detect_model(state)
     assert found == (layout.kind, layout.depth, layout.reduced)
-    assert found.config == f'rdn_mega/{mega_testing.config_name(layout)[:-3]}'
+    assert found.config == f'rdn_mega/{mega.config_name(layout)[:-3]}'
     model = build(MEGA[found.config.split('/')[1]])
     converted, coverage = convert_state_dict(state, model, found.kind)
     assert {key: value.shape for key, value in converted.items()} == {
@@ -59,10 +59,10 @@ def test_number_of_entries():
 
 def file(folder, change=lambda state: None, layout=TINY, **others):
     """A tiny checkpoint and its config."""
-    state = mega_testing.state_dict(layout)
+    state = mega.state_dict(layout)
     change(state)
-    config = mega_testing.write_config(folder / 'tiny.py', layout)
-    path = mega_testing.save(folder / 'mega.pth', state, **others)
+    config = mega.write_config(folder / 'tiny.py', layout)
+    path = mega.save(folder / 'mega.pth', state, **others)
     return path, str(config)
 
 
@@ -86,7 +86,7 @@ def test_what_is_written(tmp_path):
 
 def test_rows_by_hand(tmp_path):
     path, config = file(tmp_path)
-    state = mega_testing.state_dict(TINY)
+    state = mega.state_dict(TINY)
     ours = convert_mega(path, config).checkpoint['state_dict']
     head = 'detector.roi_head.bbox_head.'
     given = state[f'{PREDICTOR}cls_score.weight']
@@ -144,7 +144,7 @@ def test_prefix_of_data_parallel_and_old_format(tmp_path):
     level is the state dict."""
     path, config = file(tmp_path)
     wanted = convert_mega(path, config).checkpoint['state_dict']
-    state = {f'module.{key}': value for key, value in mega_testing.state_dict(TINY).items()}
+    state = {f'module.{key}': value for key, value in mega.state_dict(TINY).items()}
     torch.save(state, path, _use_new_zipfile_serialization=False)
     done = convert_mega(path, config)
     assert done.left_out == ()
@@ -219,12 +219,12 @@ def test_one_line_errors(tmp_path, change, message):
 def test_config_of_another_model(tmp_path):
     """A basic model does not fill a full one, nor the other way round."""
     path, _ = file(tmp_path, layout=Layout('rdn-basic'))
-    config = mega_testing.write_config(tmp_path / 'full.py', TINY)
+    config = mega.write_config(tmp_path / 'full.py', TINY)
     with pytest.raises(ValueError) as error:
         convert_mega(path, str(config))
     assert str(error.value) == (f'{path}: it lacks {FEATURES}Wqs.2.weight, expected (32, 32)')
     path, _ = file(tmp_path)
-    config = mega_testing.write_config(tmp_path / 'basic.py', Layout('rdn-basic'))
+    config = mega.write_config(tmp_path / 'basic.py', Layout('rdn-basic'))
     with pytest.raises(ValueError) as error:
         convert_mega(path, str(config))
     assert str(error.value) == (

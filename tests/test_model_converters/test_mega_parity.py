@@ -9,21 +9,20 @@ part: where two boxes have almost the same centre, a rounding of 1e-5 pixels mov
 
 import copy
 
-import mega_testing
-import naive_mega
 import numpy as np
 import pytest
 import torch
-from mega_testing import FEATURES, Layout
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 from mmtrack.structures import TrackDataSample
 
+from helpers import mega, naive_mega
+from helpers.mega import FEATURES, Layout
 from mmrdn.apis import VideoInferencer
 from mmrdn.apis.model_loading import build_model
 from mmrdn.model_converters import convert_mega, convert_state_dict
+from mmrdn.models.memory import FrameProposals
 from mmrdn.models.vid.rpn import rpn_proposals
-from mmrdn.structures import FrameProposals
 
 SIZE = (96, 150)  # of images
 LAYOUTS = [
@@ -40,12 +39,12 @@ every_layout = pytest.mark.parametrize('layout', LAYOUTS, ids=lambda x: f'{x.kin
 
 
 def weights(layout):
-    return mega_testing.state_dict(layout, SEEDS[layout.kind, layout.depth])
+    return mega.state_dict(layout, SEEDS[layout.kind, layout.depth])
 
 
 def converted(layout, folder, dtype=torch.float32):
     """MEGA's state dict, and our model filled from it."""
-    path = mega_testing.write_config(folder / 'tiny.py', layout)
+    path = mega.write_config(folder / 'tiny.py', layout)
     model = build_model(Config.fromfile(path)).to(dtype).eval()
     state = {key: value.to(dtype) for key, value in weights(layout).items()}
     parameters, _ = convert_state_dict(state, model, layout.kind)
@@ -239,13 +238,13 @@ def test_videos(layout, tmp_path):
     Scores agree to 1e-3 and boxes to 0.05 pixels: float32, see above.
     """
     state = weights(layout)
-    source = mega_testing.save(tmp_path / 'mega.pth', state)
+    source = mega.save(tmp_path / 'mega.pth', state)
     extra = (
         "\nresize = dict(type='ShorterSideResize', shorter=96, longest=170)\n"
         "test_dataloader['dataset'].update(pipeline=[dict(type='LoadFrame'), "
         "resize, dict(type='PackTrackInputs', pack_single_img=True)])\n"
     )
-    config = mega_testing.write_config(tmp_path / 'tiny.py', layout, extra)
+    config = mega.write_config(tmp_path / 'tiny.py', layout, extra)
     torch.save(convert_mega(source, str(config)).checkpoint, tmp_path / 'ours.pth')
     frames = [picture((120, 171), seed) for seed in range(4)]
     inferencer = VideoInferencer(str(config), tmp_path / 'ours.pth', 'cpu')

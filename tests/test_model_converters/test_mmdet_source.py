@@ -3,7 +3,10 @@
 
 import pytest
 import torch
-from converter_testing import (
+from mmdet.structures import DetDataSample
+from mmdet.structures.bbox import bbox2roi
+
+from helpers.converters import (
     BOXES,
     COCO,
     PAIRS,
@@ -16,10 +19,7 @@ from converter_testing import (
     save_mmdet,
     target_config,
 )
-from mmdet.structures import DetDataSample
-from mmdet.structures.bbox import bbox2roi
-from rdn_testing import sample
-
+from helpers.rdn import sample
 from mmrdn.model_converters import SourceDetector, convert_detector, read_source
 from mmrdn.registry import MODELS
 

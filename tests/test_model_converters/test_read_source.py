@@ -1,9 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import pytest
 import torch
-from converter_testing import COCO
 from mmengine.config import Config
 
+from helpers.converters import COCO
 from mmrdn.model_converters import KeyCoverage, NewCheckpoint, read_source
 
 KEYS = ('backbone.conv1.weight', 'rpn_head.rpn_cls.bias', 'roi_head.bbox_head.fc_cls.bias')

@@ -6,9 +6,9 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from converter_testing import COCO, PAIRS
 from mmdet.models.task_modules import AnchorGenerator, DeltaXYWHBBoxCoder
 
+from helpers.converters import COCO, PAIRS
 from mmrdn.datasets.imagenet_vid_classes import IMAGENET_VID
 from mmrdn.model_converters.anchor_rows import AnchorGrid, anchor_moves, anchor_rows, match_anchors
 from mmrdn.model_converters.box_deltas import DeltaCoding, recode_deltas

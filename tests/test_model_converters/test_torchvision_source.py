@@ -8,10 +8,10 @@ also by itself.
 import pytest
 import torch
 import torch.nn.functional as F
-from converter_testing import BASE, BOXES, FCS, FPN, PAIRS, TO_FPN, build_target, picture, randomize, target_config
 from mmdet.structures.bbox import bbox2roi
-from rdn_testing import sample
 
+from helpers.converters import BASE, BOXES, FCS, FPN, PAIRS, TO_FPN, build_target, picture, randomize, target_config
+from helpers.rdn import sample
 from mmrdn.model_converters import convert_detector, read_source
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)

@@ -1,7 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import contextlib
 
-import naive_linking
 import numpy as np
 import pytest
 import torch
@@ -9,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array, dok_array, lil_array
 
+from helpers import naive_linking
+from mmrdn.benchmarks.plain_seq_nms import plain_seq_nms
 from mmrdn.post_processing import BoxLinkingWithRelations, SeqNMS, TubeLinking, path_search
 from mmrdn.registry import TASK_UTILS
-from mmrdn.testing.plain_seq_nms import plain_seq_nms
 
 
 def random_video(rng, num_frames, most, num_classes=3, spread=30, ties=False):

@@ -11,7 +11,7 @@ import pytest
 import torch
 from mmengine.runner import CheckpointLoader
 
-from mmrdn.utils.checkpoint import install_safe_loading, load_checkpoint_file
+from mmrdn.fileio.checkpoint import install_safe_loading, load_checkpoint_file
 
 
 class Intruder:

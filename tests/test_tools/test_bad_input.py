@@ -6,7 +6,8 @@ import json
 import shutil
 
 import pytest
-from tool_testing import run_tool, write_config
+
+from helpers.tools import run_tool, write_config
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from tool_testing import logged_steps, write_config
 
-from mmrdn.apis import detector_run
-from mmrdn.utils.checkpoint import load_checkpoint_file
+from helpers.tools import logged_steps, write_config
+from mmrdn.comparison import detector_run
+from mmrdn.fileio.checkpoint import load_checkpoint_file
 
 # mmtrack's config, narrower, on our data and metric; 2 iterations.
 SELSA = """
@@ -100,7 +100,7 @@ OPTIONS = ['--cfg-options', 'test_evaluator.iou_thr=0.05']
 @pytest.fixture(scope='module')
 def compared(digits, trained, tiny_config, tmp_path_factory):
     """Configs, work folder, and what the command said."""
-    from tool_testing import run_tool
+    from helpers.tools import run_tool
 
     root = tmp_path_factory.mktemp('compare')
     basic = write_config(root / 'basic.py', digits, "model['neck'].update(advanced=False)\n")

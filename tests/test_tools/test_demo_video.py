@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from tool_testing import ROOT, run_tool, start_tool, tool_env
-from video_testing import flat, noise, read_mp4, write_mp4
 
-from mmrdn.evaluation.metrics.coco_vid import read_coco_vid
-from mmrdn.utils.checkpoint import load_checkpoint_file
+from helpers.tools import ROOT, run_tool, start_tool, tool_env
+from helpers.videos import flat, noise, read_mp4, write_mp4
+from mmrdn.fileio.checkpoint import load_checkpoint_file
+from mmrdn.fileio.coco_vid import read_coco_vid
 from mmrdn.video import VideoWriter
 
 TOOL = 'demo_video.py'

@@ -6,9 +6,9 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from mmrdn.fileio.checkpoint import load_checkpoint_file
 from mmrdn.registry import MODELS
-from mmrdn.utils.checkpoint import load_checkpoint_file
-from mmrdn.utils.setup_env import register_all_modules
+from mmrdn.setup_env import register_all_modules
 
 TOOL = 'model_converters/detector_to_mmrdn.py'
 CLASSES = ('cat', 'nine', 'zero', 'dog')

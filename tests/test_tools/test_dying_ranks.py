@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from tool_testing import ROOT, free_port, tool_env, write_config
+from helpers.tools import ROOT, free_port, tool_env, write_config
 
 # One host's srun that lets the other tasks live when one has failed.
 SRUN = """#!{python}

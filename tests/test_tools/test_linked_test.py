@@ -5,7 +5,8 @@ import json
 
 import numpy as np
 import pytest
-from tool_testing import free_port, run_tool, write_config
+
+from helpers.tools import free_port, run_tool, write_config
 
 BLR = """
 model.update(recorders=[dict(type='NextFrameRelations', score_thr=0.0)])

@@ -7,11 +7,12 @@ import shutil
 import pytest
 import yaml
 from modelindex.load_model_index import load as load_model_index
-from tool_testing import write_config
 
-from mmrdn.apis import find_model, publish_model
-from mmrdn.apis.model_complexity import count_complexity
+from helpers.tools import write_config
+from mmrdn.apis import find_model
 from mmrdn.apis.runner import load_config
+from mmrdn.model_zoo import publish_model
+from mmrdn.model_zoo.model_complexity import count_complexity
 
 NAME = 'rdn-tiny_2xb2-8_movingdigits'
 METAFILE = """\

@@ -3,18 +3,19 @@
 
 import fractions
 
-import mega_testing
 import torch
-from mega_testing import Layout
-from tool_testing import run_tool
+
+from helpers import mega
+from helpers.mega import Layout
+from helpers.tools import run_tool
 
 TOOL = 'model_converters/mega_to_mmrdn.py'
 
 
 def test_convert(tmp_path):
     layout = Layout('rdn-basic')
-    source = mega_testing.save(tmp_path / 'RDN_base_R_50.pth', mega_testing.state_dict(layout))
-    config = mega_testing.write_config(tmp_path / 'tiny.py', layout)
+    source = mega.save(tmp_path / 'RDN_base_R_50.pth', mega.state_dict(layout))
+    config = mega.write_config(tmp_path / 'tiny.py', layout)
     out = tmp_path / 'new' / 'ours.pth'
     done = run_tool(TOOL, source, out, '--config', config)
     lines = done.stdout.splitlines()
@@ -34,9 +35,7 @@ def test_convert(tmp_path):
 
 def test_default_config_and_trust(tmp_path):
     """Real sizes are wanted where no config is given; objects are read."""
-    source = mega_testing.save(
-        tmp_path / 'mega.pth', mega_testing.state_dict(Layout('rdn')), scheduler=fractions.Fraction(1, 2)
-    )
+    source = mega.save(tmp_path / 'mega.pth', mega.state_dict(Layout('rdn')), scheduler=fractions.Fraction(1, 2))
     out = tmp_path / 'ours.pth'
     done = run_tool(TOOL, source, out, '--trust-checkpoint', status=1)
     assert done.stderr == (

@@ -9,12 +9,12 @@ import json
 import numpy as np
 import pytest
 import torch
-from config_testing import MIXED, MIXED_DIGITS
-from mim_testing import first_video, mim, write_short
-from tool_testing import logged_steps
 
+from helpers.configs import MIXED, MIXED_DIGITS
+from helpers.mim import first_video, mim, write_short
+from helpers.tools import logged_steps
 from mmrdn.evaluation import vid_map
-from mmrdn.utils.checkpoint import load_checkpoint_file
+from mmrdn.fileio.checkpoint import load_checkpoint_file
 
 RPN = ('loss_rpn_cls', 'loss_rpn_bbox')
 ROI = ('loss_cls', 'loss_bbox')

@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from mmtrack_testing import KINDS, write_narrow, write_random
-from tool_testing import free_port, logged_steps, tool_env
 
+from helpers.mmtrack_detectors import KINDS, write_narrow, write_random
+from helpers.tools import free_port, logged_steps, tool_env
 from mmrdn.datasets import MovingDigitsDataset
 from mmrdn.evaluation import vid_map
-from mmrdn.utils.checkpoint import load_checkpoint_file
+from mmrdn.fileio.checkpoint import load_checkpoint_file
 
 CLASSES = MovingDigitsDataset.METAINFO['classes']
 every_kind = pytest.mark.parametrize('kind', KINDS)

@@ -6,9 +6,9 @@ import signal
 
 import pytest
 import torch
-from tool_testing import logged_steps, run_tool, write_config
 
-from mmrdn.utils.checkpoint import load_checkpoint_file
+from helpers.tools import logged_steps, run_tool, write_config
+from mmrdn.fileio.checkpoint import load_checkpoint_file
 
 # Kills its own process in the seventh iteration, two after a checkpoint.
 KILLER = """

@@ -9,8 +9,9 @@ import urllib.request
 
 import av
 import pytest
-from tool_testing import start_tool
-from web_testing import write_clip
+
+from helpers.tools import start_tool
+from helpers.web import write_clip
 
 pytest.importorskip('flask', reason='needs the extra "web"')
 

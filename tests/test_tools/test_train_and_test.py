@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from tool_testing import ROOT, free_port, logged_losses, logged_steps, run_tool, tool_env, write_config
 
-from mmrdn.utils.checkpoint import load_checkpoint_file
+from helpers.tools import ROOT, free_port, logged_losses, logged_steps, run_tool, tool_env, write_config
+from mmrdn.fileio.checkpoint import load_checkpoint_file
 
 
 def metrics_of(stdout):

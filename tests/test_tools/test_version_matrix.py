@@ -15,7 +15,8 @@ import mmengine
 import numpy
 import pytest
 import torch
-from tool_testing import ROOT
+
+from helpers.tools import ROOT
 
 TORCH = re.search(r'(?m)^torch==(.*)$', (ROOT / 'requirements' / 'constraints.txt').read_text())[1]
 TOOL = ROOT / 'tools' / 'misc' / 'version_matrix.py'

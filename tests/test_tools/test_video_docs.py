@@ -7,8 +7,9 @@ import shutil
 
 import cv2
 import pytest
-from config_testing import ROOT
-from video_testing import noise, write_mp4
+
+from helpers.configs import ROOT
+from helpers.videos import noise, write_mp4
 
 PAGES = ('docs/video.md', 'README.md')
 CONFIGS = re.compile(

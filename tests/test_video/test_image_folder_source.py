@@ -3,8 +3,8 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from video_testing import flat, levels, noise
 
+from helpers.videos import flat, levels, noise
 from mmrdn.video import ImageFolderSource, open_source
 
 

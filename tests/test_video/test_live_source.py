@@ -5,8 +5,8 @@ import socket
 import threading
 
 import pytest
-from video_testing import flat, levels, noise, write_mp4
 
+from helpers.videos import flat, levels, noise, write_mp4
 from mmrdn.video import LiveSource, open_source
 
 

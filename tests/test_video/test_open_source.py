@@ -1,7 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import pytest
-from video_testing import flat, write_mp4
 
+from helpers.videos import flat, write_mp4
 from mmrdn.video import open_source
 
 

@@ -2,8 +2,8 @@
 import io
 
 import pytest
-from video_testing import noise
 
+from helpers.videos import noise
 from mmrdn.video import RawSource
 
 

@@ -5,8 +5,8 @@ import warnings
 import av
 import numpy as np
 import pytest
-from video_testing import flat, levels, noise, write_mp4
 
+from helpers.videos import flat, levels, noise, write_mp4
 from mmrdn.video import VideoFileSource, open_source
 
 

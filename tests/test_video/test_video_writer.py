@@ -3,8 +3,8 @@ import os
 
 import av
 import pytest
-from video_testing import flat, read_mp4
 
+from helpers.videos import flat, read_mp4
 from mmrdn.video import VideoWriter, open_source
 
 

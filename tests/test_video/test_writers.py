@@ -5,9 +5,9 @@ import os
 
 import numpy as np
 import pytest
-from video_testing import CLASSES, flat, noise, read_mp4
 
-from mmrdn.evaluation.metrics.coco_vid import parse_frames, read_coco_vid
+from helpers.videos import CLASSES, flat, noise, read_mp4
+from mmrdn.fileio.coco_vid import parse_frames, read_coco_vid
 from mmrdn.video import (
     CocoVidWriter,
     Frame,

@@ -10,7 +10,7 @@ from mmtrack.structures import TrackDataSample
 from torch import Tensor
 
 from mmrdn.registry import VISUALIZERS
-from mmrdn.utils.setup_env import register_all_modules
+from mmrdn.setup_env import register_all_modules
 from mmrdn.visualization import VIDVisualizer, class_color, draw_boxes
 from mmrdn.visualization.panels import panel_margin, title_height
 from mmrdn.visualization.support_strip import StripLayout

@@ -6,7 +6,7 @@ import argparse
 from mmengine.config import DictAction
 
 from mmrdn.apis import load_config
-from mmrdn.apis.dataset_browser import browse_dataset
+from mmrdn.browsing.dataset_browser import browse_dataset
 from mmrdn.utils.cli import one_line_errors
 
 

@@ -3,7 +3,7 @@
 
 import argparse
 
-from mmrdn.apis.tube_browser import browse_tube
+from mmrdn.browsing.tube_browser import browse_tube
 from mmrdn.utils.cli import one_line_errors
 
 

@@ -8,7 +8,7 @@ Ctrl-C or SIGTERM: the same command goes on where it stopped.
 import argparse
 import sys
 
-from mmrdn.apis.comparison import compare_detectors
+from mmrdn.comparison.comparison import compare_detectors
 from mmrdn.utils.cli import one_line_errors
 from mmrdn.utils.interrupts import end_as_ctrl_c_does
 

@@ -3,7 +3,7 @@
 
 import argparse
 
-from mmrdn.apis.prediction_comparison import compare_predictions
+from mmrdn.comparison.prediction_comparison import compare_predictions
 from mmrdn.utils.cli import one_line_errors
 
 

@@ -3,7 +3,7 @@
 
 import argparse
 
-from mmrdn.evaluation.metrics import evaluate_predictions
+from mmrdn.evaluation import evaluate_predictions
 from mmrdn.utils.cli import one_line_errors
 
 

@@ -5,10 +5,10 @@ import argparse
 
 from mmengine.config import DictAction
 
-from mmrdn.evaluation.metrics import link_predictions
+from mmrdn.evaluation import link_predictions
 from mmrdn.post_processing import build_linker
+from mmrdn.setup_env import register_all_modules
 from mmrdn.utils.cli import one_line_errors
-from mmrdn.utils.setup_env import register_all_modules
 
 
 def parse_args() -> argparse.Namespace:

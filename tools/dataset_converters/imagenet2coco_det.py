@@ -5,7 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmrdn.datasets.ilsvrc_det import convert_det
+from mmrdn.datasets.converters.ilsvrc_det import convert_det
 from mmrdn.utils.cli import one_line_errors
 
 

@@ -5,8 +5,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmrdn.datasets.ilsvrc import check_output
-from mmrdn.datasets.ilsvrc_vid import convert_vid
+from mmrdn.datasets.converters.ilsvrc import check_output
+from mmrdn.datasets.converters.ilsvrc_vid import convert_vid
 from mmrdn.datasets.imagenet_vid_classes import CLASS_SETS
 from mmrdn.utils.cli import one_line_errors
 

@@ -1,16 +1,16 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Fill an entry of the model zoo: cost, results and weights of a config.
 
-FLOPs are those of one RDN frame against a full pool, see mmrdn/apis/model_complexity.py for what
+FLOPs are those of one RDN frame against a full pool, see mmrdn/model_zoo/model_complexity.py for what
 counts. Nothing else in the metafile changes.
 """
 
 import argparse
 
-from mmrdn.apis import make_entry, update_metafile
-from mmrdn.apis.model_complexity import FRAME_SIZE
+from mmrdn.model_zoo import make_entry, update_metafile
+from mmrdn.model_zoo.model_complexity import FRAME_SIZE
+from mmrdn.model_zoo.yaml_text import dump_yaml
 from mmrdn.utils.cli import one_line_errors
-from mmrdn.utils.yaml_text import dump_yaml
 
 
 def parse_args() -> argparse.Namespace:

@@ -3,7 +3,7 @@
 
 import argparse
 
-from mmrdn.apis import publish_model
+from mmrdn.model_zoo import publish_model
 from mmrdn.utils.cli import one_line_errors
 
 

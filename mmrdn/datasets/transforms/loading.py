@@ -5,8 +5,8 @@ import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
 
+from mmrdn.fileio.image_files import looks_truncated
 from mmrdn.registry import TRANSFORMS
-from mmrdn.utils.image_files import looks_truncated
 
 
 @TRANSFORMS.register_module()

@@ -7,8 +7,8 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmrdn.fileio.json_files import write_json
 from mmrdn.registry import HOOKS
-from mmrdn.utils.json_files import write_json
 from mmrdn.utils.machine import machine
 
 

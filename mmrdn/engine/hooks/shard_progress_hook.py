@@ -8,9 +8,9 @@ from mmengine.runner import Runner
 from rich.console import Console
 from torch.utils.data import DataLoader
 
+from mmrdn.engine.distributed.ranks import job_store, this_rank
+from mmrdn.engine.distributed.shard_progress import ShardProgress
 from mmrdn.registry import HOOKS
-from mmrdn.utils.ranks import job_store, this_rank
-from mmrdn.utils.shard_progress import ShardProgress
 
 
 @HOOKS.register_module()

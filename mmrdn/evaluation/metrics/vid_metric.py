@@ -10,10 +10,10 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from terminaltables import AsciiTable
 
+from mmrdn.evaluation.frame_results import sort_key, unique_frames
 from mmrdn.evaluation.functional import add_motion_ious, vid_map
-from mmrdn.evaluation.metrics.coco_vid import parse_frames, parse_instances, read_coco_vid, require
-from mmrdn.evaluation.metrics.frame_results import sort_key, unique_frames
-from mmrdn.evaluation.metrics.predictions import prediction_head, write_predictions
+from mmrdn.fileio.coco_vid import parse_frames, parse_instances, read_coco_vid, require
+from mmrdn.fileio.predictions import prediction_head, write_predictions
 from mmrdn.post_processing import VideoLinker, build_linker
 from mmrdn.registry import METRICS
 from mmrdn.utils.arrays import to_numpy

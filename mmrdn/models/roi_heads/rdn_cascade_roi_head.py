@@ -18,11 +18,11 @@ from mmdet.structures.bbox import bbox2roi
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmrdn.models.memory import FrameProposals
 from mmrdn.models.roi_heads.bbox_heads import RDNBBoxHead
 from mmrdn.models.roi_heads.relation_roi_head import RelationRoIHead
 from mmrdn.models.roi_heads.roi_features import roi_features
 from mmrdn.registry import MODELS
-from mmrdn.structures import FrameProposals
 
 
 @MODELS.register_module()

@@ -15,9 +15,8 @@ from mmdet.utils import InstanceList
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmrdn.models.memory import FrameProposals, RelationMemory
 from mmrdn.models.roi_heads.bbox_heads import RDNBBoxHead
-from mmrdn.models.task_modules import RelationMemory
-from mmrdn.structures import FrameProposals
 
 
 class RelationRoIHead(BaseRoIHead):

@@ -9,7 +9,7 @@ from mmtrack.structures import TrackDataSample
 from mmtrack.utils import SampleList
 from torch import Tensor
 
-from mmrdn.structures import FrameProposals
+from mmrdn.models.memory import FrameProposals
 
 if TYPE_CHECKING:
     from mmrdn.models.vid.rdn import RDN

@@ -23,12 +23,11 @@ from mmtrack.structures import TrackDataSample
 from mmtrack.utils import OptConfigType, OptSampleList, SampleList
 from torch import Tensor
 
-from mmrdn.models.task_modules import RelationMemory, SlidingWindow, build_recorders
+from mmrdn.models.memory import FrameProposals, RelationMemory, SlidingWindow, build_recorders
 from mmrdn.models.vid.frame_stream import FrameStream
 from mmrdn.models.vid.rpn import rpn_losses, rpn_proposals
 from mmrdn.models.vid.training_frames import check_losses, plain_samples, training_frames
 from mmrdn.registry import MODELS, TASK_UTILS
-from mmrdn.structures import FrameProposals
 from mmrdn.utils.checks import check_num_frames
 
 

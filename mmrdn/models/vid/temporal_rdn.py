@@ -18,12 +18,11 @@ from contextlib import AbstractContextManager
 from mmtrack.utils import SampleList
 from torch import Tensor
 
+from mmrdn.models.memory import FrameMaps, SlidingWindow, TemporalWindow
 from mmrdn.models.roi_heads import TemporalRDNRoIHead
-from mmrdn.models.task_modules import SlidingWindow, TemporalWindow
 from mmrdn.models.vid.rdn import RDN
 from mmrdn.models.vid.rpn import rpn_proposals
 from mmrdn.registry import MODELS
-from mmrdn.structures import FrameMaps
 
 
 @MODELS.register_module()

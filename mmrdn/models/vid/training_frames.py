@@ -5,7 +5,7 @@ from mmtrack.structures import TrackDataSample
 from mmtrack.utils import SampleList
 from torch import Tensor
 
-from mmrdn.structures import support_samples
+from mmrdn.models.vid.support_samples import support_samples
 
 
 def training_frames(

@@ -4,7 +4,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
-from mmrdn.video.frame import Frame
+from mmrdn.structures.frame import Frame
 
 DEFAULT_FPS = 25.0  # of frames that come without times
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmrdn.utils.image_files import looks_truncated
-from mmrdn.video.frame import Frame
+from mmrdn.fileio.image_files import looks_truncated
+from mmrdn.structures.frame import Frame
 from mmrdn.video.sources.base_source import DEFAULT_FPS, BaseSource
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm', '.jp2')

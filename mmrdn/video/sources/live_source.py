@@ -3,7 +3,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from mmrdn.video.frame import Frame
+from mmrdn.structures.frame import Frame
 from mmrdn.video.sources.av_frames import decode, open_container
 from mmrdn.video.sources.base_source import BaseSource
 

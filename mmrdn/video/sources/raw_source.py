@@ -4,7 +4,7 @@ from typing import IO
 
 import numpy as np
 
-from mmrdn.video.frame import Frame
+from mmrdn.structures.frame import Frame
 from mmrdn.video.sources.base_source import DEFAULT_FPS, BaseSource
 
 

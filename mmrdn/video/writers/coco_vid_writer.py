@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmrdn.evaluation.metrics.predictions import write_predictions
-from mmrdn.video.frame_detections import FrameDetections
+from mmrdn.fileio.predictions import write_predictions
+from mmrdn.structures.frame_detections import FrameDetections
 from mmrdn.video.writers.base_writer import BaseWriter
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmrdn.video.frame import Frame
+from mmrdn.structures.frame import Frame
 from mmrdn.video.writers.base_writer import BaseWriter
 
 

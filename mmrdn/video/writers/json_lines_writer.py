@@ -3,7 +3,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmrdn.video.frame_detections import FrameDetections
+from mmrdn.structures.frame_detections import FrameDetections
 from mmrdn.video.writers.base_writer import BaseWriter
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from pathlib import Path
 
-from mmrdn.video.frame_detections import FrameDetections
+from mmrdn.structures.frame_detections import FrameDetections
 from mmrdn.video.writers.base_writer import BaseWriter
 
 

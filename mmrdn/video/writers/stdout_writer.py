@@ -3,7 +3,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmrdn.video.frame_detections import FrameDetections
+from mmrdn.structures.frame_detections import FrameDetections
 from mmrdn.video.writers.base_writer import BaseWriter
 from mmrdn.video.writers.json_lines_writer import to_json_line
 

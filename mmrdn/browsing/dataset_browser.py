@@ -1,0 +1,90 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Pictures of training samples: key frame and supports with their boxes."""
+
+import itertools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmengine.config import Config
+
+from mmrdn.datasets import SeededInfiniteSampler
+from mmrdn.registry import DATASETS
+from mmrdn.visualization import draw_boxes, titled_panels
+
+
+def browse_dataset(
+    cfg: Config, output_dir: str | os.PathLike, max_samples: int = 50, overwrite: bool = False
+) -> list[Path]:
+    """Write pictures of the first samples that a training would see.
+
+    Args:
+        cfg (Config): Its ``train_dataloader.dataset`` is built.
+        output_dir (str or Path): Folder of the pictures.
+        max_samples (int): How many; the whole data set at most.
+        overwrite (bool): Whether the folder may hold something already.
+
+    Returns:
+        list[Path]: The pictures, named after their place in the training and
+        their key frame.
+
+    Raises:
+        ValueError: ``max_samples`` is not positive, the config has no training data, or these are
+            faulty.
+        FileExistsError: The folder is not empty, or a file.
+    """
+    if max_samples < 1:
+        raise ValueError(f'max_samples must be at least 1, got {max_samples}')
+    if 'train_dataloader' not in cfg:
+        raise ValueError('the config has no train_dataloader')
+    output_dir = Path(output_dir)
+    if output_dir.exists() and not output_dir.is_dir():
+        raise FileExistsError(f'{output_dir} is a file, expected a folder')
+    if not overwrite and output_dir.exists() and any(output_dir.iterdir()):
+        raise FileExistsError(f'{output_dir} is not empty; choose another folder or say --overwrite')
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    seed = cfg.get('randomness', {}).get('seed') or 0
+    order = SeededInfiniteSampler(dataset, seed=seed)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for index in itertools.islice(order, min(max_samples, len(dataset))):
+        sample = dataset[index]
+        name = Path(sample['data_samples'].img_path).stem
+        paths.append(output_dir / f'{index.position:06d}_{name}.png')
+        picture = draw_sample(sample, dataset.metainfo['classes'])
+        if not cv2.imwrite(str(paths[-1]), picture):
+            raise OSError(f'{paths[-1]} cannot be written')
+    return paths
+
+
+def draw_sample(sample: dict, classes: Sequence[str]) -> np.ndarray:
+    """Key frame and supports of a training sample in a row.
+
+    Args:
+        sample (dict): ``inputs`` and ``data_samples`` as ``PackTrackInputs`` makes them, images in
+            BGR.
+        classes (Sequence[str]): Class names.
+
+    Returns:
+        np.ndarray: (H', W', 3) uint8 BGR.
+    """
+    data_sample = sample['data_samples']
+    panels, titles = [], []
+    for prefix, word in (('', 'key'), ('ref_', 'support')):
+        if f'{prefix}img' not in sample['inputs']:
+            continue
+        truth = getattr(data_sample, f'{prefix}gt_instances')
+        numbers = data_sample.metainfo.get(f'{prefix}frame_id', '')
+        for i, image in enumerate(sample['inputs'][f'{prefix}img']):
+            shown = truth[truth.map_instances_to_img_idx == i]
+            boxes = getattr(shown.bboxes, 'tensor', shown.bboxes)
+            panels.append(
+                draw_boxes(
+                    image.permute(1, 2, 0).numpy().astype(np.uint8), boxes.numpy(), shown.labels.numpy(), classes
+                )
+            )
+            number = numbers[i] if isinstance(numbers, list) else numbers
+            titles.append(f'{word} {number}')
+    return titled_panels(panels, titles)

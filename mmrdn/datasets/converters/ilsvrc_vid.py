@@ -1,0 +1,218 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""ImageNet VID (ILSVRC layout) to COCO-VID JSON."""
+
+from functools import partial
+from pathlib import Path
+
+from mmrdn.datasets.converters.ilsvrc import (
+    PathLike,
+    check_output,
+    find_root,
+    make_categories,
+    read_annotation,
+    read_list,
+    run_jobs,
+)
+from mmrdn.datasets.imagenet_vid_classes import get_class_set
+from mmrdn.fileio.json_files import write_json
+
+
+def pick_train_frames(num_frames: int, count: int = 15) -> list[int]:
+    """Choose evenly spaced frames: the middles of ``count`` equal parts.
+
+    Frame i of the choice is ceil((2 i + 1) num_frames / (2 count)) - 1: of a part with an even
+    number of frames, the earlier of the two middles. A video of no more than ``count`` frames gives
+    them all.
+
+    Args:
+        num_frames (int): Length of the video.
+        count (int): How many to choose.
+
+    Returns:
+        list[int]: Frame numbers from 0, ascending, none repeated.
+    """
+    if num_frames <= count:
+        return list(range(num_frames))
+    return [-(-(2 * i + 1) * num_frames // (2 * count)) - 1 for i in range(count)]
+
+
+def list_videos(root: Path, split: str) -> list[tuple[str, list[str]]]:
+    """The videos of a split with the names of their frames.
+
+    They come from ``ImageSets/VID`` (``train_*.txt`` name videos, ``val.txt`` names frames) or,
+    without those lists, from the folders.
+
+    Args:
+        root (Path): Folder with Annotations, Data and ImageSets.
+        split (str): 'train' or 'val'.
+
+    Returns:
+        list[tuple[str, list[str]]]: Name (as ``<split>/<folder>``) and frames
+        (without suffix) of each video, both sorted.
+
+    Raises:
+        FileNotFoundError: A video has no frames or an image no annotation.
+        ValueError: There are no videos.
+    """
+    annotations = root / 'Annotations' / 'VID' / split
+    lists = root / 'ImageSets' / 'VID'
+    frames: dict[str, list[str]] = {}
+    if split == 'val' and (lists / 'val.txt').is_file():
+        for entry in read_list(lists / 'val.txt'):
+            video, _, frame = entry.rpartition('/')
+            if not video:
+                raise ValueError(f'{lists / "val.txt"}: expected <video>/<frame>, got {entry!r}')
+            frames.setdefault(video, []).append(frame)
+    elif split == 'train' and any(lists.glob('train_*.txt')):
+        for path in sorted(lists.glob('train_*.txt')):
+            frames.update((video, []) for video in read_list(path))
+    else:
+        frames.update((path.parent.relative_to(annotations).as_posix(), []) for path in annotations.rglob('*.xml'))
+    if not frames:
+        raise ValueError(f'{annotations}: no videos of the split {split!r}')
+    return [
+        (f'{split}/{video}', sorted(frames[video]) or _list_frames(root, f'{split}/{video}'))
+        for video in sorted(frames)
+    ]
+
+
+def _list_frames(root: Path, video: str) -> list[str]:
+    """Frames of a video by what its folders hold."""
+    folder = root / 'Annotations' / 'VID' / video
+    found = {path.stem for path in folder.glob('*.xml')}
+    images = root / 'Data' / 'VID' / video
+    if images.is_dir():
+        present = {path.stem for path in images.glob('*.JPEG')}
+        for frame in sorted(present ^ found):
+            lacking = images / f'{frame}.JPEG'
+            if frame in present:
+                lacking = folder / f'{frame}.xml'
+            raise FileNotFoundError(f'{lacking}: no such file, though its annotation or image exists')
+    if not found:
+        raise FileNotFoundError(f'{folder}: no annotations')
+    return sorted(found)
+
+
+def _read_video(video: tuple[str, list[str]], root: Path, skip_bad_boxes: bool) -> list[dict]:
+    name, frames = video
+    folder = root / 'Annotations' / 'VID' / name
+    return [read_annotation(folder / f'{frame}.xml', skip_bad_boxes) for frame in frames]
+
+
+class _VideoCollector:
+    """Gathers the parsed videos into one COCO-VID dictionary."""
+
+    def __init__(self, classes: dict[str, str], split: str) -> None:
+        self.split = split
+        self.data: dict[str, list[dict]] = dict(
+            categories=make_categories(classes), videos=[], images=[], annotations=[]
+        )
+        self.category_ids = {c['encode_name']: c['id'] for c in self.data['categories']}
+        self.num_instances = 0
+        self.notes: list[str] = []
+
+    def add(self, name: str, frames: list[str], parsed: list[dict]) -> None:
+        """Add a video; ids count from 1 in the order of the calls."""
+        data = self.data
+        video_id = len(data['videos']) + 1
+        chosen = set(pick_train_frames(len(frames)) if self.split == 'train' else ())
+        data['videos'].append(dict(id=video_id, name=name))
+        instances: dict[str, int] = {}
+        for frame_id, (frame, item) in enumerate(zip(frames, parsed)):
+            data['images'].append(
+                dict(
+                    id=len(data['images']) + 1,
+                    file_name=f'{name}/{frame}.JPEG',
+                    height=item['height'],
+                    width=item['width'],
+                    video_id=video_id,
+                    frame_id=frame_id,
+                    is_vid_train_frame=frame_id in chosen,
+                )
+            )
+            self.notes.extend(item['notes'])
+            for target in item['objects']:
+                self._add_object(target, instances, f'{name}/{frame}.xml')
+
+    def _add_object(self, target: dict, instances: dict[str, int], file: str) -> None:
+        if target['name'] not in self.category_ids:
+            raise ValueError(f'{file}: unknown class {target["name"]!r}, not among the classes to convert')
+        if not target['track']:
+            raise ValueError(f'{file}: <object> has no <trackid>')
+        if target['track'] not in instances:
+            self.num_instances += 1
+            instances[target['track']] = self.num_instances
+        x1, y1, x2, y2 = target['box']
+        image = self.data['images'][-1]
+        self.data['annotations'].append(
+            dict(
+                id=len(self.data['annotations']) + 1,
+                image_id=image['id'],
+                video_id=image['video_id'],
+                category_id=self.category_ids[target['name']],
+                instance_id=instances[target['track']],
+                bbox=[x1, y1, x2 - x1, y2 - y1],
+                area=(x2 - x1) * (y2 - y1),
+                iscrowd=False,
+                occluded=target['occluded'],
+                generated=target['generated'],
+            )
+        )
+
+
+def convert_vid(
+    root: PathLike,
+    split: str,
+    out_file: PathLike,
+    classes: str = 'imagenet_vid',
+    workers: int = 1,
+    overwrite: bool = False,
+    skip_bad_boxes: bool = False,
+    progress: bool = True,
+) -> dict:
+    """Convert one split of ImageNet VID to a COCO-VID JSON file.
+
+    Every frame goes into the file, ``file_name`` relative to ``Data/VID``; ``is_vid_train_frame``
+    marks the 15 evenly spaced frames of a training video (see :func:`pick_train_frames`) and is
+    false in validation. On any error nothing is written, and the next run starts over.
+
+    Args:
+        root (str | os.PathLike): See :func:`mmrdn.datasets.converters.ilsvrc.find_root`.
+        split (str): 'train' or 'val'.
+        out_file (str | os.PathLike): JSON file to write.
+        classes (str): 'imagenet_vid' or 'moving_digits'.
+        workers (int): Processes that read annotations.
+        overwrite (bool): Replace ``out_file`` if it exists.
+        skip_bad_boxes (bool): Leave impossible boxes out instead of failing.
+        progress (bool): Whether to show a progress bar.
+
+    Returns:
+        dict: Numbers of ``videos``, ``images``, ``train_frames``,
+        ``empty_images`` and ``objects``, and ``notes`` on boxes that were cut or left out.
+
+    Raises:
+        FileExistsError: ``out_file`` exists.
+        FileNotFoundError: Something of the layout is missing.
+        ValueError: An annotation is broken or of an unknown class.
+    """
+    if split not in ('train', 'val'):
+        raise ValueError(f"split must be 'train' or 'val', got {split!r}")
+    check_output(out_file, overwrite)
+    collector = _VideoCollector(get_class_set(classes), split)
+    folder = find_root(root, 'VID')
+    videos = list_videos(folder, split)
+    read = partial(_read_video, root=folder, skip_bad_boxes=skip_bad_boxes)
+    results = run_jobs(read, videos, workers, f'VID {split}', progress)
+    for parsed, (name, frames) in zip(results, videos):
+        collector.add(name, frames, parsed)
+    data = collector.data
+    write_json(data, out_file, indent=None)
+    filled = {a['image_id'] for a in data['annotations']}
+    return dict(
+        videos=len(data['videos']),
+        images=len(data['images']),
+        train_frames=sum(i['is_vid_train_frame'] for i in data['images']),
+        empty_images=len(data['images']) - len(filled),
+        objects=len(data['annotations']),
+        notes=collector.notes,
+    )

@@ -1,0 +1,217 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Checkpoints are read weights-only, with a few known classes let in by name.
+
+A published checkpoint holds tensors and plain values. A training checkpoint holds MMEngine's
+message hub besides (``HistoryBuffer`` objects and numpy arrays) and the annealing function of a
+one-cycle scheduler. Anything else would have to be unpickled, which runs code of whoever wrote the
+file, and is refused unless the user says otherwise.
+"""
+
+import contextlib
+import os
+import os.path as osp
+import pickle
+import re
+import tempfile
+from collections.abc import Callable
+from typing import IO
+
+import numpy as np
+import torch
+from mmengine.dist import barrier, get_dist_info
+from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
+from mmengine.runner import checkpoint as mmengine_checkpoint
+
+from mmrdn.fileio.download import fetch, file_hash, named_hash
+
+OPT_IN = '--trust-checkpoint (in Python: trust_checkpoint=True)'
+
+_NUMPY_DTYPES = (
+    'bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128'
+).split()
+
+
+def _named(function: Callable, name: str) -> Callable:
+    """Let ``function`` answer to the pickled global ``name``."""
+
+    def alias(*args):
+        return function(*args)
+
+    alias.__module__, alias.__qualname__ = name.rsplit('.', 1)
+    alias.__name__ = alias.__qualname__
+    return alias
+
+
+def _known_method(owner: type, name: str) -> Callable:
+    """The uses of ``getattr`` in a training checkpoint."""
+    if (
+        owner is HistoryBuffer
+        and not name.startswith('_')
+        or owner is OneCycleParamScheduler
+        and name in ('_annealing_cos', '_annealing_linear')
+    ):
+        return getattr(owner, name)
+    raise pickle.UnpicklingError(f'GLOBAL {owner.__name__}.{name}')
+
+
+def known_globals() -> list[Callable]:
+    """What a training checkpoint of MMEngine may hold besides tensors."""
+    core = np._core if hasattr(np, '_core') else np.core
+    allowed = [HistoryBuffer, OneCycleParamScheduler, np.ndarray, np.dtype]
+    allowed += [type(np.dtype(name)) for name in _NUMPY_DTYPES]
+    allowed.append(_named(_known_method, 'builtins.getattr'))
+    for prefix in ('numpy._core', 'numpy.core'):  # numpy 2 and numpy 1
+        for function in ('_reconstruct', 'scalar'):
+            allowed.append(_named(getattr(core.multiarray, function), f'{prefix}.multiarray.{function}'))
+    return allowed
+
+
+@contextlib.contextmanager
+def _allowing(allowed: list[Callable]):
+    """``torch.serialization.safe_globals``, which torch 2.4 has not."""
+    before = torch.serialization.get_safe_globals()
+    torch.serialization.add_safe_globals(allowed)
+    try:
+        yield
+    finally:
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(before)
+
+
+def load_checkpoint_file(
+    filename: str | os.PathLike | IO, map_location: str | Callable | None = None, trust_checkpoint: bool = False
+) -> dict:
+    """Read a checkpoint file without running anything that it holds.
+
+    Args:
+        filename (str or IO): A local file, or one that is open for reading.
+        map_location (str or callable, optional): As in ``torch.load``.
+        trust_checkpoint (bool): Unpickle whatever the file holds.
+
+    Returns:
+        dict: The checkpoint.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is truncated or no checkpoint, if it is not the one that the hash in
+            its name is of (``name-1a2b3c4d.pth``), or if it holds objects that would have to be
+            unpickled.
+    """
+    if hasattr(filename, 'read'):
+        with tempfile.NamedTemporaryFile(suffix='.pth') as file:
+            file.write(filename.read())
+            file.flush()
+            return load_checkpoint_file(file.name, map_location, trust_checkpoint)
+    filename = osp.expanduser(str(filename))
+    if not osp.isfile(filename):
+        raise FileNotFoundError(f'checkpoint {filename} does not exist')
+    if osp.getsize(filename) == 0:
+        raise ValueError(f'checkpoint {filename} is empty')
+    _check_named_hash(filename)
+    if not _is_pickle(filename):
+        raise ValueError(f'{filename} is not a checkpoint: expected a file written by torch.save')
+    try:
+        if trust_checkpoint:
+            checkpoint = torch.load(filename, map_location=map_location, weights_only=False)
+        else:
+            with _allowing(known_globals()):
+                checkpoint = torch.load(filename, map_location=map_location, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f'checkpoint {filename} holds {_what_was_refused(error)}, which '
+            'only unpickling could read, and that runs code of whoever wrote '
+            f'the file; if you trust it, say {OPT_IN}'
+        ) from error
+    except Exception as error:  # torch may raise anything for a damaged file
+        reason = str(error).strip() or type(error).__name__
+        raise ValueError(f'checkpoint {filename} is truncated or damaged ({reason.splitlines()[0]})') from error
+    if not isinstance(checkpoint, dict):
+        raise ValueError(f'checkpoint {filename} holds a {type(checkpoint).__name__}, expected a dict')
+    return checkpoint
+
+
+def _check_named_hash(filename: str) -> None:
+    """A published file has its hash in its name: compare them."""
+    wanted = named_hash(filename)
+    if wanted is None:
+        return
+    found = file_hash(filename)[:8]
+    if found != wanted:
+        raise ValueError(
+            f'checkpoint {filename} is damaged or was changed: its SHA-256 '
+            f'starts with {found}, expected {wanted} as in its name (if that '
+            'is no hash, rename the file)'
+        )
+
+
+def _is_pickle(filename: str) -> bool:
+    """Whether ``torch.save`` or ``pickle`` could have written the file."""
+    with open(filename, 'rb') as file:
+        head = file.read(4)
+    return head.startswith(b'PK') or head.startswith(b'\x80')
+
+
+def _what_was_refused(error: Exception) -> str:
+    """Name the refused object out of torch's message."""
+    named = re.search(r'GLOBAL ([\w.]*\w)', str(error))
+    if named:
+        return f'an object of {named.group(1)}'
+    return 'objects that are neither tensors nor plain values'
+
+
+def _download(url: str, model_dir: str | None = None) -> str:
+    """Path of a copy of a checkpoint, which is fetched once."""
+    _, world_size = get_dist_info()
+    cache = model_dir or osp.join(torch.hub.get_dir(), 'checkpoints')
+    target = osp.join(cache, osp.basename(url.split('?')[0]))
+    # Once a machine: another one may have another disk.
+    if os.environ.get('LOCAL_RANK', '0') == '0' and not osp.exists(target):
+        fetch(url, target)
+    if world_size > 1:
+        barrier()
+    return target
+
+
+def read_checkpoint(
+    checkpoint: str | os.PathLike, map_location: str | Callable | None = None, trust_checkpoint: bool = False
+) -> dict:
+    """:func:`load_checkpoint_file`, also of an http(s) address."""
+    if re.match('https?://', str(checkpoint)):
+        checkpoint = _download(str(checkpoint))
+    return load_checkpoint_file(checkpoint, map_location, trust_checkpoint)
+
+
+class _TorchWith:
+    """``torch`` with another ``load``, for one module that calls it."""
+
+    def __init__(self, load: Callable) -> None:
+        self.load = load
+
+    def __getattr__(self, name: str):
+        return getattr(torch, name)
+
+
+def install_safe_loading(trust_checkpoint: bool = False) -> None:
+    """Make every checkpoint that MMEngine loads go through this module.
+
+    Args:
+        trust_checkpoint (bool): Unpickle whatever a file holds, from now on.
+    """
+
+    def load_from_local(filename, map_location=None, **kwargs):
+        return load_checkpoint_file(filename, map_location, trust_checkpoint)
+
+    def load_from_http(filename, map_location=None, model_dir=None, progress=False):
+        target = _download(filename, model_dir)
+        return load_checkpoint_file(target, map_location, trust_checkpoint)
+
+    loader = mmengine_checkpoint.CheckpointLoader
+    loader.register_scheme('', load_from_local, force=True)
+    loader.register_scheme(('http://', 'https://'), load_from_http, force=True)
+    # The other schemes (torchvision://, open-mmlab://) call these by name.
+    mmengine_checkpoint.load_from_http = load_from_http
+    # Files that other schemes have downloaded, and streams from object stores: the fork calls the
+    # first for them, the original MMEngine torch.load.
+    mmengine_checkpoint._safe_torch_load = load_from_local
+    mmengine_checkpoint.torch = _TorchWith(load_from_local)

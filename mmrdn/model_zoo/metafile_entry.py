@@ -1,0 +1,145 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""What ``configs/*/metafile.yml`` says of a model."""
+
+import os
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+
+from mmrdn.apis.model_loading import build_model
+from mmrdn.apis.runner import load_config
+from mmrdn.engine.hooks import check_state_dict
+from mmrdn.fileio.checkpoint import read_checkpoint
+from mmrdn.fileio.download import file_hash
+from mmrdn.model_zoo.metric_file import read_metrics
+from mmrdn.model_zoo.model_complexity import FRAME_SIZE, count_complexity
+
+_TASK = 'Video Object Detection'
+_DATASETS = dict(ImageNetVIDDataset='ImageNet VID', MovingDigitsDataset='Moving Digits')
+_SHOWN = ('mAP50', 'mAP50_slow', 'mAP50_medium', 'mAP50_fast')
+
+
+def make_entry(
+    config: str,
+    checkpoint: str | None = None,
+    weights: str | None = None,
+    metrics: str | None = None,
+    dataset: str | None = None,
+    frame_size: tuple[int, int] = FRAME_SIZE,
+) -> dict[str, Any]:
+    """What a metafile says of a config, as far as it is known.
+
+    Args:
+        config (str): Config file, below a folder with ``model-index.yml``.
+        checkpoint (str, optional): Its published checkpoint.
+        weights (str, optional): Address that the checkpoint is downloaded from, or its path seen
+            from the folder of ``model-index.yml``, which VideoInferencer reads and ``mim download``
+            does not.
+        metrics (str, optional): See :func:`read_metrics`; those in the checkpoint if not given.
+        dataset (str, optional): Name of the data set of the results; known for ImageNet VID and
+            moving digits.
+        frame_size (tuple[int, int]): See :func:`count_complexity`.
+
+    Returns:
+        dict: The entry. Metrics are in percent.
+
+    Raises:
+        FileNotFoundError: Something is not there.
+        ValueError: Something does not fit; names it.
+    """
+    root = find_root(config)
+    cfg = load_config(config, needs=('train_cfg', 'train_dataloader', 'test_dataloader'))
+    measured = {} if metrics is None else read_metrics(metrics)
+    if checkpoint is not None:
+        meta = _read_published(checkpoint, cfg)
+        measured = measured or meta.get('metrics', {})
+    known: dict[str, Any] = {}
+    if measured:
+        known['Results'] = [_result(measured, cfg, dataset)]
+    if weights is not None:
+        known['Weights'] = _check_weights(weights, checkpoint, root)
+    name = Path(config).stem
+    return dict(
+        Name=name,
+        Config=Path(config).resolve().relative_to(root).as_posix(),
+        Metadata=_metadata(cfg, name, frame_size),  # takes longest
+        **known,
+    )
+
+
+def find_root(config: str | os.PathLike) -> Path:
+    """The folder of ``model-index.yml`` above a config in ``configs``.
+
+    Raises:
+        ValueError: There is none.
+    """
+    path = Path(config).resolve()
+    for root in path.parents:
+        if (root / 'model-index.yml').is_file() and (root / 'configs') in path.parents:
+            return root
+    raise ValueError(f'{config}: expected the path of a file in the configs folder beside a model-index.yml')
+
+
+def _metadata(cfg: Config, name: str, frame_size: tuple[int, int]) -> dict[str, Any]:
+    """Schedule and cost of a model."""
+    metadata = {
+        title: cfg.train_cfg[key]
+        for title, key in (('Iterations', 'max_iters'), ('Epochs', 'max_epochs'))
+        if key in cfg.train_cfg
+    }
+    gpus = re.search(r'_(\d+)xb\d', name)  # the name says how many
+    metadata['Batch Size'] = cfg.train_dataloader.batch_size * (int(gpus.group(1)) if gpus else 1)
+    cost = count_complexity(cfg, frame_size)
+    metadata['Parameters'] = cost.parameters
+    if cost.flops is not None:
+        pool = f'pool of {cost.pool_frames} frames' if cost.pool_frames else 'no pool'
+        metadata['FLOPs'] = cost.flops
+        metadata['FLOPs Input'] = '{}x{} pixels, '.format(*cost.input_size) + pool
+    return metadata
+
+
+def _is_published_name(checkpoint: str) -> bool:
+    return Path(checkpoint).name.endswith(f'-{file_hash(checkpoint)[:8]}.pth')
+
+
+def _read_published(checkpoint: str, cfg: Config) -> dict[str, Any]:
+    """The metadata of a checkpoint that fits the config."""
+    loaded = read_checkpoint(checkpoint, 'cpu')
+    meta = loaded.get('meta')
+    if not isinstance(meta, dict) or 'mmrdn_version' not in meta or not _is_published_name(checkpoint):
+        raise ValueError(f'{checkpoint} was not published by tools/model_converters/publish_model.py')
+    with torch.device('meta'):
+        model = build_model(cfg)
+    try:
+        check_state_dict(model, loaded)
+    except ValueError as error:
+        raise ValueError(f'{checkpoint}: {error}') from None
+    planned = cfg.train_cfg.get('max_iters')
+    if planned and meta.get('iter', planned) != planned:
+        warnings.warn(f'{checkpoint} is of iteration {meta["iter"]}, the config trains {planned}')
+    return meta
+
+
+def _result(measured: dict[str, float], cfg: Config, dataset: str | None) -> dict[str, Any]:
+    """One of the results of a model."""
+    metrics = {name: round(100 * measured[f'vid/{name}'], 2) for name in _SHOWN if f'vid/{name}' in measured}
+    if 'mAP50' not in metrics:
+        raise ValueError('the metrics lack vid/mAP50, the mean over classes of VIDMetric')
+    kind = cfg.test_dataloader.dataset.type.rsplit('.', 1)[-1]
+    name = dataset or _DATASETS.get(kind)
+    if name is None:
+        raise ValueError(f'the name of the data set of a {kind} is not known: say --dataset')
+    return dict(Task=_TASK, Dataset=name, Metrics=metrics)
+
+
+def _check_weights(weights: str, checkpoint: str | None, root: Path) -> str:
+    """Refuse weights that are not the checkpoint's."""
+    if checkpoint is not None and Path(weights).name != Path(checkpoint).name:
+        raise ValueError(f'the weights {weights} must be named {Path(checkpoint).name}, as the checkpoint is')
+    if not re.match('https?://', weights) and not (root / weights).is_file():
+        raise FileNotFoundError(f'weights {weights} are no address, and no file below {root}')
+    return weights

@@ -1,0 +1,186 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import json
+import logging
+import math
+import os
+import shutil
+import tempfile
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmrdn.apis.video_inferencer import VideoInferencer
+from mmrdn.utils.cli import describe
+from mmrdn.visualization.timeline import draw_timeline
+from mmrdn.web.upload_source import UploadSource
+
+
+@dataclass
+class Job:
+    """A video on its way.
+
+    Attributes:
+        name (str): What the user calls the video.
+        folder (Path): Of its files.
+        state (str): 'waiting', 'running', 'done' or 'failed'.
+        message (str): What went wrong, or what came out.
+        frames (int): That are done.
+        num_frames (int, optional): In all, if known.
+        seconds (float): How long the video is.
+    """
+
+    name: str
+    folder: Path
+    state: str = 'waiting'
+    message: str = ''
+    frames: int = 0
+    num_frames: int | None = None
+    seconds: float = 0.0
+
+
+class VideoJobs:
+    """Videos that pass a detector one after another, in a thread.
+
+    The files of a job are ``upload`` and, when it is done, ``annotated.mp4``, ``detections.jsonl``
+    and ``timeline.svg``. They are in a temporary folder, which :meth:`close` removes.
+
+    Args:
+        inferencer (VideoInferencer): The detector.
+        score_thr (float): Detections below it are left out.
+        max_seconds (float): Longer videos are refused.
+        max_frames (int, optional): Videos of more frames are refused; 60 a second of
+            ``max_seconds`` if not given.
+        max_pixels (int): Videos with more pixels a frame are refused.
+        max_jobs (int): Jobs that are kept; the oldest ones go first.
+    """
+
+    def __init__(
+        self,
+        inferencer: VideoInferencer,
+        score_thr: float = 0.3,
+        max_seconds: float = 120.0,
+        max_frames: int | None = None,
+        max_pixels: int = 3840 * 2160,
+        max_jobs: int = 8,
+    ) -> None:
+        if score_thr != score_thr:
+            raise ValueError(f'score_thr must be a number, got {score_thr}')
+        if not 0 < max_seconds < math.inf:
+            raise ValueError(f'max_seconds must be positive, got {max_seconds}')
+        if max_frames is None:
+            max_frames = math.ceil(max_seconds * 60)
+        for name, value in dict(max_frames=max_frames, max_pixels=max_pixels).items():
+            if value < 1:
+                raise ValueError(f'{name} must be 1 or more, got {value}')
+        self.inferencer = inferencer
+        self.score_thr = score_thr
+        self.max_seconds = max_seconds
+        self.max_frames = max_frames
+        self.max_pixels = max_pixels
+        self.max_jobs = max_jobs
+        self.root = Path(tempfile.mkdtemp(prefix='mmrdn-web-'))
+        self._jobs: dict[str, Job] = {}
+        self._lock = threading.Lock()
+        self._worker = ThreadPoolExecutor(max_workers=1)
+        self._closing = False
+
+    def add(self, name: str, save: Callable[[Path], object]) -> str:
+        """Take a video, check it, and let it wait for its turn.
+
+        Args:
+            name (str): What the user calls it.
+            save (callable): Writes the file to the path that it is given.
+
+        Returns:
+            str: Id of the job.
+
+        Raises:
+            ValueError: It is no video, or too long, or so many wait already that there is no room,
+                or it cannot be kept.
+        """
+        key = uuid.uuid4().hex
+        job = Job(name, self.root / key)
+        with self._lock:
+            self._make_room()
+            self._jobs[key] = job
+        try:
+            job.folder.mkdir()
+            save(job.folder / 'upload')
+            source = UploadSource(job.folder / 'upload', name, self.max_frames, self.max_pixels)
+            job.seconds = source.measure(self.max_seconds)
+        except BaseException as error:
+            with self._lock:
+                self._drop(key)
+            if isinstance(error, (ValueError, OSError)):
+                raise ValueError(_explain(job, error)) from error
+            raise
+        self._worker.submit(self._run, job, source)
+        return key
+
+    def get(self, key: str) -> Job | None:
+        """The job of an id, None if there is none (any more)."""
+        return self._jobs.get(key)
+
+    def close(self) -> None:
+        """End the job that runs, forget the others, remove all files."""
+        self._closing = True
+        self._worker.shutdown(cancel_futures=True)
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def _make_room(self) -> None:
+        """Forget the oldest job that ended, if there are too many."""
+        if len(self._jobs) < self.max_jobs:
+            return
+        for key, job in self._jobs.items():
+            if job.state in ('done', 'failed'):
+                return self._drop(key)
+        raise ValueError(f'{len(self._jobs)} videos wait already, try again later')
+
+    def _drop(self, key: str) -> None:
+        """Forget a job and remove its files; the lock must be held."""
+        shutil.rmtree(self._jobs.pop(key).folder, ignore_errors=True)
+
+    def _run(self, job: Job, source: UploadSource) -> None:
+        """Detect, and draw the timeline; errors become the job's message."""
+        job.state = 'running'
+
+        def progress(frames: int, num_frames: int | None) -> None:
+            if self._closing:
+                raise InterruptedError('the server ends')
+            job.frames, job.num_frames = frames, num_frames
+
+        try:
+            out_json = job.folder / 'detections.jsonl'
+            summary = self.inferencer(
+                source,
+                out_video=job.folder / 'annotated.mp4',
+                out_json=out_json,
+                score_thr=self.score_thr,
+                scale=None,
+                overwrite=True,
+                progress=progress,
+            )
+            frames = [json.loads(line) for line in out_json.read_text().splitlines()]
+            draw_timeline(frames, self.inferencer.classes, job.seconds).savefig(job.folder / 'timeline.svg')
+            count = sum(len(frame['detections']) for frame in frames)
+            job.message = f'{count} detections in {len(frames)} frames of {job.name}'
+            if summary.truncated:
+                job.message += ', which is truncated or damaged'
+            job.state = 'done'
+        except (ValueError, OSError) as error:
+            job.message = _explain(job, error)
+            job.state = 'failed'
+        except Exception:
+            logging.getLogger('mmrdn').exception('video %s', job.name)
+            job.message = f'{job.name}: an unforeseen error; the log of the server says more'
+            job.state = 'failed'
+
+
+def _explain(job: Job, error: Exception) -> str:
+    """The message of an error without the names of temporary files."""
+    text = describe(error).replace(str(job.folder / 'upload'), job.name)
+    text = text.replace(f'{job.folder}{os.sep}', '')
+    return text.replace(str(job.folder), job.name)

@@ -1,0 +1,140 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Data, a config and runs of the tools small enough for tests."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from mmrdn.datasets.converters.ilsvrc_vid import convert_vid
+from mmrdn.datasets.moving_digits import MovingDigitsConfig, make_moving_digits
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# 8 iterations of a detector of 16 proposals, 8 times narrower.
+CONFIG = """
+_base_ = '{root}/configs/rdn/rdn_faster-rcnn_r18_1xb4-1500_movingdigits.py'
+data_root = '{data}/'
+ann_file = data_root + 'annotations/moving_digits_val.json'
+nms = dict(nms_pre=64, max_per_img=16)
+model = dict(
+    temporal_range=2,
+    neck=dict(in_channels=32, num_heads=4),
+    support_sampler=dict(num_support=6),
+    detector=dict(
+        backbone=dict(base_channels=8),
+        neck=dict(in_channels=[32], out_channels=16),
+        rpn_head=dict(in_channels=16, feat_channels=16),
+        roi_head=dict(
+            bbox_roi_extractor=dict(
+                roi_layer=dict(output_size=3), out_channels=16),
+            bbox_head=dict(
+                in_channels=16, fc_out_channels=32, roi_feat_size=3)),
+        train_cfg=dict(rpn_proposal=nms, rcnn=dict(sampler=dict(num=16))),
+        test_cfg=dict(rpn=nms)))
+train_dataloader = dict(
+    batch_size=2,
+    num_workers=0,
+    persistent_workers=False,
+    dataset=dict(data_root=data_root, ref_img_sampler=dict(frame_range=2)))
+val_dataloader = dict(
+    num_workers=0,
+    persistent_workers=False,
+    dataset=dict(data_root=data_root))
+test_dataloader = val_dataloader
+val_evaluator = dict(ann_file=ann_file)
+test_evaluator = val_evaluator
+train_cfg = dict(max_iters=8, val_interval=1000)
+param_scheduler = [
+    dict(
+        type='OneCycleLR',
+        eta_max=1e-2,
+        total_steps=8,
+        pct_start=0.5,
+        by_epoch=False)
+]
+default_hooks = dict(
+    logger=dict(interval=1), checkpoint=dict(interval=4))
+"""
+
+
+def make_data(folder):
+    """6 training videos of 3 frames, 4 validation videos of 5 frames."""
+    folder = Path(folder)
+    make_moving_digits(
+        folder, MovingDigitsConfig(num_train_videos=6, train_frames=3, num_val_videos=4, val_frames=5), progress=False
+    )
+    for split in ('train', 'val'):
+        convert_vid(folder, split, folder / 'annotations' / f'moving_digits_{split}.json', classes='moving_digits')
+    return folder
+
+
+def write_config(path, data, extra=''):
+    """Write the tiny config and give its path."""
+    path = Path(path)
+    path.write_text(CONFIG.format(root=ROOT, data=data) + extra)
+    return path
+
+
+def tool_env():
+    """Environment to run a tool in: our package, one thread, no GPU."""
+    paths = [str(ROOT), os.environ.get('PYTHONPATH', '')]
+    return dict(
+        os.environ,
+        PYTHONPATH=os.pathsep.join(filter(None, paths)),
+        OMP_NUM_THREADS='1',
+        OMP_WAIT_POLICY='passive',
+        CUDA_VISIBLE_DEVICES='-1',
+    )
+
+
+def free_port():
+    """A port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+def run_tool(tool, *args, status=0, through=(), timeout=300):
+    """Run a tool as a user would, ``through`` a launcher if given."""
+    command = [sys.executable, *through, ROOT / 'tools' / tool, *args]
+    done = subprocess.run(
+        [str(word) for word in command], env=tool_env(), capture_output=True, text=True, timeout=timeout
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done
+
+
+def start_tool(tool, *args, **kwargs):
+    """Start a tool that signals can end, also where tests run in background or
+    under nohup, and so with some of them ignored."""
+
+    def heed_signals():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+
+    command = [sys.executable, ROOT / 'tools' / tool, *args]
+    return subprocess.Popen(
+        [str(word) for word in command],
+        env=tool_env(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_signals,
+        **kwargs,
+    )
+
+
+def logged_steps(work_dir):
+    """The training steps in the newest JSON log below a work folder."""
+    logs = sorted(Path(work_dir).glob('2*/vis_data/scalars.json'), key=lambda path: path.parent.parent.name)
+    lines = map(json.loads, logs[-1].read_text().splitlines())
+    return [line for line in lines if 'loss' in line]
+
+
+def logged_losses(work_dir):
+    """The loss of these steps."""
+    return [step['loss'] for step in logged_steps(work_dir)]

@@ -1,0 +1,36 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""A detector without a network and videos for tests of the web page."""
+
+import json
+
+import numpy as np
+
+from mmrdn.inference.video_summary import VideoSummary
+from mmrdn.video import VideoWriter
+
+FPS = 10
+
+
+class FakeInferencer:
+    """Finds 'one' in the first half of a second, 'two' from 0.3 s on."""
+
+    classes = ('zero', 'one', 'two')
+
+    def __call__(self, source, out_video, out_json, score_thr, scale, overwrite, progress):
+        with VideoWriter(out_video, overwrite, source.fps) as writer, open(out_json, 'w') as lines:
+            for frame in source:
+                writer.write(255 - frame.image, frame.time)
+                labels = [1] * (frame.time < 0.45) + [2] * (frame.time > 0.25)
+                found = [dict(label=i, score=score_thr) for i in labels]
+                line = dict(frame=frame.index, time=frame.time, detections=found)
+                print(json.dumps(line), file=lines)
+                progress(frame.index + 1, source.num_frames)
+        return VideoSummary(truncated=source.truncated)
+
+
+def write_clip(path, num_frames, size=(64, 96)):
+    """A grey video of 10 frames a second."""
+    with VideoWriter(path, fps=FPS) as writer:
+        for i in range(num_frames):
+            writer.write(np.full((*size, 3), 60 + 5 * i % 150, np.uint8))
+    return path

@@ -1,0 +1,51 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import pytest
+
+from mmrdn.apis import claim_work_dir
+from mmrdn.engine.distributed.ranks import ENVIRONMENT, job_store, set_launcher, this_rank
+
+
+@pytest.fixture(autouse=True)
+def no_launcher(monkeypatch):
+    for names in ENVIRONMENT.values():
+        for name in names:
+            monkeypatch.delenv(name, raising=False)
+    yield
+    set_launcher('none')
+
+
+@pytest.mark.parametrize(
+    'launcher, expected', [('none', (0, 1)), ('pytorch', (1, 2)), ('slurm', (5, 6)), ('mpi', (0, 3))]
+)
+def test_what_launchers_say(launcher, expected, monkeypatch):
+    """That of the one that was asked for; a task of Slurm may be a job of its
+    own, and Kubernetes sets RANK."""
+    for name, value in dict(
+        RANK='1', WORLD_SIZE='2', SLURM_PROCID='5', SLURM_NTASKS='6', OMPI_COMM_WORLD_RANK='0', OMPI_COMM_WORLD_SIZE='3'
+    ).items():
+        monkeypatch.setenv(name, value)
+    set_launcher(launcher)
+    assert this_rank() == expected
+
+
+def test_started_by_hand():
+    """With ``--launcher pytorch``, but without torchrun."""
+    set_launcher('pytorch')
+    assert this_rank() == (0, 1)
+
+
+def test_a_task_that_is_no_rank_locks_its_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv('SLURM_PROCID', '1')
+    monkeypatch.setenv('SLURM_NTASKS', '4')
+    lock = claim_work_dir(str(tmp_path / 'work'), resume=False)
+    assert lock is not None
+    lock.close()
+    (tmp_path / 'work' / 'iter_1.pth').write_text('mine')
+    with pytest.raises(ValueError, match='holds checkpoints already'):
+        claim_work_dir(str(tmp_path / 'work'), resume=False)
+    assert job_store().add('count', 1) == 1
+
+
+def test_the_store_of_a_single_process_is_new():
+    assert job_store().add('count', 3) == 3
+    assert job_store().add('count', 0) == 0

@@ -1,0 +1,159 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Downloads, and the hash that a published file has in its name."""
+
+import hashlib
+import socket
+
+import pytest
+import torch
+from mmengine.runner.checkpoint import CheckpointLoader
+
+from helpers.http import serving
+from mmrdn.fileio.checkpoint import install_safe_loading, load_checkpoint_file, read_checkpoint
+from mmrdn.fileio.download import fetch, named_hash, shown_address
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A folder with a checkpoint under several names, and its hash."""
+    folder = tmp_path / 'served'
+    folder.mkdir()
+    torch.save(dict(state_dict=dict(a=torch.arange(3))), folder / 'plain.pth')
+    data = (folder / 'plain.pth').read_bytes()
+    digits = hashlib.sha256(data).hexdigest()[:8]
+    for name in (f'good-{digits}.pth', 'bad-00decade.pth', 'short-rdn.pth', f'short-{digits}.pth', 'rdn_r50-dc5.pth'):
+        (folder / name).write_bytes(data)
+    return folder, digits
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """Where torch keeps downloads."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    monkeypatch.setenv('no_proxy', '127.0.0.1')
+    return tmp_path / 'torch' / 'hub' / 'checkpoints'
+
+
+@pytest.mark.parametrize(
+    'name, expected',
+    [
+        ('rdn_r50-1a2b3c4d.pth', '1a2b3c4d'),
+        ('a/b-00000000/resnet50-0676ba61.pth', '0676ba61'),
+        ('selsa_20201227_204835-2f5a4952.pth', '2f5a4952'),
+        ('rdn-12345678.pth', '12345678'),
+        ('iter_60000.pth', None),
+        ('rdn_r50-dc5.pth', None),
+        ('rdn-1A2B3C4D.pth', None),
+        ('rdn-1a2b3c4d5.pth', None),
+        ('rdn-1a2b3c4d.pth.txt', None),
+        ('rdn-20200130.pth', None),
+        ('rdn-00060000.pth', None),
+        ('rdn_1a2b3c4d.pth', None),
+    ],
+)
+def test_hash_in_a_name(name, expected):
+    assert named_hash(name) == expected
+
+
+@pytest.mark.parametrize('through', [read_checkpoint, 'mmengine'])
+def test_what_is_right_is_fetched_once(files, cache, through):
+    folder, digits = files
+    if through == 'mmengine':
+        install_safe_loading()
+        through = CheckpointLoader.load_checkpoint
+    with serving(folder) as address:
+        for name in (f'good-{digits}.pth', 'rdn_r50-dc5.pth'):
+            loaded = through(f'{address}/{name}?token=x')
+            assert loaded['state_dict']['a'].tolist() == [0, 1, 2]
+            assert (cache / name).read_bytes() == (folder / name).read_bytes()
+            (folder / name).unlink()
+            through(f'{address}/{name}')  # from the cache
+    assert len(list(cache.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    'name, message',
+    [
+        (
+            'bad-00decade.pth',
+            '{address}/bad-00decade.pth is corrupt: its SHA-256 starts with '
+            '{digits}, expected 00decade as in its name; nothing was kept',
+        ),
+        (
+            'short-rdn.pth',
+            '{address}/short-rdn.pth: the download broke off after {half} of {size} bytes; nothing was kept',
+        ),
+        (
+            'short-{digits}.pth',
+            '{address}/short-{digits}.pth: the download broke off after {half} of {size} bytes; nothing was kept',
+        ),
+        ('none.pth', '{address}/none.pth cannot be downloaded: HTTP Error 404: File not found'),
+    ],
+)
+def test_what_is_wrong_is_refused_and_not_kept(files, cache, name, message):
+    folder, digits = files
+    size = (folder / 'plain.pth').stat().st_size
+    with serving(folder) as address:
+        values = dict(address=address, digits=digits, size=size, half=size // 2)
+        with pytest.raises((ValueError, OSError)) as error:
+            read_checkpoint(f'{address}/{name.format(**values)}?token=secret')
+        assert str(error.value) == message.format(**values)
+    assert list(cache.iterdir()) == []
+
+
+def test_a_failed_download_leaves_what_was_there(files, tmp_path):
+    target = tmp_path / 'mine.pth'
+    target.write_text('mine')
+    with serving(files[0]) as address, pytest.raises(ValueError):
+        fetch(f'{address}/short-rdn.pth', target)
+    assert target.read_text() == 'mine'
+
+
+def test_nobody_serves(tmp_path):
+    with socket.create_server(('127.0.0.1', 0)) as free:
+        port = free.getsockname()[1]
+    for url, message in (
+        (
+            f'http://127.0.0.1:{port}/a.pth?token=secret',
+            f'http://127.0.0.1:{port}/a.pth cannot be downloaded: <urlopen error',
+        ),
+        (
+            f'http://me:secret@127.0.0.1:{port}/a.pth',
+            f'http://127.0.0.1:{port}/a.pth cannot be downloaded: <urlopen error',
+        ),
+        ('http://me:secret@127.0.0.1/a.pth', 'http://127.0.0.1/a.pth cannot be downloaded: no valid address'),
+    ):
+        with pytest.raises(OSError) as error:
+            fetch(url, tmp_path / 'a.pth')
+        assert str(error.value).startswith(message)
+        assert 'secret' not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_not_what_its_name_says(files):
+    """Wherever it comes from, such as ``mim download``, which checks none."""
+    folder, digits = files
+    assert load_checkpoint_file(folder / f'good-{digits}.pth')
+    damaged = folder / 'bad-00decade.pth'
+    for trusted in (False, True):
+        with pytest.raises(ValueError) as error:
+            load_checkpoint_file(damaged, trust_checkpoint=trusted)
+        assert str(error.value) == (
+            f'checkpoint {damaged} is damaged or was changed: its SHA-256 '
+            f'starts with {digits}, expected 00decade as in its name (if that '
+            'is no hash, rename the file)'
+        )
+    damaged.rename(folder / 'renamed.pth')
+    assert load_checkpoint_file(folder / 'renamed.pth')
+
+
+@pytest.mark.parametrize(
+    'given, expected',
+    [
+        ('https://me:secret@zoo.org/a/x.pth?token=secret#1', 'https://zoo.org/a/x.pth'),
+        ('http://zoo.org/x.pth', 'http://zoo.org/x.pth'),
+        ('work/x?y@z.pth', 'work/x?y@z.pth'),
+    ],
+)
+def test_shown_address(given, expected):
+    assert shown_address(given) == expected

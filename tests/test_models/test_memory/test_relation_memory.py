@@ -1,0 +1,229 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import numpy as np
+import pytest
+import torch
+import torch.nn as nn
+
+from helpers import naive_relation
+from mmrdn.benchmarks.common_order import common_order
+from mmrdn.models import ObjectRelationModule, RelationAggregator, RelationMemory, SelectiveSupportSampler
+from mmrdn.registry import MODELS
+
+
+def aggregator(channels=8, heads=2, seed=0, dtype=torch.double, **kwargs):
+    generator = torch.Generator().manual_seed(seed)
+    module = RelationAggregator(channels, heads, **kwargs).to(dtype)
+    for parameter in module.parameters():
+        std = 0.4 if parameter.ndim == 1 else 1.5 * parameter.shape[1] ** -0.5
+        parameter.data = torch.randn(parameter.shape, generator=generator, dtype=dtype) * std
+    return module
+
+
+def frames(counts, channels=8, seed=0, dtype=torch.double):
+    """Features, boxes and scores; scores with ties."""
+    generator = torch.Generator().manual_seed(seed)
+    for num in counts:
+        corner = torch.rand(num, 2, generator=generator, dtype=dtype) * 200
+        size = torch.rand(num, 2, generator=generator, dtype=dtype) * 100
+        scores = torch.rand(num, generator=generator, dtype=dtype)
+        yield (
+            torch.randn(num, channels, generator=generator, dtype=dtype),
+            torch.cat([corner, corner + size], 1),
+            (scores * 20).round() / 20,
+        )
+
+
+class NaivePool:
+    """Algorithm 1's pool in lists, aggregated by float64 loops."""
+
+    def __init__(self, module, sampler, max_frames):
+        self.module, self.sampler = module, sampler
+        self.max_frames, self.frames = max_frames, []
+
+    def append(self, feats, boxes, scores):
+        inds = naive_relation.top_inds(scores.tolist(), self.sampler.num_support)
+        self.frames.append([(feats[i].numpy(), boxes[i].numpy(), scores[i].item()) for i in inds])
+        self.frames = self.frames[-self.max_frames :]
+
+    def advanced(self):
+        ratio, counts = self.sampler.advanced_ratio, []
+        scores = [s for frame in self.frames for *_, s in frame]
+        if self.sampler.advanced_scope == 'pool':
+            return naive_relation.top_inds(scores, max(1, int(ratio * len(scores) + 1e-6)))
+        start, inds = 0, []
+        for frame in self.frames:
+            part = scores[start : start + len(frame)]
+            num = max(1, int(ratio * len(part) + 1e-6))
+            inds += [start + i for i in naive_relation.top_inds(part, num)]
+            start += len(frame)
+            counts.append(len(frame))
+        return inds
+
+    def aggregate(self, feats, boxes):
+        pool = [row for frame in self.frames for row in frame]
+        return naive_relation.aggregate(
+            self.module, feats.numpy(), boxes.numpy(), [r[0] for r in pool], [r[1] for r in pool], self.advanced()
+        )
+
+
+@pytest.mark.parametrize('scope', ['pool', 'frame'])
+@pytest.mark.parametrize(
+    'settings',
+    [
+        dict(),
+        dict(advanced_transform=True),
+        dict(advanced=False),
+        dict(num_basic=0),
+        dict(num_basic=1, pixel_offset=1.0),
+    ],
+)
+@torch.inference_mode()
+def test_equals_naive_loops_while_the_window_slides(scope, settings):
+    """Changing proposal counts, none at all, a window that shrinks, reset."""
+    module = aggregator(**settings)
+    sampler = SelectiveSupportSampler(3, 0.4, scope)
+    memory = RelationMemory(module, sampler, max_frames=3)
+    naive = NaivePool(module, sampler, 3)
+    counts = [5, 2, 0, 7, 3, 3, 1, 0, 4, 6]
+    with_weights = settings.get('num_basic', 2) > 0
+    for t, frame in enumerate(frames(counts)):
+        memory.append(*frame)
+        naive.append(*frame)
+        if t == 5:
+            memory.drop_oldest()
+            naive.frames.pop(0)
+        if t == 7:
+            memory.reset()
+            assert len(memory) == 0
+            naive.frames = []
+            continue
+        assert len(memory) == len(naive.frames)
+        feats, boxes = next(frames([4], seed=t + 1))[:2]
+        expected, omega = naive.aggregate(feats, boxes)
+        out = memory.aggregate(feats, boxes, return_weights=with_weights)
+        if with_weights:
+            out, weights = out
+            np.testing.assert_allclose(weights, omega, rtol=1e-8, atol=1e-12)
+        np.testing.assert_allclose(out, expected, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize('scope', ['pool', 'frame'])
+def test_no_drift_over_500_frames_in_fp32(scope):
+    """The forward pass over the whole pool, from the first to the last."""
+    module = aggregator(64, 4, dtype=torch.float32, advanced_transform=True)
+    sampler = SelectiveSupportSampler(9, 0.3, scope)
+    memory = RelationMemory(module, sampler, max_frames=7)
+    counts = np.random.default_rng(0).integers(5, 14, 500)
+    errors = []
+    for feats, boxes, scores in frames(counts, 64, dtype=torch.float32):
+        memory.append(feats, boxes, scores)
+        with torch.no_grad():
+            out = memory.aggregate(feats, boxes)
+            pool, pool_boxes, pool_scores, nums = memory.pool()
+            expected = module(feats, boxes, pool, pool_boxes, sampler.select_advanced(pool_scores, nums))
+        errors.append(((out - expected).norm() / expected.norm()).item())
+    assert max(errors) < 1e-5
+    assert np.mean(errors[-50:]) < 3 * np.mean(errors[20:70]) + 1e-7
+
+
+@torch.inference_mode()
+def test_each_support_is_projected_once():
+    """Keys and values of the basic stage and Eq. 6, however long it stays."""
+    module = aggregator()
+    rows = dict()
+    for name in ('basic.0.key_proj', 'basic.1.value_proj', 'support_relation.key_proj', 'support_relation.value_proj'):
+
+        def count(_, args, name=name):
+            rows[name] = rows.get(name, 0) + len(args[0])
+
+        module.get_submodule(name).register_forward_pre_hook(count)
+    memory = RelationMemory(module, SelectiveSupportSampler(3, 0.4), 4)
+    for frame in frames([3, 5, 2, 3, 4, 6]):
+        memory.append(*frame)
+        memory.aggregate(*frame[:2])
+    assert set(rows.values()) == {3 + 3 + 2 + 3 + 3 + 3} and len(rows) == 4
+
+
+@torch.inference_mode()
+def test_state_does_not_grow():
+    memory = RelationMemory(aggregator(), SelectiveSupportSampler(3, 0.4), 4)
+    sizes = []
+    for frame in frames([5] * 60):
+        memory.append(*frame)
+        memory.aggregate(*frame[:2])
+        sizes.append(memory.nbytes())
+    assert len(set(sizes[6:])) == 1
+    assert sizes[-1] > 12 * (8 + 4 + 1) * 8  # the pool itself, and more
+
+
+def test_gradients_flow_where_they_are_wanted():
+    module = aggregator()
+    memory = RelationMemory(module, SelectiveSupportSampler(3, 0.4), 4)
+    feats, boxes, scores = next(frames([5]))
+    memory.append(feats.requires_grad_(), boxes, scores)
+    memory.aggregate(feats, boxes).sum().backward()
+    assert feats.grad is not None
+    assert all(p.grad is not None for p in module.parameters())
+
+
+@MODELS.register_module()
+class MeanRelation(nn.Module):
+    """A relation that is none of ours: adds the mean of the supports."""
+
+    def __init__(self, embed_dims, num_heads):
+        super().__init__()
+
+    def forward(self, feats, boxes, support_feats, support_boxes):
+        return feats + support_feats.mean(0)
+
+
+@torch.inference_mode()
+def test_other_relation_modules_see_the_whole_pool():
+    module = RelationAggregator(8, 2, num_basic=1, relation=dict(type='MeanRelation'))
+    assert not module.shares_geometry
+    memory = RelationMemory(module, SelectiveSupportSampler(2, 1.0), 2)
+    chosen = []
+    for feats, boxes, scores in frames([4, 4, 4]):
+        memory.append(feats, boxes, scores)
+        chosen.append(feats[naive_relation.top_inds(scores.tolist(), 2)].numpy())
+    pool = np.concatenate(chosen[-2:])
+    # Eq. 3-4, then Eq. 6 moves each support by the mean, then Eq. 7.
+    expected = feats.numpy() + pool.mean(0) + (pool + pool.mean(0)).mean(0)
+    np.testing.assert_allclose(memory.aggregate(feats, boxes), expected)
+
+
+@pytest.mark.parametrize(
+    'settings', [dict(), dict(advanced=False, num_basic=3), dict(advanced_transform=True, pixel_offset=1.0)]
+)
+def test_the_common_order_gives_the_same_numbers(settings):
+    """What the benchmark compares with is the paper's Eq. 3-7 too."""
+    module = aggregator(**settings)
+    feats, boxes, _ = next(frames([4]))
+    pool, pool_boxes, _ = next(frames([7], seed=1))
+    inds = [5, 0, 3]
+    out = common_order(module, feats, boxes, pool, pool_boxes, torch.tensor(inds))
+    expected, _ = naive_relation.aggregate(module, feats, boxes, pool, pool_boxes, inds)
+    np.testing.assert_allclose(out.detach(), expected, rtol=1e-8, atol=1e-10)
+
+
+def test_wrong_shapes_are_named():
+    memory = RelationMemory(aggregator(), SelectiveSupportSampler(), 2)
+    feats, boxes, scores = next(frames([4]))
+    memory.append(feats, boxes, scores)
+    with torch.no_grad(), pytest.raises(ValueError, match=r'feats must be'):
+        memory.aggregate(feats[:, :5], boxes)
+
+
+def test_a_module_alone_is_the_chain_of_one():
+    """More queries and supports than fit into one tile."""
+    torch.manual_seed(0)
+    module = ObjectRelationModule(16, 2).double()
+    for parameter in module.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    feats, boxes, _ = next(frames([70], 16))
+    pool, pool_boxes, _ = next(frames([1000], 16, seed=1))
+    out, weights = module(feats, boxes, pool, pool_boxes, True)
+    some = [0, 61, 62, 63, 69]  # a tile has 62 rows and 480 columns
+    expected, omega = naive_relation.relation(module, feats[some], boxes[some], pool, pool_boxes)
+    np.testing.assert_allclose(out.detach()[some], expected, rtol=1e-8)
+    np.testing.assert_allclose(weights.detach()[some], omega, rtol=1e-8)
