@@ -8,11 +8,10 @@ _base_ = [
 model = dict(
     type='DFF',
     detector=dict(roi_head=dict(type='StandardRoIHead', bbox_head=dict(type='Shared2FCBBoxHead'))),
-    motion=dict(
-        type='NarrowFlowNet', img_scale_factor=0.5, flow_scale_factor=0.5
-    ),  # mmtrack's 5 is for pretrained weights
-    test_cfg=dict(key_frame_interval=4),
-)  # frames
+    # flow_scale_factor: mmtrack's 5 is for pretrained weights
+    motion=dict(type='NarrowFlowNet', img_scale_factor=0.5, flow_scale_factor=0.5),
+    test_cfg=dict(key_frame_interval=4),  # frames
+)
 train_dataloader = dict(
     batch_size=1,
     dataset=dict(

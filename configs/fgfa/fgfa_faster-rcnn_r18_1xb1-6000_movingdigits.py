@@ -8,9 +8,8 @@ _base_ = [
 model = dict(
     type='FGFA',
     detector=dict(roi_head=dict(type='StandardRoIHead', bbox_head=dict(type='Shared2FCBBoxHead'))),
-    motion=dict(
-        type='NarrowFlowNet', img_scale_factor=0.5, flow_scale_factor=0.5
-    ),  # mmtrack's 5 is for pretrained weights
+    # flow_scale_factor: mmtrack's 5 is for pretrained weights
+    motion=dict(type='NarrowFlowNet', img_scale_factor=0.5, flow_scale_factor=0.5),
     aggregator=dict(type='EmbedAggregator', num_convs=1, channels=64, kernel_size=3),
 )
 val_dataloader = dict(

@@ -8,9 +8,5 @@ _base_ = [
 model = dict(
     temporal_range=18,  # frames, T
     neck=dict(type='RelationAggregator', advanced=False),
-    support_sampler=dict(type='SelectiveSupportSampler', num_support=75),
-)  # K
-
-# Two support frames in [-T, T]; a still image of DET supports itself.
-_base_.train_dataloader.dataset.datasets[0].ref_img_sampler.update(num_ref_imgs=2, frame_range=18)
-_base_.train_dataloader.dataset.datasets[1].ref_img_sampler.update(num_ref_imgs=2)
+    support_sampler=dict(type='SelectiveSupportSampler', num_support=75),  # K
+)

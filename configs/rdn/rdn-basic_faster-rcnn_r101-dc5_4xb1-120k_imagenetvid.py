@@ -12,7 +12,3 @@ model = dict(
     neck=dict(type='RelationAggregator', advanced=False),
     support_sampler=dict(type='SelectiveSupportSampler', num_support=75),
 )
-
-# Two support frames in [-T, T]; a still image of DET supports itself.
-_base_.train_dataloader.dataset.datasets[0].ref_img_sampler.update(num_ref_imgs=2, frame_range=18)
-_base_.train_dataloader.dataset.datasets[1].ref_img_sampler.update(num_ref_imgs=2)

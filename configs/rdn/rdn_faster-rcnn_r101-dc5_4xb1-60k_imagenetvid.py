@@ -13,17 +13,13 @@ model = dict(
         type='RelationAggregator',
         in_channels=1024,
         num_heads=16,  # the paper's M
-        num_basic=2,
-    ),  # N_b
+        num_basic=2,  # N_b
+    ),
     support_sampler=dict(
         type='SelectiveSupportSampler',
         num_support=75,  # K
-        advanced_ratio=0.2,
+        advanced_ratio=0.2,  # r%
     ),
-)  # r%
+)
 
-# Two support frames in [-T, T]; a still image of DET supports itself.
-_base_.train_dataloader.dataset.datasets[0].ref_img_sampler.update(num_ref_imgs=2, frame_range=18)
-_base_.train_dataloader.dataset.datasets[1].ref_img_sampler.update(num_ref_imgs=2)
-
-load_from = 'work_dirs/rdn-basic_faster-rcnn_r101-dc5_4xb1-120k_imagenetvid/iter_120000.pth'  # noqa: E501
+load_from = 'work_dirs/rdn-basic_faster-rcnn_r101-dc5_4xb1-120k_imagenetvid/iter_120000.pth'

@@ -10,6 +10,11 @@ model = dict(
                 strides=[4, 8, 16],
             )
         ),
-        roi_head=dict(bbox_roi_extractor=dict(featmap_strides=[4, 8, 16], finest_scale=16)),
+        roi_head=dict(
+            bbox_roi_extractor=dict(
+                featmap_strides=[4, 8, 16],
+                finest_scale=16,  # pixels: boxes below 32 on stride 4
+            )
+        ),
     )
-)  # pixels: boxes below 32 on stride 4
+)

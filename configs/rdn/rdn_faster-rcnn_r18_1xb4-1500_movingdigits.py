@@ -8,7 +8,7 @@ _base_ = [
 model = dict(
     temporal_range=6,  # frames, T
     neck=dict(type='RelationAggregator', in_channels=256),
-    support_sampler=dict(type='SelectiveSupportSampler', num_support=16),
-)  # K
+    support_sampler=dict(type='SelectiveSupportSampler', num_support=16),  # K
+)
 train_dataloader = dict(dataset=dict(ref_img_sampler=dict(num_ref_imgs=2, frame_range=6)))
 custom_hooks = [*_base_.custom_hooks, dict(type='ChannelsLastHook')]

@@ -8,11 +8,7 @@ _base_ = [
 model = dict(
     temporal_range=18,  # frames, T
     neck=dict(type='RelationAggregator'),
-    support_sampler=dict(type='SelectiveSupportSampler', num_support=75),
-)  # K
+    support_sampler=dict(type='SelectiveSupportSampler', num_support=75),  # K
+)
 
-# Two support frames in [-T, T]; a still image of DET supports itself.
-_base_.train_dataloader.dataset.datasets[0].ref_img_sampler.update(num_ref_imgs=2, frame_range=18)
-_base_.train_dataloader.dataset.datasets[1].ref_img_sampler.update(num_ref_imgs=2)
-
-load_from = 'work_dirs/rdn-basic_faster-rcnn_r50-fpn_4xb1-120k_imagenetvid/iter_120000.pth'  # noqa: E501
+load_from = 'work_dirs/rdn-basic_faster-rcnn_r50-fpn_4xb1-120k_imagenetvid/iter_120000.pth'

@@ -5,3 +5,7 @@ _base_ = [
     '../_base_/schedules/sgd_120k.py',
     '../_base_/default_runtime.py',
 ]
+
+# No support frames.
+_base_.train_dataloader.dataset.datasets[0].ref_img_sampler.update(num_ref_imgs=0, frame_range=0)
+_base_.train_dataloader.dataset.datasets[1].ref_img_sampler.update(num_ref_imgs=0)

@@ -1,9 +1,3 @@
 # ResNeXt-101-64x4d: single frames.
-_base_ = './single-frame_faster-rcnn_r101-dc5_4xb1-120k_imagenetvid.py'
-model = dict(
-    detector=dict(
-        backbone=dict(
-            type='ResNeXt', groups=64, base_width=4, init_cfg=dict(checkpoint='open-mmlab://resnext101_64x4d')
-        )
-    )
-)
+_base_ = ['./single-frame_faster-rcnn_r101-dc5_4xb1-120k_imagenetvid.py', '../_base_/models/x101-64x4d.py']
+model = dict(detector=dict(backbone=_base_.pop('x101_64x4d')))

@@ -6,3 +6,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 model = dict(detector=dict(roi_head=dict(bbox_head=dict(num_shared_fcs=2))))
+
+# No support frames.
+_base_.train_dataloader.dataset.datasets[0].ref_img_sampler.update(num_ref_imgs=0, frame_range=0)
+_base_.train_dataloader.dataset.datasets[1].ref_img_sampler.update(num_ref_imgs=0)

@@ -1,6 +1,6 @@
 # mmtrack's Temporal RoI Align, ResNet-101, with our DET file and metric.
 _base_ = [
-    'mmtrack::vid/temporal_roi_align/selsa-troialign_faster-rcnn_r101-dc5_8xb1-7e_imagenetvid.py',  # noqa: E501
+    'mmtrack::vid/temporal_roi_align/selsa-troialign_faster-rcnn_r101-dc5_8xb1-7e_imagenetvid.py',
     '../_base_/datasets/imagenet_vid_mmtrack.py',
 ]
 model = dict(type='mmrdn.SELSA')

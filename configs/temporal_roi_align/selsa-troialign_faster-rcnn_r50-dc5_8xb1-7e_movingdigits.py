@@ -1,6 +1,6 @@
 # mmtrack's Temporal RoI Align, ResNet-50, from scratch on moving digits.
 _base_ = [
-    'mmtrack::vid/temporal_roi_align/selsa-troialign_faster-rcnn_r50-dc5_8xb1-7e_imagenetvid.py',  # noqa: E501
+    'mmtrack::vid/temporal_roi_align/selsa-troialign_faster-rcnn_r50-dc5_8xb1-7e_imagenetvid.py',
     '../_base_/datasets/moving_digits_mmtrack.py',
 ]
 model = dict(

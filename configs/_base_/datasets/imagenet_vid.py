@@ -1,5 +1,5 @@
-# ImageNet VID (15 frames a video) + DET (30 classes), as single frames:
-# children that relate frames set ref_img_sampler.
+# ImageNet VID (15 frames a video) + DET (30 classes), each training image with
+# two support frames.
 # ----------------------------- often changed ---------------------------------
 data_root = 'data/ILSVRC/'
 
@@ -28,7 +28,8 @@ test_pipeline = [
     dict(type='mmdet.Resize', scale=scale, keep_ratio=True),
     dict(type='PackTrackInputs', pack_single_img=True),
 ]
-single_frame = dict(num_ref_imgs=0, frame_range=0, filter_key_img=False, method='uniform')
+# Of a video, two support frames in [-T, T]; a still image of DET supports itself.
+support_frames = dict(num_ref_imgs=2, frame_range=18, filter_key_img=False, method='uniform')
 
 train_dataloader = dict(
     batch_size=1,
@@ -46,7 +47,7 @@ train_dataloader = dict(
                 filter_cfg=dict(filter_empty_gt=True, min_size=32),
                 pipeline=train_pipeline,
                 load_as_video=True,
-                ref_img_sampler=single_frame,
+                ref_img_sampler=support_frames,
             ),
             dict(
                 type=dataset_type,
@@ -56,7 +57,7 @@ train_dataloader = dict(
                 filter_cfg=dict(filter_empty_gt=True, min_size=32),
                 pipeline=train_pipeline,
                 load_as_video=False,
-                ref_img_sampler=single_frame,
+                ref_img_sampler=dict(support_frames, frame_range=0),
             ),
         ],
     ),

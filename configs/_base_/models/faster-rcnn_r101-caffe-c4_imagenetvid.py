@@ -28,8 +28,8 @@ model = dict(
         mean=[102.9801, 115.9465, 122.7717],  # BGR, grey levels
         std=[1.0, 1.0, 1.0],
         bgr_to_rgb=False,
-        pad_size_divisor=1,
-    ),  # pixels
+        pad_size_divisor=1,  # pixels
+    ),
     detector=dict(
         backbone=dict(style='caffe', init_cfg=dict(checkpoint='open-mmlab://detectron2/resnet101_caffe')),
         rpn_head=dict(

@@ -12,8 +12,8 @@ model = dict(
         mean=[123.675, 116.28, 103.53],  # RGB, grey levels
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
-        pad_size_divisor=16,
-    ),  # pixels
+        pad_size_divisor=16,  # pixels
+    ),
     temporal_range=0,  # frames
     detector=dict(
         _scope_='mmdet',

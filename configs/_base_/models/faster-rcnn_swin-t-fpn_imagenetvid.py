@@ -1,6 +1,6 @@
 # Single-frame Faster R-CNN on Swin-T (Liu et al., ICCV 2021) with FPN.
 _base_ = './faster-rcnn_r50-fpn_imagenetvid.py'
-pretrained = 'https://github.com/SwinTransformer/storage/releases/download/v1.0.0/swin_tiny_patch4_window7_224.pth'  # noqa: E501
+pretrained = 'https://github.com/SwinTransformer/storage/releases/download/v1.0.0/swin_tiny_patch4_window7_224.pth'
 model = dict(
     detector=dict(
         backbone=dict(
