@@ -13,7 +13,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmrdn.models.layers import merge_heads, split_heads, tiled_relation
-from mmrdn.models.necks import ObjectRelationModule
+from mmrdn.models.necks.object_relation_module import ObjectRelationModule
 from mmrdn.registry import MODELS
 
 
