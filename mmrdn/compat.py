@@ -9,6 +9,8 @@ nothing where the versions agree already:
   under the versions that they ask for.
 - ``mmtrack.models`` wants ``mmdet.models.layers.Transformer``, which newer mmdet no longer has (one
   single-object tracking head uses it): a placeholder stands in, and says so if somebody builds it.
+- mmcv may come without its compiled operators: those of :mod:`mmrdn.ops` stand in for them. With
+  ``MMRDN_OPS=own`` in the environment they also do where mmcv is compiled.
 - mmtrack datasets say ``CLASSES`` in their meta information, newer mmdet metrics and visualizers
   read ``classes``: each is given where the other is.
 - mmengine's test loops look at the last result of every batch, but a video detector that looks
@@ -17,7 +19,10 @@ nothing where the versions agree already:
 
 import contextlib
 import importlib
+import importlib.util
 import io
+import os
+import sys
 import warnings
 
 from packaging.version import Version
@@ -61,6 +66,14 @@ def _quiet():
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter('ignore')
         yield
+
+
+def _provide_operators() -> None:
+    """Put :mod:`mmrdn.ops.mmcv_ext` in the place of ``mmcv._ext`` where that is missing."""
+    if 'mmcv._ext' in sys.modules:
+        return
+    if os.environ.get('MMRDN_OPS') == 'own' or importlib.util.find_spec('mmcv._ext') is None:
+        sys.modules['mmcv._ext'] = importlib.import_module('mmrdn.ops.mmcv_ext')
 
 
 def _import_mmtrack() -> None:
@@ -133,6 +146,7 @@ def apply() -> None:
     """
     try:
         with _quiet():
+            _provide_operators()
             _import_mmtrack()
     except ModuleNotFoundError as error:
         if error.name and error.name.split('.')[0] in ('torch', 'mmcv', 'mmengine', 'mmdet', 'mmtrack', 'mmcls'):

@@ -1,0 +1,92 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""RoIAlign as an operator of torch, ``mmrdn::roi_align`` (He et al., Mask R-CNN, 2017).
+
+CPU: numba. CUDA: mmcv's kernels where mmcv is compiled, else torchvision's where it can be
+imported, else plain torch. Sums are made in fp32 at least.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mmrdn.ops import roi_align_cpu, roi_align_cuda
+
+
+@torch.library.custom_op('mmrdn::roi_align', mutates_args=(), device_types='cpu')
+def _roi_align(
+    input: Tensor, rois: Tensor, output_size: Sequence[int], spatial_scale: float, sampling_ratio: int, aligned: bool
+) -> Tensor:
+    return roi_align_cpu.forward(input, rois, output_size, spatial_scale, sampling_ratio, aligned)
+
+
+@torch.library.custom_op('mmrdn::roi_align_backward', mutates_args=(), device_types='cpu')
+def _roi_align_backward(
+    grad: Tensor, rois: Tensor, shape: Sequence[int], spatial_scale: float, sampling_ratio: int, aligned: bool
+) -> Tensor:
+    return roi_align_cpu.backward(grad, rois, shape, spatial_scale, sampling_ratio, aligned)
+
+
+_roi_align.register_kernel('cuda')(roi_align_cuda.forward)
+_roi_align_backward.register_kernel('cuda')(roi_align_cuda.backward)
+
+
+@_roi_align.register_fake
+def _(input, rois, output_size, spatial_scale, sampling_ratio, aligned):
+    return input.new_empty(rois.shape[0], input.shape[1], *output_size)
+
+
+@_roi_align_backward.register_fake
+def _(grad, rois, shape, spatial_scale, sampling_ratio, aligned):
+    batch, channels, height, width = shape
+    return grad.new_empty(batch, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _save(ctx, inputs, output) -> None:
+    input, rois, _, *ctx.settings = inputs
+    ctx.shape = list(input.shape)
+    ctx.save_for_backward(rois)
+
+
+def _differentiate(ctx, grad: Tensor) -> tuple:
+    (rois,) = ctx.saved_tensors
+    found = _roi_align_backward(grad, rois, ctx.shape, *ctx.settings)
+    return found, None, None, None, None, None
+
+
+_roi_align.register_autograd(_differentiate, setup_context=_save)
+
+
+def roi_align(
+    input: Tensor,
+    rois: Tensor,
+    output_size: int | tuple[int, int],
+    spatial_scale: float = 1.0,
+    sampling_ratio: int = 0,
+    aligned: bool = True,
+) -> Tensor:
+    """Average bilinear samples of feature maps in the bins of RoIs.
+
+    Args:
+        input (Tensor): (B, C, H, W) feature maps, of any memory format; fp16 and bf16 too.
+        rois (Tensor): (n, 5), index of the image, then xyxy in pixels of the input image.
+        output_size (int or tuple[int, int]): Rows and columns of bins, h and w.
+        spatial_scale (float): Pixels of the feature map for a pixel of the image.
+        sampling_ratio (int): Samples of a bin along each axis; 0 for as many as the bin has pixels.
+        aligned (bool): Whether pixel centers are half a pixel from their corners (the correction of
+            detectron2). Without it, RoIs are one pixel wide and high at least.
+
+    Returns:
+        Tensor: (n, C, h, w), in the type of the input; differentiable in the input.
+
+    Raises:
+        ValueError: A shape is wrong.
+    """
+    size = (output_size, output_size) if isinstance(output_size, int) else tuple(output_size)
+    if input.ndim != 4:
+        raise ValueError(f'input must be (B, C, H, W), got {tuple(input.shape)}')
+    if rois.ndim != 2 or rois.shape[1] != 5:
+        raise ValueError(f'rois must be (n, 5), got {tuple(rois.shape)}')
+    if len(size) != 2 or min(size) < 1:
+        raise ValueError(f'output_size must be one or two positive integers, got {output_size}')
+    return _roi_align(input, rois, list(size), float(spatial_scale), int(sampling_ratio), bool(aligned))
