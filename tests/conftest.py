@@ -63,3 +63,12 @@ def run_main(monkeypatch, capsys):
         return (status, *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """A video of 8 frames, not at a constant rate, and the times of its frames."""
+    from helpers.videos import noise, write_mp4
+
+    times = [0, 0.1, 0.2, 0.5, 0.6, 0.7, 0.8, 1.5]
+    return write_mp4(tmp_path / 'clip.mp4', noise(8), times), times

@@ -24,7 +24,7 @@ from helpers.configs import (
     datasets,
     load,
 )
-from mmrdn.apis.runner import unread_keys
+from mmrdn.apis.config_files import unread_keys
 from mmrdn.registry import (
     DATA_SAMPLERS,
     DATASETS,

@@ -18,7 +18,7 @@ from mmengine.config import Config
 from modelindex.load_model_index import load as load_model_index
 
 from helpers.configs import build, load
-from mmrdn.apis.runner import unread_keys
+from mmrdn.apis.config_files import unread_keys
 from mmrdn.registry import HOOKS, METRICS, MODELS, TASK_UTILS
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,8 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from mmrdn.apis.package_files import find_model
-from mmrdn.apis.runner import build_runner, claim_work_dir, enable_amp, find_resume, load_config
+from mmrdn.apis.config_files import find_model, load_config
+from mmrdn.apis.runner import build_runner, claim_work_dir, enable_amp, find_resume
 from mmrdn.apis.video_inferencer import VideoInferencer
-from mmrdn.inference.video_summary import VideoSummary
+from mmrdn.inference.video_outputs import VideoSummary
 
 __all__ = [
     'VideoInferencer',

@@ -4,26 +4,24 @@
 import copy
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
 from mmtrack.models import BaseVideoDetector
 
-from mmrdn.apis.class_names import class_names
-from mmrdn.apis.package_files import find_model
-from mmrdn.apis.runner import load_config
+from mmrdn.apis.config_files import check_keys, find_model, load_config
 from mmrdn.engine.hooks import check_state_dict, state_dict_of
 from mmrdn.fileio.checkpoint import read_checkpoint
 from mmrdn.fileio.download import shown_address
 from mmrdn.models import RDN
-from mmrdn.registry import MODELS
+from mmrdn.registry import DATASETS, MODELS
 
 
 def resolve_config(config: str | Config, options: dict | None = None) -> tuple[Config, str | None]:
-    """Read a config wherever it is.
+    """Read a config by its path or name.
 
     Args:
-        config (str or Config): See :func:`find_model`.
-        options (dict, optional): What to change in it.
+        config (str or Config): A config, or the path or name of one, see :func:`find_model`.
+        options (dict, optional): Changes of the config.
 
     Returns:
         tuple[Config, str | None]: The config, and its published weights.
@@ -34,19 +32,17 @@ def resolve_config(config: str | Config, options: dict | None = None) -> tuple[C
         return load_config(found.config, options, needs=needs), found.weights
     config = copy.deepcopy(config)
     config.merge_from_dict(options or {})
-    for key in ('model', *needs):
-        if config.get(key) is None:
-            raise ValueError(f'the config has no "{key}"')
+    check_keys(config, needs, 'the config')
     return config, None
 
 
 def load_detector(cfg: Config, checkpoint: str, trust_checkpoint: bool = False) -> tuple[RDN, tuple[str, ...]]:
-    """Build the model and fill it.
+    """Build the model and load its weights.
 
     Args:
-        cfg (Config): From :func:`resolve_config`.
-        checkpoint (str): File or address.
-        trust_checkpoint (bool): Unpickle whatever it holds.
+        cfg (Config): Config from :func:`resolve_config`.
+        checkpoint (str): File or URL.
+        trust_checkpoint (bool): Whether to unpickle whatever it holds.
 
     Returns:
         tuple[RDN, tuple[str]]: The model in test mode, and class names.
@@ -68,7 +64,7 @@ def load_detector(cfg: Config, checkpoint: str, trust_checkpoint: bool = False) 
 
 
 def build_model(cfg: Config) -> BaseVideoDetector:
-    """The model of a config, before its weights are loaded or initialized."""
+    """Build the model of a config; its weights are neither loaded nor initialized."""
     settings = copy.deepcopy(cfg.model)
     settings.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmrdn'):
@@ -79,15 +75,63 @@ def build_model(cfg: Config) -> BaseVideoDetector:
 
 
 def model_classes(cfg: Config, model: BaseVideoDetector, checkpoint: dict) -> tuple[str, ...]:
-    """See :func:`class_names`."""
+    """Return the class names of a model, see :func:`class_names`."""
     roi_head = model.detector.roi_head
     bbox_head = getattr(roi_head, 'relation_head', roi_head.bbox_head)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmrdn'):
         return class_names(bbox_head.num_classes, cfg.test_dataloader.dataset, checkpoint)
 
 
+def class_names(num_classes: int, dataset: ConfigDict, checkpoint: dict) -> tuple[str, ...]:
+    """Return class names in the order of the labels, if all who know them agree.
+
+    Args:
+        num_classes (int): Number of classes of the model.
+        dataset (ConfigDict): Config of the data set to test on.
+        checkpoint (dict): The checkpoint, whose meta information names the classes it was trained
+            on; empty if there is none.
+
+    Returns:
+        tuple[str]: Names of the checkpoint, else those of the data set, else ``class 0`` and so on.
+
+    Raises:
+        ValueError: They differ, or their number is not the model's.
+    """
+    trained = _classes_of_meta(checkpoint.get('meta', {}).get('dataset_meta'))
+    configured = _classes_of_dataset(dataset)
+    for who, names in (('checkpoint', trained), ('config', configured)):
+        if names is not None and len(names) != num_classes:
+            raise ValueError(f'the {who} names {len(names)} classes, but the model of the config has {num_classes}')
+    if trained and configured and trained != configured:
+        label = next(i for i, pair in enumerate(zip(trained, configured)) if pair[0] != pair[1])
+        raise ValueError(
+            'the checkpoint is of other classes than the config: class '
+            f'{label} is "{trained[label]}", expected "{configured[label]}"'
+        )
+    return trained or configured or tuple(f'class {i}' for i in range(num_classes))
+
+
+def _classes_of_dataset(dataset: ConfigDict) -> tuple[str, ...] | None:
+    """Return the names that a data set has by its class or its config."""
+    while 'type' in dataset and ('dataset' in dataset or 'datasets' in dataset):
+        dataset = dataset.get('dataset') or dataset['datasets'][0]
+    kind = DATASETS.get(dataset.get('type', ''))
+    meta = dict(getattr(kind, 'METAINFO', {}))
+    meta.update(dataset.get('metainfo') or {})
+    return _classes_of_meta(meta)
+
+
+def _classes_of_meta(meta: dict | None) -> tuple[str, ...] | None:
+    """Return the names in the meta information of a data set, None if it has none."""
+    meta = meta or {}
+    names = meta.get('classes', meta.get('CLASSES'))
+    if not names:
+        return None
+    return (names,) if isinstance(names, str) else tuple(map(str, names))
+
+
 def resolve_device(device: str | None = None) -> torch.device:
-    """The device of that name; a GPU if there is one and none is named.
+    """Return the device of that name; a GPU if there is one and none is named.
 
     Raises:
         ValueError: There is no such device.

@@ -17,13 +17,12 @@ from torch import Tensor
 from mmrdn.apis.model_loading import load_detector, model_classes, resolve_config, resolve_device
 from mmrdn.inference.detection_stream import DetectionStream
 from mmrdn.inference.frame_pipeline import FramePipeline
-from mmrdn.inference.video_outputs import VideoOutputs
+from mmrdn.inference.video_outputs import VideoOutputs, VideoSummary
 from mmrdn.inference.video_run import Progress, as_source, detect, detect_and_link, recording, wanted
-from mmrdn.inference.video_summary import VideoSummary
 from mmrdn.models import RDN
 from mmrdn.models.memory import FrameProposals
 from mmrdn.post_processing import build_linker
-from mmrdn.utils.checks import check_num_frames
+from mmrdn.utils.checks import check_num_frames, check_score_thr
 from mmrdn.video import BaseSource, FrameBuffer
 
 _END = object()  # of an iterator
@@ -237,8 +236,7 @@ class VideoInferencer:
             VideoSummary: Of the run.
         """
         start = time.time()
-        if not 0 <= score_thr < float('inf'):
-            raise ValueError(f'score_thr must be 0 or more, got {score_thr}')
+        check_score_thr(score_thr)
         labels = self._labels(classes)
         outputs = VideoOutputs(out_video, out_json, out_mot, out_images, overwrite, scale)
         source = as_source(video, size=size, strict=strict, max_frames=max_frames, fps=fps)

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from mmrdn.apis.package_files import find_model
+from mmrdn.apis.config_files import find_model
 from mmrdn.comparison.detector_run import DetectorRun, visible_devices
 from mmrdn.comparison.report import check_out, print_results, short_names, write_results
 from mmrdn.evaluation.metrics.vid_metric import SETTINGS, VIDMetric

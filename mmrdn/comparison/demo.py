@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mmrdn.apis.package_files import find_model
+from mmrdn.apis.config_files import find_model
 from mmrdn.comparison.detector_run import DetectorRun
 from mmrdn.comparison.pictures import load_results, write_pictures
 from mmrdn.comparison.report import print_results

@@ -13,8 +13,7 @@ import torch
 from mmengine.config import ConfigDict, DictAction
 from rich.console import Console
 
-from mmrdn.apis.package_files import find_tool
-from mmrdn.apis.runner import load_config
+from mmrdn.apis.config_files import find_tool, load_config
 from mmrdn.comparison.command_progress import run_with_progress
 from mmrdn.fileio.download import file_hash
 from mmrdn.fileio.json_files import write_json

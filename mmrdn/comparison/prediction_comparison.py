@@ -4,6 +4,7 @@
 from pathlib import Path
 
 from mmrdn.comparison.pictures import draw_panels, load_results, read_picture
+from mmrdn.utils.checks import check_score_thr
 from mmrdn.video import VideoWriter
 
 _WIDTH = 320  # pixels that a panel has at least
@@ -44,8 +45,7 @@ def compare_predictions(
     """
     if not 0 < fps < float('inf'):
         raise ValueError(f'fps must be positive, got {fps}')
-    if score_thr != score_thr:
-        raise ValueError(f'score_thr must be a number, got {score_thr}')
+    check_score_thr(score_thr)
     with VideoWriter(out, overwrite, fps) as writer:
         frames, classes = load_results(ann_file, Path(image_root), prediction_files, score_thr)
         if video is not None:

@@ -1,20 +1,81 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-import io
+"""Reading image files: the one way for videos, data sets and tools."""
 
+import io
+import os
+from collections.abc import Callable
+
+import cv2
+import numpy as np
 from PIL import Image
 
-# How a whole file begins and, at the latest a few bytes before its end, ends.
+# First bytes of a file and the mark at its end, at the latest a few bytes before the last one.
 _MARKS = ((b'\xff\xd8', b'\xff\xd9'), (b'\x89PNG', b'IEND'))
 
 
-def looks_truncated(content: bytes) -> bool:
-    """Whether the end of a JPEG or PNG file is missing.
+def read_image(path: str | os.PathLike) -> np.ndarray:
+    """Read an image file.
+
+    Args:
+        path (str or Path): The file.
+
+    Returns:
+        np.ndarray: (H, W, 3) uint8 BGR, see :func:`decode_image`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is empty, truncated or no image; names it.
+    """
+    try:
+        with open(path, 'rb') as file:
+            content = file.read()
+    except FileNotFoundError:
+        raise FileNotFoundError(f'image {path} does not exist') from None
+    return decode_image(content, path)
+
+
+def decode_image(
+    content: bytes, path: str | os.PathLike, decode: Callable[[bytes], np.ndarray | None] | None = None
+) -> np.ndarray:
+    """Decode the content of an image file.
+
+    Gray images and those with alpha become BGR (alpha is dropped), 16 bits become 8, and EXIF
+    orientation is respected.
+
+    Args:
+        content (bytes): The whole file.
+        path (str or Path): Its path, for messages.
+        decode (callable, optional): Another decoder, for other colors or formats.
+
+    Returns:
+        np.ndarray: (H, W, 3) uint8 BGR, or what ``decode`` gives.
+
+    Raises:
+        ValueError: It is empty, truncated or no image; names the file.
+    """
+    if not content:
+        raise ValueError(f'image {path} is empty')
+    if _looks_truncated(content):
+        raise ValueError(f'image {path} is truncated')
+    try:
+        image = (decode or _decode_bgr)(content)
+    except Exception as error:  # each decoder has its own
+        reason = ' '.join(str(getattr(error, 'err', error)).split())
+        raise ValueError(f'image {path} cannot be decoded: {reason}') from None
+    if image is None:
+        raise ValueError(f'image {path} cannot be decoded')
+    return image
+
+
+def _decode_bgr(content: bytes) -> np.ndarray | None:
+    return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+
+
+def _looks_truncated(content: bytes) -> bool:
+    """Return whether the end of a JPEG or PNG file is missing.
 
     Only a file that lacks its end mark is decoded (by Pillow, which insists on all of the pixels):
     some writers leave the mark out.
-
-    Args:
-        content (bytes): The file.
     """
     for first, last in _MARKS:
         if content.startswith(first) and last not in content[-64:]:

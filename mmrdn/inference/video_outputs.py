@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import os.path as osp
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,33 @@ from mmrdn.video import (
 from mmrdn.visualization import VIDVisualizer
 
 PathLike = str | Path | None
+
+
+@dataclass
+class VideoSummary:
+    """The result of a run over a video.
+
+    Attributes:
+        frames (int): Number of frames with results.
+        seconds (float): Duration of the run.
+        truncated (bool): Whether damage of the video cost frames.
+        skipped (list[str]): Paths of images that could not be read.
+        outputs (list[Path]): Files and directories that were written.
+    """
+
+    frames: int = 0
+    seconds: float = 0.0
+    truncated: bool = False
+    skipped: list[str] = field(default_factory=list)
+    outputs: list[Path] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        words = f'{self.frames} frame{"s" if self.frames != 1 else ""}'
+        if self.seconds:
+            words += f' in {self.seconds:.1f} s ({self.frames / self.seconds:.1f} a second)'
+        if self.skipped:
+            words += f', {len(self.skipped)} left out'
+        return f'{words}: {", ".join(map(str, self.outputs)) or "nothing"}'
 
 
 class VideoOutputs:

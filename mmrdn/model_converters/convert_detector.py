@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 
-from mmrdn.apis.class_names import class_names
+from mmrdn.apis.model_loading import class_names
 from mmrdn.model_converters.backbone_conventions import adapt_backbone
 from mmrdn.model_converters.key_coverage import KeyCoverage
 from mmrdn.model_converters.layer_carrier import LayerCarrier

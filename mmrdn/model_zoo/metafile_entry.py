@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
+from mmrdn.apis.config_files import load_config
 from mmrdn.apis.model_loading import build_model
-from mmrdn.apis.runner import load_config
 from mmrdn.engine.hooks import check_state_dict
 from mmrdn.fileio.checkpoint import read_checkpoint
 from mmrdn.fileio.download import file_hash

@@ -19,8 +19,8 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
+from mmrdn.apis.config_files import load_config
 from mmrdn.apis.model_loading import build_model, model_classes
-from mmrdn.apis.runner import load_config
 from mmrdn.engine.hooks import check_finite, check_state_dict, state_dict_of
 from mmrdn.fileio.checkpoint import read_checkpoint
 from mmrdn.fileio.download import shown_address

@@ -1,8 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from mmrdn.structures.frame import Frame
 from mmrdn.structures.frame_detections import FrameDetections
-from mmrdn.video.frame_buffer import FrameBuffer
-from mmrdn.video.prefetch import prefetch
+from mmrdn.video.buffering import FrameBuffer, prefetch
 from mmrdn.video.sources import BaseSource, ImageFolderSource, LiveSource, RawSource, VideoFileSource, open_source
 from mmrdn.video.writers import (
     BaseWriter,

@@ -3,12 +3,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from mmrdn.video import Frame, VideoFileSource
-from mmrdn.video.sources.av_frames import open_container
 from mmrdn.video.sources.base_source import DEFAULT_FPS
+from mmrdn.video.sources.video_file_source import open_container
 
-# What is taken for a video. FFmpeg reads much more: pictures, text, lists of other files.
+# Formats that count as a video. FFmpeg reads much more: images, text, lists of other files.
 _FORMATS = 'mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,h264'
 
 
@@ -16,13 +18,13 @@ class UploadSource(VideoFileSource):
     """A video file that a stranger sent.
 
     Whenever it is opened it must be one of the usual formats of videos, none that names other
-    files. Messages call it what its sender does.
+    files. Messages use the sender's name of it.
 
     Args:
         path (Path): The file.
-        title (str): What its sender calls it.
-        max_frames (int): More frames are refused, and not read.
-        max_pixels (int): Frames with more pixels are refused.
+        title (str): The sender's name of it.
+        max_frames (int): Number of frames past which it is refused, and not read.
+        max_pixels (int): Number of pixels of the largest frame that is taken.
 
     Raises:
         ValueError: It is empty, no video, or its frames are too large.
@@ -38,10 +40,10 @@ class UploadSource(VideoFileSource):
         self.name = title
 
     def measure(self, max_seconds: float) -> float:
-        """How long it is.
+        """Measure the duration of the video.
 
         Args:
-            max_seconds (float): Longer videos are refused.
+            max_seconds (float): Duration of the longest video that is taken.
 
         Returns:
             float: Seconds from the first frame to the end of the last.
@@ -69,7 +71,7 @@ class UploadSource(VideoFileSource):
             raise ValueError(f'{self.name} has no frames in it')
         return float(seconds)
 
-    def _open(self) -> tuple:
+    def _open(self) -> tuple[InputContainer, VideoStream]:
         try:
             container, stream = open_container(
                 f'file:{self._path}', self._title, options=dict(format_whitelist=_FORMATS)
@@ -98,8 +100,8 @@ class UploadSource(VideoFileSource):
             )
 
 
-def _packets(container: 'av.container.InputContainer', stream: 'av.video.stream.VideoStream') -> Iterator['av.Packet']:
-    """What is read of a stream: all up to the first damage."""
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
+    """Yield the packets of a stream up to the first damage."""
     try:
         for packet in container.demux(stream):
             if packet.size:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmrdn.apis.video_inferencer import VideoInferencer
+from mmrdn.utils.checks import check_score_thr
 from mmrdn.utils.cli import describe
 from mmrdn.visualization.timeline import draw_timeline
 from mmrdn.web.upload_source import UploadSource
@@ -20,20 +21,20 @@ from mmrdn.web.upload_source import UploadSource
 
 @dataclass
 class Job:
-    """A video on its way.
+    """A video that was uploaded, and how far it is.
 
     Attributes:
-        name (str): What the user calls the video.
-        folder (Path): Of its files.
+        name (str): The user's name of the video.
+        directory (Path): Directory of its files.
         state (str): 'waiting', 'running', 'done' or 'failed'.
-        message (str): What went wrong, or what came out.
-        frames (int): That are done.
-        num_frames (int, optional): In all, if known.
-        seconds (float): How long the video is.
+        message (str): The error or the result, in a line.
+        frames (int): Number of frames that are done.
+        num_frames (int, optional): Number of all frames, if known.
+        seconds (float): Duration of the video.
     """
 
     name: str
-    folder: Path
+    directory: Path
     state: str = 'waiting'
     message: str = ''
     frames: int = 0
@@ -42,19 +43,19 @@ class Job:
 
 
 class VideoJobs:
-    """Videos that pass a detector one after another, in a thread.
+    """A queue of videos that pass a detector one after another, in a thread.
 
     The files of a job are ``upload`` and, when it is done, ``annotated.mp4``, ``detections.jsonl``
-    and ``timeline.svg``. They are in a temporary folder, which :meth:`close` removes.
+    and ``timeline.svg``. They are in a temporary directory, which :meth:`close` removes.
 
     Args:
         inferencer (VideoInferencer): The detector.
-        score_thr (float): Detections below it are left out.
-        max_seconds (float): Longer videos are refused.
-        max_frames (int, optional): Videos of more frames are refused; 60 a second of
-            ``max_seconds`` if not given.
-        max_pixels (int): Videos with more pixels a frame are refused.
-        max_jobs (int): Jobs that are kept; the oldest ones go first.
+        score_thr (float): Score below which detections are left out.
+        max_seconds (float): Duration of the longest video that is taken.
+        max_frames (int, optional): Number of frames of the longest video that is taken; 60 a second
+            of ``max_seconds`` if not given.
+        max_pixels (int): Number of pixels of the largest frame that is taken.
+        max_jobs (int): Number of jobs that are kept; the oldest ones go first.
     """
 
     def __init__(
@@ -66,8 +67,7 @@ class VideoJobs:
         max_pixels: int = 3840 * 2160,
         max_jobs: int = 8,
     ) -> None:
-        if score_thr != score_thr:
-            raise ValueError(f'score_thr must be a number, got {score_thr}')
+        check_score_thr(score_thr)
         if not 0 < max_seconds < math.inf:
             raise ValueError(f'max_seconds must be positive, got {max_seconds}')
         if max_frames is None:
@@ -91,8 +91,8 @@ class VideoJobs:
         """Take a video, check it, and let it wait for its turn.
 
         Args:
-            name (str): What the user calls it.
-            save (callable): Writes the file to the path that it is given.
+            name (str): The user's name of the video.
+            save (callable): Function that writes the file to a path.
 
         Returns:
             str: Id of the job.
@@ -107,9 +107,9 @@ class VideoJobs:
             self._make_room()
             self._jobs[key] = job
         try:
-            job.folder.mkdir()
-            save(job.folder / 'upload')
-            source = UploadSource(job.folder / 'upload', name, self.max_frames, self.max_pixels)
+            job.directory.mkdir()
+            save(job.directory / 'upload')
+            source = UploadSource(job.directory / 'upload', name, self.max_frames, self.max_pixels)
             job.seconds = source.measure(self.max_seconds)
         except BaseException as error:
             with self._lock:
@@ -121,7 +121,7 @@ class VideoJobs:
         return key
 
     def get(self, key: str) -> Job | None:
-        """The job of an id, None if there is none (any more)."""
+        """Return the job of an id, None if there is none (any more)."""
         return self._jobs.get(key)
 
     def close(self) -> None:
@@ -141,7 +141,7 @@ class VideoJobs:
 
     def _drop(self, key: str) -> None:
         """Forget a job and remove its files; the lock must be held."""
-        shutil.rmtree(self._jobs.pop(key).folder, ignore_errors=True)
+        shutil.rmtree(self._jobs.pop(key).directory, ignore_errors=True)
 
     def _run(self, job: Job, source: UploadSource) -> None:
         """Detect, and draw the timeline; errors become the job's message."""
@@ -153,10 +153,10 @@ class VideoJobs:
             job.frames, job.num_frames = frames, num_frames
 
         try:
-            out_json = job.folder / 'detections.jsonl'
+            out_json = job.directory / 'detections.jsonl'
             summary = self.inferencer(
                 source,
-                out_video=job.folder / 'annotated.mp4',
+                out_video=job.directory / 'annotated.mp4',
                 out_json=out_json,
                 score_thr=self.score_thr,
                 scale=None,
@@ -164,7 +164,7 @@ class VideoJobs:
                 progress=progress,
             )
             frames = [json.loads(line) for line in out_json.read_text().splitlines()]
-            draw_timeline(frames, self.inferencer.classes, job.seconds).savefig(job.folder / 'timeline.svg')
+            draw_timeline(frames, self.inferencer.classes, job.seconds).savefig(job.directory / 'timeline.svg')
             count = sum(len(frame['detections']) for frame in frames)
             job.message = f'{count} detections in {len(frames)} frames of {job.name}'
             if summary.truncated:
@@ -180,7 +180,7 @@ class VideoJobs:
 
 
 def _explain(job: Job, error: Exception) -> str:
-    """The message of an error without the names of temporary files."""
-    text = describe(error).replace(str(job.folder / 'upload'), job.name)
-    text = text.replace(f'{job.folder}{os.sep}', '')
-    return text.replace(str(job.folder), job.name)
+    """Return the message of an error without the names of temporary files."""
+    text = describe(error).replace(str(job.directory / 'upload'), job.name)
+    text = text.replace(f'{job.directory}{os.sep}', '')
+    return text.replace(str(job.directory), job.name)

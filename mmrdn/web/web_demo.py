@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""A web page: drop a video, see it annotated.
+"""The web application of the demo: drop a video on its page, see it annotated.
 
 The page loads nothing from elsewhere, which its Content-Security-Policy makes the browser ensure,
 and reports nothing to anybody.
@@ -33,16 +33,16 @@ _HEADERS = {
 
 
 def create_app(jobs: VideoJobs, title: str = 'Video object detection', max_mb: float = 200.0) -> Flask:
-    """The web application.
+    """Create the web application.
 
     Args:
-        jobs (VideoJobs): Take the videos.
-        title (str): Of the page.
-        max_mb (float): Larger files are refused, in megabytes (10^6 bytes).
+        jobs (VideoJobs): Queue that takes the videos.
+        title (str): Title of the page.
+        max_mb (float): Size of the largest file that is taken, in megabytes (10^6 bytes).
 
     Returns:
-        Flask: Its addresses are ``/``, ``/videos`` (POST a form with a file
-        ``video``), ``/videos/<id>`` and ``/videos/<id>/<file>``.
+        Flask: Its URLs are ``/``, ``/videos`` (POST a form with a file ``video``), ``/videos/<id>``
+        and ``/videos/<id>/<file>``.
     """
     if not max_mb > 0:
         raise ValueError(f'max_mb must be positive, got {max_mb}')
@@ -50,44 +50,12 @@ def create_app(jobs: VideoJobs, title: str = 'Video object detection', max_mb: f
     max_bytes = int(max_mb * 1e6)
     too_large = f'the file is larger than {max_mb:g} MB'
     app.config['MAX_CONTENT_LENGTH'] = max_bytes + 10000  # the form around it
-
-    @app.before_request
-    def refuse_other_names() -> None:
-        names = app.config.get('HOST_NAMES')
-        if names and urlsplit(f'//{request.host}').hostname not in names:
-            abort(400, 'this server has another name')
-
-    @app.before_request
-    def refuse_other_sites() -> None:
-        site = request.headers.get('Sec-Fetch-Site', 'none')
-        origin = request.headers.get('Origin')  # older browsers say this only
-        if request.method == 'POST' and (
-            site not in ('same-origin', 'none') or origin is not None and origin.partition('://')[2] != request.host
-        ):
-            abort(403, 'another site may not send videos here')
-
-    @app.after_request
-    def add_headers(response: Response) -> Response:
-        response.headers.update(_HEADERS)
-        return response
-
-    @app.errorhandler(HTTPException)
-    def explain(error: HTTPException) -> tuple[Response, int]:
-        message = error.description
-        if isinstance(error, RequestEntityTooLarge):
-            message = too_large
-        return jsonify(message=message), error.code
+    _guard(app, too_large)
 
     @app.get('/')
     def page() -> str:
-        return render_template(
-            'index.html',
-            title=title,
-            max_mb=max_mb,
-            max_bytes=max_bytes,
-            too_large=too_large,
-            max_seconds=jobs.max_seconds,
-        )
+        limits = dict(max_mb=max_mb, max_bytes=max_bytes, too_large=too_large, max_seconds=jobs.max_seconds)
+        return render_template('index.html', title=title, **limits)
 
     @app.post('/videos')
     def take_video() -> tuple[Response, int]:
@@ -109,12 +77,41 @@ def create_app(jobs: VideoJobs, title: str = 'Video object detection', max_mb: f
         job = _find(jobs, key)
         if job.state != 'done' or name not in _RESULTS:
             abort(404, f'there is no {name} of this video')
-        return send_from_directory(job.folder, name)
+        return send_from_directory(job.directory, name)
 
     return app
 
 
+def _guard(app: Flask, too_large: str) -> None:
+    """Refuse requests of other sites, add the headers that protect, answer errors in JSON."""
+
+    @app.before_request
+    def refuse_other_names() -> None:
+        names = app.config.get('HOST_NAMES')
+        if names and urlsplit(f'//{request.host}').hostname not in names:
+            abort(400, 'this server has another name')
+
+    @app.before_request
+    def refuse_other_sites() -> None:
+        site = request.headers.get('Sec-Fetch-Site', 'none')
+        origin = request.headers.get('Origin')  # older browsers send this only
+        is_foreign = origin is not None and origin.partition('://')[2] != request.host
+        if request.method == 'POST' and (site not in ('same-origin', 'none') or is_foreign):
+            abort(403, 'another site may not send videos here')
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        response.headers.update(_HEADERS)
+        return response
+
+    @app.errorhandler(HTTPException)
+    def explain(error: HTTPException) -> tuple[Response, int]:
+        message = too_large if isinstance(error, RequestEntityTooLarge) else error.description
+        return jsonify(message=message), error.code
+
+
 def _find(jobs: VideoJobs, key: str) -> Job:
+    """Return a job, or answer that there is none."""
     job = jobs.get(key)
     if job is None:
         abort(404, 'this video is not here (any more)')
@@ -122,7 +119,7 @@ def _find(jobs: VideoJobs, key: str) -> Job:
 
 
 def _describe_job(key: str, job: Job) -> dict:
-    """What the page is told about a job."""
+    """Return the state of a job for the page."""
     told = dict(state=job.state, message=job.message, frames=job.frames, num_frames=job.num_frames)
     if job.state == 'done':
         told['plot'] = dict(left=LEFT, right=RIGHT, seconds=job.seconds)
@@ -131,14 +128,14 @@ def _describe_job(key: str, job: Job) -> dict:
 
 
 def _is_loopback(host: str) -> bool:
-    """Whether an address or a name is of this machine only."""
+    """Return whether an IP address or a name is of this machine only."""
     with contextlib.suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return host == 'localhost'
 
 
 class _QuietHandler(WSGIRequestHandler):
-    """Does not print a line for each request."""
+    """A request handler that prints no line for each request."""
 
     def log_request(self, *args, **kwargs) -> None:
         pass
@@ -146,21 +143,21 @@ class _QuietHandler(WSGIRequestHandler):
 
 @contextlib.contextmanager
 def open_server(app: Flask, host: str = '127.0.0.1', port: int = 7860) -> Iterator[BaseWSGIServer]:
-    """A server that listens; ``serve_forever()`` makes it answer.
+    """Open a server that listens; ``serve_forever()`` makes it answer.
 
     On a loopback address it answers to the names of that only, so that other sites cannot reach it
     under a name of theirs.
 
     Args:
-        app (Flask): From :func:`create_app`.
-        host (str): Address to listen at.
-        port (int): Its port, 0 for any that is free.
+        app (Flask): Application from :func:`create_app`.
+        host (str): Name or IP address to listen at.
+        port (int): Port to listen at, 0 for any that is free.
 
     Yields:
-        BaseWSGIServer: With the ``port`` that it has.
+        BaseWSGIServer: The server, which knows its ``port``.
 
     Raises:
-        OSError: The address is in use, or none of this machine.
+        OSError: The host is none of this machine, or the port is in use.
         ValueError: There is no such port.
     """
     if not 0 <= port <= 65535:

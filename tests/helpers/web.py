@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from mmrdn.inference.video_summary import VideoSummary
+from mmrdn.inference.video_outputs import VideoSummary
 from mmrdn.video import VideoWriter
 
 FPS = 10

@@ -4,6 +4,7 @@ import torch
 from mmengine.config import Config
 
 from mmrdn.apis import VideoInferencer
+from mmrdn.apis.model_loading import class_names
 from mmrdn.fileio.checkpoint import load_checkpoint_file
 
 
@@ -95,10 +96,36 @@ def test_no_weights(tiny_config):
 
 def test_published_weights(tiny_config, checkpoint_of, monkeypatch):
     from mmrdn.apis import model_loading
-    from mmrdn.apis.package_files import ZooModel
+    from mmrdn.apis.config_files import ZooModel
 
     path = checkpoint_of()
     monkeypatch.setattr(model_loading, 'find_model', lambda name: ZooModel(str(tiny_config), path))
     inferencer = VideoInferencer('tiny', device='cpu')
     name = 'neck.basic.0.query_proj.weight'
     assert torch.equal(inferencer.model.state_dict()[name], torch.load(path)['state_dict'][name])
+
+
+@pytest.mark.parametrize(
+    'meta, dataset, expected',
+    [
+        (dict(classes=['a', 'b']), dict(), ('a', 'b')),
+        (dict(CLASSES=('a', 'b')), dict(metainfo=dict(classes=('a', 'b'))), ('a', 'b')),
+        (None, dict(metainfo=dict(CLASSES=('a', 'b'))), ('a', 'b')),
+        (None, dict(), ('class 0', 'class 1')),
+        (None, dict(metainfo=dict(classes='ab')), 'config names 1 classes'),
+        (None, dict(type='MovingDigitsDataset'), 'config names 10 classes'),
+        (
+            None,
+            dict(type='ConcatDataset', datasets=[dict(type='VideoDetDataset', metainfo=dict(classes=('c', 'd')))]),
+            ('c', 'd'),
+        ),
+    ],
+)
+def test_who_knows_the_classes(meta, dataset, expected):
+    dataset = Config(dict(a=dict(dict(type='VideoDetDataset'), **dataset))).a
+    checkpoint = dict(meta=dict(dataset_meta=meta)) if meta else {}
+    if isinstance(expected, str):
+        with pytest.raises(ValueError, match=expected):
+            class_names(2, dataset, checkpoint)
+    else:
+        assert class_names(2, dataset, checkpoint) == expected

@@ -9,7 +9,7 @@ from mmengine.structures import BaseDataElement
 
 from helpers.tools import write_config
 from mmrdn.apis import build_runner, claim_work_dir, enable_amp, load_config
-from mmrdn.apis.runner import unread_keys
+from mmrdn.apis.config_files import unread_keys
 from mmrdn.datasets import LoadFrame
 from mmrdn.engine.distributed import ranks
 from mmrdn.fileio.checkpoint import load_checkpoint_file

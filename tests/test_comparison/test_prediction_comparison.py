@@ -120,7 +120,7 @@ def test_one_model_without_truth(compare, tmp_path):
         (['A={0}/other.json'], [], '{0}/other.json has no image id 3, expected those of {0}/truth.json'),
         (['A={0}/a.json'], ['--video', '7'], '{0}/truth.json has no video 7, expected one of: 5, 6'),
         (['A={0}/a.json'], ['--fps', '0'], 'fps must be positive, got 0.0'),
-        (['A={0}/a.json'], ['--score-thr', 'nan'], 'score_thr must be a number, got nan'),
+        (['A={0}/a.json'], ['--score-thr', 'nan'], 'score_thr must be 0 or more, got nan'),
     ],
 )
 def test_bad_input_is_named(compare, tmp_path, predictions, options, message):

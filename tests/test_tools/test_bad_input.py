@@ -127,10 +127,10 @@ def test_auto_scale_lr_without_a_batch_size(assert_refused, tiny_config, tmp_pat
 @pytest.mark.parametrize(
     'content, workers, message',
     [
-        (None, 0, 'no such image'),
-        (b'', 0, 'the image file is empty'),
-        (0.5, 0, 'the image file is truncated'),
-        (0.5, 1, 'the image file is truncated'),
+        (None, 0, 'does not exist'),
+        (b'', 0, 'is empty'),
+        (0.5, 0, 'is truncated'),
+        (0.5, 1, 'is truncated'),
         (b'no picture', 0, 'cannot be decoded'),
     ],
 )
@@ -155,8 +155,8 @@ def test_bad_image(content, workers, message, assert_refused, broken_digits, tin
         f'train_dataloader.num_workers={workers}',
         *options,
     )
-    assert line.startswith(f'error: {folder}/Data/VID/train/')
-    assert '.JPEG: ' in line
+    assert line.startswith(f'error: image {folder}/Data/VID/train/')
+    assert '.JPEG ' in line
 
 
 @pytest.mark.parametrize(
@@ -257,5 +257,5 @@ def test_work_dir_with_checkpoints(run_main, tiny_config, tmp_path):
 
 def test_work_dir_is_a_file(assert_refused, tiny_config, tmp_path):
     (tmp_path / 'work').write_text('precious')
-    assert_refused('is a file, expected a folder', 'train.py', tiny_config, '--work-dir', tmp_path / 'work')
+    assert_refused('is a file, expected a directory', 'train.py', tiny_config, '--work-dir', tmp_path / 'work')
     assert (tmp_path / 'work').read_text() == 'precious'

@@ -10,7 +10,7 @@ from modelindex.load_model_index import load as load_model_index
 
 from helpers.tools import write_config
 from mmrdn.apis import find_model
-from mmrdn.apis.runner import load_config
+from mmrdn.apis.config_files import load_config
 from mmrdn.model_zoo import publish_model
 from mmrdn.model_zoo.model_complexity import count_complexity
 

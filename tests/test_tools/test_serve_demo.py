@@ -97,7 +97,7 @@ def test_signals_end_it_and_remove_its_files(monkeypatch, tmp_path, tiny_config,
         (('--max-frames', 0), 'max_frames must be 1 or more, got 0'),
         (('--max-pixels', -3), 'max_pixels must be 1 or more, got -3'),
         (('--max-mb', -1), 'max_mb must be positive, got -1.0'),
-        (('--score-thr', 'nan'), 'score_thr must be a number, got nan'),
+        (('--score-thr', 'nan'), 'score_thr must be 0 or more, got nan'),
     ],
 )
 def test_bad_arguments_are_named(run_main, monkeypatch, tiny_config, trained, args, message):

@@ -8,7 +8,7 @@ from mmrdn.utils.cli import describe, one_line_errors
 IN_A_WORKER = """Caught ValueError in DataLoader worker process 0.
 Original Traceback (most recent call last):
   File "fetch.py", line 54, in fetch
-ValueError: a/b.JPEG: the image file is truncated
+ValueError: image a/b.JPEG is truncated
 """
 
 
@@ -16,8 +16,8 @@ ValueError: a/b.JPEG: the image file is truncated
     'error, text',
     [
         (ValueError('a\n  b'), 'a b'),
-        (ValueError(IN_A_WORKER), 'a/b.JPEG: the image file is truncated'),
-        (KeyError(IN_A_WORKER), 'a/b.JPEG: the image file is truncated'),
+        (ValueError(IN_A_WORKER), 'image a/b.JPEG is truncated'),
+        (KeyError(IN_A_WORKER), 'image a/b.JPEG is truncated'),
         (KeyError('score'), 'missing key "score"'),
         (KeyError('RDM is not in the registry. More details can be found at x'), 'RDM is not in the registry.'),
         (KeyError(), 'missing key'),

@@ -77,7 +77,7 @@ def test_existing_files_are_refused_at_once(kind, name, tmp_path):
 @every_file
 def test_a_folder_of_that_name(kind, name, tmp_path):
     (tmp_path / name).mkdir()
-    with pytest.raises(FileExistsError, match='is a folder, expected a file'):
+    with pytest.raises(FileExistsError, match='is a directory, expected a file'):
         make(kind, tmp_path / name, overwrite=True)
 
 
@@ -331,7 +331,7 @@ def test_pictures(tmp_path):
 def test_folder_that_is_not_empty(tmp_path):
     (tmp_path / 'other.txt').write_text('precious')
     (tmp_path / '000000.jpg').write_text('old')
-    with pytest.raises(FileExistsError, match=f'folder {tmp_path} is not empty'):
+    with pytest.raises(FileExistsError, match=f'directory {tmp_path} is not empty'):
         ImageFolderWriter(tmp_path)
     with ImageFolderWriter(tmp_path, overwrite=True) as writer:
         writer.write(flat(9), Frame(None, 0, 0.0))
@@ -343,12 +343,12 @@ def test_folder_that_is_not_empty(tmp_path):
 
 def test_a_file_instead_of_a_folder(tmp_path):
     (tmp_path / 'x').write_text('precious')
-    with pytest.raises(FileExistsError, match='is a file, expected a folder'):
+    with pytest.raises(FileExistsError, match='is a file, expected a directory'):
         ImageFolderWriter(tmp_path / 'x', overwrite=True)
 
 
-@pytest.mark.parametrize('path, example', [('.', 'pictures'), ('..', '../pictures')])
+@pytest.mark.parametrize('path, example', [('.', 'images'), ('..', '../images')])
 def test_a_folder_without_a_name(path, example):
     with pytest.raises(ValueError) as error:
         ImageFolderWriter(path, overwrite=True)
-    assert str(error.value) == (f'{path}: expected a folder with a name, such as {example}')
+    assert str(error.value) == (f'{path}: expected a directory with a name, such as {example}')

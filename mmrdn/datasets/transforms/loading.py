@@ -1,17 +1,18 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import functools
 
 import mmcv
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
 
-from mmrdn.fileio.image_files import looks_truncated
+from mmrdn.fileio.image_files import decode_image
 from mmrdn.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
 class LoadFrame(LoadImageFromFile):
-    """Load an image, and say in one line what is wrong with a bad one.
+    """Load an image, with one line that names the file and its fault if it is bad.
 
     mmcv's :class:`LoadImageFromFile` raises an AssertionError, or for an empty file OpenCV's own
     error, which names no file; and whether a truncated file is an error at all is up to the
@@ -25,19 +26,18 @@ class LoadFrame(LoadImageFromFile):
         """Load the image.
 
         Args:
-            results (dict): With ``img_path``.
+            results (dict): Sample with ``img_path``.
 
         Returns:
-            dict | None: ``results`` with ``img`` (H, W, 3), ``img_shape`` and
-            ``ori_shape``; None for a bad image if ``ignore_empty``.
+            dict | None: ``results`` with ``img`` (H, W, 3), ``img_shape`` and ``ori_shape``; None
+            for a bad image if ``ignore_empty``.
 
         Raises:
             FileNotFoundError: There is no such file.
             ValueError: It is empty, truncated or no image.
         """
-        path = results['img_path']
         try:
-            image = self._load(path)
+            image = self._load(results['img_path'])
         except (OSError, ValueError):
             if self.ignore_empty:
                 return None
@@ -52,21 +52,12 @@ class LoadFrame(LoadImageFromFile):
     def _load(self, path: str) -> np.ndarray:
         try:
             if self.file_client_args is not None:
-                client = fileio.FileClient.infer_client(self.file_client_args, path)
-                content = client.get(path)
+                content = fileio.FileClient.infer_client(self.file_client_args, path).get(path)
             else:
                 content = fileio.get(path, backend_args=self.backend_args)
         except FileNotFoundError:
-            raise FileNotFoundError(f'{path}: no such image') from None
-        if not content:
-            raise ValueError(f'{path}: the image file is empty')
-        if looks_truncated(content):
-            raise ValueError(f'{path}: the image file is truncated')
-        try:
-            image = mmcv.imfrombytes(content, flag=self.color_type, backend=self.imdecode_backend)
-        except Exception as error:  # each backend has its own
-            reason = ' '.join(str(error).split())
-            raise ValueError(f'{path}: the image cannot be decoded, {reason}') from None
-        if image is None:
-            raise ValueError(f'{path}: the image cannot be decoded')
-        return image
+            raise FileNotFoundError(f'image {path} does not exist') from None
+        decode = None
+        if (self.color_type, self.imdecode_backend) != ('color', 'cv2'):
+            decode = functools.partial(mmcv.imfrombytes, flag=self.color_type, backend=self.imdecode_backend)
+        return decode_image(content, path, decode)

@@ -12,19 +12,19 @@ DEFAULT_FPS = 25.0  # of frames that come without times
 class BaseSource(ABC):
     """The frames of a video, in order.
 
-    What a source cannot read it leaves out, with one warning, and notes it in ``skipped`` or
-    ``truncated``. Readings do not know of each other, so a second one may begin before the first
-    has ended; what any of them met stays noted.
+    A source leaves out what it cannot read, with one warning, and records it in ``skipped`` or
+    ``truncated``. Readings are independent, so a second one may begin before the first has ended;
+    what any of them met stays recorded.
 
     Args:
-        name (str): What messages call it.
-        max_frames (int, optional): Stop after so many.
+        name (str): Name in messages.
+        max_frames (int, optional): Number of frames to stop after.
 
     Attributes:
         fps (float or None): Frames a second, if known.
-        num_frames (int or None): Frames to expect, if known.
+        num_frames (int or None): Number of frames to expect, if known.
         rereadable (bool): Whether it can be read from its beginning again.
-        skipped (list[str]): What was left out.
+        skipped (list[str]): Paths that were left out.
         truncated (bool): Whether damage was met.
     """
 
@@ -42,10 +42,10 @@ class BaseSource(ABC):
         self._was_read = False
 
     def __iter__(self) -> Iterator[Frame]:
-        """Read it, from its beginning.
+        """Read the video from its beginning.
 
         Yields:
-            Frame: The next one.
+            Frame: The next frame.
 
         Raises:
             ValueError: It has no frame, or is broken; names it.
@@ -66,22 +66,22 @@ class BaseSource(ABC):
 
     @abstractmethod
     def _frames(self) -> Iterator[Frame]:
-        """A generator of all frames."""
+        """Generate all frames."""
 
     def _expect(self, num_frames: int | None) -> None:
-        """Note how many frames there are, if known."""
+        """Set how many frames there are, if known."""
         if num_frames and self.max_frames:
             num_frames = min(num_frames, self.max_frames)
         self.num_frames = num_frames or None
 
     def _leave_out(self, path: str, message: str) -> None:
-        """Note what cannot be read, and warn once."""
+        """Record a file that cannot be read, and warn once."""
         if path not in self.skipped:
             self.skipped.append(path)
             warnings.warn(message, stacklevel=2)
 
-    def _note_damage(self, message: str) -> None:
-        """Note that frames are missing or wrong, and warn once."""
+    def _record_damage(self, message: str) -> None:
+        """Record that frames are missing or wrong, and warn once."""
         if not self.truncated:
             self.truncated = True
             warnings.warn(message, stacklevel=2)

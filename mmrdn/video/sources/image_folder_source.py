@@ -5,10 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from mmrdn.fileio.image_files import looks_truncated
+from mmrdn.fileio.image_files import read_image
 from mmrdn.structures.frame import Frame
 from mmrdn.video.sources.base_source import DEFAULT_FPS, BaseSource
 
@@ -18,16 +15,15 @@ SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '
 class ImageFolderSource(BaseSource):
     """Images as the frames of a video, in the natural order of their names.
 
-    Grey images and those with alpha become BGR (alpha is dropped), 16 bits become 8, and EXIF
-    orientation is respected, as where data sets are read.
+    They are read as those of data sets, see :func:`mmrdn.fileio.image_files.decode_image`.
 
     Args:
-        spec (str or Path): A folder, a pattern (``frames/*.png``) or a single image. Of a folder or
-            pattern the files with the suffix of an image are read, without subfolders and hidden
-            files.
-        strict (bool): Stop at an image that cannot be read, instead of leaving it out with a
-            warning.
-        max_frames (int, optional): Stop after so many.
+        spec (str or Path): A directory, a pattern (``frames/*.png``) or a single image. Of a
+            directory or pattern the files with the suffix of an image are read, without
+            subdirectories and hidden files.
+        strict (bool): Whether to stop at an image that cannot be read, instead of leaving it out
+            with a warning.
+        max_frames (int, optional): Number of frames to stop after.
         fps (float): Frames a second.
 
     Raises:
@@ -43,15 +39,15 @@ class ImageFolderSource(BaseSource):
         self.paths = _find_images(self.name)
         if not self.paths:
             raise FileNotFoundError(
-                f'{spec}: there is no image of this name'
-                if not os.path.isdir(spec)
-                else f'folder {spec} holds no image (expected {", ".join(SUFFIXES)})'
+                f'directory {spec} holds no image (expected {", ".join(SUFFIXES)})'
+                if os.path.isdir(spec)
+                else f'{spec}: there is no image of this name'
             )
         self._expect(len(self.paths))
 
     def _frames(self) -> Iterator[Frame]:
         index = 0
-        for place, path in enumerate(self.paths):
+        for number, path in enumerate(self.paths):
             try:
                 image = read_image(path)
             except (OSError, ValueError) as error:
@@ -59,48 +55,20 @@ class ImageFolderSource(BaseSource):
                     raise
                 self._leave_out(path, f'{error}; left out')
                 continue
-            yield Frame(image, index, place / self.fps, os.path.basename(path))
+            yield Frame(image, index, number / self.fps, os.path.basename(path))
             index += 1
 
 
 def _find_images(spec: str) -> list[str]:
-    """Paths of the images, in natural order."""
+    """Return the paths of the images in natural order: frame_2 before frame_10."""
     if os.path.isdir(spec):
         spec = os.path.join(glob.escape(spec), '*')
     elif os.path.isfile(spec):
         return [spec]
     paths = [path for path in glob.glob(spec) if path.lower().endswith(SUFFIXES) and os.path.isfile(path)]
-    return sorted(paths, key=_natural)
+    return sorted(paths, key=_natural_key)
 
 
-def _natural(path: str) -> list:
-    """Key that puts frame_2 before frame_10."""
+def _natural_key(path: str) -> list:
     words = re.split(r'(\d+)', path)
     return [(int(word), word) if i % 2 else (0, word) for i, word in enumerate(words)]
-
-
-def read_image(path: str) -> np.ndarray:
-    """Read an image file.
-
-    Args:
-        path (str): The file.
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8 BGR.
-
-    Raises:
-        ValueError: It is empty, truncated or no image; names it.
-    """
-    with open(path, 'rb') as file:
-        content = file.read()
-    if not content:
-        raise ValueError(f'image {path} is empty')
-    if looks_truncated(content):
-        raise ValueError(f'image {path} is truncated')
-    try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error as error:  # too large
-        raise ValueError(f'image {path} cannot be decoded: {error.err}') from None
-    if image is None:
-        raise ValueError(f'image {path} cannot be decoded')
-    return image

@@ -4,20 +4,20 @@ import re
 from collections.abc import Iterator
 
 from mmrdn.structures.frame import Frame
-from mmrdn.video.sources.av_frames import decode, open_container
 from mmrdn.video.sources.base_source import BaseSource
+from mmrdn.video.sources.video_file_source import decode, open_container
 
 
 class LiveSource(BaseSource):
     """A camera, or a stream from the network, read once as it comes.
 
-    No frame is dropped here: a detector slower than the source falls behind, and what the camera or
-    the server does then is theirs.
+    No frame is dropped here: a detector slower than the source falls behind, and what happens to
+    the frames then is up to the camera or server.
 
     Args:
-        spec (str): Number of a camera (``'0'`` is ``/dev/video0``), or an address that FFmpeg
-            reads, such as ``rtsp://...``.
-        max_frames (int, optional): Stop after so many.
+        spec (str): Number of a camera (``'0'`` is ``/dev/video0``), or a URL that FFmpeg reads,
+            such as ``rtsp://...``.
+        max_frames (int, optional): Number of frames to stop after.
         timeout (float): Seconds without an answer after which a stream counts as broken off.
 
     Raises:
@@ -31,11 +31,8 @@ class LiveSource(BaseSource):
         scheme, *rest = spec.partition('://')
         spec = scheme.lower() + ''.join(rest)  # as FFmpeg knows them
         is_camera = spec.isdecimal()
-        super().__init__(
-            # Messages keep user and password of an address to themselves.
-            f'camera {spec}' if is_camera else re.sub('//[^/@]*@', '//', spec),
-            max_frames,
-        )
+        # Messages show no user name and password of a URL.
+        super().__init__(f'camera {spec}' if is_camera else re.sub('//[^/@]*@', '//', spec), max_frames)
         kwargs = dict(timeout=timeout)
         url = spec
         if is_camera:
@@ -55,4 +52,4 @@ class LiveSource(BaseSource):
             yield from decode(self._container, self._stream, self._damaged)
 
     def _damaged(self, num_before: int, reason: str) -> None:
-        self._note_damage(f'{self.name} broke off or was damaged at frame {num_before} ({reason})')
+        self._record_damage(f'{self.name} broke off or was damaged at frame {num_before} ({reason})')

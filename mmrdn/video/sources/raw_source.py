@@ -11,12 +11,12 @@ from mmrdn.video.sources.base_source import DEFAULT_FPS, BaseSource
 class RawSource(BaseSource):
     """Raw BGR24 frames from a pipe.
 
-    One that ends inside a frame counts as truncated, inside the first one it is a ValueError.
+    A pipe that ends inside a frame counts as truncated; inside the first one it is a ValueError.
 
     Args:
-        size (tuple[int, int]): Width and height, pixels.
-        file (IO, optional): What to read, in bytes; standard input if not given.
-        max_frames (int, optional): Stop after so many.
+        size (tuple[int, int]): Width and height in pixels.
+        file (IO, optional): Binary file to read; standard input if not given.
+        max_frames (int, optional): Number of frames to stop after.
         fps (float): Frames a second.
     """
 
@@ -38,8 +38,7 @@ class RawSource(BaseSource):
         self._expect(max_frames)
 
     def _frames(self) -> Iterator[Frame]:
-        # Unbuffered: a thread that waits in a buffered read of stdin would keep Python from
-        # exiting.
+        # Unbuffered: a thread that waits in a buffered read of stdin keeps Python from exiting.
         file = self._file or open(0, 'rb', buffering=0, closefd=False)
         width, height = self.size
         index = 0
@@ -50,19 +49,18 @@ class RawSource(BaseSource):
                 return
             if num_bytes < image.nbytes:
                 message = (
-                    f'{self.name} ends inside frame {index}: got {num_bytes} '
-                    f'bytes, expected {image.nbytes} for {width}x{height} '
-                    'BGR24'
+                    f'{self.name} ends inside frame {index}: got {num_bytes} bytes, '
+                    f'expected {image.nbytes} for {width}x{height} BGR24'
                 )
                 if not index:
                     raise ValueError(message)
-                return self._note_damage(message)
+                return self._record_damage(message)
             yield Frame(image, index, index / self.fps)
             index += 1
 
 
 def _fill(file: IO[bytes], target: memoryview) -> int:
-    """Read until the target is full or the file ends; bytes that came."""
+    """Read until the target is full or the file ends; return the number of bytes."""
     done = 0
     while done < len(target):
         num = file.readinto(target[done:])

@@ -1,22 +1,28 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+"""Video files, and the decoding with PyAV that live streams share."""
+
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
 from mmrdn.structures.frame import Frame
-from mmrdn.video.sources.av_frames import decode, open_container
-from mmrdn.video.sources.base_source import BaseSource
+from mmrdn.video.sources.base_source import DEFAULT_FPS, BaseSource
 
 
 class VideoFileSource(BaseSource):
     """A video file of any kind that FFmpeg reads.
 
-    Frames have the times that the file gives them, and stand as the file's display matrix says.
-    Where a part is missing or damaged the frames that decode are given, with one warning.
+    Frames have the times that the file gives them, and are turned as the file's display matrix
+    says. Where a part is missing or damaged the frames that decode are given, with one warning.
 
     Args:
         path (str or Path): The file.
-        max_frames (int, optional): Stop after so many.
+        max_frames (int, optional): Number of frames to stop after.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -35,10 +41,10 @@ class VideoFileSource(BaseSource):
             self.fps = float(rate) if rate else None
             num_frames = stream.frames
             if not num_frames and container.duration and self.fps:
-                num_frames = round(container.duration / 1e6 * self.fps)
+                num_frames = round(container.duration / av.time_base * self.fps)
             self._expect(num_frames)
 
-    def _open(self):
+    def _open(self) -> tuple[InputContainer, VideoStream]:
         # The prefix keeps FFmpeg from taking "a:b.mp4" for a protocol.
         return open_container(f'file:{self.name}', f'video {self.name}')
 
@@ -48,6 +54,172 @@ class VideoFileSource(BaseSource):
             yield from decode(container, stream, self._damaged)
 
     def _damaged(self, num_before: int, reason: str) -> None:
-        self._note_damage(
+        self._record_damage(
             f'video {self.name} is truncated or damaged at frame {num_before} ({reason}): what decodes is used'
         )
+
+
+def open_container(url: str, name: str, **kwargs) -> tuple[InputContainer, VideoStream]:
+    """Open a file, device or stream with FFmpeg.
+
+    Args:
+        url (str): FFmpeg's name of it.
+        name (str): Its name in messages.
+        **kwargs: See :func:`av.open`.
+
+    Returns:
+        tuple: The container and its first video stream.
+
+    Raises:
+        ValueError: It is no video.
+        OSError: It cannot be opened.
+    """
+    try:
+        container = av.open(url, **kwargs)
+    except av.error.InvalidDataError:
+        raise ValueError(f'{name} is no video, or so truncated that nothing can be read') from None
+    except (av.error.FFmpegError, OSError) as error:
+        raise OSError(f'{name} cannot be opened: {_reason(error)}') from None
+    if not container.streams.video:
+        container.close()
+        raise ValueError(f'{name} has no video in it')
+    stream = container.streams.video[0]
+    # Frame threads swallow errors and come late.
+    stream.thread_type = 'SLICE'
+    return container, stream
+
+
+def decode(container: InputContainer, stream: VideoStream, damaged: Callable[[int, str], None]) -> Iterator[Frame]:
+    """Decode a video stream, going on where a part of it is damaged.
+
+    Args:
+        container (InputContainer): An open container.
+        stream (VideoStream): Its video stream.
+        damaged (callable): Called for the first damage with the number of frames before it and the
+            reason.
+
+    Yields:
+        Frame: The next frame.
+    """
+    yield from _Decoder(container, stream, damaged).frames()
+
+
+class _Decoder:
+    """One reading of a video stream: its frames, and the first damage that is met.
+
+    Damage is told once its frame number is known, as frames come out of the decoder later than
+    packets go in.
+    """
+
+    def __init__(self, container: InputContainer, stream: VideoStream, damaged: Callable[[int, str], None]) -> None:
+        self._container = container
+        self._stream = stream
+        self._tell = damaged
+        self._step = float(1 / (stream.guessed_rate or DEFAULT_FPS))  # seconds
+        self._num_frames = 0
+        self._num_packets = 0
+        self._end = 0.0  # seconds, of the video stream
+        self._end_of_all = 0.0  # seconds, of all streams
+        self._damage: tuple[str, int | None] | None = None  # reason and time stamp, None for the end
+        self._told = False
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the frames, with times that never go back."""
+        offset, time = None, -self._step
+        for packet in self._packets():
+            for decoded in self._decode_packet(packet):
+                if decoded.pts is None:
+                    time += self._step
+                else:
+                    stamp = float(decoded.pts * self._stream.time_base)
+                    if offset is None or stamp + offset < time:
+                        # The first frame, or a clock that begins anew.
+                        offset = time + self._step - stamp
+                    time = stamp + offset
+                if decoded.is_corrupt:  # the decoder guessed a part of it
+                    self._record('incomplete data', decoded.pts)
+                self._tell_damage(decoded.pts)
+                yield Frame(_to_bgr(decoded), self._num_frames, time)
+                self._num_frames += 1
+        if self._lacks_packets():
+            self._record('the end is missing')
+        self._tell_damage(None)
+
+    def _packets(self) -> Iterator[av.Packet | None]:
+        """Yield the packets of the video stream, and None at the end."""
+        try:
+            # Sound may end last; FFmpeg reads all streams in any case.
+            for packet in self._container.demux():
+                end = _end_of(packet)
+                self._end_of_all = max(self._end_of_all, end)
+                # PyAV marks the end of a stream by an empty packet.
+                if packet.stream is not self._stream or not packet.size:
+                    continue
+                self._num_packets += 1
+                self._end = max(self._end, end)
+                if packet.is_corrupt:
+                    self._record('incomplete data', packet.pts)
+                yield packet
+        except av.error.FFmpegError as error:
+            self._record(_reason(error))
+        yield None
+
+    def _decode_packet(self, packet: av.Packet | None) -> list[av.VideoFrame]:
+        """Return the frames that are ready; the last ones for None."""
+        try:
+            return self._stream.decode(packet)
+        except av.error.EOFError:
+            return []
+        except av.error.FFmpegError as error:
+            self._record(_reason(error), packet.pts if packet else None)
+            return []
+
+    def _lacks_packets(self) -> bool:
+        """Return whether a header or index promised more than what came.
+
+        The index of an MP4 names every packet, that of other files some at most. The header of an
+        AVI has the number of ticks. Where a duration is known of the container alone it stands in
+        its header (Matroska, WebM, FLV); otherwise FFmpeg made it from what is there.
+        """
+        slack, stream = 3 * self._step, self._stream
+        if self._num_packets < len(stream.index_entries):
+            return True
+        if self._container.format.name == 'avi':
+            return self._end + slack < float(stream.frames * stream.time_base)
+        duration = self._container.duration
+        return stream.duration is None and duration is not None and self._end_of_all + slack < duration / av.time_base
+
+    def _record(self, reason: str, pts: int | None = None) -> None:
+        """Record damage at a time stamp, at the end if None; only the first counts."""
+        self._damage = self._damage or (reason, pts)
+
+    def _tell_damage(self, pts: int | None) -> None:
+        """Tell damage before the frame of that time stamp, None for the end."""
+        if self._damage is None or self._told:
+            return
+        reason, damaged_pts = self._damage
+        if pts is None or damaged_pts is not None and pts >= damaged_pts:
+            self._tell(self._num_frames, reason)
+            self._told = True
+
+
+def _reason(error: Exception) -> str:
+    """Return FFmpeg's message in words that a user knows."""
+    if isinstance(error, av.error.ExitError):  # of the time limit
+        return 'no data came in time'
+    return getattr(error, 'strerror', None) or str(error)
+
+
+def _end_of(packet: av.Packet) -> float:
+    """Return the seconds at which the last frame or sample of a packet ends."""
+    time = packet.dts if packet.pts is None else packet.pts
+    if time is None:
+        return 0.0
+    return float((time + (packet.duration or 0)) * packet.time_base)
+
+
+def _to_bgr(decoded: av.VideoFrame) -> np.ndarray:
+    """Return (H, W, 3) uint8 BGR, turned as the frame's metadata say."""
+    image = decoded.to_ndarray(format='bgr24')
+    turns = round(decoded.rotation / 90) % 4  # counterclockwise
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image

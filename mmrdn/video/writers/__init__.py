@@ -2,9 +2,8 @@
 from mmrdn.video.writers.base_writer import BaseWriter
 from mmrdn.video.writers.coco_vid_writer import CocoVidWriter
 from mmrdn.video.writers.image_folder_writer import ImageFolderWriter
-from mmrdn.video.writers.json_lines_writer import JsonLinesWriter
+from mmrdn.video.writers.json_lines_writer import JsonLinesWriter, StdoutWriter
 from mmrdn.video.writers.mot_writer import MotWriter
-from mmrdn.video.writers.stdout_writer import StdoutWriter
 from mmrdn.video.writers.video_writer import VideoWriter
 
 __all__ = [

@@ -8,12 +8,12 @@ from pathlib import Path
 class BaseWriter(ABC):
     """A file that is there as a whole or not at all.
 
-    It grows under a temporary name in the folder of the final one and is moved by :meth:`close`. As
-    a context manager it closes at the end and after Ctrl-C, which ends a run early but not wrongly;
-    any other exception leaves nothing.
+    It grows under a temporary name in the directory of the final one and is moved by :meth:`close`.
+    As a context manager it closes at the end and after Ctrl-C, which ends a run early but not
+    wrongly; any other exception leaves nothing.
 
     Args:
-        path (str or Path): Final name. Its folder is made if there is none.
+        path (str or Path): Final name. Its directory is made if there is none.
         overwrite (bool): Whether it may be there already.
 
     Raises:
@@ -35,7 +35,7 @@ class BaseWriter(ABC):
     def refuse_existing(path: str | Path, overwrite: bool = False) -> None:
         """Raise FileExistsError if something must not be written."""
         if os.path.isdir(path):
-            raise FileExistsError(f'{path} is a folder, expected a file')
+            raise FileExistsError(f'{path} is a directory, expected a file')
         if os.path.exists(path) and not overwrite:
             raise FileExistsError(f'{path} exists; move it, choose another name or say --overwrite')
 
@@ -54,7 +54,7 @@ class BaseWriter(ABC):
         self.partial.replace(self.path)
 
     def close(self) -> None:
-        """Complete the file. Where no frame came there will be none."""
+        """Complete the file. Where no frame came there is none."""
         if self._ended:
             return
         if not self.num_frames:
@@ -68,7 +68,7 @@ class BaseWriter(ABC):
         self._ended = True
 
     def abort(self) -> None:
-        """Leave nothing."""
+        """Discard the file."""
         if not self._ended:
             self._ended = True
             self._discard()

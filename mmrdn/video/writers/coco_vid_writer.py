@@ -10,7 +10,7 @@ from mmrdn.video.writers.base_writer import BaseWriter
 
 
 class CocoVidWriter(BaseWriter):
-    """COCO-VID JSON: one video, its frames, and annotations with scores.
+    """A file in COCO-VID JSON: one video, its frames, and annotations with scores.
 
     It is written at the end, so it keeps the detections of all frames; for streams without an end
     there is :class:`JsonLinesWriter`.

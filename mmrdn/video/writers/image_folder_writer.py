@@ -11,13 +11,13 @@ from mmrdn.video.writers.base_writer import BaseWriter
 
 
 class ImageFolderWriter(BaseWriter):
-    """A folder of pictures, one a frame: ``000012.jpg``.
+    """A directory of images, one a frame: ``000012.jpg``.
 
     Frames that are files are named after these too: ``000012_name.jpg``.
 
     Args:
-        path (str or Path): The folder. Unless ``overwrite`` it must be empty or not there.
-        overwrite (bool): Whether pictures in it may be replaced; other files stay.
+        path (str or Path): The directory. Unless ``overwrite`` it must be empty or not there.
+        overwrite (bool): Whether images in it may be replaced; other files stay.
     """
 
     def __init__(self, path: str | Path, overwrite: bool = False) -> None:
@@ -28,18 +28,18 @@ class ImageFolderWriter(BaseWriter):
     def refuse_existing(path: str | Path, overwrite: bool = False) -> None:
         """Raise FileExistsError if something must not be written."""
         if Path(path).name in ('', '..'):
-            raise ValueError(f'{path}: expected a folder with a name, such as {Path(path) / "pictures"}')
+            raise ValueError(f'{path}: expected a directory with a name, such as {Path(path) / "images"}')
         if os.path.exists(path) and not os.path.isdir(path):
-            raise FileExistsError(f'{path} is a file, expected a folder')
+            raise FileExistsError(f'{path} is a file, expected a directory')
         if os.path.isdir(path) and os.listdir(path) and not overwrite:
-            raise FileExistsError(f'folder {path} is not empty; choose another folder or say --overwrite')
+            raise FileExistsError(f'directory {path} is not empty; choose another one or say --overwrite')
 
     def write(self, image: np.ndarray, frame: Frame) -> None:
-        """Add a picture.
+        """Write an image.
 
         Args:
             image (np.ndarray): (H, W, 3) uint8 BGR.
-            frame (Frame): Names it; its own image is not read.
+            frame (Frame): The frame that it is named after; its own image is not read.
         """
         stem = f'_{Path(frame.name).stem}' if frame.name else ''
         path = self.partial / f'{frame.index:06d}{stem}.jpg'
@@ -47,13 +47,13 @@ class ImageFolderWriter(BaseWriter):
         self.num_frames += 1
 
     def _finish(self) -> None:
-        """Nothing to do: every picture is complete."""
+        """Nothing to do: every image is complete."""
 
     def _publish(self) -> None:
         self.refuse_existing(self.path, self.overwrite)
         self.path.mkdir(exist_ok=True)
-        for picture in self.partial.iterdir():
-            picture.replace(self.path / picture.name)
+        for image in self.partial.iterdir():
+            image.replace(self.path / image.name)
         self.partial.rmdir()
 
     def _discard(self) -> None:

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from mmrdn.video.writers.base_writer import BaseWriter
 
 
 class JsonLinesWriter(BaseWriter):
-    """One line of JSON a frame, written as soon as the frame is done.
+    """A file with one line of JSON a frame, written as soon as the frame is done.
 
     Unlike the other writers it grows under its final name: each line stands for itself, so those of
     a run that was killed are of use, and the file can be followed while it grows. A line is written
@@ -29,7 +30,7 @@ class JsonLinesWriter(BaseWriter):
         self._num_bytes = 0
 
     def write(self, detections: FrameDetections) -> None:
-        """Add a frame."""
+        """Write a frame."""
         line = to_json_line(detections, self.classes)
         if not self.num_frames:
             self._file.truncate(0)
@@ -59,15 +60,44 @@ class JsonLinesWriter(BaseWriter):
             self.path.unlink(missing_ok=True)
 
 
-def to_json_line(detections: FrameDetections, classes: Sequence[str]) -> str:
-    """What was found in a frame, in one line.
+class StdoutWriter(BaseWriter):
+    """The lines of :class:`JsonLinesWriter` on standard output.
 
     Args:
-        detections (FrameDetections): Of the frame.
+        path (str or Path): ``-``.
         classes (Sequence[str]): Class names.
+        overwrite (bool): Without effect.
+    """
 
-    Returns:
-        str: JSON without a line's end.
+    def __init__(self, path: str | Path, classes: Sequence[str], overwrite: bool = False) -> None:
+        super().__init__(path, overwrite)
+        self.classes = classes
+
+    @staticmethod
+    def refuse_existing(path: str | Path, overwrite: bool = False) -> None:
+        """Nothing is in the way."""
+
+    def write(self, detections: FrameDetections) -> None:
+        """Print a frame."""
+        print(to_json_line(detections, self.classes), flush=True)
+        self.num_frames += 1
+
+    def _finish(self) -> None:
+        """Nothing to do."""
+
+    def _publish(self) -> None:
+        """Nothing to do."""
+
+    def _discard(self) -> None:
+        sys.stdout.flush()
+
+
+def to_json_line(detections: FrameDetections, classes: Sequence[str]) -> str:
+    """Return the detections of a frame as JSON, without a line's end.
+
+    Args:
+        detections (FrameDetections): Detections of the frame.
+        classes (Sequence[str]): Class names.
     """
     frame, found = detections.frame, []
     for box, score, label, track in detections:

@@ -6,10 +6,10 @@ from mmrdn.video.writers.base_writer import BaseWriter
 
 
 class MotWriter(BaseWriter):
-    """The text format of MOTChallenge, one line a detection.
+    """A file in the text format of MOTChallenge, one line a detection.
 
     ``frame, id, x, y, width, height, score, -1, -1, -1``: frames count from 1, id is that of the
-    tube, -1 where boxes are not linked. The format has no place for classes.
+    track, -1 where boxes are not linked. The format has no room for classes.
 
     Args:
         path (str or Path): The file.
@@ -21,7 +21,7 @@ class MotWriter(BaseWriter):
         self._file = open(self.partial, 'x', encoding='ascii')
 
     def write(self, detections: FrameDetections) -> None:
-        """Add a frame."""
+        """Write a frame."""
         number = detections.frame.index + 1
         for (x1, y1, x2, y2), score, _, track in detections:
             track = -1 if track is None else track

@@ -15,9 +15,9 @@ _MAX_SIDE = 16384  # pixels, of libx264
 
 
 class VideoWriter(BaseWriter):
-    """H.264 in an MP4 that browsers play.
+    """An MP4 file with H.264, which browsers play.
 
-    Frames keep their times, also at a variable rate. The first frame makes the size; odd sides get
+    Frames keep their times, also at a variable rate. The first frame gives the size; odd sides get
     one row or column more, as yuv420p needs even ones. Frames of another size are fitted into it,
     with black bars.
 
@@ -41,7 +41,7 @@ class VideoWriter(BaseWriter):
         self._container = av.open(f'file:{self.partial}', 'w', format='mp4', options=dict(movflags='faststart'))
 
     def write(self, image: np.ndarray, time: float | None = None) -> None:
-        """Add a frame.
+        """Write a frame.
 
         Args:
             image (np.ndarray): (H, W, 3) uint8 BGR.
@@ -90,7 +90,7 @@ class VideoWriter(BaseWriter):
 
 
 def _fit(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(height, width, 3): the whole image, its proportions kept."""
+    """Return the whole image with its proportions kept, (height, width, 3)."""
     if image.shape[:2] == (height, width):
         return image
     scale = min(height / image.shape[0], width / image.shape[1])

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 import mmrdn
-from mmrdn.apis import find_model
-from mmrdn.apis import package_files as model_zoo
+from mmrdn.apis import config_files, find_model
 
 ROOT = Path(mmrdn.__file__).resolve().parents[1]
 STEM = 'rdn_faster-rcnn_r18_1xb4-1500_movingdigits'
@@ -42,7 +41,7 @@ def test_wheel_and_published_weights(tmp_path, monkeypatch):
     (mim / 'metafile.yml').write_text(
         f'Models:\n  - Name: rdn_tiny\n    Config: configs/rdn/{STEM}.py\n    Weights: https://localhost/rdn.pth\n'
     )
-    monkeypatch.setattr(model_zoo.mmrdn, '__file__', str(package / '__init__.py'))
+    monkeypatch.setattr(config_files.mmrdn, '__file__', str(package / '__init__.py'))
     expected = (str(mim / f'{STEM}.py'), 'https://localhost/rdn.pth')
     assert find_model('rdn_tiny') == expected
     assert find_model(f'rdn/{STEM}') == expected
@@ -50,7 +49,7 @@ def test_wheel_and_published_weights(tmp_path, monkeypatch):
 
 
 def test_tools():
-    assert model_zoo.find_tool('train.py') == str(ROOT / 'tools' / 'train.py')
+    assert config_files.find_tool('train.py') == str(ROOT / 'tools' / 'train.py')
     with pytest.raises(FileNotFoundError) as error:
-        model_zoo.find_tool('fly.py')
+        config_files.find_tool('fly.py')
     assert str(error.value) == 'mmrdn is installed without tools/fly.py'

@@ -1,4 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+"""From a name, as a user writes it, to a source."""
+
 import os
 import re
 from pathlib import Path
@@ -22,13 +24,13 @@ def open_source(
     """Open whatever frames can come from.
 
     Args:
-        spec (str or Path): A video file; a folder, a pattern or the name of images; the number of a
-            camera; an address such as ``rtsp://...``; or ``-`` for raw BGR24 frames on standard
+        spec (str or Path): A video file; a directory, a pattern or the name of images; the number
+            of a camera; a URL such as ``rtsp://...``; or ``-`` for raw BGR24 frames on standard
             input.
         size (str or tuple[int, int], optional): Width and height of raw frames, ``'640x480'`` or
             ``(640, 480)``.
-        strict (bool): Stop at an image that cannot be read.
-        max_frames (int, optional): Stop after so many.
+        strict (bool): Whether to stop at an image that cannot be read.
+        max_frames (int, optional): Number of frames to stop after.
         fps (float, optional): Frames a second of images and raw frames; 25 if not given.
 
     Returns:
@@ -46,29 +48,21 @@ def open_source(
     if spec == '-':
         if size is None:
             raise ValueError('raw frames on stdin need their size, WxH: --size 640x480')
-        return RawSource(parse_size(size), max_frames=max_frames, fps=fps or DEFAULT_FPS)
-    is_images = (
-        os.path.isdir(spec)
-        or spec.lower().endswith(SUFFIXES)
-        or not os.path.exists(spec)
-        and re.search(r'[*?\[]', spec)
-    )
-    is_address = re.match(r'[a-z][a-z0-9+.-]*://', spec, re.IGNORECASE)
-    if not is_address and is_images:
+        return RawSource(_parse_size(size), max_frames=max_frames, fps=fps or DEFAULT_FPS)
+    exists = os.path.exists(spec)
+    is_url = re.match(r'[a-z][a-z0-9+.-]*://', spec, re.IGNORECASE)
+    is_pattern = not exists and re.search(r'[*?\[]', spec)
+    if not is_url and (os.path.isdir(spec) or spec.lower().endswith(SUFFIXES) or is_pattern):
         return ImageFolderSource(spec, strict, max_frames, fps or DEFAULT_FPS)
     if fps is not None:
         raise ValueError(f'fps is that of images and raw frames; {spec} has times of its own')
-    if is_address or spec.isdecimal() and not os.path.exists(spec):
+    if is_url or spec.isdecimal() and not exists:
         return LiveSource(spec, max_frames)
     return VideoFileSource(spec, max_frames)
 
 
-def parse_size(size: Size) -> tuple[int, int]:
-    """Width and height of ``'640x480'``.
-
-    Raises:
-        ValueError: It is something else.
-    """
+def _parse_size(size: Size) -> tuple[int, int]:
+    """Return width and height of ``'640x480'``, or raise ValueError."""
     if isinstance(size, str):
         found = re.fullmatch(r'(\d+)x(\d+)', size)
         if not found:

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from mmrdn.video import prefetch
+from mmrdn.video import Frame, FrameBuffer, prefetch
 
 
 def test_items_in_order_and_never_far_ahead():
@@ -63,3 +63,24 @@ def test_closing_ends_the_thread_and_the_iterator():
     next(items)
     items.close()
     assert closed == ['prefetch'] and threading.active_count() == before
+
+
+@pytest.mark.parametrize('behind', [0, 1, 3])
+@pytest.mark.parametrize('late', [0, 1, 4])
+def test_holds_what_is_needed_and_no_more(behind, late):
+    """Against a plain list; images are numbers here."""
+    buffer, taken = FrameBuffer(behind), 0
+    for i in range(10 + late):
+        if i < 10:
+            buffer.add(Frame(i, i, i / 25))
+        if i < late:
+            continue
+        frame, images = buffer.take()
+        newest = min(i, 9)
+        expected = range(max(0, taken - behind), newest + 1)
+        assert frame.index == taken
+        assert images == {j - taken: j for j in expected}
+        taken += 1
+        assert len(buffer) <= behind + late + 1
+        assert buffer.num_waiting == newest + 1 - taken
+    assert taken == 10
