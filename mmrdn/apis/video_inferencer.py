@@ -8,19 +8,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
 from mmengine.runner import autocast
 from mmtrack.structures import TrackDataSample
 from mmtrack.utils import SampleList
 from torch import Tensor
 
 from mmrdn.apis.model_loading import load_detector, model_classes, resolve_config, resolve_device
-from mmrdn.inference.detection_stream import DetectionStream
 from mmrdn.inference.frame_pipeline import FramePipeline
 from mmrdn.inference.video_outputs import VideoOutputs, VideoSummary
-from mmrdn.inference.video_run import Progress, as_source, detect, detect_and_link, recording, wanted
+from mmrdn.inference.video_run import Progress, as_source, detect, detect_and_link, run_recorders, wanted
 from mmrdn.models import RDN
-from mmrdn.models.memory import FrameProposals
+from mmrdn.models.memory import FrameProposals, Recorder
+from mmrdn.models.vid.stream import VideoStream
 from mmrdn.post_processing import build_linker
 from mmrdn.utils.checks import check_num_frames, check_score_thr
 from mmrdn.video import BaseSource, FrameBuffer
@@ -90,9 +89,14 @@ class VideoInferencer:
 
     # ---------------------------------------------------------------- arrays
 
-    def open_stream(self, name: str = '') -> DetectionStream:
-        """A new video, to be given frame by frame."""
-        return DetectionStream(self, name)
+    def open_stream(self, name: str = '', recorders: Sequence[Recorder] = ()) -> VideoStream:
+        """Begin a new video that is fed frame by frame.
+
+        Args:
+            name (str): Name of the video in messages.
+            recorders (Sequence[Recorder]): Recorders of relation weights beside those of the model.
+        """
+        return VideoStream(self.model, self.lookahead, recorders, self.pipeline, self.precision, name)
 
     def stream(self, frames: Iterable[np.ndarray]) -> Iterator[TrackDataSample]:
         """Detect in the frames of one video as they come.
@@ -114,7 +118,7 @@ class VideoInferencer:
         """
         stream = self.open_stream()
         for image in frames:
-            yield from stream.push(stream.prepare(image))
+            yield from stream.feed(stream.prepare(image))
         yield from stream.flush()
 
     def stream_many(self, videos: Sequence[Iterable[np.ndarray]]) -> Iterator[tuple[int, TrackDataSample]]:
@@ -143,7 +147,7 @@ class VideoInferencer:
                 try:
                     image = next(running[i], _END)
                     if image is not _END:
-                        inputs[i] = self.to_input(streams[i].prepare(image))
+                        inputs[i] = streams[i].to_batch(streams[i].prepare(image))
                 except Exception as error:  # of one video: the others go on
                     errors.append(error)
                     image = _END
@@ -151,14 +155,12 @@ class VideoInferencer:
                     del running[i]
                     yield from ((i, result) for result in streams[i].flush())
             for i, frame in sorted(self._extract_together(inputs).items()):
-                with self.precision():
-                    results = streams[i].state.advance(frame, rescale=True)
-                yield from ((i, result) for result in results)
+                yield from ((i, result) for result in streams[i].advance(frame))
         if errors:
             raise errors[0]
 
     def _extract_together(self, inputs: dict[int, tuple[Tensor, SampleList]]) -> dict[int, FrameProposals]:
-        """Proposals of a frame of each video, those of one size in a batch."""
+        """Return proposals of a frame of each video, those of one size in a batch."""
         groups: dict[tuple, list[int]] = {}
         for i, (imgs, _) in inputs.items():
             groups.setdefault(imgs.shape, []).append(i)
@@ -175,21 +177,8 @@ class VideoInferencer:
                 )
         return found
 
-    def to_input(self, prepared: dict) -> tuple[Tensor, SampleList]:
-        """What the model takes of a frame that was preprocessed.
-
-        Args:
-            prepared (dict): Of :class:`FramePipeline`.
-
-        Returns:
-            tuple[Tensor, list[TrackDataSample]]: (1, 3, H', W') on the
-            device, normalized and padded, and its data sample.
-        """
-        data = self.model.data_preprocessor(pseudo_collate([prepared]), False)
-        return data['inputs']['img'].flatten(0, 1), data['data_samples']
-
     def precision(self) -> AbstractContextManager:
-        """Context of the model's computations."""
+        """Make the context of the model's computations."""
         if not self.amp:
             return contextlib.nullcontext()
         return autocast(self.device.type)
@@ -242,14 +231,15 @@ class VideoInferencer:
         source = as_source(video, size=size, strict=strict, max_frames=max_frames, fps=fps)
         self._check_run(source, outputs, show_relations)
         buffer = FrameBuffer(self.model.temporal_range if show_relations else 0)
+        stream = self.open_stream(recorders=run_recorders(self.model, self.linker, show_relations, score_thr))
         if self.linker is None:
-            results = detect(self, source, buffer, outputs.draws)
+            results = detect(stream, source, buffer, outputs.draws)
         else:
-            results = detect_and_link(self, source, buffer, outputs.draws, progress)
+            results = detect_and_link(stream, self.linker, source, buffer, outputs.draws, progress)
             progress = None  # it was told
         files = outputs.open(source, self.classes, score_thr)
         try:
-            with files, recording(self, show_relations, score_thr), contextlib.closing(results):
+            with files, contextlib.closing(results):
                 for sample, frame, images in results:
                     files.write(frame, wanted(sample, labels, score_thr), images if show_relations else None)
                     if progress is not None:

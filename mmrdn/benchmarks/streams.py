@@ -6,7 +6,7 @@ from mmengine.config import Config
 
 from mmrdn.benchmarks.timing import summary, take_turns
 from mmrdn.benchmarks.whole_frame import _CONFIGS, random_model, sample
-from mmrdn.models.vid.frame_stream import FrameStream
+from mmrdn.models.vid.stream import VideoStream
 
 CONFIG = _CONFIGS / 'rdn_faster-rcnn_r18_1xb4-1500_movingdigits.py'
 
@@ -27,7 +27,7 @@ def time_streams(repeats: int, seed: int = 0, frames: int = 12) -> dict[str, dic
     size = (160, 160)
 
     def contender(num: int):
-        streams = [FrameStream(model) for _ in range(num)]
+        streams = [VideoStream(model) for _ in range(num)]
         image = torch.randn(num, 3, *size)
         clock = iter(range(10**9))
 

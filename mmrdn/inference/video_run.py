@@ -6,39 +6,36 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from mmtrack.structures import TrackDataSample
 
-from mmrdn.models import NextFrameRelations, TopSupports
-from mmrdn.post_processing import SampleLinker
+from mmrdn.models import RDN, NextFrameRelations, TopSupports
+from mmrdn.models.memory import Recorder
+from mmrdn.models.vid.stream import VideoStream
+from mmrdn.post_processing import BaseBoxLinker, SampleLinker
 from mmrdn.structures import select_detections
 from mmrdn.utils.interrupts import hold_interrupts
 from mmrdn.video import BaseSource, Frame, FrameBuffer, open_source, prefetch
 
-if TYPE_CHECKING:
-    from mmrdn.apis.video_inferencer import VideoInferencer
-
-# A result, its frame, and the images that are kept, by relative place.
+# A result, its frame, and the images that are kept, by their offset from it in frames.
 Found = Iterator[tuple[TrackDataSample, Frame, Mapping]]
 # Called with the number of frames done, and of all if known.
 Progress = Callable[[int, int | None], None] | None
 
 
-def detect(inferencer: 'VideoInferencer', source: BaseSource, buffer: FrameBuffer, keep_images: bool) -> Found:
+def detect(stream: VideoStream, source: BaseSource, buffer: FrameBuffer, keep_images: bool) -> Found:
     """Detect in frames that are decoded and preprocessed ahead.
 
     Args:
-        inferencer (VideoInferencer): The detector.
+        stream (VideoStream): A new stream through the detector.
         source (BaseSource): The video.
-        buffer (FrameBuffer): An empty one.
+        buffer (FrameBuffer): An empty buffer.
         keep_images (bool): Whether images are needed with the results.
 
     Yields:
-        tuple: Each frame's, in order.
+        tuple: Result, frame and images of each frame, in order.
     """
-    stream = inferencer.open_stream()
 
     def prepared() -> Iterator[tuple[Frame, dict]]:
         for frame in source:
@@ -50,34 +47,40 @@ def detect(inferencer: 'VideoInferencer', source: BaseSource, buffer: FrameBuffe
     with contextlib.closing(prefetch(prepared())) as frames:
         for frame, inputs in frames:
             buffer.add(frame)
-            for sample in stream.push(inputs):
+            for sample in stream.feed(inputs):
                 yield (sample, *buffer.take())
     for sample in stream.flush():
         yield (sample, *buffer.take())
 
 
 def detect_and_link(
-    inferencer: 'VideoInferencer', source: BaseSource, buffer: FrameBuffer, keep_images: bool, progress: Progress
+    stream: VideoStream,
+    linker: BaseBoxLinker,
+    source: BaseSource,
+    buffer: FrameBuffer,
+    keep_images: bool,
+    progress: Progress,
 ) -> Found:
     """Detect in the whole video, link its boxes, read its frames again.
 
     After Ctrl-C the frames that have results are linked and given, then it takes effect.
 
     Args:
-        inferencer (VideoInferencer): The detector.
+        stream (VideoStream): A new stream through the detector.
+        linker (BaseBoxLinker): Linker of the boxes.
         source (BaseSource): The video; read twice if images are needed.
-        buffer (FrameBuffer): An empty one.
+        buffer (FrameBuffer): An empty buffer.
         keep_images (bool): Whether images are needed with the results.
-        progress (callable, optional): Called after each frame that was detected.
+        progress (callable, optional): Function called after each frame that was detected.
 
     Yields:
-        tuple: Each frame's, in order.
+        tuple: Result, frame and images of each frame, in order.
     """
-    video = SampleLinker(inferencer.linker)
+    video = SampleLinker(linker)
     frames: list[Frame] = []
     interrupt = None
     try:
-        for sample, frame, _ in detect(inferencer, source, FrameBuffer(), False):
+        for sample, frame, _ in detect(stream, source, FrameBuffer(), False):
             video.push(_compact(sample))
             frames.append(frame)
             if progress is not None:
@@ -89,7 +92,7 @@ def detect_and_link(
             samples = video.finish()
     except KeyboardInterrupt as error:
         interrupt = error
-    ahead = inferencer.lookahead if buffer.num_behind else 0
+    ahead = stream.lookahead if buffer.num_behind else 0
     with contextlib.closing(iter(source) if keep_images else (frame for frame in frames)) as again:
         for sample in samples:
             missing = max(ahead + 1 - buffer.num_waiting, 0)
@@ -101,7 +104,7 @@ def detect_and_link(
 
 
 def _compact(sample: TrackDataSample) -> TrackDataSample:
-    """What linking, drawing and writing need, on the CPU."""
+    """Return what linking, drawing and writing need, on the CPU."""
     compact = TrackDataSample(metainfo=sample.metainfo)
     for key in ('pred_det_instances', 'link_relations', 'top_supports'):
         if key in sample:
@@ -109,25 +112,26 @@ def _compact(sample: TrackDataSample) -> TrackDataSample:
     return compact
 
 
-@contextlib.contextmanager
-def recording(inferencer: 'VideoInferencer', show_relations: bool, score_thr: float) -> Iterator[None]:
-    """Let the model note what a run needs of its relation weights."""
-    model, linker, recorders = inferencer.model, inferencer.linker, []
+def run_recorders(model: RDN, linker: BaseBoxLinker | None, show_relations: bool, score_thr: float) -> list[Recorder]:
+    """Make the recorders of relation weights that a run needs.
+
+    Args:
+        model (RDN): The detector.
+        linker (BaseBoxLinker, optional): Linker of its boxes.
+        show_relations (bool): Whether supports of detections are drawn.
+        score_thr (float): Lowest score of a detection that is drawn.
+    """
+    recorders: list[Recorder] = []
     if show_relations:
         # Linking may raise any score above the threshold.
         recorders.append(TopSupports(score_thr=score_thr if linker is None else 0))
     if linker is not None and linker.uses_relations and getattr(model.neck, 'num_basic', 0):
         recorders.append(NextFrameRelations())
-    before = list(model.recorders)
-    model.recorders += recorders
-    try:
-        yield
-    finally:
-        model.recorders[:] = before
+    return recorders
 
 
 def as_source(video: str | Path | BaseSource, **options) -> BaseSource:
-    """The video as a source."""
+    """Return the video as a source."""
     if not isinstance(video, BaseSource):
         return open_source(video, **options)
     for name, value in options.items():
@@ -137,7 +141,7 @@ def as_source(video: str | Path | BaseSource, **options) -> BaseSource:
 
 
 def wanted(sample: TrackDataSample, labels: list[int] | None, score_thr: float) -> TrackDataSample:
-    """Of the detections those of some classes that reach the threshold."""
+    """Return a sample with the detections of some classes that reach the threshold."""
     found = sample.pred_det_instances
     keep = found.scores >= score_thr
     if labels is not None:

@@ -23,7 +23,8 @@ from torch import Tensor
 
 from mmrdn.apis.model_loading import build_model
 from mmrdn.inference.frame_pipeline import FramePipeline
-from mmrdn.models import RDN
+from mmrdn.models import RDN, RelationMemory
+from mmrdn.models.roi_heads import FrameMaps
 
 FRAME_SIZE = (1280, 720)  # width, height, pixels; as most of ImageNet VID
 
@@ -89,14 +90,14 @@ class _OneFrame(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Raw predictions of RPN and RoI head for an image (1, 3, H, W)."""
         model = self.model
-        rpn_x, roi_x = model._feature_maps(image)
+        rpn_x, roi_x = model.feature_maps(image)
         rpn_outs = model.detector.rpn_head(rpn_x)
         head = model.detector.roi_head
-        with model._seeing(roi_x, [0]):
-            (frame,) = head.frames(roi_x, [self.proposals], self.data_samples)
+        x = FrameMaps(roi_x, seen=model.seen_maps(roi_x, [0]))
+        (frame,) = head.frames(x, [self.proposals], self.data_samples)
         feats = frame.feats
         if self.pool_frames:
-            memory = model._new_memory(self.pool_frames)
+            memory = RelationMemory(model.neck, model.support_sampler, self.pool_frames)
             for _ in range(self.pool_frames):
                 memory.append(feats, frame.boxes, frame.scores)
             feats = memory.aggregate(feats, frame.boxes)

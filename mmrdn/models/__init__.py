@@ -1,12 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from mmrdn.models.memory import (
-    NextFrameRelations,
-    RelationMemory,
-    RepeatedFrameWindow,
-    SlidingWindow,
-    TemporalWindow,
-    TopSupports,
-)
+from mmrdn.models.memory import NextFrameRelations, RelationMemory, RepeatedFrameWindow, SlidingWindow, TopSupports
 from mmrdn.models.motion import NarrowFlowNet
 from mmrdn.models.necks import (
     LastMapReducer,
@@ -17,7 +10,7 @@ from mmrdn.models.necks import (
 )
 from mmrdn.models.roi_heads import InputScaleBBoxHead, RDNBBoxHead, RDNCascadeRoIHead, RDNRoIHead, TemporalRDNRoIHead
 from mmrdn.models.task_modules import InclusiveDeltaXYWHBBoxCoder, RoundedAnchorGenerator, SelectiveSupportSampler
-from mmrdn.models.vid import RDN, SELSA, TemporalRDN
+from mmrdn.models.vid import RDN, SELSA, TemporalRDN, TemporalWindow
 
 __all__ = [
     'InclusiveDeltaXYWHBBoxCoder',

@@ -6,7 +6,7 @@ shows fewer frames ahead.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from mmrdn.models.memory.frame_proposals import FrameProposals
 from mmrdn.models.memory.relation_memory import RelationMemory
@@ -21,9 +21,9 @@ class SlidingWindow:
     t + T)``, the frame itself included, none repeated.
 
     Args:
-        memory (RelationMemory): The pool; keeps T + 1 frames and the look-ahead, 2T + 1 by default.
-        temporal_range (int): T.
-        lookahead (int, optional): Frames ahead that a frame waits for; T if not given.
+        memory (RelationMemory): Pool of T + 1 frames and the look-ahead, 2T + 1 frames by default.
+        temporal_range (int): T, in frames.
+        lookahead (int, optional): Number of frames ahead that a frame waits for; T if not given.
     """
 
     def __init__(self, memory: RelationMemory, temporal_range: int, lookahead: int | None = None) -> None:
@@ -31,12 +31,13 @@ class SlidingWindow:
         self.temporal_range = temporal_range
         self.lookahead = temporal_range if lookahead is None else lookahead
         self._waiting: deque[FrameProposals] = deque()
-        # Scale factors of the frames of the pool.
-        self._scales: deque[tuple | None] = deque(maxlen=memory.max_frames)
+        self._num_frames = 0  # admitted so far
+        # Index in the video and scale factor of each frame of the pool, oldest first.
+        self._pool: deque[tuple[int, tuple | None]] = deque(maxlen=memory.max_frames)
 
     @property
     def num_waiting(self) -> int:
-        """int: Frames that came and were not handed out yet."""
+        """int: Frames that were admitted and not handed out yet."""
         return len(self._waiting)
 
     @property
@@ -44,33 +45,35 @@ class SlidingWindow:
         """FrameProposals or None: The one after that handed out last."""
         return self._waiting[0] if self._waiting else None
 
-    def offsets(self) -> Sequence[int]:
-        """Frames of the pool, counted from the one handed out last.
-
-        Returns:
-            Sequence[int]: From the oldest (negative) to the newest.
-        """
-        current = len(self.memory) - self.num_waiting - 1
-        return range(-current, len(self.memory) - current)
-
     @property
     def scale_factors(self) -> list[tuple | None]:
-        """list[tuple or None]: Of each frame of the pool, oldest first."""
-        return list(self._scales)[-len(self.memory) :]
+        """list[tuple or None]: Scale factor of each frame of the pool, oldest first."""
+        return [scale for _, scale in self._pool]
+
+    def offsets(self) -> list[int]:
+        """Return the frames of the pool, counted from the one handed out last.
+
+        Returns:
+            list[int]: Offsets in frames, from the oldest (negative) to the newest; a copy of a
+            frame has the offset of that frame.
+        """
+        current = self._num_frames - self.num_waiting - 1
+        return [index - current for index, _ in self._pool]
 
     def columns(self, offset: int) -> slice:
-        """Where the pool holds the supports of a frame.
+        """Return where the pool holds the supports of a frame.
 
         Args:
-            offset (int): The frame, counted from the one handed out last.
+            offset (int): Offset of the frame from the one handed out last, in frames.
 
         Returns:
             slice: Rows of the pool, of the first copy if there are several;
             empty if the frame is not in it.
         """
-        if offset not in self.offsets():
+        offsets, nums = self.offsets(), self.memory.num_per_frame
+        if offset not in offsets:
             return slice(0, 0)
-        nums, index = self.memory.num_per_frame, self.offsets().index(offset)
+        index = offsets.index(offset)
         start = sum(nums[:index])
         return slice(start, start + nums[index])
 
@@ -78,21 +81,18 @@ class SlidingWindow:
         """Forget everything."""
         self.memory.reset()
         self._waiting.clear()
-        self._scales.clear()
+        self._num_frames = 0
+        self._pool.clear()
 
-    def _keep(self, frame: FrameProposals) -> None:
-        """Add a frame to the pool."""
-        self.memory.append(frame.feats, frame.boxes, frame.scores)
-        self._scales.append(frame.data_sample.metainfo.get('scale_factor'))
-
-    def push(self, frame: FrameProposals) -> FrameProposals | None:
+    def admit(self, frame: FrameProposals) -> FrameProposals | None:
         """Take the next frame of the video.
 
         Returns:
             FrameProposals or None: The frame whose look-ahead is complete
-            now, T earlier by default.
+            now, T frames earlier by default.
         """
-        self._keep(frame)
+        self._num_frames += 1
+        self._add_to_pool(frame)
         self._waiting.append(frame)
         if len(self._waiting) > self.lookahead:
             return self._waiting.popleft()
@@ -105,5 +105,11 @@ class SlidingWindow:
             # behind.
             while len(self.memory) > len(self._waiting) + self.temporal_range:
                 self.memory.drop_oldest()
+                self._pool.popleft()
             yield self._waiting.popleft()
         self.reset()
+
+    def _add_to_pool(self, frame: FrameProposals) -> None:
+        """Add the frame that was admitted last to the pool."""
+        self.memory.append(frame.feats, frame.boxes, frame.scores)
+        self._pool.append((self._num_frames - 1, frame.data_sample.metainfo.get('scale_factor')))

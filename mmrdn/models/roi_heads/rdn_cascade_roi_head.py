@@ -20,8 +20,7 @@ from torch import Tensor
 
 from mmrdn.models.memory import FrameProposals
 from mmrdn.models.roi_heads.bbox_heads import RDNBBoxHead
-from mmrdn.models.roi_heads.relation_roi_head import RelationRoIHead
-from mmrdn.models.roi_heads.roi_features import roi_features
+from mmrdn.models.roi_heads.relation_roi_head import RelationRoIHead, roi_features
 from mmrdn.registry import MODELS
 
 
@@ -45,15 +44,15 @@ class RDNCascadeRoIHead(RelationRoIHead, CascadeRoIHead):
 
     @property
     def relation_head(self) -> RDNBBoxHead:
-        """RDNBBoxHead: That of the last stage."""
+        """RDNBBoxHead: The head of the last stage."""
         return self.bbox_head[-1]
 
     def _embed(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
-        """(n, C) features of rois (n, 5) for the last stage."""
+        """Return the (n, C) features of rois (n, 5) for the last stage."""
         return self.relation_head.embed(roi_features(self.bbox_roi_extractor[-1], x, rois))
 
     def _bbox_forward(self, stage: int, x: tuple[Tensor], rois: Tensor) -> dict:
-        """mmdet's hook: what a stage predicts, the last one with relation."""
+        """Override mmdet's hook: the predictions of a stage, the last one with relation."""
         if stage == self.num_stages - 1:
             return self._relate_and_predict(x, rois)
         feats = roi_features(self.bbox_roi_extractor[stage], x, rois)
@@ -107,5 +106,5 @@ class RDNCascadeRoIHead(RelationRoIHead, CascadeRoIHead):
         return boxes, list(total.split(nums))
 
     def _final_scores(self, cls_score: Tensor, frame: FrameProposals) -> Tensor:
-        """The average of all stages."""
+        """Return the average class logits of all stages."""
         return (frame.stage_scores + cls_score) / self.num_stages

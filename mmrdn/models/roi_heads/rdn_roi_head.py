@@ -5,8 +5,7 @@ from mmdet.models import StandardRoIHead
 from torch import Tensor
 
 from mmrdn.models.roi_heads.bbox_heads import RDNBBoxHead
-from mmrdn.models.roi_heads.relation_roi_head import RelationRoIHead
-from mmrdn.models.roi_heads.roi_features import roi_features
+from mmrdn.models.roi_heads.relation_roi_head import RelationRoIHead, roi_features
 from mmrdn.registry import MODELS
 
 
@@ -24,16 +23,16 @@ class RDNRoIHead(RelationRoIHead, StandardRoIHead):
         return self.bbox_head
 
     def _embed(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
-        """(n, C) features of rois (n, 5), before any relation."""
+        """Return the (n, C) features of rois (n, 5), before any relation."""
         roi_feats = self._roi_features(x, rois)  # (n, c, h, w)
         if self.with_shared_head:
             roi_feats = self.shared_head(roi_feats)
         return self.bbox_head.embed(roi_feats)
 
     def _roi_features(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
-        """(n, c, h, w) features of rois (n, 5), see :func:`roi_features`."""
+        """Return the (n, c, h, w) features of rois (n, 5), see :func:`roi_features`."""
         return roi_features(self.bbox_roi_extractor, x, rois)
 
     def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
-        """mmdet's hook: features, relation with each sample's pool, heads."""
+        """Override mmdet's hook: features, relation with each frame's pool, predictors."""
         return self._relate_and_predict(x, rois)

@@ -5,13 +5,13 @@ Legend: B frames, P proposals of a frame, n RoIs, C channels.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
+import torch.nn as nn
 from mmdet.models.roi_heads import BaseRoIHead
 from mmdet.structures import SampleList
 from mmdet.structures.bbox import bbox2roi
-from mmdet.utils import InstanceList
 from mmengine.structures import InstanceData
 from torch import Tensor
 
@@ -19,15 +19,39 @@ from mmrdn.models.memory import FrameProposals, RelationMemory
 from mmrdn.models.roi_heads.bbox_heads import RDNBBoxHead
 
 
-class RelationRoIHead(BaseRoIHead):
-    """What RDN asks of a RoI head, to be put in front of one of mmdet's.
+class FrameMaps(tuple):
+    """Feature maps of B frames, and what the RoIs on them relate to.
 
-    Relation sits inside of :attr:`relation_head`: behind the part that makes vectors of RoI
-    features, before the predictors. Without memories there is none, and the head is mmdet's.
+    mmdet's ``loss`` passes its first argument through to the methods that read the maps, and
+    nothing else. So whatever belongs to the frames of a call is part of that argument.
+
+    Args:
+        levels (Iterable[Tensor]): Feature maps, each (B, c, h, w).
+        memories (Sequence[RelationMemory], optional): Pools of the B frames; no relation without.
+        seen (Sequence[Tensor], optional): For each frame the maps (R, c, h, w) of other frames
+            that its RoI features are mixed with, see :class:`TemporalRDNRoIHead`.
     """
 
-    # Pools of the samples in :meth:`loss`, one each; none: no relation.
-    _memories: Sequence[RelationMemory] | None = None
+    memories: Sequence[RelationMemory] | None
+    seen: Sequence[Tensor] | None
+
+    def __new__(
+        cls,
+        levels: Iterable[Tensor],
+        memories: Sequence[RelationMemory] | None = None,
+        seen: Sequence[Tensor] | None = None,
+    ) -> 'FrameMaps':
+        maps = super().__new__(cls, levels)
+        maps.memories, maps.seen = memories, seen
+        return maps
+
+
+class RelationRoIHead(BaseRoIHead):
+    """Mixin for RoI heads of mmdet: relation inside of :attr:`relation_head`.
+
+    Relation comes after the part that turns RoI features into vectors, before the predictors.
+    Without memories there is none, and the head is mmdet's.
+    """
 
     @property
     @abstractmethod
@@ -36,10 +60,10 @@ class RelationRoIHead(BaseRoIHead):
 
     @abstractmethod
     def _embed(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
-        """(n, C) features of rois (n, 5), before any relation."""
+        """Return the (n, C) features of rois (n, 5), before any relation."""
 
     def extract(self, x: tuple[Tensor], boxes_list: Sequence[Tensor]) -> list[Tensor]:
-        """RoI features of the given boxes, before any relation.
+        """Return RoI features of the given boxes, before any relation.
 
         Args:
             x (tuple[Tensor]): Feature maps of B frames, each (B, c, h, w).
@@ -54,7 +78,7 @@ class RelationRoIHead(BaseRoIHead):
     def frames(
         self, x: tuple[Tensor], proposals: Sequence[InstanceData], data_samples: SampleList
     ) -> list[FrameProposals]:
-        """Make proposals ready for relation, whatever frames they support.
+        """Make proposals ready for relation, as key proposals or as supports.
 
         Args:
             x (tuple[Tensor]): Feature maps of B frames, each (B, c, h, w).
@@ -72,41 +96,22 @@ class RelationRoIHead(BaseRoIHead):
         ]
 
     def _relate_and_predict(self, x: tuple[Tensor], rois: Tensor) -> dict:
-        """What mmdet's ``_bbox_forward`` returns, by the relation head."""
+        """Return what mmdet's ``_bbox_forward`` returns, by the relation head.
+
+        Args:
+            x (tuple[Tensor] or FrameMaps): Feature maps of B frames, with their pools in training.
+            rois (Tensor): (n, 5) index of the frame and box, ordered by frame.
+        """
         feats = self._embed(x, rois)
-        if self._memories is not None:
+        if isinstance(x, FrameMaps) and x.memories is not None:
             feats = torch.cat(
                 [
                     memory.aggregate(feats[rois[:, 0] == i], rois[rois[:, 0] == i, 1:])
-                    for i, memory in enumerate(self._memories)
+                    for i, memory in enumerate(x.memories)
                 ]
-            )  # (n, C): rois are ordered by sample
+            )  # (n, C)
         cls_score, bbox_pred = self.relation_head(feats)
         return dict(cls_score=cls_score, bbox_pred=bbox_pred, bbox_feats=feats)
-
-    def loss(
-        self,
-        x: tuple[Tensor],
-        rpn_results_list: InstanceList,
-        batch_data_samples: SampleList,
-        memories: Sequence[RelationMemory] | None = None,
-    ) -> dict:
-        """Losses over the sampled proposals of the reference frames.
-
-        Args:
-            x (tuple[Tensor]): Feature maps of B reference frames.
-            rpn_results_list (list[InstanceData]): Their proposals.
-            batch_data_samples (list[TrackDataSample]): Their ground truth.
-            memories (Sequence[RelationMemory], optional): Their pools.
-
-        Returns:
-            dict[str, Tensor]: Loss components.
-        """
-        self._memories = memories
-        try:
-            return super().loss(x, rpn_results_list, batch_data_samples)
-        finally:
-            self._memories = None
 
     def detect(self, feats: Tensor, frame: FrameProposals, rescale: bool = True) -> InstanceData:
         """Classify, regress and suppress the proposals of one frame.
@@ -138,5 +143,31 @@ class RelationRoIHead(BaseRoIHead):
         )[0]
 
     def _final_scores(self, cls_score: Tensor, frame: FrameProposals) -> Tensor:
-        """Class logits (P, num_classes + 1) that count in testing."""
+        """Return the class logits (P, num_classes + 1) that count in testing."""
         return cls_score
+
+
+def roi_features(extractor: nn.Module, x: tuple[Tensor], rois: Tensor, **kwargs) -> Tensor:
+    """Run a RoI extractor on maps that it can read.
+
+    The RoI layer runs in fp32 under autocast too: boxes would lose half a pixel in fp16, and mmcv's
+    layer knows no bf16. Nor does it look at strides: maps that are channels last would be read as
+    nonsense. And boxes that are not numbers would make it read outside of the maps.
+
+    Args:
+        extractor (nn.Module): A RoI extractor of mmdet or mmtrack.
+        x (tuple[Tensor]): Feature maps of B frames, each (B, c, h, w).
+        rois (Tensor): (n, 5), index of the frame and box.
+        **kwargs: Further arguments of the extractor.
+
+    Returns:
+        Tensor: (n, c, h', w').
+
+    Raises:
+        ValueError: A box is NaN or infinite, as those of a training that diverges are.
+    """
+    if not torch.isfinite(rois).all():
+        raise ValueError('the boxes of proposals became NaN or infinite: the weights are, or the training diverged')
+    x = [level.float().contiguous() for level in x[: extractor.num_inputs]]
+    with torch.autocast(rois.device.type, enabled=False):
+        return extractor(x, rois, **kwargs)

@@ -2,5 +2,6 @@
 from mmrdn.models.vid.rdn import RDN
 from mmrdn.models.vid.selsa import SELSA
 from mmrdn.models.vid.temporal_rdn import TemporalRDN
+from mmrdn.models.vid.temporal_window import TemporalWindow
 
-__all__ = ['RDN', 'SELSA', 'TemporalRDN']
+__all__ = ['RDN', 'SELSA', 'TemporalRDN', 'TemporalWindow']

@@ -7,14 +7,12 @@ the frames ahead have come; then its pool is complete.
 Legend: B samples, S support frames, P proposals, C channels.
 
 Deviations from the paper: none by default; ``lookahead`` below T shows fewer frames ahead in
-testing, a ``RepeatedFrameWindow`` repeats those at the ends. In training the pool is the reference
-frame and the support frames drawn from [-T, T], none repeated: the pool of Algorithm 1 with frames
-left out (the "temporal dropout" of FGFA).
+testing, a ``RepeatedFrameWindow`` repeats those at the ends. In training the pool is the key frame
+(the paper's reference frame) and the support frames drawn from [-T, T], none repeated: the pool of
+Algorithm 1 with frames left out (the "temporal dropout" of FGFA).
 """
 
-import contextlib
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 
 import torch
 from mmengine.structures import InstanceData
@@ -23,10 +21,11 @@ from mmtrack.structures import TrackDataSample
 from mmtrack.utils import OptConfigType, OptSampleList, SampleList
 from torch import Tensor
 
-from mmrdn.models.memory import FrameProposals, RelationMemory, SlidingWindow, build_recorders
-from mmrdn.models.vid.frame_stream import FrameStream
+from mmrdn.models.memory import FrameProposals, Recorder, RelationMemory, SlidingWindow, build_recorders
+from mmrdn.models.roi_heads import FrameMaps
 from mmrdn.models.vid.rpn import rpn_losses, rpn_proposals
-from mmrdn.models.vid.training_frames import check_losses, plain_samples, training_frames
+from mmrdn.models.vid.stream import VideoStream
+from mmrdn.models.vid.training_inputs import plain_samples, training_frames
 from mmrdn.registry import MODELS, TASK_UTILS
 from mmrdn.utils.checks import check_num_frames
 
@@ -41,22 +40,22 @@ class RDN(BaseVideoDetector):
         neck (dict, optional): A ``RelationAggregator``. Without one this is the single-frame
             detector (Table 3, first row).
         support_sampler (dict, optional): A ``SelectiveSupportSampler``, which is also the default.
-        temporal_range (int): T, frames looked at on either side. 0 relates the proposals of a frame
-            among themselves (Table 3, second row).
-        lookahead (int, optional): Frames ahead that a frame waits for in testing, 0 (online) to T;
-            T if not given.
-        window (dict, optional): How the ends of a video are treated in testing: a
+        temporal_range (int): T, number of frames looked at on either side. 0 relates the proposals
+            of a frame among themselves (Table 3, second row).
+        lookahead (int, optional): Number of frames ahead that a frame waits for in testing, 0
+            (online) to T; T if not given.
+        window (dict, optional): Window that treats the ends of a video in testing: a
             ``SlidingWindow``, which is also the default.
-        rpn_in_indices (Sequence[int], optional): Feature maps that RPN sees; all by default. ``(0,
-            )`` of a backbone with ``out_indices=(2, 3)`` puts RPN on conv4 as in section 4.
+        rpn_in_indices (Sequence[int], optional): Feature maps that RPN sees; all by default.
+            ``(0,)`` of a backbone with ``out_indices=(2, 3)`` puts RPN on conv4 as in section 4.
         roi_in_indices (Sequence[int], optional): Feature maps that the RoI head sees; all by
             default.
         frozen_modules (str or Sequence[str], optional): Parts of this module to freeze, such as
             ``'detector'``.
-        lookahead_batch (int): Frames at the beginning of a video, where no result is due, that wait
-            to pass the backbone together.
-        recorders (Sequence[dict]): What to note of the relation weights in testing, such as
-            ``NextFrameRelations``; nothing by default.
+        lookahead_batch (int): Number of frames at the beginning of a video, where no result is due,
+            that wait to pass the backbone together.
+        recorders (Sequence[dict]): Recorders of relation weights in testing, such as
+            ``NextFrameRelations``; none by default.
         data_preprocessor (dict, optional): A ``TrackDataPreprocessor``.
         init_cfg (dict, optional): Initialization config.
     """
@@ -85,19 +84,19 @@ class RDN(BaseVideoDetector):
         self.detector = MODELS.build(detector)
         if not hasattr(getattr(self.detector, 'roi_head', None), 'detect'):
             raise ValueError(
-                "detector must have roi_head=dict(type='mmrdn."
-                "RDNRoIHead', ...), got a "
-                f'{type(self.detector).__name__} without one'
+                "detector must have roi_head=dict(type='mmrdn.RDNRoIHead', ...), "
+                f'got a {type(self.detector).__name__} without one'
             )
         self.neck = MODELS.build(neck) if neck is not None else None
         self.support_sampler = TASK_UTILS.build(support_sampler or dict(type='mmrdn.SelectiveSupportSampler'))
         self.temporal_range = temporal_range
-        self.lookahead = lookahead
+        self.lookahead = temporal_range if lookahead is None else lookahead
         self.window_cfg = window or dict(type='mmrdn.SlidingWindow')
         self.rpn_in_indices = rpn_in_indices
         self.roi_in_indices = roi_in_indices
+        self.lookahead_batch = lookahead_batch
         self.recorders = build_recorders(recorders, self.neck)
-        self.stream = FrameStream(self, lookahead_batch)
+        self.stream = VideoStream(self)
         if frozen_modules is not None:
             self.freeze_module(frozen_modules if isinstance(frozen_modules, str) else list(frozen_modules))
 
@@ -107,36 +106,29 @@ class RDN(BaseVideoDetector):
         return self.stream.window
 
     def new_window(self, lookahead: int | None = None) -> SlidingWindow | None:
-        """The state of one more video, None for single-frame detectors.
+        """Make the state of one more video, None for single-frame detectors.
 
         With :meth:`extract` and :meth:`detect` several videos run at once: their frames pass
         backbone and RPN in one batch.
 
         Args:
-            lookahead (int, optional): Frames ahead that a frame waits for; those of the model if
-                not given.
+            lookahead (int, optional): Number of frames ahead that a frame waits for; that of the
+                model if not given.
         """
         if self.neck is None:
             return None
-        for given in (lookahead, self.lookahead, self.temporal_range):
-            if given is not None:
-                break
+        lookahead = self.lookahead if lookahead is None else lookahead
         return TASK_UTILS.build(
             self.window_cfg,
             default_args=dict(
-                memory=self._new_memory(self.temporal_range + given + 1),
+                memory=RelationMemory(self.neck, self.support_sampler, self.temporal_range + lookahead + 1),
                 temporal_range=self.temporal_range,
-                lookahead=given,
+                lookahead=lookahead,
             ),
         )
 
-    def _new_memory(self, max_frames: int) -> RelationMemory:
-        return RelationMemory(self.neck, self.support_sampler, max_frames)
-
-    # ---------------------------------------------------------------- parts
-
-    def _feature_maps(self, imgs: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor]]:
-        """Feature maps (B, c, h, w) for RPN and for the RoI head."""
+    def feature_maps(self, imgs: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Return feature maps (B, c, h, w) for RPN and for the RoI head."""
         x = self.detector.extract_feat(imgs)
 
         def pick(inds):
@@ -144,66 +136,62 @@ class RDN(BaseVideoDetector):
 
         return pick(self.rpn_in_indices), pick(self.roi_in_indices)
 
+    def seen_maps(self, x: tuple[Tensor, ...], owners: Sequence[int]) -> list[Tensor] | None:
+        """Return what :class:`FrameMaps` calls ``seen`` in training: nothing.
+
+        ``owners`` has for each frame of ``x`` the index of the sample that it belongs to.
+        """
+        return None
+
     # ------------------------------------------------------------- training
 
     def loss(self, inputs: dict[str, Tensor], data_samples: SampleList, **kwargs) -> dict:
-        """Losses of B reference frames, each with its own pool.
+        """Return the losses of B key frames, each with its own pool.
 
         Args:
-            inputs (dict[str, Tensor]): ``img`` (B, 1, 3, H, W), the reference frames, and
-                ``ref_img`` (B, S, 3, H, W), their support frames (left out where there are none).
+            inputs (dict[str, Tensor]): ``img`` (B, 1, 3, H, W), the key frames, and ``ref_img``
+                (B, S, 3, H, W), their support frames (left out where there are none).
             data_samples (list[TrackDataSample]): B samples with ground truth.
 
         Returns:
             dict[str, Tensor]: Loss components of RPN and RoI head.
         """
-        imgs, supports, owners = training_frames(inputs, data_samples, self.neck is not None)
         batch = len(data_samples)
-        rpn_x, roi_x = self._feature_maps(imgs)
+        imgs, samples, owners = training_frames(inputs, data_samples, self.neck is not None)
+        rpn_x, roi_x = self.feature_maps(imgs)
+        x = FrameMaps(roi_x, seen=self.seen_maps(roi_x, owners))
         losses, proposals = rpn_losses(self.detector, tuple(level[:batch] for level in rpn_x), data_samples)
-        if supports:
-            proposals += rpn_proposals(self.detector, tuple(level[batch:] for level in rpn_x), supports)
-        owners = list(range(batch)) + owners
-        with self._seeing(roi_x, owners):
-            memories = None
-            if self.neck is not None:
-                memories = self._training_pools(roi_x, proposals, data_samples + supports, owners)
-            losses.update(
-                self.detector.roi_head.loss(
-                    tuple(level[:batch] for level in roi_x), proposals[:batch], data_samples, memories=memories
-                )
-            )
+        if len(samples) > batch:
+            proposals += rpn_proposals(self.detector, tuple(level[batch:] for level in rpn_x), samples[batch:])
+        memories = self._training_pools(x, proposals, samples, owners)
+        key_x = FrameMaps((level[:batch] for level in x), memories, x.seen)
+        losses.update(self.detector.roi_head.loss(key_x, proposals[:batch], data_samples))
         return losses
 
-    def _seeing(self, x: tuple[Tensor], owners: Sequence[int]) -> AbstractContextManager:
-        """What RoI features may see of other frames in training: nothing.
-
-        Args:
-            x (tuple[Tensor]): Feature maps of all frames, each (n, c, h, w).
-            owners (Sequence[int]): For each frame the sample it belongs to.
-        """
-        return contextlib.nullcontext()
-
     def parse_losses(self, losses: dict) -> tuple[Tensor, dict]:
-        """Sum the losses; stop before the backward pass if one is no number.
+        """Sum the losses; on the CPU stop before the backward pass if one is no number.
 
-        On CPUs the backward pass of a diverged training may even crash.
+        There the backward pass of a diverged training may even crash. On accelerators, where a look
+        at the losses waits for them, ``FiniteLossHook`` looks from time to time.
 
         Raises:
             ValueError: A loss is NaN or infinite; names it.
         """
         total, log_vars = super().parse_losses(losses)
-        check_losses(total, log_vars)
+        if total.device.type == 'cpu' and not torch.isfinite(total):
+            bad = [name for name, value in log_vars.items() if not torch.isfinite(torch.as_tensor(value)).all()]
+            raise ValueError(f'{", ".join(bad)} became NaN or infinite: the training diverged')
         return total, log_vars
 
     def _training_pools(
-        self, x: tuple[Tensor], proposals: Sequence[InstanceData], data_samples: SampleList, owners: Sequence[int]
-    ) -> list[RelationMemory]:
-        """The pool of each sample: top K proposals of each of its frames."""
+        self, x: FrameMaps, proposals: Sequence[InstanceData], data_samples: SampleList, owners: Sequence[int]
+    ) -> list[RelationMemory] | None:
+        """Make the pool of each sample, top K proposals of each of its frames; None without neck."""
+        if self.neck is None:
+            return None
         chosen = [p[self.support_sampler.select_support(p.scores)] for p in proposals]
-        memories = [self._new_memory(owners.count(i)) for i in range(max(owners) + 1)]
-        frames = self.detector.roi_head.frames(x, chosen, data_samples)
-        for owner, frame in zip(owners, frames):
+        memories = [RelationMemory(self.neck, self.support_sampler, owners.count(i)) for i in range(max(owners) + 1)]
+        for owner, frame in zip(owners, self.detector.roi_head.frames(x, chosen, data_samples)):
             memories[owner].append(frame.feats, frame.boxes, frame.scores)
         return memories
 
@@ -212,7 +200,7 @@ class RDN(BaseVideoDetector):
     def predict(
         self, inputs: dict[str, Tensor], data_samples: SampleList, rescale: bool = True, **kwargs
     ) -> SampleList:
-        """Take the next frames of a video, give the results that are ready.
+        """Take the next frames of a video; return the results that are ready.
 
         Results come in frame order, T frames late; those of the last T frames come with the video's
         last frame, known by ``frame_id`` and ``video_length``. An image without them is a video of
@@ -220,17 +208,16 @@ class RDN(BaseVideoDetector):
 
         Args:
             inputs (dict[str, Tensor]): ``img`` (B, 1, 3, H, W): B frames in order.
-            data_samples (list[TrackDataSample]): Their meta information.
+            data_samples (list[TrackDataSample]): B samples with meta information.
             rescale (bool): Whether boxes are those of the original frame.
 
         Returns:
-            list[TrackDataSample]: The frames that are ready, 0 or more, with
-            ``pred_det_instances``.
+            list[TrackDataSample]: 0 or more frames with ``pred_det_instances``.
         """
-        return self.stream.push(inputs['img'].flatten(0, 1), data_samples, rescale)
+        return self.stream.feed_batch(inputs['img'].flatten(0, 1), data_samples, rescale)
 
     def extract(self, imgs: Tensor, data_samples: SampleList) -> list[FrameProposals]:
-        """Proposals of frames, of one video or of several.
+        """Return proposals of frames, of one video or of several.
 
         Args:
             imgs (Tensor): (B, 3, H, W), preprocessed.
@@ -239,35 +226,35 @@ class RDN(BaseVideoDetector):
         Returns:
             list[FrameProposals]: B of them.
         """
-        rpn_x, roi_x = self._feature_maps(imgs)
+        rpn_x, roi_x = self.feature_maps(imgs)
         proposals = rpn_proposals(self.detector, rpn_x, data_samples)
         return self.detector.roi_head.frames(roi_x, proposals, data_samples)
 
     def flush(self, rescale: bool = True) -> SampleList:
-        """End the video: the results of the frames that still wait.
-
-        Args:
-            rescale (bool): Whether boxes are those of the original frame.
-
-        Returns:
-            list[TrackDataSample]: At most T frames, in order.
-        """
+        """End the video; return the results of the frames that still wait, T at most."""
         return self.stream.flush(rescale)
 
-    def detect(self, frame: FrameProposals, window: SlidingWindow | None, rescale: bool = True) -> TrackDataSample:
-        """Detections of a frame that its window handed out.
+    def detect(
+        self,
+        frame: FrameProposals,
+        window: SlidingWindow | None,
+        rescale: bool = True,
+        recorders: Sequence[Recorder] = (),
+    ) -> TrackDataSample:
+        """Detect in a frame that its window handed out.
 
         Args:
-            frame (FrameProposals): The frame.
-            window (SlidingWindow, optional): Of :meth:`new_window`.
+            frame (FrameProposals): The key frame.
+            window (SlidingWindow, optional): The window, made by :meth:`new_window`.
             rescale (bool): Whether boxes are those of the original frame.
+            recorders (Sequence[Recorder]): Recorders beside those of the model.
 
         Returns:
             TrackDataSample: The frame's, with ``pred_det_instances``:
             ``bboxes`` (n, 4), ``scores``, ``labels`` and ``proposal_inds`` (n,), and with what the
-            recorders note.
+            recorders record.
         """
-        feats, recorders = frame.feats, self.recorders if window else []
+        feats, recorders = frame.feats, [*self.recorders, *recorders] if window is not None else []
         if recorders:
             feats, weights = window.memory.aggregate(feats, frame.boxes, return_weights=True)
         elif window is not None:
@@ -288,11 +275,11 @@ class RDN(BaseVideoDetector):
     def _forward(
         self, inputs: dict[str, Tensor], data_samples: OptSampleList = None, **kwargs
     ) -> tuple[Tensor, Tensor]:
-        """Raw predictions for the proposals of B reference frames.
+        """Return raw predictions for the proposals of B key frames.
 
         Args:
-            inputs (dict[str, Tensor]): As in :meth:`loss`.
-            data_samples (list[TrackDataSample], optional): Meta information.
+            inputs (dict[str, Tensor]): Inputs as in :meth:`loss`.
+            data_samples (list[TrackDataSample], optional): B samples with meta information.
 
         Returns:
             tuple[Tensor, Tensor]: Class logits (B * P, num_classes + 1) and
@@ -300,16 +287,14 @@ class RDN(BaseVideoDetector):
         """
         if data_samples is None:
             data_samples = plain_samples(inputs)
-        imgs, supports, owners = training_frames(inputs, data_samples, self.neck is not None)
-        batch = len(data_samples)
-        rpn_x, roi_x = self._feature_maps(imgs)
-        samples = data_samples + supports
+        batch, head = len(data_samples), self.detector.roi_head
+        imgs, samples, owners = training_frames(inputs, data_samples, self.neck is not None)
+        rpn_x, roi_x = self.feature_maps(imgs)
+        x = FrameMaps(roi_x, seen=self.seen_maps(roi_x, owners))
         proposals = rpn_proposals(self.detector, rpn_x, samples)
-        head, owners = self.detector.roi_head, list(range(batch)) + owners
-        with self._seeing(roi_x, owners):
-            frames = head.frames(tuple(level[:batch] for level in roi_x), proposals[:batch], data_samples)
-            feats = [frame.feats for frame in frames]
-            if self.neck is not None:
-                memories = self._training_pools(roi_x, proposals, samples, owners)
-                feats = [memory.aggregate(frame.feats, frame.boxes) for memory, frame in zip(memories, frames)]
+        memories = self._training_pools(x, proposals, samples, owners)
+        frames = head.frames(FrameMaps((level[:batch] for level in x), seen=x.seen), proposals[:batch], data_samples)
+        feats = [frame.feats for frame in frames]
+        if memories is not None:
+            feats = [memory.aggregate(frame.feats, frame.boxes) for memory, frame in zip(memories, frames)]
         return head.relation_head(torch.cat(feats))

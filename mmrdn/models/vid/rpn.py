@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 def rpn_losses(detector: nn.Module, x: tuple[Tensor], data_samples: SampleList) -> tuple[dict, list[InstanceData]]:
-    """Losses and proposals of frames with ground truth.
+    """Return losses and proposals of frames with ground truth.
 
     Args:
         detector (nn.Module): A two-stage detector of mmdet.
@@ -35,23 +35,14 @@ def rpn_losses(detector: nn.Module, x: tuple[Tensor], data_samples: SampleList) 
 
 
 def rpn_proposals(detector: nn.Module, x: tuple[Tensor], data_samples: SampleList) -> list[InstanceData]:
-    """Proposals of frames without losses.
-
-    Args:
-        detector (nn.Module): A two-stage detector of mmdet.
-        x (tuple[Tensor]): Feature maps of B frames, each (B, c, h, w).
-        data_samples (list[TrackDataSample]): B samples.
-
-    Returns:
-        list[InstanceData]: B times ``bboxes`` and ``scores``.
-    """
+    """Return proposals of frames; arguments as in :func:`rpn_losses`."""
     x = tuple(level.float() for level in x)
     with torch.autocast(x[0].device.type, enabled=False):
         return list(detector.rpn_head.predict(x, data_samples, rescale=False))
 
 
 def _one_class(data_sample: TrackDataSample) -> TrackDataSample:
-    """The ground truth of a sample as RPN wants it: one class, objects."""
+    """Return a sample with the ground truth that RPN learns: one class, objects."""
     sample = TrackDataSample(metainfo=data_sample.metainfo)
     sample.gt_instances = InstanceData(
         bboxes=data_sample.gt_instances.bboxes, labels=torch.zeros_like(data_sample.gt_instances.labels)

@@ -4,7 +4,7 @@
 RoI features of a frame are mixed with the most similar points of the feature maps of other frames.
 What differs from mmtrack, where these are the very frames that SELSA relates the proposals to:
 
-- In training a frame, reference or support, sees the other frames of its sample. In mmtrack support
+- In training a frame, key or support, sees the other frames of its sample. In mmtrack support
   frames see none.
 - In testing a frame sees the last few that came before it in its video (``num_maps`` of the RoI
   head), whose maps are kept for that: each frame still passes the backbone once, and its features
@@ -13,15 +13,15 @@ What differs from mmtrack, where these are the very frames that SELSA relates th
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 
 from mmtrack.utils import SampleList
 from torch import Tensor
 
-from mmrdn.models.memory import FrameMaps, SlidingWindow, TemporalWindow
+from mmrdn.models.memory import SlidingWindow
 from mmrdn.models.roi_heads import TemporalRDNRoIHead
 from mmrdn.models.vid.rdn import RDN
 from mmrdn.models.vid.rpn import rpn_proposals
+from mmrdn.models.vid.temporal_window import TemporalWindow, UnextractedFrame
 from mmrdn.registry import MODELS
 
 
@@ -35,7 +35,7 @@ class TemporalRDN(RDN):
     """
 
     def new_window(self, lookahead: int | None = None) -> TemporalWindow:
-        """The state of one more video, its last feature maps included.
+        """Make the state of one more video, its last feature maps included.
 
         Raises:
             ValueError: There is no neck or no such RoI head, or another window is asked for.
@@ -51,8 +51,8 @@ class TemporalRDN(RDN):
             raise ValueError(f'TemporalRDN brings a window of its own, got window=dict(type={type(plain).__name__!r})')
         return TemporalWindow(head, plain.memory, plain.temporal_range, plain.lookahead)
 
-    def extract(self, imgs: Tensor, data_samples: SampleList) -> list[FrameMaps]:
-        """Proposals and maps of frames, of one video or of several.
+    def extract(self, imgs: Tensor, data_samples: SampleList) -> list[UnextractedFrame]:
+        """Return proposals and maps of frames, of one video or of several.
 
         Their RoI features are extracted when the window of their video takes them, which holds the
         maps that they see.
@@ -62,24 +62,18 @@ class TemporalRDN(RDN):
             data_samples (list[TrackDataSample]): B samples.
 
         Returns:
-            list[FrameMaps]: B of them.
+            list[UnextractedFrame]: B of them.
         """
-        rpn_x, roi_x = self._feature_maps(imgs)
-        proposals = rpn_proposals(self.detector, rpn_x, data_samples)
+        rpn_x, roi_x = self.feature_maps(imgs)
         return [
-            FrameMaps(tuple(level[i : i + 1] for level in roi_x), p, sample)
-            for i, (p, sample) in enumerate(zip(proposals, data_samples))
+            UnextractedFrame(tuple(level[i : i + 1] for level in roi_x), proposals, data_samples[i])
+            for i, proposals in enumerate(rpn_proposals(self.detector, rpn_x, data_samples))
         ]
 
-    def _seeing(self, x: tuple[Tensor], owners: Sequence[int]) -> AbstractContextManager:
-        """Each frame sees the others of its sample, itself if there are none.
-
-        Args:
-            x (tuple[Tensor]): Feature maps of all frames, each (n, c, h, w).
-            owners (Sequence[int]): For each frame the sample it belongs to.
-        """
-        head = self.detector.roi_head
-        maps = head.compared_level(x)
-        return head.seeing(
-            [maps[[j for j, o in enumerate(owners) if o == owner and j != i] or [i]] for i, owner in enumerate(owners)]
-        )
+    def seen_maps(self, x: tuple[Tensor], owners: Sequence[int]) -> list[Tensor]:
+        """Return the maps of the other frames of each frame's sample, its own if there are none."""
+        maps = self.detector.roi_head.compared_level(x)
+        return [
+            maps[[j for j, other in enumerate(owners) if other == owner and j != i] or [i]]
+            for i, owner in enumerate(owners)
+        ]

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""What is noted of relation weights, against loops over each pool."""
+"""Records of relation weights, against loops over each pool."""
 
 import copy
 
@@ -10,7 +10,7 @@ import torch
 from helpers import naive_relation
 from helpers.rdn import model_config, sample
 from helpers.rdn import tiny_model as build
-from mmrdn.models.vid.frame_stream import FrameStream
+from mmrdn.models.vid.stream import VideoStream
 from mmrdn.post_processing.video_linker import pair_relations
 from mmrdn.registry import MODELS
 
@@ -208,9 +208,9 @@ def test_look_ahead_shows_fewer_frames(lookahead):
 def test_a_stream_may_look_ahead_less_than_its_model():
     model = build(temporal_range=2)
     expected = run(build(temporal_range=2, lookahead=0), video())
-    stream = FrameStream(model, lookahead=0)
+    stream = VideoStream(model, lookahead=0)
     for (inputs, samples), other in zip(video(), expected):
-        (result,) = stream.push(inputs['img'][0], samples, rescale=True)
+        (result,) = stream.feed_batch(inputs['img'][0], samples, rescale=True)
         assert torch.equal(result.pred_det_instances.scores, other.pred_det_instances.scores)
 
 

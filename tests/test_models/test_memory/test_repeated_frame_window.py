@@ -29,7 +29,7 @@ def window(temporal_range, lookahead):
 def run(state, length):
     """(number of the frame, window) of each frame that is handed out."""
     for i in range(length):
-        ready = state.push(frame(i))
+        ready = state.admit(frame(i))
         if ready is not None:
             yield int(ready.feats[0, 0]), state
     for ready in state.flush():

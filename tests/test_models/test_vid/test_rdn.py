@@ -10,8 +10,8 @@ from mmtrack.structures import TrackDataSample
 from helpers import naive_relation
 from helpers.rdn import model_config, sample, training_batch
 from helpers.rdn import tiny_model as build
-from mmrdn.models.vid.frame_stream import FrameStream
-from mmrdn.models.vid.training_frames import training_frames
+from mmrdn.models.vid.stream import VideoStream
+from mmrdn.models.vid.training_inputs import training_frames
 from mmrdn.registry import MODELS
 
 
@@ -110,7 +110,7 @@ def test_a_video_cut_short_is_flushed_by_the_next():
     results = run(model, video(9, 1)[:4] + video(3, 2))
     assert [(r.video_id, r.frame_id) for r in results] == [(1, 0), (1, 1), (1, 2), (1, 3), (2, 0), (2, 1), (2, 2)]
     expected = run(model, video(4, 1))  # same frames, known to be four
-    # The pictures are the same, so are the results.
+    # The images are the same, so are the results.
     for a, b in zip(results, expected):
         assert torch.equal(a.pred_det_instances.scores, b.pred_det_instances.scores)
 
@@ -202,9 +202,9 @@ def test_pool_of_each_sample_holds_its_own_frames_once():
     """A still with two copies of itself has a pool of one frame."""
     inputs, samples = training_batch(batch=3, supports=2)
     samples[1].set_metainfo(dict(ref_img_id=[10, 10]))  # its own img_id
-    imgs, supports, owners = training_frames(inputs, samples, True)
-    assert owners == [0, 0, 2, 2]
-    assert [s.img_id for s in supports] == [1, 2, 21, 22]
+    imgs, frames, owners = training_frames(inputs, samples, True)
+    assert owners == [0, 1, 2, 0, 0, 2, 2]
+    assert [s.img_id for s in frames] == [0, 10, 20, 1, 2, 21, 22]
     torch.testing.assert_close(imgs[:3], inputs['img'][:, 0])
     torch.testing.assert_close(imgs[3:5], inputs['ref_img'][0])
     torch.testing.assert_close(imgs[5:], inputs['ref_img'][2])
@@ -263,7 +263,7 @@ def test_frames_without_ground_truth():
 
 
 def test_supports_bring_no_losses():
-    """Targets and losses are those of the reference frames alone."""
+    """Targets and losses are those of the key frames alone."""
     model = build().train()
     inputs, samples = training_batch(2, 2)
     rois = []
@@ -410,7 +410,7 @@ def test_streams_side_by_side_equal_one_at_a_time():
     model = build()
     videos = [video(6, video_id=i) for i in range(3)]
     expected = [run(model, frames) for frames in videos]
-    streams = [FrameStream(model) for _ in videos]
+    streams = [VideoStream(model) for _ in videos]
     results = [[] for _ in videos]
     for step in zip(*copy.deepcopy(videos)):
         imgs = torch.cat([inputs['img'][0] for inputs, _ in step])

@@ -8,7 +8,8 @@ import torch
 from mmtrack.models.roi_heads.roi_extractors import TemporalRoIAlign
 
 from helpers.rdn import model_config, sample, temporal_config, tiny_model, training_batch
-from mmrdn.models.vid.frame_stream import FrameStream
+from mmrdn.models.roi_heads import FrameMaps
+from mmrdn.models.vid.stream import VideoStream
 from mmrdn.registry import MODELS
 
 LENGTH = 6
@@ -106,7 +107,7 @@ def test_videos_do_not_mix():
     assert_same(run(model, first[:3] + second)[3:], expected[1])
     model.train()
     model.eval()  # forgets what was cut short
-    streams = [FrameStream(model), FrameStream(model)]
+    streams = [VideoStream(model), VideoStream(model)]
     results = [[], []]
     for step in zip(*copy.deepcopy([first[:4], second])):
         with torch.inference_mode():
@@ -200,8 +201,7 @@ def test_several_levels_compare_the_last():
     boxes = [torch.tensor([[4.0, 4.0, 30.0, 40.0]]), torch.zeros(0, 4)]
     assert head.compared_level(x) is x[1]
     seen = torch.rand(3, 16, 8, 10)
-    with head.seeing([seen, seen]):
-        feats, none = head.extract(x, boxes)
+    feats, none = head.extract(FrameMaps(x, seen=[seen, seen]), boxes)
     rois = torch.tensor([[0.0, 4.0, 4.0, 30.0, 40.0]])
     expected = head.bbox_roi_extractor(x[:2], rois, ref_feats=[None, seen])
     torch.testing.assert_close(feats, head.bbox_head.embed(expected))
