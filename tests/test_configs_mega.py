@@ -66,7 +66,7 @@ def test_backbone(stem):
 def test_heads(stem):
     model, cfg = build(MEGA[stem]), load(MEGA[stem]).model.detector
     image = torch.zeros(1, 3, 96, 160, device='meta')
-    (conv4,), (conv5,) = model._feature_maps(image)
+    (conv4,), (conv5,) = model.feature_maps(image)
     channels = 256 if depth_of(stem) == 50 else 2048
     assert conv4.shape == (1, 1024, 6, 10)
     assert conv5.shape == (1, channels, 6, 10)

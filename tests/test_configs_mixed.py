@@ -28,7 +28,7 @@ def test_pyramid(stem):
     assert len(FPN) == 6
     model = build(MIXED[stem])
     image = torch.zeros(1, 3, 128, 192, device='meta')
-    rpn_x, roi_x = model._feature_maps(image)
+    rpn_x, roi_x = model.feature_maps(image)
     for x in (rpn_x, roi_x):
         assert [tuple(level.shape) for level in x] == [(1, 256, 128 // s, 192 // s) for s in (4, 8, 16, 32, 64)]
     generator = model.detector.rpn_head.prior_generator
@@ -145,6 +145,6 @@ def test_parts_are_the_ones_named():
     assert type(extractor).__module__.startswith('mmtrack.')
     for name in ('r18', 'swin'):
         rdn = model[f'rdn_faster-rcnn_{name}-fpn_1xb4-1500']
-        x, _ = rdn._feature_maps(torch.zeros(1, 3, 128, 160, device='meta'))
+        x, _ = rdn.feature_maps(torch.zeros(1, 3, 128, 160, device='meta'))
         assert [tuple(level.shape) for level in x] == [(1, 64, 128 // s, 160 // s) for s in (4, 8, 16)]
     assert type(rdn.detector.backbone).__name__ == 'SwinTransformer'

@@ -44,7 +44,7 @@ def test_feature_maps(stem):
     """Stride 16 throughout; RPN sees conv4, the RoI head conv5."""
     model = build(RDN[stem])
     image = torch.zeros(1, 3, 96, 160, device='meta')
-    (conv4,), (conv5,) = model._feature_maps(image)
+    (conv4,), (conv5,) = model.feature_maps(image)
     assert conv4.shape == (1, 1024, 6, 10)
     assert conv5.shape == (1, 2048, 6, 10)
     for block in model.detector.backbone.layer4:
@@ -222,7 +222,7 @@ def test_moving_digits_rows_share_all_but_relation(stem):
 @pytest.mark.parametrize('stem', DIGITS)
 def test_moving_digits_feature_maps(stem):
     model = build(RDN[stem])
-    x, _ = model._feature_maps(torch.zeros(1, 3, 128, 160, device='meta'))
+    x, _ = model.feature_maps(torch.zeros(1, 3, 128, 160, device='meta'))
     assert [tuple(level.shape) for level in x] == [(1, 64, 16, 20)]
     head = model.detector.roi_head.bbox_head
     assert head.fc_cls.out_features == 11

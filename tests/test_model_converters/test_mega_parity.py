@@ -88,7 +88,7 @@ def test_feature_maps(layout, tmp_path):
     """Stride in the 1x1, dilation in conv5, no epsilon, reduced channels."""
     state, model = converted(layout, tmp_path, torch.double)
     x = naive_mega.image(picture())
-    (conv4,), (conv5,) = model._feature_maps(x)
+    (conv4,), (conv5,) = model.feature_maps(x)
     expected = naive_mega.conv4(state, x)
     assert conv4.shape == (1, 64, 6, 10) and conv4.std() > 0.1
     torch.testing.assert_close(conv4, expected, rtol=1e-9, atol=1e-9)
