@@ -1,17 +1,22 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Stand-in for ``mmcv._ext``, mmcv's compiled operators, where mmcv comes without them.
 
-The functions have the names and arguments of the compiled ones: outputs are tensors that the caller
-made. An operator that is not here raises, in one line, when it is called.
+The functions have the names and arguments of the compiled ones: outputs and gradients are tensors
+that the caller made. What is not here raises, in one line, when it is called.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor
 
-from mmrdn import ops
+from mmrdn.ops import deformable, nms_cpu, roi_align_torch
+from mmrdn.ops.nms import nms as _nms
+from mmrdn.ops.roi_align import roi_align
+from mmrdn.ops.roi_align import roi_align_backward as _roi_align_backward
 
 is_stand_in = True
+_SMALLEST = torch.finfo(torch.float32).tiny
 
 
 def __getattr__(name: str) -> Callable:
@@ -25,9 +30,31 @@ def __getattr__(name: str) -> Callable:
     return missing
 
 
+def get_compiler_version() -> str:
+    """Say that nothing was compiled (mmcv's report of the environment)."""
+    return 'none (mmrdn.ops)'
+
+
+def get_compiling_cuda_version() -> str:
+    """Say that nothing was compiled (mmcv's report of the environment)."""
+    return 'not available'
+
+
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Tensor:
     """See :func:`mmrdn.ops.nms`."""
-    return ops.nms(boxes, scores, iou_threshold, offset)
+    return _nms(boxes, scores, iou_threshold, offset)
+
+
+def softnms(boxes: Tensor, scores: Tensor, dets: Tensor, **settings) -> Tensor:
+    """Fill the first rows of ``dets`` (n, 5), see :func:`mmrdn.ops.nms_cpu.soft_nms`."""
+    inds, new = nms_cpu.soft_nms(boxes, scores, **settings)
+    dets[: len(inds)] = torch.cat([boxes[inds], new[:, None]], 1)
+    return inds
+
+
+def nms_match(dets: Tensor, iou_threshold: float) -> list[list[int]]:
+    """See :func:`mmrdn.ops.nms_cpu.nms_match`."""
+    return nms_cpu.nms_match(dets, iou_threshold)
 
 
 def roi_align_forward(
@@ -43,10 +70,15 @@ def roi_align_forward(
     pool_mode: int,
     aligned: bool,
 ) -> None:
-    """Fill ``output`` (n, C, h, w), see :func:`mmrdn.ops.roi_align`."""
-    if pool_mode == 0:
-        raise NotImplementedError('mmcv.ops: roi_align with pool_mode="max" needs the compiled mmcv')
-    output.copy_(ops.roi_align(input, rois, (aligned_height, aligned_width), spatial_scale, sampling_ratio, aligned))
+    """Fill ``output`` (n, C, h, w) with means (``pool_mode=1``) or maxima of samples and their places."""
+    size, settings = (aligned_height, aligned_width), (spatial_scale, sampling_ratio, aligned)
+    if pool_mode == 1:
+        output.copy_(roi_align(input, rois, size, *settings))
+    else:
+        for target, found in zip(
+            (output, argmax_y, argmax_x), roi_align_torch.max_forward(input, rois, size, *settings)
+        ):
+            target.copy_(found)
 
 
 def roi_align_backward(
@@ -63,8 +95,222 @@ def roi_align_backward(
     aligned: bool,
 ) -> None:
     """Fill ``grad_input`` (B, C, H, W)."""
-    from mmrdn.ops.roi_align import _roi_align_backward
+    shape = list(grad_input.shape)
+    if pool_mode == 1:
+        found = _roi_align_backward(grad_output, rois, shape, spatial_scale, sampling_ratio, aligned)
+    else:
+        found = roi_align_torch.max_backward(grad_output, rois, argmax_y, argmax_x, shape)
+    grad_input.copy_(found)
 
-    grad_input.copy_(
-        _roi_align_backward(grad_output, rois, list(grad_input.shape), spatial_scale, sampling_ratio, aligned)
-    )
+
+def roi_pool_forward(
+    input: Tensor,
+    rois: Tensor,
+    output: Tensor,
+    argmax: Tensor,
+    pooled_height: int,
+    pooled_width: int,
+    spatial_scale: float,
+) -> None:
+    """Fill ``output`` and ``argmax`` (n, C, h, w)."""
+    found = roi_align_torch.pool_forward(input, rois, (pooled_height, pooled_width), spatial_scale)
+    for target, values in zip((output, argmax), found):
+        target.copy_(values)
+
+
+def roi_pool_backward(grad_output: Tensor, rois: Tensor, argmax: Tensor, grad_input: Tensor, **settings) -> None:
+    """Fill ``grad_input`` (B, C, H, W)."""
+    grad_input.copy_(roi_align_torch.pool_backward(grad_output, rois, argmax, grad_input.shape))
+
+
+def _fill_gradients(
+    function: Callable[..., Tensor], inputs: Sequence[Tensor], grad_output: Tensor, targets: Sequence[Tensor]
+) -> None:
+    """Add the gradients of ``function(*inputs)`` to ``targets``, one for each input."""
+    with torch.enable_grad():
+        leaves = [value.detach().requires_grad_() for value in inputs]
+        found = torch.autograd.grad(function(*leaves), leaves, grad_output)
+    for target, grad in zip(targets, found):
+        target += grad.view_as(target)
+
+
+def _sigmoid_focal(input: Tensor, target: Tensor, weight: Tensor, gamma: float, alpha: float) -> Tensor:
+    """(n, C) losses (Lin et al., ICCV 2017); the last class, C, is the background."""
+    prob = input.sigmoid()
+    positive = target[:, None] == torch.arange(input.shape[1], device=input.device)
+    of_positive = -alpha * (1 - prob) ** gamma * prob.clamp(min=_SMALLEST).log()
+    of_negative = -(1 - alpha) * prob**gamma * (1 - prob).clamp(min=_SMALLEST).log()
+    loss = torch.where(positive, of_positive, of_negative)
+    return loss * weight[target][:, None] if len(weight) else loss
+
+
+def sigmoid_focal_loss_forward(
+    input: Tensor, target: Tensor, weight: Tensor, output: Tensor, gamma: float, alpha: float
+) -> None:
+    """Fill ``output`` (n, C)."""
+    output.copy_(_sigmoid_focal(input, target, weight, gamma, alpha))
+
+
+def sigmoid_focal_loss_backward(
+    input: Tensor, target: Tensor, weight: Tensor, grad_input: Tensor, gamma: float, alpha: float
+) -> None:
+    """Add to ``grad_input`` (n, C)."""
+
+    def loss(values: Tensor) -> Tensor:
+        return _sigmoid_focal(values, target, weight, gamma, alpha)
+
+    _fill_gradients(loss, [input], torch.ones_like(input), [grad_input])
+
+
+def _softmax_focal(prob: Tensor, target: Tensor, weight: Tensor, gamma: float, alpha: float) -> Tensor:
+    """(n,) losses of softmax outputs (n, C); negative targets have none."""
+    label = target.clamp(min=0)
+    own = prob.gather(1, label[:, None])[:, 0]
+    loss = -alpha * (1 - own) ** gamma * own.clamp(min=_SMALLEST).log() * (target >= 0)
+    return loss * weight[label] if len(weight) else loss
+
+
+def softmax_focal_loss_forward(
+    softmax: Tensor, target: Tensor, weight: Tensor, output: Tensor, gamma: float, alpha: float
+) -> None:
+    """Fill ``output`` (n,)."""
+    output.copy_(_softmax_focal(softmax, target, weight, gamma, alpha).view_as(output))
+
+
+def softmax_focal_loss_backward(
+    softmax: Tensor, target: Tensor, weight: Tensor, buff: Tensor, grad_input: Tensor, gamma: float, alpha: float
+) -> None:
+    """Add the gradient of the logits to ``grad_input`` (n, C)."""
+
+    def loss(logits: Tensor) -> Tensor:
+        return _softmax_focal(logits.softmax(1), target, weight, gamma, alpha)
+
+    logits = softmax.clamp(min=_SMALLEST).log()
+    _fill_gradients(loss, [logits], torch.ones_like(logits[:, 0]), [grad_input])
+
+
+def _attend(shapes: Tensor) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """mmcv's own function in plain torch, for maps of these shapes."""
+    from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch
+
+    return lambda value, places, weights: multi_scale_deformable_attn_pytorch(value, shapes, places, weights)
+
+
+def ms_deform_attn_forward(
+    value: Tensor, shapes: Tensor, starts: Tensor, places: Tensor, weights: Tensor, im2col_step: int
+) -> Tensor:
+    """(B, N, C), multi-scale deformable attention (Zhu et al., Deformable DETR, ICLR 2021)."""
+    return _attend(shapes)(value, places, weights)
+
+
+def ms_deform_attn_backward(
+    value: Tensor,
+    shapes: Tensor,
+    starts: Tensor,
+    places: Tensor,
+    weights: Tensor,
+    grad_output: Tensor,
+    grad_value: Tensor,
+    grad_places: Tensor,
+    grad_weights: Tensor,
+    im2col_step: int,
+) -> None:
+    """Add to the three gradients."""
+    targets = grad_value, grad_places, grad_weights
+    _fill_gradients(_attend(shapes), [value, places, weights], grad_output, targets)
+
+
+def _modulated(bias: bool, settings: dict) -> Callable[..., Tensor]:
+    """Deformable convolution v2 as a function of input, weight, offset, mask and, perhaps, bias."""
+    pairs = [(settings[f'{name}_h'], settings[f'{name}_w']) for name in ('stride', 'pad', 'dilation')]
+    groups = settings['group'], settings['deformable_group']
+
+    def function(input: Tensor, weight: Tensor, offset: Tensor, mask: Tensor, *biases: Tensor) -> Tensor:
+        out = deformable.deform_conv(input, weight, offset, mask, *pairs, *groups)
+        return out + biases[0][:, None, None] if bias else out
+
+    return function
+
+
+def modulated_deform_conv_forward(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    ones: Tensor,
+    offset: Tensor,
+    mask: Tensor,
+    output: Tensor,
+    columns: Tensor,
+    with_bias: bool,
+    **settings,
+) -> None:
+    """Fill ``output`` (B, O, h, w), see :func:`mmrdn.ops.deformable.deform_conv`."""
+    biases = [bias] if with_bias else []
+    output.copy_(_modulated(with_bias, settings)(input, weight, offset, mask, *biases))
+
+
+def modulated_deform_conv_backward(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    ones: Tensor,
+    offset: Tensor,
+    mask: Tensor,
+    columns: Tensor,
+    grad_input: Tensor,
+    grad_weight: Tensor,
+    grad_bias: Tensor,
+    grad_offset: Tensor,
+    grad_mask: Tensor,
+    grad_output: Tensor,
+    with_bias: bool,
+    **settings,
+) -> None:
+    """Add to the gradients."""
+    inputs, targets = [input, weight, offset, mask], [grad_input, grad_weight, grad_offset, grad_mask]
+    if with_bias:
+        inputs, targets = [*inputs, bias], [*targets, grad_bias]
+    _fill_gradients(_modulated(with_bias, settings), inputs, grad_output, targets)
+
+
+def _plain(settings: dict) -> Callable[..., Tensor]:
+    """Deformable convolution v1 as a function of input, weight and offset."""
+    pairs = [(settings[f'{name}H'], settings[f'{name}W']) for name in ('d', 'pad', 'dilation')]
+    groups = settings['group'], settings['deformable_group']
+    return lambda input, weight, offset: deformable.deform_conv(input, weight, offset, None, *pairs, *groups)
+
+
+def deform_conv_forward(
+    input: Tensor, weight: Tensor, offset: Tensor, output: Tensor, columns: Tensor, ones: Tensor, **settings
+) -> None:
+    """Fill ``output`` (B, O, h, w)."""
+    output.copy_(_plain(settings)(input, weight, offset).view_as(output))
+
+
+def deform_conv_backward_input(
+    input: Tensor,
+    offset: Tensor,
+    grad_output: Tensor,
+    grad_input: Tensor,
+    grad_offset: Tensor,
+    weight: Tensor,
+    columns: Tensor,
+    **settings,
+) -> None:
+    """Add to the gradients of input and offset."""
+
+    def function(input: Tensor, offset: Tensor) -> Tensor:
+        return _plain(settings)(input, weight, offset)
+
+    _fill_gradients(function, [input, offset], grad_output, [grad_input, grad_offset])
+
+
+def deform_conv_backward_parameters(
+    input: Tensor, offset: Tensor, grad_output: Tensor, grad_weight: Tensor, columns: Tensor, ones: Tensor, **settings
+) -> None:
+    """Add to the gradient of the weight."""
+
+    def function(weight: Tensor) -> Tensor:
+        return _plain(settings)(input, weight, offset)
+
+    _fill_gradients(function, [grad_weight.new_zeros(grad_weight.shape)], grad_output, [grad_weight])

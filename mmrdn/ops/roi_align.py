@@ -21,14 +21,14 @@ def _roi_align(
 
 
 @torch.library.custom_op('mmrdn::roi_align_backward', mutates_args=(), device_types='cpu')
-def _roi_align_backward(
+def roi_align_backward(
     grad: Tensor, rois: Tensor, shape: Sequence[int], spatial_scale: float, sampling_ratio: int, aligned: bool
 ) -> Tensor:
     return roi_align_cpu.backward(grad, rois, shape, spatial_scale, sampling_ratio, aligned)
 
 
 _roi_align.register_kernel('cuda')(roi_align_cuda.forward)
-_roi_align_backward.register_kernel('cuda')(roi_align_cuda.backward)
+roi_align_backward.register_kernel('cuda')(roi_align_cuda.backward)
 
 
 @_roi_align.register_fake
@@ -36,7 +36,7 @@ def _(input, rois, output_size, spatial_scale, sampling_ratio, aligned):
     return input.new_empty(rois.shape[0], input.shape[1], *output_size)
 
 
-@_roi_align_backward.register_fake
+@roi_align_backward.register_fake
 def _(grad, rois, shape, spatial_scale, sampling_ratio, aligned):
     batch, channels, height, width = shape
     return grad.new_empty(batch, height, width, channels).permute(0, 3, 1, 2)
@@ -50,7 +50,7 @@ def _save(ctx, inputs, output) -> None:
 
 def _differentiate(ctx, grad: Tensor) -> tuple:
     (rois,) = ctx.saved_tensors
-    found = _roi_align_backward(grad, rois, ctx.shape, *ctx.settings)
+    found = roi_align_backward(grad, rois, ctx.shape, *ctx.settings)
     return found, None, None, None, None, None
 
 
