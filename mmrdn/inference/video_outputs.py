@@ -1,19 +1,19 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import os.path as osp
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from mmtrack.structures import TrackDataSample
 
+from mmrdn.models.vid.data_samples import to_frame_detections
 from mmrdn.utils.interrupts import hold_interrupts
 from mmrdn.video import (
     BaseSource,
     BaseWriter,
     CocoVidWriter,
     Frame,
-    FrameDetections,
     ImageFolderWriter,
     JsonLinesWriter,
     MotWriter,
@@ -193,7 +193,7 @@ class _OpenOutputs:
             supports (Mapping[int, np.ndarray], optional): Images to show beside it, by their place
                 relative to it.
         """
-        detections = _to_detections(frame, sample)
+        detections = replace(to_frame_detections(sample), frame_id=frame.index, file_name=frame.name, time=frame.time)
         picture = None
         with hold_interrupts():
             for key, writer in self.writers.items():
@@ -206,22 +206,6 @@ class _OpenOutputs:
                 else:
                     writer.write(detections)
             self.num_frames += 1
-
-
-def _to_detections(frame: Frame, sample: TrackDataSample) -> FrameDetections:
-    """Detections as files hold them."""
-    found = sample.pred_det_instances
-    height, width = sample.metainfo['ori_shape'][:2]
-    tracks = found.get('instances_id')
-    return FrameDetections(
-        frame,
-        width,
-        height,
-        bboxes=found.bboxes.float().cpu().numpy(),  # numpy has no bfloat16
-        scores=found.scores.float().cpu().numpy(),
-        labels=found.labels.cpu().numpy(),
-        track_ids=None if tracks is None else tracks.cpu().numpy(),
-    )
 
 
 def fit_scale(height: int, width: int) -> int:

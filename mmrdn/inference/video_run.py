@@ -12,9 +12,9 @@ from mmtrack.structures import TrackDataSample
 
 from mmrdn.models import RDN, NextFrameRelations, TopSupports
 from mmrdn.models.memory import Recorder
+from mmrdn.models.vid.data_samples import select_detections
 from mmrdn.models.vid.stream import VideoStream
 from mmrdn.post_processing import BaseBoxLinker, SampleLinker
-from mmrdn.structures import select_detections
 from mmrdn.utils.interrupts import hold_interrupts
 from mmrdn.video import BaseSource, Frame, FrameBuffer, open_source, prefetch
 

@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from mmrdn.structures.frame import Frame
+from mmrdn.structures.frame_annotations import FrameAnnotations
 from mmrdn.structures.frame_detections import FrameDetections
-from mmrdn.structures.select_detections import select_detections
+from mmrdn.structures.recorded import NextFrameWeights, SupportWeights
 
-__all__ = ['Frame', 'FrameDetections', 'select_detections']
+__all__ = ['Frame', 'FrameAnnotations', 'FrameDetections', 'NextFrameWeights', 'SupportWeights']

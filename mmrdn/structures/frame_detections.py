@@ -1,47 +1,74 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
+from scipy.sparse import csr_array
 
-from mmrdn.structures.frame import Frame
+from mmrdn.structures.frame_boxes import FrameBoxes
+from mmrdn.structures.recorded import NextFrameWeights, SupportWeights
 
 
-@dataclass
-class FrameDetections:
-    """What was found in a frame, as files hold it.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FrameDetections(FrameBoxes):
+    """The detections of a frame: linked, measured, drawn and written in this form.
+
+    Boxes, labels and the names of the frame are those of :class:`FrameBoxes`.
 
     Attributes:
-        frame (Frame): The frame; its image is not read.
-        width (int): Of the frame, pixels.
-        height (int): Of the frame, pixels.
-        bboxes (np.ndarray): (n, 4) xyxy in pixels.
-        scores (np.ndarray): (n,).
-        labels (np.ndarray): (n,) places in the list of classes.
-        track_ids (np.ndarray, optional): (n,) tubes, -1 for none; None where nothing linked the
-            boxes.
+        scores (np.ndarray): (n,) floats.
+        file_name (str, optional): File of the frame, where frames are files.
+        time (float): Seconds since the first frame.
+        width (int, optional): Width of the frame, pixels.
+        height (int, optional): Height of the frame, pixels.
+        track_ids (np.ndarray, optional): (n,) track of each box, -1 for none; None where nothing
+            linked the boxes.
+        unlinked_scores (np.ndarray, optional): (n,) scores before box linking.
+        relations (csr_array, optional): (n, n') relation weights to the boxes of the next frame.
+        next_weights (NextFrameWeights, optional): Recorded weights that ``relations`` come from.
+        top_supports (SupportWeights, optional): Supports to be drawn beside the frame.
 
     Raises:
-        ValueError: A box or score is NaN or infinite; names the frame.
+        ValueError: See :class:`FrameBoxes`.
     """
 
-    frame: Frame
-    width: int
-    height: int
-    bboxes: np.ndarray
     scores: np.ndarray
-    labels: np.ndarray
+    file_name: str | None = None
+    time: float = 0.0
+    width: int | None = None
+    height: int | None = None
     track_ids: np.ndarray | None = None
+    unlinked_scores: np.ndarray | None = None
+    relations: csr_array | None = None
+    next_weights: NextFrameWeights | None = None
+    top_supports: SupportWeights | None = None
 
-    def __post_init__(self) -> None:
-        for field in ('bboxes', 'scores'):
-            if not np.isfinite(getattr(self, field)).all():
-                raise ValueError(f'frame {self.frame.index}: {field} must be finite, got NaN or inf')
+    required: ClassVar[tuple[str, ...]] = ('bboxes', 'scores', 'labels')
+    optional: ClassVar[tuple[str, ...]] = ('track_ids', 'unlinked_scores')
 
-    def __iter__(self) -> Iterator[tuple[list, float, int, int | None]]:
-        """Box, score, label and tube (None if not known) of each."""
-        tracks = [-1] * len(self.scores)
-        if self.track_ids is not None:
-            tracks = self.track_ids.tolist()
+    def __iter__(self) -> Iterator[tuple[list[float], float, int, int | None]]:
+        """Iterate over box, score, label and track (None if not known) of each detection."""
+        tracks = [-1] * len(self) if self.track_ids is None else self.track_ids.tolist()
         for box, score, label, track in zip(self.bboxes.tolist(), self.scores.tolist(), self.labels.tolist(), tracks):
             yield box, score, label, track if track >= 0 else None
+
+    def linked(self, scores: np.ndarray, track_ids: np.ndarray) -> 'FrameDetections':
+        """Return a copy with the results of box linking.
+
+        Args:
+            scores (np.ndarray): (n,) new scores; the present ones become ``unlinked_scores``.
+            track_ids (np.ndarray): (n,) track of each box, -1 for none.
+        """
+        return replace(self, scores=scores, track_ids=track_ids, unlinked_scores=self.scores)
+
+    def select(self, keep: np.ndarray) -> 'FrameDetections':
+        """Return a copy with some of the detections; relations to the next frame are left out.
+
+        Args:
+            keep (np.ndarray): (n,) bool.
+        """
+        arrays = {field: getattr(self, field) for field in (*self.required, *self.optional)}
+        selected = {field: None if values is None else values[keep] for field, values in arrays.items()}
+        supports = None if self.top_supports is None else self.top_supports.select(keep)
+        return replace(self, **selected, top_supports=supports, relations=None, next_weights=None)

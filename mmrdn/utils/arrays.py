@@ -2,13 +2,15 @@
 from typing import Any
 
 import numpy as np
-import torch
 
 
 def to_numpy(values: Any) -> np.ndarray:
-    """A tensor, an array or a list as an array; bfloat16 as float32."""
-    if isinstance(values, torch.Tensor):
+    """Return a tensor, an array or a list as an array; bfloat16 as float32.
+
+    Tensors are known by their methods, so that torch is not needed where there are none.
+    """
+    if hasattr(values, 'detach'):
         values = values.detach().cpu()
-        if values.dtype == torch.bfloat16:
+        if str(values.dtype) == 'torch.bfloat16':
             values = values.float()
     return np.asarray(values)

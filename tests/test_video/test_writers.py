@@ -25,18 +25,20 @@ BOXES = np.array([[1, 2, 11.5, 22], [0, 0, 3, 4]], np.float32)
 def found(index, track_ids=None, name=''):
     """Two detections in a frame of 64 x 48."""
     return FrameDetections(
-        Frame(None, index, index / 4, name),
-        64,
-        48,
-        BOXES,
-        np.array([0.5, 0.25], np.float32),
-        np.array([2, 0]),
-        track_ids,
+        frame_id=index,
+        time=index / 4,
+        file_name=name,
+        width=64,
+        height=48,
+        bboxes=BOXES,
+        scores=np.array([0.5, 0.25], np.float32),
+        labels=np.array([2, 0]),
+        track_ids=track_ids,
     )
 
 
 def nothing(index):
-    return FrameDetections(Frame(None, index, index / 4), 64, 48, np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))
+    return FrameDetections(frame_id=index, time=index / 4, width=64, height=48, bboxes=[], scores=[], labels=[])
 
 
 def make(kind, path, overwrite=False):
@@ -309,7 +311,7 @@ def test_no_nan_gets_into_a_file(field, value):
     values = dict(bboxes=BOXES.copy(), scores=np.ones(2), labels=np.ones(2))
     values[field][-1] = value
     with pytest.raises(ValueError, match=f'frame 5: {field} must be finite'):
-        FrameDetections(Frame(None, 5, 0.0), 64, 48, **values)
+        FrameDetections(frame_id=5, **values)
 
 
 # -------------------------------------------------------------------- pictures

@@ -2,8 +2,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from mmrdn.fileio.predictions import write_predictions
 from mmrdn.structures.frame_detections import FrameDetections
 from mmrdn.video.writers.base_writer import BaseWriter
@@ -34,27 +32,23 @@ class CocoVidWriter(BaseWriter):
 
     def write(self, detections: FrameDetections) -> None:
         """Add a frame."""
-        frame = detections.frame
         self.num_frames += 1
         self._head['images'].append(
             dict(
                 id=self.num_frames,
-                file_name=frame.name or f'{frame.index:06d}',
+                file_name=detections.file_name or f'{detections.frame_id:06d}',
                 width=detections.width,
                 height=detections.height,
                 video_id=1,
-                frame_id=frame.index,
-                time=round(frame.time, 6),
+                frame_id=detections.frame_id,
+                time=round(detections.time, 6),
             )
         )
         result = dict(
-            img_id=self.num_frames,
-            bboxes=np.asarray(detections.bboxes),
-            scores=np.asarray(detections.scores),
-            labels=np.asarray(detections.labels),
+            img_id=self.num_frames, bboxes=detections.bboxes, scores=detections.scores, labels=detections.labels
         )
         if detections.track_ids is not None:
-            result['instance_ids'] = np.asarray(detections.track_ids)
+            result['instance_ids'] = detections.track_ids
         self._results.append(result)
 
     def _finish(self) -> None:

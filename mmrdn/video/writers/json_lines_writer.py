@@ -99,14 +99,14 @@ def to_json_line(detections: FrameDetections, classes: Sequence[str]) -> str:
         detections (FrameDetections): Detections of the frame.
         classes (Sequence[str]): Class names.
     """
-    frame, found = detections.frame, []
+    found = []
     for box, score, label, track in detections:
         found.append(dict(bbox=box, score=score, label=label))
         found[-1]['class'] = classes[label]
         if track is not None:
             found[-1]['track_id'] = track
-    line = dict(frame=frame.index)
-    if frame.name:
-        line['name'] = frame.name
-    line.update(time=round(frame.time, 6), width=detections.width, height=detections.height, detections=found)
+    line = dict(frame=detections.frame_id)
+    if detections.file_name:
+        line['name'] = detections.file_name
+    line.update(time=round(detections.time, 6), width=detections.width, height=detections.height, detections=found)
     return json.dumps(line, allow_nan=False)

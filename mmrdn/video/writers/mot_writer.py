@@ -22,7 +22,7 @@ class MotWriter(BaseWriter):
 
     def write(self, detections: FrameDetections) -> None:
         """Write a frame."""
-        number = detections.frame.index + 1
+        number = detections.frame_id + 1
         for (x1, y1, x2, y2), score, _, track in detections:
             track = -1 if track is None else track
             self._file.write(f'{number},{track},{x1:.3f},{y1:.3f},{x2 - x1:.3f},{y2 - y1:.3f},{score:.6f},-1,-1,-1\n')

@@ -1,0 +1,72 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""The one place where data samples become detections that need neither torch nor OpenMMLab."""
+
+from collections.abc import Mapping
+
+import torch
+from mmtrack.structures import TrackDataSample
+from torch import Tensor
+
+from mmrdn.structures import FrameDetections, NextFrameWeights, SupportWeights
+from mmrdn.utils.arrays import to_numpy
+
+
+def to_frame_detections(sample: TrackDataSample | Mapping) -> FrameDetections:
+    """Convert the detections of a data sample, and the relation weights that recorders added.
+
+    Args:
+        sample (TrackDataSample | Mapping): Result of a video detector, or the dict that MMEngine's
+            evaluator makes of it, with ``pred_det_instances``.
+
+    Raises:
+        ValueError: A field is missing, has the wrong shape or holds NaN; names the frame.
+    """
+    found = sample.get('pred_det_instances')
+    if found is None:
+        raise ValueError("a data sample must have the field 'pred_det_instances'")
+    height, width = (sample.get('ori_shape') or (None, None))[:2]
+    weights, supports = sample.get('link_relations'), sample.get('top_supports')
+    if weights is not None:
+        fields = {name: to_numpy(weights.get(name)) for name in ('detection_inds', 'weights')}
+        weights = NextFrameWeights(
+            to_numpy(found.get('support_inds')), **fields, next_frame_id=weights.get('next_frame_id')
+        )
+    if supports is not None:
+        names = ('detection_inds', 'frame_offsets', 'bboxes', 'weights')
+        supports = SupportWeights(*(to_numpy(supports.get(name)) for name in names))
+    return FrameDetections(
+        bboxes=found.get('bboxes'),
+        scores=found.get('scores'),
+        labels=found.get('labels'),
+        frame_id=sample.get('frame_id'),
+        video_id=sample.get('video_id'),
+        img_id=sample.get('img_id'),
+        file_name=sample.get('img_path'),
+        width=width,
+        height=height,
+        track_ids=found.get('instances_id'),
+        next_weights=weights,
+        top_supports=supports,
+    )
+
+
+def select_detections(data_sample: TrackDataSample, keep: Tensor) -> TrackDataSample:
+    """Return a data sample with some of its detections.
+
+    Args:
+        data_sample (TrackDataSample): Result with ``pred_det_instances`` of n detections and, perhaps,
+            ``top_supports``.
+        keep (Tensor): (n,) bool.
+
+    Returns:
+        TrackDataSample: A new one with these two alone.
+    """
+    selected = TrackDataSample(metainfo=data_sample.metainfo)
+    selected.pred_det_instances = data_sample.pred_det_instances[keep]
+    if 'top_supports' in data_sample:
+        supports = data_sample.top_supports
+        inds = supports.detection_inds
+        numbers = torch.cumsum(keep, 0) - 1  # (n,) among those kept
+        selected.top_supports = supports[keep[inds]]
+        selected.top_supports.detection_inds = numbers[inds[keep[inds]]]
+    return selected

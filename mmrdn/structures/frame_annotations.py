@@ -1,0 +1,35 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from mmrdn.structures.frame_boxes import FrameBoxes
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FrameAnnotations(FrameBoxes):
+    """The ground truth of a frame.
+
+    Boxes, labels and the names of the frame are those of :class:`FrameBoxes`.
+
+    Attributes:
+        instance_ids (list[Hashable], optional): n instances, each the same object in all frames of
+            a video; None for a box that is an instance of its own.
+        motion_ious (np.ndarray, optional): (n,) see :func:`mmrdn.evaluation.motion_iou`.
+
+    Raises:
+        ValueError: See :class:`FrameBoxes`; or a box has x2 < x1 or y2 < y1.
+    """
+
+    instance_ids: list[Hashable] | None = None
+    motion_ious: np.ndarray | None = None
+
+    optional: ClassVar[tuple[str, ...]] = ('motion_ious',)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        wrong = (self.bboxes[:, 2:] < self.bboxes[:, :2]).any(axis=1)
+        if wrong.any():
+            raise self.error(f'bboxes must be xyxy with x2 >= x1 and y2 >= y1, got {self.bboxes[wrong][0].tolist()}')
