@@ -14,7 +14,6 @@ def register_all_modules(init_default_scope: bool = True) -> None:
     import mmrdn.engine  # noqa: F401
     import mmrdn.evaluation  # noqa: F401
     import mmrdn.models  # noqa: F401
-    import mmrdn.post_processing  # noqa: F401
     import mmrdn.visualization  # noqa: F401
 
     register_all_mmtrack_modules(init_default_scope=False)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from pycocotools import mask as coco_mask
 
-from mmrdn.fileio.coco_vid import parse_frames, read_coco_vid
+from mmrdn.fileio.coco_vid import CocoVidFile
+from mmrdn.structures import FrameAnnotations, FrameDetections
+from mmrdn.utils.boxes import paired_ious
 from mmrdn.visualization import draw_boxes, titled_panels
 
 Tube = list[tuple[int, int]]  # (image id, index of the box) in frame order
@@ -54,21 +55,21 @@ def browse_tube(
         raise ValueError(f'{out} must end in .png or .jpg')
     if num_frames < 1:
         raise ValueError(f'num_frames must be 1 or more, got {num_frames}')
-    coco = read_coco_vid(ann_file)
-    classes = [category['name'] for category in coco['categories']]
-    truth = parse_frames(coco, ann_file, classes)
+    file = CocoVidFile(ann_file)
+    classes = list(file.categories)
+    truth = file.ground_truth(classes)
     before, after = (
-        parse_frames(read_coco_vid(path), path, classes, with_scores=True) for path in (predictions, linked)
+        CocoVidFile(path, annotations=('bbox', 'score')).predictions(classes) for path in (predictions, linked)
     )
-    if {k: len(f['scores']) for k, f in before.items()} != {k: len(f['scores']) for k, f in after.items()}:
+    if {k: len(f) for k, f in before.items()} != {k: len(f) for k, f in after.items()}:
         raise ValueError(f'{linked} must hold the boxes of {predictions}')
     linked_thr = _same_number(before, after, score_thr)
     tubes = _tubes(after)
 
     def is_recovered(img_id: int, i: int) -> bool:
         return (
-            before[img_id]['scores'][i] < score_thr
-            and after[img_id]['scores'][i] >= linked_thr
+            before[img_id].scores[i] < score_thr
+            and after[img_id].scores[i] >= linked_thr
             and _is_right(after[img_id], i, truth[img_id])
         )
 
@@ -79,7 +80,7 @@ def browse_tube(
     tube = tubes[best]
     first = tube.index(recovered[best][0])
     start = max(0, min(first - num_frames // 2, len(tube) - num_frames))
-    paths = {image['id']: Path(image_root) / image['file_name'] for image in coco['images']}
+    paths = {image['id']: Path(image_root) / image['file_name'] for image in file.data['images']}
     picture = np.concatenate(
         [
             _draw_row(title, tube[start : start + num_frames], frames, paths, threshold, classes)
@@ -95,7 +96,7 @@ def browse_tube(
 
 def _same_number(before: dict, after: dict, score_thr: float) -> float:
     """The threshold after linking that shows as many detections."""
-    scores = [np.sort(np.concatenate([f['scores'] for f in frames.values()]))[::-1] for frames in (before, after)]
+    scores = [np.sort(np.concatenate([f.scores for f in frames.values()]))[::-1] for frames in (before, after)]
     num = int((scores[0] >= score_thr).sum())
     return float(scores[1][num - 1]) if num else float('inf')
 
@@ -103,21 +104,17 @@ def _same_number(before: dict, after: dict, score_thr: float) -> float:
 def _tubes(frames: dict) -> dict[tuple, Tube]:
     """By video and tube, the boxes in the order of their frames."""
     tubes: dict[tuple, Tube] = defaultdict(list)
-    for img_id, frame in sorted(frames.items(), key=lambda item: item[1]['frame_id']):
-        for i, instance in enumerate(frame['instance_ids']):
-            if instance is not None:
-                tubes[frame['video_id'], instance].append((img_id, i))
+    for img_id, frame in sorted(frames.items(), key=lambda item: item[1].frame_id):
+        for i, instance in enumerate(frame.track_ids):
+            if instance >= 0:
+                tubes[frame.video_id, int(instance)].append((img_id, i))
     return tubes
 
 
-def _is_right(frame: dict, i: int, truth: dict) -> bool:
+def _is_right(frame: FrameDetections, i: int, truth: FrameAnnotations) -> bool:
     """Whether a box has IoU 0.5 with an object of its class."""
-    same = truth['bboxes'][truth['labels'] == frame['labels'][i]]
-    if not len(same):
-        return False
-    boxes = [frame['bboxes'][i : i + 1], same]
-    boxes = [np.concatenate([b[:, :2], b[:, 2:] - b[:, :2]], 1) for b in boxes]
-    return coco_mask.iou(*boxes, [0] * len(same)).max() >= 0.5
+    same = truth.bboxes[truth.labels == frame.labels[i]]
+    return bool((paired_ious(frame.bboxes[i : i + 1], same) >= 0.5).any())
 
 
 def _draw_row(title: str, tube: Tube, frames: dict, paths: dict, threshold: float, classes: list[str]) -> np.ndarray:
@@ -127,16 +124,16 @@ def _draw_row(title: str, tube: Tube, frames: dict, paths: dict, threshold: floa
         frame, image = frames[img_id], cv2.imread(str(paths[img_id]))
         if image is None:
             raise FileNotFoundError(f'{paths[img_id]} is no picture that can be read')
-        shown = [i] if frame['scores'][i] >= threshold else []
+        shown = [i] if frame.scores[i] >= threshold else []
         panels.append(
             draw_boxes(
                 image,
-                frame['bboxes'][shown],
-                frame['labels'][shown],
+                frame.bboxes[shown],
+                frame.labels[shown],
                 classes,
-                frame['scores'][shown],
+                frame.scores[shown],
                 scale=max(1, 320 // image.shape[1]),
             )
         )
-        titles.append(f'{title}, frame {frame["frame_id"]}')
+        titles.append(f'{title}, frame {frame.frame_id}')
     return titled_panels(panels, titles)

@@ -7,8 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmrdn.fileio.coco_vid import parse_frames, read_coco_vid
+from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.fileio.whole_file import whole_file
+from mmrdn.structures import FrameAnnotations, FrameDetections
+from mmrdn.utils.boxes import paired_ious
 from mmrdn.video import VideoWriter
 from mmrdn.visualization import draw_boxes, put_label, titled_panels
 
@@ -32,50 +34,45 @@ def load_results(
     Raises:
         ValueError: Predictions are of other images.
     """
-    coco = read_coco_vid(ann_file)
-    classes = [category['name'] for category in coco['categories']]
-    truth = parse_frames(coco, ann_file, classes)
+    file = CocoVidFile(ann_file)
+    classes = list(file.categories)
+    truth = file.ground_truth(classes)
     predictions = {}
     for name, path in prediction_files.items():
-        predictions[name] = parse_frames(read_coco_vid(path), path, classes, with_scores=True)
+        predictions[name] = CocoVidFile(path, annotations=('bbox', 'score')).predictions(classes)
         for key in truth:
             if key not in predictions[name]:
                 raise ValueError(f'{path} has no image id {key}, expected those of {ann_file}')
     frames = []
-    for image in coco['images']:
+    for image in file.data['images']:
         frames.append(
             dict(
                 path=str(image_root / image['file_name']),
                 video=image['video_id'],
                 truth=truth[image['id']],
-                found={name: confident(found[image['id']], score_thr) for name, found in predictions.items()},
+                found={
+                    name: found[image['id']].select(found[image['id']].scores >= score_thr)
+                    for name, found in predictions.items()
+                },
             )
         )
     return frames, classes
 
 
-def confident(detections: dict, threshold: float = 0.5) -> dict:
-    """Detections worth drawing."""
-    keep = np.asarray(detections['scores']) >= threshold
-    return {key: np.asarray(detections[key])[keep] for key in ('bboxes', 'labels', 'scores')}
+def confident(detections: FrameDetections, threshold: float = 0.5) -> FrameDetections:
+    """Return the detections worth drawing."""
+    return detections.select(detections.scores >= threshold)
 
 
-def count_right(detections: dict, truth: dict) -> int:
+def count_right(detections: FrameDetections, truth: FrameAnnotations) -> int:
     """Objects found with the right class at IoU 0.5, less false alarms."""
     right, taken = 0, set()
-    for i in np.argsort(-detections['scores']):
-        box = detections['bboxes'][i]
-        for j, other in enumerate(truth['bboxes']):
-            width = min(box[2], other[2]) - max(box[0], other[0])
-            height = min(box[3], other[3]) - max(box[1], other[1])
-            inside = max(width, 0) * max(height, 0)
-            areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (box, other)]
-            if j not in taken and 3 * inside >= sum(areas) and detections['labels'][i] == truth['labels'][j]:
-                taken.add(j)  # IoU >= 0.5 is 3 * inter >= sum of areas
-                right += 1
-                break
-        else:
-            right -= 1
+    for i in np.argsort(-detections.scores):
+        ious = paired_ious(detections.bboxes[i : i + 1], truth.bboxes)
+        hits = np.flatnonzero((ious >= 0.5) & (truth.labels == detections.labels[i]))
+        free = [j for j in hits.tolist() if j not in taken]
+        taken.update(free[:1])
+        right += 1 if free else -1
     return right
 
 
@@ -107,9 +104,9 @@ def draw_panels(frame: dict, classes: Sequence[str], scale: int = 3, truth: bool
     pictures, titles = [], list(frame['found'])
     if truth:
         titles.insert(0, 'ground truth')
-        pictures.append(draw_boxes(image, frame['truth']['bboxes'], frame['truth']['labels'], classes, scale=scale))
+        pictures.append(draw_boxes(image, frame['truth'].bboxes, frame['truth'].labels, classes, scale=scale))
     for found in frame['found'].values():
-        pictures.append(draw_boxes(image, found['bboxes'], found['labels'], classes, found['scores'], scale=scale))
+        pictures.append(draw_boxes(image, found.bboxes, found.labels, classes, found.scores, scale=scale))
     return titled_panels(pictures, titles)
 
 

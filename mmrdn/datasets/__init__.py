@@ -8,10 +8,8 @@ from mmrdn.datasets.moving_digits_dataset import MovingDigitsDataset
 from mmrdn.datasets.samplers import SeededIndex, SeededInfiniteSampler
 from mmrdn.datasets.transforms import LoadFrame, ShorterSideResize
 from mmrdn.datasets.video_det_dataset import VideoDetDataset
-from mmrdn.fileio.coco_vid_file import CocoVidFile
 
 __all__ = [
-    'CocoVidFile',
     'ImageNetVIDDataset',
     'LoadFrame',
     'MovingDigitsDataset',

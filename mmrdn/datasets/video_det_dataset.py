@@ -4,7 +4,7 @@ import copy
 from mmtrack.datasets import BaseVideoDataset
 
 from mmrdn.datasets.samplers import SeededIndex
-from mmrdn.fileio.coco_vid_file import CocoVidFile
+from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.registry import DATASETS
 
 
@@ -71,12 +71,22 @@ class VideoDetDataset(BaseVideoDataset):
                 'have interval=1 in testing, where every frame '
                 f'counts, got {interval}'
             )
-        file = CocoVidFile(self.ann_file, self.load_as_video)
+        of_video = ('video_id', 'frame_id') if self.load_as_video else ()
+        file = CocoVidFile(
+            self.ann_file,
+            images=('file_name', 'height', 'width', *of_video),
+            annotations=('bbox',),
+            videos=self.load_as_video,
+        )
         self.cat_ids = file.category_ids(classes)
         self.cat2label = {cat_id: i for i, cat_id in enumerate(self.cat_ids)}
-        self.cat_img_map = {cat_id: file.images_of_category[cat_id] for cat_id in self.cat_ids}
+        self.cat_img_map = {cat_id: [] for cat_id in self.cat_ids}
+        for entry in file.data['annotations']:
+            entry.setdefault('area', entry['bbox'][2] * entry['bbox'][3])
+            if entry['category_id'] in self.cat_img_map:
+                self.cat_img_map[entry['category_id']].append(entry['image_id'])
         data_list, valid_data_indices = [], []
-        for frames in file.groups:
+        for frames in file.frames_of_videos() if self.load_as_video else [[image] for image in file.data['images']]:
             for image in frames:
                 if self._is_key_image(image):
                     valid_data_indices.append(len(data_list))
@@ -84,7 +94,7 @@ class VideoDetDataset(BaseVideoDataset):
                 if self.load_as_video:
                     info['video_length'] = len(frames)
                 data_list.append(
-                    self.parse_data_info(dict(raw_img_info=info, raw_ann_info=file.annotations_of_image[image['id']]))
+                    self.parse_data_info(dict(raw_img_info=info, raw_ann_info=file.annotations_of[image['id']]))
                 )
         return data_list, valid_data_indices
 

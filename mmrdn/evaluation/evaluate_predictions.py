@@ -1,7 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 
-from mmrdn.evaluation.metrics.vid_metric import SETTINGS, VIDMetric
-from mmrdn.fileio.coco_vid import parse_frames, read_coco_vid
+from mmrdn.evaluation.metrics.vid_metric import VIDMetric
+from mmrdn.fileio.coco_vid import CocoVidFile
+
+_SETTINGS = ('motion_ranges', 'iou_thr', 'pixel_tolerance')
 
 
 def evaluate_predictions(predictions: str, ann_file: str) -> tuple[dict[str, float], str]:
@@ -20,17 +22,13 @@ def evaluate_predictions(predictions: str, ann_file: str) -> tuple[dict[str, flo
         ValueError: A file is malformed or the two don't fit together.
         OSError: A file can't be read.
     """
-    coco = read_coco_vid(predictions)
-    info = coco.get('info')
-    info = info if isinstance(info, dict) else dict()
-    settings = {key: info[key] for key in SETTINGS if key in info}
+    file = CocoVidFile(predictions, annotations=('bbox', 'score'))
+    info = file.data.get('info')
+    settings = {key: info[key] for key in _SETTINGS if key in info} if isinstance(info, dict) else {}
     try:
         metric = VIDMetric(ann_file=ann_file, **settings)
     except (AttributeError, TypeError) as e:
         raise ValueError(f"{predictions}: 'info' holds unusable settings of the metric, {settings} ({e})") from None
-    classes = [category['name'] for category in coco['categories']]
-    metric.dataset_meta = dict(classes=classes)
-    frames = parse_frames(coco, predictions, classes, with_scores=True)
-    metric.process(None, [dict(frame, pred_det_instances=frame) for frame in frames.values()])
-    metrics, table = metric.score(metric.results)
-    return {f'{metric.prefix}/{k}': v for k, v in metrics.items()}, table
+    metric.dataset_meta = dict(classes=list(file.categories))
+    metrics, table = metric.score([dict(frame=frame) for frame in file.predictions(metric.classes).values()])
+    return {f'{metric.prefix}/{key}': value for key, value in metrics.items()}, table

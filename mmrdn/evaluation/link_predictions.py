@@ -3,13 +3,15 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mmrdn.fileio.coco_vid import parse_frames, read_coco_vid, require
-from mmrdn.fileio.predictions import read_relations
+from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.fileio.whole_file import whole_file
-from mmrdn.post_processing import BaseBoxLinker
+from mmrdn.post_processing import BaseBoxLinker, link_video
+from mmrdn.structures import FrameDetections
 
 
 def link_predictions(predictions: str, linker: BaseBoxLinker, out: str | None = None, overwrite: bool = False) -> Path:
@@ -21,9 +23,9 @@ def link_predictions(predictions: str, linker: BaseBoxLinker, out: str | None = 
 
     Args:
         predictions (str): COCO-VID JSON with a ``score`` per annotation.
-        linker (BaseBoxLinker): How.
-        out (str, optional): Where to write the same with new ``score``, the former
-            ``unlinked_score`` and, in tubes, ``instance_id``; ``NAME.linked.json`` for
+        linker (BaseBoxLinker): Box linker.
+        out (str, optional): Path of the output: the same with new ``score``, the former
+            ``unlinked_score`` and, in tracks, ``instance_id``; ``NAME.linked.json`` for
             ``NAME.json`` if not given.
         overwrite (bool): Whether ``out`` may exist.
 
@@ -38,49 +40,37 @@ def link_predictions(predictions: str, linker: BaseBoxLinker, out: str | None = 
     target = Path(out) if out else path.with_name(f'{path.stem}.linked.json')
     if target.is_dir() or (target.exists() and not overwrite):
         raise FileExistsError(f'{target} exists; choose another name or say --overwrite')
-    coco = read_coco_vid(predictions)
-    for ann in coco['annotations']:
-        ann.pop('instance_id', None)
-        ann['score'] = ann.pop('unlinked_score', ann.get('score'))
-    frames = _link(coco, predictions, linker)
-    counts: dict[Any, int] = defaultdict(int)
-    for ann in coco['annotations']:
-        frame, i = frames[ann['image_id']], counts[ann['image_id']]
-        counts[ann['image_id']] += 1
-        ann.update(score=frame['scores'][i].item(), unlinked_score=ann['score'])
-        if frame['instance_ids'][i] >= 0:
-            ann['instance_id'] = frame['instance_ids'][i].item()
-    coco['info'] = dict(coco.get('info') or {}, linker=type(linker).__name__)
-    with whole_file(target) as file:
-        file.write(json.dumps(coco, allow_nan=False).encode())
+    file = CocoVidFile(predictions, images=('video_id', 'frame_id'), annotations=('bbox', 'score'))
+    for entry in file.data['annotations']:
+        entry.pop('instance_id', None)
+        entry['score'] = entry.pop('unlinked_score', entry['score'])
+    for frame in _linked_frames(file, linker):
+        for (_, score, _, track), entry in zip(frame, file.annotations_of[frame.img_id]):
+            entry.update(score=score, unlinked_score=entry['score'])
+            if track is not None:
+                entry['instance_id'] = track
+    content = dict(file.data, info=dict(file.data.get('info') or {}, linker=type(linker).__name__))
+    with whole_file(target) as output:
+        output.write(json.dumps(content, allow_nan=False).encode())
     return target
 
 
-def _link(coco: dict, path: str, linker: BaseBoxLinker) -> dict[Any, dict]:
-    """By image id the frames, with new ``scores`` and ``instance_ids``."""
-    classes = [category['name'] for category in coco['categories']]
-    frames = parse_frames(coco, path, classes, with_scores=True)
-    relations = read_relations(coco, path)
-    videos: dict[Any, list[dict]] = defaultdict(list)
-    for img_id, frame in frames.items():
-        require(frame, ('video_id', 'frame_id'), f'{path}: image {img_id}')
-        videos[frame['video_id']].append(frame)
-    for video_id, video in videos.items():
-        video.sort(key=lambda frame: frame['frame_id'])
-        for frame, following in zip(video, video[1:]):
-            if following['frame_id'] != frame['frame_id'] + 1:
+def _linked_frames(file: CocoVidFile, linker: BaseBoxLinker) -> Iterator[FrameDetections]:
+    """Link each video of the file and yield its frames."""
+    relations = file.relations()
+    videos: dict[Any, list[FrameDetections]] = defaultdict(list)
+    for frame in file.predictions(list(file.categories)).values():
+        videos[frame.video_id].append(frame)
+    for video_id, frames in videos.items():
+        frames.sort(key=lambda frame: frame.frame_id)
+        for i, (frame, following) in enumerate(zip(frames, frames[1:])):
+            if following.frame_id != frame.frame_id + 1:
                 raise ValueError(
-                    f'{path}: video {video_id}: frame {following["frame_id"]} '
-                    f'comes after frame {frame["frame_id"]}, expected all '
-                    'frames of a video, each once'
+                    f'{file.path}: video {video_id}: frame {following.frame_id} comes after frame {frame.frame_id}, '
+                    'expected all frames of a video, each once'
                 )
+            frames[i] = replace(frame, relations=relations.get((frame.img_id, following.img_id)))
         try:
-            linked = linker.trace(
-                video,
-                [relations.get((frame['img_id'], following['img_id'])) for frame, following in zip(video, video[1:])],
-            )
+            yield from link_video(linker, frames)
         except ValueError as error:
-            raise ValueError(f'{path}: video {video_id}: {error}') from None
-        for frame, scores, ids in zip(video, linked.scores, linked.ids):
-            frame.update(scores=scores, instance_ids=ids)
-    return frames
+            raise ValueError(f'{file.path}: {error}') from None

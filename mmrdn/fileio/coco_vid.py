@@ -1,214 +1,286 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Reading COCO-VID JSON for evaluation.
+"""Reading COCO-VID JSON.
 
 Boxes in such files are xywh in pixels with w = x2 - x1; in frames they are xyxy.
 """
 
 import json
+import math
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from mmengine.fileio import get_text
+from mmengine import fileio
 from mmengine.logging import MMLogger
+from scipy.sparse import csr_array
+
+from mmrdn.structures import FrameAnnotations, FrameDetections
+from mmrdn.structures.frame_annotations import is_visible
+from mmrdn.utils.checks import require_fields
+
+_REQUIRED = dict(categories=('id', 'name'), images=('id',), annotations=('image_id', 'category_id'), videos=('id',))
+# What fields hold that are there.
+_ID, _INTEGER, _SIZE = 'a number or a string', 'an integer', 'a positive integer'
+_NUMBER, _BOX = 'a finite number', 'four finite numbers x, y, width, height'
+_KINDS = dict(
+    categories=dict(id=_ID, name='a string'),
+    images=dict(id=_ID, video_id=_ID, frame_id=_INTEGER, width=_SIZE, height=_SIZE, file_name='a string'),
+    annotations=dict(
+        id=_ID,
+        image_id=_ID,
+        category_id=_ID,
+        instance_id=_ID,
+        area=_NUMBER,
+        score=_NUMBER,
+        unlinked_score=_NUMBER,
+        bbox=_BOX,
+    ),
+    videos=dict(id=_ID),
+)
 
 
-def require(record: Any, fields: Sequence[str], place: str) -> None:
-    """Check that a record has its fields.
+class CocoVidFile:
+    """A COCO-VID or COCO JSON file, checked once.
 
     Args:
-        record (Any): What should be a dict.
-        fields (Sequence[str]): Fields that it needs.
-        place (str): Where it is, for the message.
+        path (str): Path of the file, or a URL that MMEngine can read.
+        images (Sequence[str]): Fields that images need besides their ids.
+        annotations (Sequence[str]): Fields that annotations need besides their ids.
+        videos (bool): Whether the file needs ``videos``.
+
+    Attributes:
+        data (dict): Content, with the lists ``images``, ``annotations``, ``categories`` and
+            ``videos``.
+        categories (dict[str, Any]): Category ids by name, in the order of the file.
+        annotations_of (dict[Any, list[dict]]): Annotations by image id, for all images in the order
+            of the file.
 
     Raises:
-        ValueError: It is no dict, or a field is missing.
-    """
-    for field in fields:
-        if not isinstance(record, dict) or record.get(field) is None:
-            raise ValueError(f"{place} must have the field '{field}'")
-
-
-def read_coco_vid(path: str) -> dict:
-    """Read a COCO-VID JSON and check its outline.
-
-    Args:
-        path (str): Path, or an address that MMEngine can read.
-
-    Returns:
-        dict: Content with the lists ``images``, ``categories`` and
-        ``annotations``.
+        FileNotFoundError: There is no such file.
+        ValueError: The file is broken; the message names file, entry and field.
     """
 
-    def refuse(constant: str) -> None:
-        raise ValueError(f'holds {constant}, expected finite numbers')
-
-    try:
-        coco = json.loads(get_text(path), parse_constant=refuse)
-    except FileNotFoundError:
-        raise FileNotFoundError(f'{path} does not exist') from None
-    except json.JSONDecodeError as e:
-        raise ValueError(f'{path} is no complete JSON: {e}') from None
-    except ValueError as e:
-        raise ValueError(f'{path} {e}') from None
-    needed = dict(images=['id'], categories=['id', 'name'], annotations=['image_id', 'category_id'])
-    for field, keys in needed.items():
-        require(coco, [field], path)
-        if not isinstance(coco[field], list):
-            raise ValueError(f"{path}: '{field}' must be a list, got {type(coco[field]).__name__}")
-        for i, record in enumerate(coco[field]):
-            require(record, keys, f'{path}: {field}[{i}]')
-            _check_types(record, f'{path}: {field}[{i}]')
-    return coco
-
-
-def parse_frames(coco: dict, path: str, classes: Sequence[str], with_scores: bool = False) -> dict[Any, dict]:
-    """Boxes of each frame of a COCO-VID JSON.
-
-    Args:
-        coco (dict): What :func:`read_coco_vid` returns.
-        path (str): Its path, for messages.
-        classes (Sequence[str]): Class names in the order of the labels. Annotations of other
-            categories of the file are left out, with a warning.
-        with_scores (bool): Whether these are predictions, which all count.
-
-    Returns:
-        dict[Any, dict]: By image id, ``img_id``, ``video_id`` and
-        ``frame_id`` if given, ``bboxes`` (n, 4) xyxy, ``labels`` (n,), ``instance_ids`` (n,) and
-        ``scores`` (n,) if ``with_scores``.
-    """
-    names = [category['name'] for category in coco['categories']]
-    for name in classes:
-        if name not in names:
-            raise ValueError(f"{path} has no category '{name}', expected the classes of the data set, got {names}")
-    unused = sorted(set(names) - set(classes))
-    if unused:
-        MMLogger.get_current_instance().warning(f'{path}: no class of the data set, left out: {unused}')
-    labels = {
-        category['id']: classes.index(category['name']) if category['name'] in classes else None
-        for category in coco['categories']
-    }
-    frames = dict()
-    for image in coco['images']:
-        if image['id'] in frames:
-            raise ValueError(f'{path}: image id {image["id"]} is there twice')
-        frames[image['id']] = dict(
-            {k: image[k] for k in ('video_id', 'frame_id') if k in image},
-            img_id=image['id'],
-            size=(image.get('width'), image.get('height')),
-            bboxes=[],
-            labels=[],
-            instance_ids=[],
-            scores=[],
+    def __init__(
+        self, path: str, images: Sequence[str] = (), annotations: Sequence[str] = (), videos: bool = False
+    ) -> None:
+        self.path = path
+        self.data = self._read()
+        if not videos:
+            self.data.setdefault('videos', [])
+        for part, required in _REQUIRED.items():
+            more = dict(images=images, annotations=annotations).get(part, ())
+            self._check_part(part, (*required, *more))
+        self.categories = {entry['name']: entry['id'] for entry in self._unique('categories', 'name')}
+        self.annotations_of: dict[Any, list[dict]] = {image['id']: [] for image in self._unique('images', 'id')}
+        known = dict(
+            image_id=('images', self.annotations_of), category_id=('categories', set(self.categories.values()))
         )
-    for i, ann in enumerate(coco['annotations']):
-        _add_annotation(ann, f'{path}: annotations[{i}]', frames, labels, with_scores)
-    for frame in frames.values():
-        frame['bboxes'] = np.array(frame['bboxes'], dtype=np.float64).reshape(-1, 4)
-        frame['labels'] = np.array(frame['labels'], dtype=np.int64)
-        frame['scores'] = np.array(frame['scores'], dtype=np.float64)
-    return frames
+        for i, entry in enumerate(self.data['annotations']):
+            for field, (part, ids) in known.items():
+                if entry[field] not in ids:
+                    raise self._error(f"annotations[{i}]: {field} {entry[field]} is not among the file's {part}")
+            self.annotations_of[entry['image_id']].append(entry)
+
+    def _error(self, text: str) -> ValueError:
+        return ValueError(f'{self.path}: {text}')
+
+    def _read(self) -> dict[str, Any]:
+        if not self.path:
+            raise ValueError(f'ann_file must name a JSON file, got {self.path!r}')
+        try:
+            data = json.loads(fileio.get(self.path))
+        except (FileNotFoundError, IsADirectoryError):
+            raise FileNotFoundError(f'{self.path}: no such file') from None
+        except ValueError as error:  # broken JSON or text
+            raise self._error(f'truncated or broken JSON, {error}') from None
+        if not isinstance(data, dict):
+            raise self._error(f'expected a JSON object, got {type(data).__name__}')
+        return data
+
+    def _check_part(self, part: str, required: Sequence[str]) -> None:
+        """Check the fields of all entries of a list."""
+        require_fields(self.data, [part], self.path)
+        if not isinstance(self.data[part], list):
+            raise self._error(f"'{part}' must be a list, got {type(self.data[part]).__name__}")
+        for i, entry in enumerate(self.data[part]):
+            require_fields(entry, required, f'{self.path}: {part}[{i}]')
+            for field, kind in _KINDS[part].items():
+                value = entry.get(field)
+                if value is not None and not _is_kind(value, kind):
+                    if field == 'bbox' and not value and field not in required:
+                        continue  # an object without a box
+                    raise self._error(f"{part}[{i}]: '{field}' must be {kind}, got {value}")
+
+    def _unique(self, part: str, field: str) -> list[dict]:
+        """Return the entries of a list, whose names must differ."""
+        seen = set()
+        for entry in self.data[part]:
+            if entry[field] in seen:
+                name = f'category {entry[field]!r}' if part == 'categories' else f'image id {entry[field]}'
+                raise self._error(f'{name} is there twice')
+            seen.add(entry[field])
+        return self.data[part]
+
+    def category_ids(self, classes: Sequence[str]) -> list[Any]:
+        """Return the ids of the categories of these names, in the order of the names.
+
+        Raises:
+            ValueError: The file lacks one of them, or one is named twice.
+        """
+        for name in classes:
+            if name not in self.categories:
+                raise ValueError(
+                    f"{self.path} has no category '{name}', expected the classes of the data set, "
+                    f'got {list(self.categories)}'
+                )
+        if len(set(classes)) < len(classes):
+            raise ValueError(f'classes must not repeat, got {classes}')
+        return [self.categories[name] for name in classes]
+
+    def frames_of_videos(self) -> list[list[dict]]:
+        """Return the images of each video in the order of their frames; videos as in the file.
+
+        Raises:
+            ValueError: An image is of no video of the file, or frames of a video are missing.
+        """
+        videos: dict[Any, list[dict]] = {video['id']: [] for video in self.data['videos']}
+        for i, image in enumerate(self.data['images']):
+            if image['video_id'] not in videos:
+                raise self._error(f"images[{i}]: video_id {image['video_id']} is not among the file's videos")
+            videos[image['video_id']].append(image)
+        for video_id, frames in videos.items():
+            frames.sort(key=lambda image: image['frame_id'])
+            numbers = [image['frame_id'] for image in frames]
+            if numbers != list(range(len(frames))):
+                raise self._error(
+                    f"'frame_id' of video {video_id} must be 0 to {len(frames) - 1}, each once, "
+                    f'got {numbers[:5]}{" ..." if len(numbers) > 5 else ""}'
+                )
+        return list(videos.values())
+
+    def ground_truth(self, classes: Sequence[str]) -> dict[Any, FrameAnnotations]:
+        """Return the ground truth of each image, by image id.
+
+        Annotations that are flagged (``ignore``, ``iscrowd``) are left out, and so are those without
+        a box, with one that is not visible, and, with a warning, those of other categories.
+
+        Args:
+            classes (Sequence[str]): Class names in the order of the labels.
+
+        Raises:
+            ValueError: The file lacks one of the classes.
+        """
+        labels = self._labels(classes)
+        frames = {}
+        for image in self.data['images']:
+            kept, boxes = [], []
+            for entry in self.annotations_of[image['id']]:
+                if entry['category_id'] not in labels or entry.get('ignore') or entry.get('iscrowd'):
+                    continue
+                if not entry.get('bbox') or (entry.get('area') is not None and entry['area'] <= 0):
+                    continue
+                box = _to_xyxy(entry['bbox'])
+                if is_visible(box, image.get('width'), image.get('height')):
+                    kept.append(entry)
+                    boxes.append(box)
+            frames[image['id']] = FrameAnnotations(
+                bboxes=boxes,
+                labels=[labels[entry['category_id']] for entry in kept],
+                instance_ids=[entry.get('instance_id') for entry in kept],
+                **_identity(image),
+            )
+        return frames
+
+    def predictions(self, classes: Sequence[str]) -> dict[Any, FrameDetections]:
+        """Return the detections of each image, by image id; those of other categories are left out.
+
+        Args:
+            classes (Sequence[str]): Class names in the order of the labels.
+
+        Raises:
+            ValueError: The file lacks one of the classes.
+        """
+        labels = self._labels(classes)
+        frames = {}
+        for image in self.data['images']:
+            kept = [entry for entry in self.annotations_of[image['id']] if entry['category_id'] in labels]
+            tracks = [entry.get('instance_id', -1) for entry in kept]
+            frames[image['id']] = FrameDetections(
+                bboxes=[_to_xyxy(entry['bbox']) for entry in kept],
+                scores=np.array([entry['score'] for entry in kept], float),
+                labels=[labels[entry['category_id']] for entry in kept],
+                track_ids=[track if isinstance(track, int) else -1 for track in tracks],
+                file_name=image.get('file_name'),
+                width=image.get('width'),
+                height=image.get('height'),
+                **_identity(image),
+            )
+        return frames
+
+    def _labels(self, classes: Sequence[str]) -> dict[Any, int]:
+        """Return the label of each category id that has one."""
+        labels = {category_id: label for label, category_id in enumerate(self.category_ids(classes))}
+        unused = sorted(set(self.categories) - set(classes))
+        if unused:
+            MMLogger.get_current_instance().warning(f'{self.path}: no class of the data set, left out: {unused}')
+        return labels
+
+    def relations(self) -> dict[tuple, csr_array]:
+        """Return the relation weights of a file of predictions.
+
+        Returns:
+            dict[tuple, csr_array]: (n, n') by pairs of image ids, boxes in the order of the file.
+
+        Raises:
+            ValueError: A relation is no pair of an annotation and a weight.
+        """
+        row_of = {
+            entry['id']: (img_id, i)
+            for img_id, entries in self.annotations_of.items()
+            for i, entry in enumerate(entries)
+            if 'id' in entry
+        }
+        rows: dict[Any, int] = defaultdict(int)
+        found: dict[tuple, list] = defaultdict(list)
+        for number, entry in enumerate(self.data['annotations']):
+            img_id = entry['image_id']
+            i = rows[img_id]
+            rows[img_id] += 1
+            try:
+                for other, weight in entry.get('relations') or ():
+                    following, j = row_of[other]
+                    found[img_id, following].append((i, j, float(weight)))
+            except (KeyError, TypeError, ValueError):
+                raise self._error(
+                    f"annotations[{number}]: 'relations' must be pairs of an annotation id and a weight"
+                ) from None
+        relations = {}
+        for pair, entries in found.items():
+            i, j, weights = zip(*entries)
+            relations[pair] = csr_array((weights, (i, j)), shape=[len(self.annotations_of[img_id]) for img_id in pair])
+        return relations
 
 
-def _add_annotation(
-    ann: dict, place: str, frames: dict[Any, dict], labels: dict[Any, int | None], with_scores: bool
-) -> None:
-    """Add one annotation to its frame.
-
-    Args:
-        ann (dict): Annotation of a COCO-VID JSON.
-        place (str): Where it is, for messages.
-        frames (dict[Any, dict]): Frames by image id, written in place.
-        labels (dict[Any, int | None]): Label of each category id, None for categories that are left
-            out.
-        with_scores (bool): Whether it is a prediction.
-
-    Raises:
-        ValueError: A field is missing or has an impossible value.
-    """
-    for field, known in (('image_id', frames), ('category_id', labels)):
-        if ann[field] not in known:
-            raise ValueError(f"{place}: {field} {ann[field]} is not in the file's list of them")
-    frame, label = frames[ann['image_id']], labels[ann['category_id']]
-    if with_scores:
-        require(ann, ['bbox', 'score'], place)
-        frame['scores'].append(ann['score'])
-    elif label is None or ann.get('ignore') or ann.get('iscrowd') or (not ann.get('bbox')):
-        return
-    box = ann['bbox']
-    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
-        raise ValueError(f"{place}: 'bbox' must be four numbers, x, y, width and height, got {box}")
-    x1, y1, width, height = box
-    box = [x1, y1, x1 + width, y1 + height]
-    has_area = ann.get('area') is None or ann['area'] > 0
-    if with_scores or (has_area and _is_visible(box, *frame['size'])):
-        frame['bboxes'].append(box)
-        frame['labels'].append(label)
-        frame['instance_ids'].append(ann.get('instance_id'))
-
-
-def parse_instances(sample: dict) -> dict:
-    """Ground truth of one sample, from ``instances`` of mmtrack's datasets.
-
-    Args:
-        sample (dict): With ``video_id``, ``frame_id``, ``width``, ``height`` and ``instances``,
-            each with ``bbox`` xyxy, ``bbox_label``, ``instance_id`` and ``ignore_flag``.
-
-    Returns:
-        dict: ``video_id``, ``frame_id``, ``bboxes`` (n, 4), ``labels`` (n,)
-        and ``instance_ids`` (n,), without those that are flagged or have no box.
-    """
-    place = f'instances of img_id {sample["img_id"]}'
-    kept = []
-    for instance in sample['instances']:
-        if instance.get('ignore_flag') or instance.get('bbox') is None:
-            continue
-        require(instance, ['bbox_label'], place)
-        if np.shape(instance['bbox']) != (4,):
-            raise ValueError(f"{place}: 'bbox' must be four numbers, got {instance['bbox']}")
-        if _is_visible(instance['bbox'], sample['width'], sample['height']):
-            kept.append(instance)
-    bboxes = np.array([instance['bbox'] for instance in kept], np.float64)
-    return dict(
-        video_id=sample['video_id'],
-        frame_id=sample['frame_id'],
-        bboxes=bboxes.reshape(-1, 4),
-        labels=np.array([instance['bbox_label'] for instance in kept], int),
-        instance_ids=[instance.get('instance_id') for instance in kept],
-    )
-
-
-def _is_visible(box: Sequence[float], width: float | None, height: float | None) -> bool:
-    """Whether a box (xyxy) spans a pixel and reaches into the image."""
-    x1, y1, x2, y2 = box
-    if x2 - x1 < 1 or y2 - y1 < 1:
+def _is_kind(value: Any, kind: str) -> bool:
+    """Whether a value of a JSON is what a field must hold; true and false are no numbers."""
+    if kind == _BOX:
+        return isinstance(value, list) and len(value) == 4 and all(_is_kind(number, _NUMBER) for number in value)
+    if isinstance(value, bool):
         return False
-    return x2 > 0 and y2 > 0 and (width is None or x1 < width) and (height is None or y1 < height)
+    if kind == _NUMBER:
+        return isinstance(value, (int, float)) and math.isfinite(value)
+    if kind == _ID:
+        return isinstance(value, (int, float, str))
+    if kind == 'a string':
+        return isinstance(value, str)
+    return isinstance(value, int) and (kind == _INTEGER or value > 0)
 
 
-def _check_types(record: dict, place: str) -> None:
-    """Check the plain fields of an image, category or annotation.
-
-    Args:
-        record (dict): Record of a COCO-VID JSON.
-        place (str): Where it is, for the message.
-
-    Raises:
-        ValueError: A field is there with a value of another kind.
-    """
-    kinds = {
-        'a number or a string': ((int, float, str), ('id', 'video_id', 'image_id', 'category_id', 'instance_id')),
-        'a string': ((str,), ('name',)),
-        'a whole number': ((int,), ('frame_id',)),
-        'a number': ((int, float), ('width', 'height', 'area', 'score')),
-    }
-    for expected, (types, fields) in kinds.items():
-        for field in fields:
-            value = record.get(field)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, types)):
-                raise ValueError(f"{place}: '{field}' must be {expected}, got {value}")
+def _to_xyxy(box: Sequence[float]) -> list[float]:
+    x, y, width, height = box
+    return [x, y, x + width, y + height]
 
 
-def _is_number(value: Any) -> bool:
-    """Whether a value of a JSON is a number (true and false are none)."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _identity(image: dict) -> dict[str, Any]:
+    return dict(img_id=image['id'], video_id=image.get('video_id'), frame_id=image.get('frame_id'))

@@ -1,108 +1,112 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""COCO-VID JSON of predictions.
+"""Writing predictions as COCO-VID JSON.
 
 Annotations have ``bbox`` xywh in pixels with w = x2 - x1, and ``score``, with all digits. Of linked
-boxes ``unlinked_score`` is the detector's own, and ``instance_id`` the tube. ``relations`` are
+boxes ``unlinked_score`` is the detector's own, and ``instance_id`` the track. ``relations`` are
 weights of boxes of the next frame: ``[[annotation id, weight], ...]``.
 """
 
 import io
 import json
-from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from mmrdn.fileio.whole_file import whole_file
+from mmrdn.structures import FrameDetections
 
 # Numbers of numpy as plain ones, and no NaN.
 _encode = json.JSONEncoder(allow_nan=False, default=lambda value: value.item()).encode
 
 
-def prediction_head(results: list[dict], classes: Sequence[str], coco: dict | None = None) -> dict:
-    """All of the file but the annotations.
+def predictions_path(prefix: str, free: bool = False) -> Path:
+    """Return the name of a file of predictions; with ``free`` the first one that is not there yet."""
+    path, number = Path(f'{prefix}.predictions.json'), 1
+    while free and path.exists():
+        number += 1
+        path = Path(f'{prefix}.{number}.predictions.json')
+    return path
+
+
+def prediction_head(
+    frames: Sequence[FrameDetections], classes: Sequence[str], coco: dict | None = None, info: dict | None = None
+) -> dict:
+    """Return all of the file but the annotations.
 
     Args:
-        results (list[dict]): ``img_id``, ``video_id``, ``frame_id``, ``file_name``, ``width`` and
-            ``height`` per frame.
+        frames (Sequence[FrameDetections]): All frames.
         classes (Sequence[str]): Class names in the order of the labels.
-        coco (dict, optional): The ground truth, whose images, videos and categories are taken over.
+        coco (dict, optional): Ground truth, whose images, videos and categories are taken over.
+        info (dict, optional): Additions to ``info``.
 
     Returns:
         dict: ``info``, ``videos``, ``images`` and ``categories``.
     """
     if coco is None:
         keys = ('video_id', 'frame_id', 'file_name', 'width', 'height')
-        images = [dict({key: result[key] for key in keys}, id=result['img_id']) for result in results]
-        video_ids = dict.fromkeys(image['video_id'] for image in images)
-        videos = [dict(id=i, name=str(i)) for i in video_ids]
+        images = [dict({key: getattr(frame, key) for key in keys}, id=frame.img_id) for frame in frames]
+        videos = [dict(id=i, name=str(i)) for i in dict.fromkeys(frame.video_id for frame in frames)]
         categories = [dict(id=i, name=name) for i, name in enumerate(classes, 1)]
     else:
-        images, videos = coco['images'], coco.get('videos', [])
-        by_name = {c['name']: c for c in coco['categories']}
+        images, videos = coco['images'], coco['videos']
+        by_name = {category['name']: category for category in coco['categories']}
         categories = [by_name[name] for name in classes]
-    return dict(info=dict(description='predictions of mmrdn'), videos=videos, images=images, categories=categories)
+    info = dict(description='predictions of mmrdn') | (info or {})
+    return dict(info=info, videos=videos, images=images, categories=categories)
 
 
-def write_predictions(path: str, head: dict, results: list[dict]) -> None:
+def write_predictions(path: str | Path, head: dict, frames: Sequence[FrameDetections]) -> None:
     """Write a COCO-VID JSON of predictions, whole or not at all.
 
     Args:
-        path (str): Final name.
+        path (str or Path): Final name.
         head (dict): Everything but ``annotations``; the order of ``categories`` is that of the
             labels.
-        results (list[dict]): ``img_id``, ``bboxes`` (n, 4) xyxy, ``scores`` (n,) and ``labels``
-            (n,) per frame; of linked boxes ``instance_ids`` (n,); where relations are known
-            ``relations``, a sparse (n, n') array, and ``next_img_id`` of its n' boxes.
+        frames (Sequence[FrameDetections]): Frames with ``img_id``; their ``relations`` are to the
+            boxes of ``next_img_id``.
     """
     category_ids = [category['id'] for category in head['categories']]
     video_ids = {image['id']: image.get('video_id') for image in head['images']}
-    nums = [len(result['scores']) for result in results]
-    first_ids = {result['img_id']: first + 1 for result, first in zip(results, np.cumsum([0] + nums).tolist())}
+    nums = [len(frame) for frame in frames]
+    first_ids = {frame.img_id: first + 1 for frame, first in zip(frames, np.cumsum([0] + nums).tolist())}
     with whole_file(path) as file:
         with io.TextIOWrapper(file, encoding='utf-8') as f:
             f.write(_encode(head)[:-1] + ', "annotations": [')
             separator = '\n'
-            for result in results:
-                common = dict(image_id=result['img_id'], video_id=video_ids[result['img_id']], iscrowd=0)
-                relations = _relations(result, first_ids)
-                for i, label in enumerate(result['labels'].tolist()):
-                    ann = dict(
-                        id=first_ids[result['img_id']] + i,
-                        category_id=category_ids[int(label)],
-                        **_box(result, i),
-                        **common,
+            for frame in frames:
+                common = dict(image_id=frame.img_id, video_id=video_ids[frame.img_id], iscrowd=0)
+                relations = _relations(frame, first_ids)
+                for i, (box, score, label, track) in enumerate(frame):
+                    entry = dict(
+                        id=first_ids[frame.img_id] + i, category_id=category_ids[label], **_to_xywh(box), score=score
                     )
+                    if frame.unlinked_scores is not None:
+                        entry['unlinked_score'] = frame.unlinked_scores[i].item()
+                    if track is not None:
+                        entry['instance_id'] = track
+                    entry.update(common)
                     if relations is not None:
-                        ann['relations'] = relations[i]
-                    f.write(separator + _encode(ann))
+                        entry['relations'] = relations[i]
+                    f.write(separator + _encode(entry))
                     separator = ',\n'
             f.write('\n]}\n')
 
 
-def _box(result: dict, i: int) -> dict:
-    """Where a box is, how sure, and its tube if it has one.
-
-    Python floats keep all digits of float32 and float64.
-    """
-    x1, y1, x2, y2 = result['bboxes'][i].tolist()
+def _to_xywh(box: Sequence[float]) -> dict[str, Any]:
+    """Return box and area; Python floats keep all digits of float32 and float64."""
+    x1, y1, x2, y2 = box
     width, height = x2 - x1, y2 - y1
-    fields = dict(bbox=[x1, y1, width, height], area=width * height, score=result['scores'][i].item())
-    if 'unlinked_scores' in result:
-        fields['unlinked_score'] = result['unlinked_scores'][i].item()
-    if 'instance_ids' in result and result['instance_ids'][i] >= 0:
-        fields['instance_id'] = result['instance_ids'][i].item()
-    return fields
+    return dict(bbox=[x1, y1, width, height], area=width * height)
 
 
-def _relations(result: dict, first_ids: dict[Any, int]) -> list[list[list]] | None:
-    """For each box the annotations of the next frame that it relates to."""
-    relations: csr_array | None = result.get('relations')
-    if relations is None or result['next_img_id'] not in first_ids:
+def _relations(frame: FrameDetections, first_ids: dict[Any, int]) -> list[list[list]] | None:
+    """Return for each box the annotations of the next frame that it relates to."""
+    relations = frame.relations
+    if relations is None or frame.next_img_id not in first_ids:
         return None
-    first = first_ids[result['next_img_id']]
+    first = first_ids[frame.next_img_id]
     return [
         [
             [first + j, weight]
@@ -110,40 +114,3 @@ def _relations(result: dict, first_ids: dict[Any, int]) -> list[list[list]] | No
         ]
         for start, stop in zip(relations.indptr, relations.indptr[1:])
     ]
-
-
-def read_relations(coco: dict, path: str) -> dict[tuple, csr_array]:
-    """The ``relations`` of a file of predictions.
-
-    Args:
-        coco (dict): What :func:`read_coco_vid` returns.
-        path (str): Its path, for messages.
-
-    Returns:
-        dict[tuple, csr_array]: By pairs of image ids (n, n'), boxes in the
-        order of the file.
-
-    Raises:
-        ValueError: A relation is no pair of an annotation and a weight.
-    """
-    nums: dict[Any, int] = defaultdict(int)
-    places = []
-    for ann in coco['annotations']:
-        places.append((ann['image_id'], nums[ann['image_id']]))
-        nums[ann['image_id']] += 1
-    by_id = {ann['id']: place for ann, place in zip(coco['annotations'], places) if 'id' in ann}
-    entries: dict[tuple, list] = defaultdict(list)
-    for number, (ann, (img_id, i)) in enumerate(zip(coco['annotations'], places)):
-        try:
-            for other, weight in ann.get('relations') or ():
-                following, j = by_id[other]
-                entries[img_id, following].append((i, j, float(weight)))
-        except (KeyError, TypeError, ValueError):
-            raise ValueError(
-                f"{path}: annotations[{number}]: 'relations' must be pairs of an annotation id and a weight"
-            ) from None
-    relations = dict()
-    for (img_id, following), found in entries.items():
-        i, j, weights = zip(*found)
-        relations[img_id, following] = csr_array((weights, (i, j)), shape=(nums[img_id], nums[following]))
-    return relations

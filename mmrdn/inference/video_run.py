@@ -12,9 +12,10 @@ from mmtrack.structures import TrackDataSample
 
 from mmrdn.models import RDN, NextFrameRelations, TopSupports
 from mmrdn.models.memory import Recorder
-from mmrdn.models.vid.data_samples import select_detections
+from mmrdn.models.vid.data_samples import select_detections, to_frame_detections
 from mmrdn.models.vid.stream import VideoStream
-from mmrdn.post_processing import BaseBoxLinker, SampleLinker
+from mmrdn.post_processing import BaseBoxLinker, VideoLinker
+from mmrdn.structures import FrameDetections
 from mmrdn.utils.interrupts import hold_interrupts
 from mmrdn.video import BaseSource, Frame, FrameBuffer, open_source, prefetch
 
@@ -76,20 +77,24 @@ def detect_and_link(
     Yields:
         tuple: Result, frame and images of each frame, in order.
     """
-    video = SampleLinker(linker)
+    video = VideoLinker(linker)
     frames: list[Frame] = []
+    samples: list[TrackDataSample] = []
+    linked: list[FrameDetections] = []
     interrupt = None
     try:
         for sample, frame, _ in detect(stream, source, FrameBuffer(), False):
-            video.push(_compact(sample))
+            samples.append(_compact(sample))
             frames.append(frame)
+            linked += video.add(to_frame_detections(samples[-1]))
+            samples[-1].pop('link_relations', None)
             if progress is not None:
                 progress(len(frames), source.num_frames)
     except KeyboardInterrupt as error:
         interrupt = error
     try:
         with hold_interrupts():
-            samples = video.finish()
+            samples = [_with_links(*pair) for pair in zip(samples, linked + video.finish())]
     except KeyboardInterrupt as error:
         interrupt = error
     ahead = stream.lookahead if buffer.num_behind else 0
@@ -110,6 +115,14 @@ def _compact(sample: TrackDataSample) -> TrackDataSample:
         if key in sample:
             setattr(compact, key, sample.get(key).cpu())
     return compact
+
+
+def _with_links(sample: TrackDataSample, linked: FrameDetections) -> TrackDataSample:
+    """Put the results of box linking into a data sample: new ``scores`` and ``instances_id``."""
+    found = sample.pred_det_instances
+    found.scores = found.scores.new_tensor(linked.scores)
+    found.instances_id = torch.from_numpy(linked.track_ids)
+    return sample
 
 
 def run_recorders(model: RDN, linker: BaseBoxLinker | None, show_relations: bool, score_thr: float) -> list[Recorder]:

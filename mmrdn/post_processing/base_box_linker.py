@@ -1,25 +1,29 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""What the ways to link boxes across frames share."""
+"""Base of the ways to link boxes across frames."""
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array, issparse
 
 from mmrdn.post_processing.box_graph import BoxGraph, build_graph
-from mmrdn.post_processing.input_checks import check_frames, check_relations
+from mmrdn.structures import FrameDetections
+from mmrdn.utils.arrays import to_numpy
+
+Frames = Sequence[FrameDetections | Mapping[str, Any]]
 
 
 class LinkedBoxes(NamedTuple):
-    """What box linking says of the boxes of a video, frame by frame."""
+    """Results of box linking for the boxes of a video, frame by frame."""
 
     scores: list[np.ndarray]  # (n_t,) of each frame
-    ids: list[np.ndarray]  # (n_t,) tube of each box from 1, -1 for none
+    track_ids: list[np.ndarray]  # (n_t,) track of each box from 1, -1 for none
 
 
 class BaseBoxLinker(metaclass=ABCMeta):
-    """Link the boxes of a video class by class and score them anew.
+    """Link the boxes of a video class by class and give them new scores.
 
     A subclass says which paths there are and what scores they give.
 
@@ -35,66 +39,57 @@ class BaseBoxLinker(metaclass=ABCMeta):
         if not 0 <= min_iou <= 1:
             raise ValueError(f'min_iou must be in [0, 1], got {min_iou}')
         if not isinstance(max_gap, int) or max_gap < 0:
-            raise ValueError(f'max_gap must be a whole number of frames, 0 or more, got {max_gap!r}')
+            raise ValueError(f'max_gap must be an integer number of frames, 0 or more, got {max_gap!r}')
         self.min_iou = min_iou
         self.max_gap = max_gap
 
-    def link(self, frames: Sequence[dict], relations: Sequence | None = None) -> list[np.ndarray]:
-        """New scores of the boxes of a video.
+    def link(self, frames: Frames, relations: Sequence | None = None) -> list[np.ndarray]:
+        """Return new scores of the boxes of a video, (n_t,) of each frame.
 
         Args:
-            frames (Sequence[dict]): Of each frame in order ``bboxes`` (n_t, 4) xyxy in pixels,
-                ``scores`` (n_t,), 0 or more, and ``labels`` (n_t,).
-            relations (Sequence, optional): For each frame but the last (n_t, n_{t+1}): omega-bar
-                between its boxes and those of the next frame, an array, a sparse array of scipy or
-                None.
-
-        Returns:
-            list[np.ndarray]: (n_t,) of each frame.
+            frames (Sequence[FrameDetections | dict]): Frames in order; dicts have ``bboxes``
+                (n_t, 4) xyxy in pixels, ``scores`` (n_t,), 0 or more, and ``labels`` (n_t,).
+            relations (Sequence, optional): For each frame but the last (n_t, n_{t+1}) mean
+                attention weights between its boxes and those of the next frame: an array, a sparse
+                array of scipy or None.
 
         Raises:
             ValueError: A field has the wrong shape or impossible values.
         """
-        frames, graph, path = self._search(frames, relations)
-        return self._new_scores(frames, graph, path)
+        return self.trace(frames, relations).scores
 
-    def trace(self, frames: Sequence[dict], relations: Sequence | None = None) -> LinkedBoxes:
-        """New scores, and the tube that each box belongs to.
+    def trace(self, frames: Frames, relations: Sequence | None = None) -> LinkedBoxes:
+        """Return new scores, and the track of each box, numbered in the order in which they begin.
 
         Args:
-            frames (Sequence[dict]): As in :meth:`link`.
-            relations (Sequence, optional): As in :meth:`link`.
-
-        Returns:
-            LinkedBoxes: Tubes are numbered in the order in which they begin.
+            frames (Sequence[FrameDetections | dict]): See :meth:`link`.
+            relations (Sequence, optional): See :meth:`link`.
         """
-        frames, graph, path = self._search(frames, relations)
-        return LinkedBoxes(self._new_scores(frames, graph, path), graph.by_frame(_number_tubes(graph, path), frames))
-
-    def _search(self, frames: Sequence[dict], relations: Sequence | None) -> tuple[list[dict], BoxGraph, np.ndarray]:
-        """The frames as arrays, their graph, and the path of each box (B,)."""
-        frames = check_frames(frames)
+        frames = FrameDetections.of_all(frames, 'frames')
+        for t, frame in enumerate(frames):
+            if (frame.scores < 0).any():
+                raise frame.error(f'frames[{t}]: scores must be 0 or more, got {frame.scores[frame.scores < 0][0]}')
         if relations is not None:
-            relations = check_relations(relations, frames)
+            relations = _check_relations(relations, frames)
         graph = build_graph(frames, self.min_iou, self.max_gap)
-        return frames, graph, self._find_paths(graph, relations)
-
-    def _new_scores(self, frames: list[dict], graph: BoxGraph, path: np.ndarray) -> list[np.ndarray]:
-        """(n_t,) of each frame, in the type of the old ones, fp32 at least."""
+        path = self._find_paths(graph, relations)
         scores = graph.by_frame(self._rescore(graph.scores, path), frames)
-        return [new.astype(np.promote_types(frame['scores'].dtype, np.float32)) for new, frame in zip(scores, frames)]
+        scores = [  # in the type of the old ones, fp32 at least
+            new.astype(np.promote_types(frame.scores.dtype, np.float32)) for new, frame in zip(scores, frames)
+        ]
+        return LinkedBoxes(scores, graph.by_frame(_number_tracks(graph, path), frames))
 
     @abstractmethod
     def _find_paths(self, graph: BoxGraph, relations: Sequence | None) -> np.ndarray:
-        """(B,) what :func:`find_paths` returns."""
+        """Return the path of each box (B,), see :func:`find_paths`."""
 
     @abstractmethod
     def _rescore(self, scores: np.ndarray, path: np.ndarray) -> np.ndarray:
-        """(B,) new scores from the old ones and the paths."""
+        """Return new scores (B,) from the old ones and the paths."""
 
 
-def _number_tubes(graph: BoxGraph, path: np.ndarray) -> np.ndarray:
-    """(B,) ids from 1 in the order of the first box; -1 for single boxes."""
+def _number_tracks(graph: BoxGraph, path: np.ndarray) -> np.ndarray:
+    """Return track ids (B,) from 1 in the order of the first box; -1 for single boxes."""
     ids = np.full(len(path), -1)
     taken = np.flatnonzero(path >= 0)
     if not len(taken):
@@ -105,3 +100,30 @@ def _number_tubes(graph: BoxGraph, path: np.ndarray) -> np.ndarray:
     rank = 1 + np.argsort(np.argsort(first))
     ids[taken] = rank[inverse]
     return ids
+
+
+def _check_relations(relations: Sequence, frames: list[FrameDetections]) -> list[np.ndarray | csr_array | None]:
+    """Return the relations of each pair of consecutive frames as arrays.
+
+    Raises:
+        ValueError: Their number or a shape is wrong, or a weight is not finite or so large that its
+            exp is not.
+    """
+    pairs = max(len(frames) - 1, 0)
+    if len(relations) != pairs:
+        raise ValueError(f'relations must be {pairs}, one for each frame but the last, got {len(relations)}')
+    checked = []
+    for t, relation in enumerate(relations):
+        if relation is not None:
+            shape = (len(frames[t]), len(frames[t + 1]))
+            sparse = issparse(relation)
+            relation = csr_array(relation) if sparse else to_numpy(relation)
+            if not sparse and relation.size == 0 == shape[0] * shape[1]:
+                relation = relation.reshape(shape)
+            if relation.shape != shape:
+                raise ValueError(f'relations[{t}] must be {shape}, got {relation.shape}')
+            values = relation.data if sparse else relation
+            if not (np.isfinite(values) & (values < 100)).all():
+                raise ValueError(f'relations[{t}] must be finite and below 100 (omega-bar is at most 1)')
+        checked.append(relation)
+    return checked

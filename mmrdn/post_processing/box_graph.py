@@ -12,12 +12,14 @@ import numpy as np
 from numba import njit
 from scipy.sparse import issparse
 
+from mmrdn.structures import FrameDetections
+
 
 class BoxGraph(NamedTuple):
     """Links lead from a box to boxes of its class in later frames."""
 
     frame: np.ndarray  # (B,) of each box
-    index: np.ndarray  # (B,) place in its frame
+    index: np.ndarray  # (B,) index in its frame
     boxes: np.ndarray  # (B, 4), xyxy
     scores: np.ndarray  # (B,)
     slot_first: np.ndarray  # (S + 1,) first box of each slot
@@ -31,9 +33,9 @@ class BoxGraph(NamedTuple):
         """The box that each link starts from, (E,)."""
         return np.repeat(np.arange(len(self.boxes)), np.diff(self.first))
 
-    def by_frame(self, values: np.ndarray, frames: Sequence[dict]) -> list[np.ndarray]:
+    def by_frame(self, values: np.ndarray, frames: Sequence[FrameDetections]) -> list[np.ndarray]:
         """Values of the boxes (B,) in the order of the frames' boxes."""
-        first = np.cumsum([0] + [len(frame['scores']) for frame in frames])
+        first = np.cumsum([0] + [len(frame) for frame in frames])
         ordered = np.empty_like(values)
         ordered[first[self.frame] + self.index] = values
         return [ordered[start:stop] for start, stop in zip(first, first[1:])]
@@ -65,26 +67,25 @@ class BoxGraph(NamedTuple):
         return weights
 
 
-def build_graph(frames: Sequence[dict], min_iou: float, max_gap: int) -> BoxGraph:
+def build_graph(frames: Sequence[FrameDetections], min_iou: float, max_gap: int) -> BoxGraph:
     """Link the boxes of a class from frame to frame.
 
     Args:
-        frames (Sequence[dict]): ``bboxes`` (n_t, 4) xyxy, ``scores`` and ``labels`` (n_t,) of each
-            frame.
+        frames (Sequence[FrameDetections]): All frames of a video in order.
         min_iou (float): IoU that a link must reach; 0 links all boxes.
         max_gap (int): Frames that a link may pass over.
 
     Returns:
         BoxGraph: Boxes and links.
     """
-    nums = [len(frame['scores']) for frame in frames]
+    nums = [len(frame) for frame in frames]
     frame = np.repeat(np.arange(len(frames)), nums)  # (B,)
     index = _concatenate([np.arange(num) for num in nums], np.int64)
-    label = _concatenate([f['labels'] for f in frames], np.int64)
+    label = _concatenate([f.labels for f in frames], np.int64)
     order = np.lexsort((index, frame, label))
     frame, index, label = frame[order], index[order], label[order]
-    boxes = _concatenate([f['bboxes'] for f in frames], np.float64, (0, 4))[order]
-    scores = _concatenate([f['scores'] for f in frames], np.float64)[order]
+    boxes = _concatenate([f.bboxes for f in frames], np.float64, (0, 4))[order]
+    scores = _concatenate([f.scores for f in frames], np.float64)[order]
     new = np.ones(len(order), bool)
     new[1:] = (np.diff(label) != 0) | (np.diff(frame) != 0)
     slots = np.flatnonzero(new)

@@ -11,10 +11,8 @@ import numpy as np
 
 from mmrdn.post_processing.box_graph import BoxGraph
 from mmrdn.post_processing.tube_linking import TubeLinking
-from mmrdn.registry import TASK_UTILS
 
 
-@TASK_UTILS.register_module()
 class BoxLinkingWithRelations(TubeLinking):
     """Tube linking with scores ``(s_i + s_j + IoU) * exp(omega-bar_ij)``.
 

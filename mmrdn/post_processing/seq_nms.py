@@ -12,10 +12,8 @@ from numba import njit
 from mmrdn.post_processing.base_box_linker import BaseBoxLinker
 from mmrdn.post_processing.box_graph import BoxGraph, box_iou
 from mmrdn.post_processing.path_search import FREE, SUPPRESSED, find_paths
-from mmrdn.registry import TASK_UTILS
 
 
-@TASK_UTILS.register_module()
 class SeqNMS(BaseBoxLinker):
     """Suppression over sequences of boxes.
 

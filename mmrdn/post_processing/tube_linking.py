@@ -12,10 +12,8 @@ from numba import njit
 from mmrdn.post_processing.base_box_linker import BaseBoxLinker
 from mmrdn.post_processing.box_graph import BoxGraph
 from mmrdn.post_processing.path_search import FREE, find_paths
-from mmrdn.registry import TASK_UTILS
 
 
-@TASK_UTILS.register_module()
 class TubeLinking(BaseBoxLinker):
     """Add the average of the better half of a tube's scores to its boxes.
 

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -33,3 +33,11 @@ class FrameAnnotations(FrameBoxes):
         wrong = (self.bboxes[:, 2:] < self.bboxes[:, :2]).any(axis=1)
         if wrong.any():
             raise self.error(f'bboxes must be xyxy with x2 >= x1 and y2 >= y1, got {self.bboxes[wrong][0].tolist()}')
+
+
+def is_visible(box: Sequence[float], width: int | None, height: int | None) -> bool:
+    """Whether a box (xyxy) spans a pixel and reaches into its image, as far as the size is known."""
+    x1, y1, x2, y2 = box
+    if x2 - x1 < 1 or y2 - y1 < 1:
+        return False
+    return x2 > 0 and y2 > 0 and (width is None or x1 < width) and (height is None or y1 < height)

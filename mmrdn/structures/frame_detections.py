@@ -25,7 +25,9 @@ class FrameDetections(FrameBoxes):
         track_ids (np.ndarray, optional): (n,) track of each box, -1 for none; None where nothing
             linked the boxes.
         unlinked_scores (np.ndarray, optional): (n,) scores before box linking.
+        num_linked (int): Frames of the video that was linked, 0 where nothing linked the boxes.
         relations (csr_array, optional): (n, n') relation weights to the boxes of the next frame.
+        next_img_id (int | str, optional): Image id of that next frame.
         next_weights (NextFrameWeights, optional): Recorded weights that ``relations`` come from.
         top_supports (SupportWeights, optional): Supports to be drawn beside the frame.
 
@@ -40,7 +42,9 @@ class FrameDetections(FrameBoxes):
     height: int | None = None
     track_ids: np.ndarray | None = None
     unlinked_scores: np.ndarray | None = None
+    num_linked: int = 0
     relations: csr_array | None = None
+    next_img_id: int | str | None = None
     next_weights: NextFrameWeights | None = None
     top_supports: SupportWeights | None = None
 
@@ -53,14 +57,19 @@ class FrameDetections(FrameBoxes):
         for box, score, label, track in zip(self.bboxes.tolist(), self.scores.tolist(), self.labels.tolist(), tracks):
             yield box, score, label, track if track >= 0 else None
 
-    def linked(self, scores: np.ndarray, track_ids: np.ndarray) -> 'FrameDetections':
+    def linked(self, scores: np.ndarray, track_ids: np.ndarray, num_linked: int) -> 'FrameDetections':
         """Return a copy with the results of box linking.
 
         Args:
             scores (np.ndarray): (n,) new scores; the present ones become ``unlinked_scores``.
             track_ids (np.ndarray): (n,) track of each box, -1 for none.
+            num_linked (int): Frames that were linked together.
         """
-        return replace(self, scores=scores, track_ids=track_ids, unlinked_scores=self.scores)
+        return replace(self, scores=scores, track_ids=track_ids, unlinked_scores=self.scores, num_linked=num_linked)
+
+    def unlinked(self) -> 'FrameDetections':
+        """Return a copy with the scores before box linking."""
+        return self if self.unlinked_scores is None else replace(self, scores=self.unlinked_scores)
 
     def select(self, keep: np.ndarray) -> 'FrameDetections':
         """Return a copy with some of the detections; relations to the next frame are left out.
@@ -71,4 +80,4 @@ class FrameDetections(FrameBoxes):
         arrays = {field: getattr(self, field) for field in (*self.required, *self.optional)}
         selected = {field: None if values is None else values[keep] for field, values in arrays.items()}
         supports = None if self.top_supports is None else self.top_supports.select(keep)
-        return replace(self, **selected, top_supports=supports, relations=None, next_weights=None)
+        return replace(self, **selected, top_supports=supports, relations=None, next_img_id=None, next_weights=None)

@@ -1,4 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -23,3 +24,19 @@ def check_score_thr(score_thr: float) -> None:
     """Raise ValueError unless a score threshold is a finite number of 0 or more."""
     if not 0 <= score_thr < float('inf'):
         raise ValueError(f'score_thr must be 0 or more, got {score_thr}')
+
+
+def require_fields(entry: Any, fields: Sequence[str], name: str) -> None:
+    """Refuse what is no dict with these fields.
+
+    Args:
+        entry (Any): Entry of a file, or a data sample.
+        fields (Sequence[str]): Fields that must be there, and not None.
+        name (str): Name of the entry, for the message.
+
+    Raises:
+        ValueError: A field is missing.
+    """
+    for field in fields:
+        if not isinstance(entry, dict) or entry.get(field) is None:
+            raise ValueError(f"{name} must have the field '{field}'")

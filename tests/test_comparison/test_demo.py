@@ -5,17 +5,16 @@ import numpy as np
 import pytest
 
 from mmrdn.comparison import pictures as demo_pictures
+from mmrdn.structures import FrameAnnotations, FrameDetections
 from mmrdn.visualization.panels import title_height
 
 
 def detections(*rows):
     boxes = np.array([row[:4] for row in rows], float).reshape(-1, 4)
-    return dict(
-        bboxes=boxes, labels=np.array([row[4] for row in rows], int), scores=np.array([row[5] for row in rows], float)
-    )
+    return FrameDetections(bboxes=boxes, labels=[row[4] for row in rows], scores=[row[5] for row in rows])
 
 
-TRUTH = dict(bboxes=np.array([[0, 0, 10, 10], [20, 20, 40, 40]]), labels=[1, 2])
+TRUTH = FrameAnnotations(bboxes=[[0, 0, 10, 10], [20, 20, 40, 40]], labels=[1, 2])
 
 
 @pytest.mark.parametrize(
@@ -35,7 +34,7 @@ def test_count_right_by_hand(found, expected):
 
 def test_only_confident_detections_are_drawn():
     kept = demo_pictures.confident(detections((0, 0, 9, 9, 1, 0.6), (0, 0, 5, 5, 0, 0.4)))
-    assert kept['scores'].tolist() == [0.6] and kept['labels'].tolist() == [1]
+    assert kept.scores.tolist() == [0.6] and kept.labels.tolist() == [1]
 
 
 @pytest.mark.parametrize('better', ['a', 'b', None])

@@ -180,20 +180,23 @@ def _change(part, number, **values):
 @pytest.mark.parametrize(
     'change, text',
     [
-        (_change('images', 2, width=None), r'images\[2\] has no "width"'),
-        (_change('images', 2, height='60'), r'images\[2\] "height"'),
+        (_change('images', 2, width=None), r"images\[2\] must have the field 'width'"),
+        (_change('images', 2, height='60'), r"images\[2\]: 'height' must be a positive integer, got 60"),
         (_change('images', 2, id=1), 'image id 1 is there twice'),
-        (_change('images', 2, video_id=9), 'of video 9, which is not there'),
-        (_change('images', 2, frame_id=None), r'images\[2\] has no "frame_id"'),
-        (_change('images', 2, frame_id=7), '"frame_id" of video 2 must be 0 to 2'),
-        (_change('images', 2, frame_id=0), '"frame_id" of video 2 must be 0 to 2'),
-        (_change('annotations', 4, bbox=None), r'annotations\[4\] has no "bbox"'),
+        (_change('images', 2, video_id=9), r"images\[2\]: video_id 9 is not among the file's videos"),
+        (_change('images', 2, frame_id=None), r"images\[2\] must have the field 'frame_id'"),
+        (_change('images', 2, frame_id=7), "'frame_id' of video 2 must be 0 to 2"),
+        (_change('images', 2, frame_id=0), "'frame_id' of video 2 must be 0 to 2"),
+        (_change('annotations', 4, bbox=None), r"annotations\[4\] must have the field 'bbox'"),
         (_change('annotations', 4, bbox=[1, 2, 3]), 'four finite numbers'),
         (_change('annotations', 4, bbox=[1, 2, float('nan'), 3]), 'four finite'),
-        (_change('annotations', 4, image_id=99), 'image 99, which is not there'),
-        (_change('annotations', 4, category_id=1), 'category 1, which is not'),
+        (_change('annotations', 4, image_id=99), r"annotations\[4\]: image_id 99 is not among the file's images"),
+        (
+            _change('annotations', 4, category_id=1),
+            r"annotations\[4\]: category_id 1 is not among the file's categories",
+        ),
         (_change('categories', 1, name='dog'), "category 'dog' is there twice"),
-        (lambda data: data.pop('videos'), '"videos" must be a list'),
+        (lambda data: data.pop('videos'), "must have the field 'videos'"),
         (lambda data: data.update(annotations=[]), 'no image of its 44 is left'),
     ],
 )
@@ -211,7 +214,7 @@ def test_unreadable_file_or_class(build):
         build(json.dumps(_data())[:-20])
     with pytest.raises(ValueError, match='data.json: expected a JSON object'):
         build('[1]')
-    with pytest.raises(ValueError, match="data.json: no category 'bird'; it "):
+    with pytest.raises(ValueError, match="data.json has no category 'bird', "):
         build(classes=('cat', 'bird'))
     with pytest.raises(ValueError, match='metainfo must give classes'):
         build(classes=())

@@ -96,18 +96,21 @@ ANN = ('annotations', 1)
 @pytest.mark.parametrize(
     'content, message',
     [
-        (None, 'pred.json does not exist'),
-        ('', 'pred.json is no complete JSON'),
-        (json.dumps(PREDICTIONS)[:-20], 'pred.json is no complete JSON'),
-        ([], "pred.json must have the field 'images'"),
+        (None, 'pred.json: no such file'),
+        ('', 'pred.json: truncated or broken JSON'),
+        (json.dumps(PREDICTIONS)[:-20], 'pred.json: truncated or broken JSON'),
+        ([], 'pred.json: expected a JSON object, got list'),
         (changed(PREDICTIONS, ['categories'], None), "field 'categories'"),
         (changed(PREDICTIONS, ['images'], 3), "'images' must be a list, got int"),
         (changed(PREDICTIONS, [*ANN, 'score'], None), "annotations[1] must have the field 'score'"),
         (changed(PREDICTIONS, [*ANN, 'bbox'], None), "annotations[1] must have the field 'bbox'"),
-        (changed(PREDICTIONS, [*ANN, 'bbox'], [1, 2, 3]), 'four numbers'),
-        (changed(PREDICTIONS, [*ANN, 'score'], 'high'), "annotations[1]: 'score' must be a number, got high"),
-        (changed(PREDICTIONS, [*ANN, 'score'], math.nan), 'pred.json holds NaN'),
-        (json.dumps(PREDICTIONS).replace('0.9', '1e999'), 'scores of img_id 1 must be finite'),
+        (changed(PREDICTIONS, [*ANN, 'bbox'], [1, 2, 3]), 'four finite numbers'),
+        (changed(PREDICTIONS, [*ANN, 'score'], 'high'), "annotations[1]: 'score' must be a finite number, got high"),
+        (
+            changed(PREDICTIONS, [*ANN, 'score'], math.nan),
+            "pred.json: annotations[1]: 'score' must be a finite number, got nan",
+        ),
+        (json.dumps(PREDICTIONS).replace('0.9', '1e999'), "annotations[1]: 'score' must be a finite number, got inf"),
         (changed(PREDICTIONS, [*ANN, 'image_id'], 8), 'image_id 8'),
         (changed(PREDICTIONS, [*ANN, 'image_id'], [8]), "'image_id' must be"),
         (changed(PREDICTIONS, [*ANN, 'category_id'], 8), 'category_id 8'),
@@ -131,13 +134,13 @@ def test_bad_predictions_get_one_line(content, message, evaluate):
 @pytest.mark.parametrize(
     'content, message',
     [
-        (None, 'gt.json does not exist'),
-        (json.dumps(GROUND_TRUTH)[:50], 'gt.json is no complete JSON'),
-        (changed(GROUND_TRUTH, ['images', 1, 'video_id'], None), "gt.json: image 1 must have the field 'video_id'"),
+        (None, 'gt.json: no such file'),
+        (json.dumps(GROUND_TRUTH)[:50], 'gt.json: truncated or broken JSON'),
+        (changed(GROUND_TRUTH, ['images', 1, 'video_id'], None), "gt.json: images[1] must have the field 'video_id'"),
         (changed(GROUND_TRUTH, ['images', 1, 'id'], 0), 'image id 0 is there twice'),
         (changed(GROUND_TRUTH, ['images', 1, 'frame_id'], 'x'), "'frame_id'"),
         (changed(GROUND_TRUTH, [*ANN, 'image_id'], 0), 'two in frame 0'),
-        (changed(GROUND_TRUTH, [*ANN, 'bbox'], [1, 2, 'x', 4]), 'four numbers'),
+        (changed(GROUND_TRUTH, [*ANN, 'bbox'], [1, 2, 'x', 4]), 'four finite numbers'),
     ],
 )
 def test_bad_ground_truth_gets_one_line(content, message, evaluate):

@@ -12,7 +12,8 @@ from test_vid_metric import CLASSES, expected_metrics, make_coco, make_samples, 
 
 from helpers import naive_linking
 from mmrdn.evaluation import VIDMetric, evaluate_predictions
-from mmrdn.post_processing import BoxLinkingWithRelations, link_video
+from mmrdn.models.vid.data_samples import to_frame_detections
+from mmrdn.post_processing import BoxLinkingWithRelations, VideoLinker
 from mmrdn.post_processing.video_linker import pair_relations
 
 BLR = dict(type='BoxLinkingWithRelations')
@@ -116,10 +117,11 @@ def test_videos_are_linked_and_freed_when_their_last_frame_arrives():
     metric.dataset_meta = dict(classes=CLASSES)
     for t, sample in enumerate(samples):
         metric.process(None, [sample.to_dict()])
-        linked = ['unlinked_scores' in result for result in metric.results]
-        assert linked == [t >= 2] * min(t + 1, 3) + [t >= 4] * max(0, t - 2)
+        # Frames of a video that goes on are not there yet.
+        assert len(metric.results) == (0, 0, 3, 3, 5)[t]
+        assert all(result['frame'].unlinked_scores is not None for result in metric.results)
     for result in metric.results:
-        assert not {'link_relations', 'support_inds', 'relations'} & set(result)
+        assert result['frame'].next_weights is None and result['frame'].relations is None
 
 
 def test_a_video_cut_short_is_linked_too():
@@ -140,19 +142,21 @@ def test_linking_needs_to_know_the_video(field):
         metric.process(None, [sample])
 
 
-def test_link_video_changes_data_samples():
+def test_frames_are_linked_as_they_come():
     samples = make_samples(make_coco(3, lengths=(5,)), 3)
     set_lengths(samples)
     relations = add_relations(samples)
     expected = linked_naively(samples, relations, True)
     ((frames, pairs),) = by_video(samples, relations)
     _, tubes = naive_linking.tubes(frames, pairs)
-    link_video(BoxLinkingWithRelations(), samples)
-    for sample, other in zip(samples, expected):
-        torch.testing.assert_close(sample.pred_det_instances.scores.double(), other.pred_det_instances.scores.double())
+    linker = VideoLinker(BoxLinkingWithRelations())
+    linked = [frame for sample in samples for frame in linker.add(to_frame_detections(sample))] + linker.finish()
+    for frame, sample, other in zip(linked, samples, expected):
+        np.testing.assert_allclose(frame.scores, other.pred_det_instances.scores, rtol=1e-5)
+        np.testing.assert_array_equal(frame.unlinked_scores, sample.pred_det_instances.scores)
     of_tube = {}
-    for t, sample in enumerate(samples):
-        for i, tube in enumerate(sample.pred_det_instances.instances_id):
+    for t, frame in enumerate(linked):
+        for i, tube in enumerate(frame.track_ids):
             if tube >= 0:
                 of_tube.setdefault(int(tube), []).append((t, i))
     assert sorted(of_tube.values()) == sorted(tubes)
@@ -171,7 +175,7 @@ def test_relations_to_another_frame_are_not_taken():
     """The metric sees fewer frames than the model did."""
     samples = make_samples(make_coco(1, lengths=(4,)), 1)
     add_relations(samples)
-    a, b, c, _ = (dict(s.to_dict()['pred_det_instances'], **s.to_dict()) for s in samples)
+    a, b, c, _ = map(to_frame_detections, samples)
     assert pair_relations(a, b) is not None
     assert pair_relations(a, c) is None
 
@@ -198,8 +202,9 @@ def test_relations_that_nobody_reads_are_not_kept(tmp_path):
     ):
         metric = VIDMetric(**options)
         metric.process(None, [s.to_dict() for s in samples[:2]])
-        assert ('relations' in metric.results[0]) == kept
-        assert 'link_relations' not in metric.results[0]
+        frames = [result['frame'] for result in metric.results] or metric._linking.finish()
+        assert (frames[0].relations is not None) == kept
+        assert frames[0].next_weights is None
 
 
 def test_blr_without_relations_warns():
@@ -303,12 +308,14 @@ def test_bad_files_are_named(predictions, run_main, tmp_path):
     def related(content):
         return next(a for a in content['annotations'] if a.get('relations'))
 
-    assert 'nowhere.json does not exist' in fails(tmp_path / 'nowhere.json')
+    assert 'nowhere.json: no such file' in fails(tmp_path / 'nowhere.json')
     for wrong in ([[10**6, 0.5]], 3, [[[1], 0.4]], [[1]], [[1, 'x']]):
         assert "'relations' must be pairs of an annotation id" in fails_with(
             lambda content: related(content).update(relations=wrong)
         )
-    assert f'{bad}: video 1: frames[' in fails_with(lambda content: content['annotations'][0].update(score=-0.5))
+    assert f'{bad}: video 1, frame 0, img_id 11: ' in fails_with(
+        lambda content: content['annotations'][0].update(score=-0.5)
+    )
     assert "must have the field 'video_id'" in fails_with(lambda content: content['images'][0].pop('video_id'))
     assert 'video 1: frame 2 comes after frame 0' in fails_with(
         lambda content: content['images'][1].update(frame_id=0, video_id=9)

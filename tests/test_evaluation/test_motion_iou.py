@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from mmrdn.evaluation import motion_iou
-from mmrdn.evaluation.functional import add_motion_ious
+from mmrdn.evaluation.functional import with_motion_ious
+from mmrdn.structures import FrameAnnotations
 
 
 def loop_motion_iou(frame_ids, boxes, window):
@@ -79,7 +80,7 @@ def test_mapping_keeps_its_keys():
         (dict(bboxes=np.zeros((1, 4))), 'frame_ids'),
         (dict(frame_ids=[1], bboxes=np.zeros((2, 4))), r'\(2,\).*\(1,\)'),
         (dict(frame_ids=[3, 3], bboxes=np.zeros((2, 4))), 'two in frame 3'),
-        (dict(frame_ids=[0.5], bboxes=np.zeros((1, 4))), 'whole'),
+        (dict(frame_ids=[0.5], bboxes=np.zeros((1, 4))), 'integers'),
         (np.array([[0, 0, np.nan, 1]]), 'finite'),
         (np.array([[5, 0, 0, 1]]), 'x2 >= x1'),
     ],
@@ -94,20 +95,26 @@ def test_bad_window():
         motion_iou([], window=0)
 
 
+def annotated(video_id, frame_id, bboxes, instance_ids):
+    labels = np.zeros(len(bboxes))
+    return FrameAnnotations(
+        video_id=video_id, frame_id=frame_id, bboxes=bboxes, labels=labels, instance_ids=instance_ids
+    )
+
+
 def test_frames_get_the_ious_of_their_tracks():
     still, moving = [0, 0, 9, 9], [100, 0, 109, 9]
     frames = [
-        dict(video_id=1, frame_id=0, bboxes=[still], instance_ids=['a']),
+        annotated(1, 0, [still], ['a']),
         # The same id in another video, and boxes of no instance.
-        dict(video_id=2, frame_id=0, bboxes=[moving, still, moving], instance_ids=['a', None, None]),
-        dict(video_id=1, frame_id=1, bboxes=[moving, [0, 0, 9, 4]], instance_ids=['b', 'a']),
-        dict(video_id=2, frame_id=1, bboxes=[], instance_ids=[]),
+        annotated(2, 0, [moving, still, moving], ['a', None, None]),
+        annotated(1, 1, [moving, [0, 0, 9, 4]], ['b', 'a']),
+        annotated(2, 1, [], []),
     ]
-    add_motion_ious(frames)
-    assert [frame['motion_ious'].tolist() for frame in frames] == [[0.5], [1, 1, 1], [1, 0.5], []]
+    assert [f.motion_ious.tolist() for f in with_motion_ious(frames)] == [[0.5], [1, 1, 1], [1, 0.5], []]
 
 
 def test_instance_twice_in_a_frame():
-    frames = [dict(video_id='v', frame_id=4, bboxes=[[0, 0, 9, 9]] * 2, instance_ids=[3, 3])]
+    frames = [annotated('v', 4, [[0, 0, 9, 9]] * 2, [3, 3])]
     with pytest.raises(ValueError, match='instance_id 3 of video v.*frame 4'):
-        add_motion_ious(frames)
+        with_motion_ious(frames)

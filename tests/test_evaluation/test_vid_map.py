@@ -341,30 +341,30 @@ def test_perfect_detections(seed):
             'dets',
             'bboxes',
             np.zeros((1, 5)),
-            r"detections\[1\]\['bboxes'\].*\(1, 4"
+            r'detections\[1\]: bboxes.*\(1, 4'
             r'\).*\(1, 5\)',
         ),
         (
             'dets',
             'scores',
             np.zeros(2),
-            r"detections\[1\]\['scores'\].*\(1,\).*"
+            r'detections\[1\]: scores.*\(1,\).*'
             r'\(2,\)',
         ),
-        ('dets', 'scores', [np.nan], r"detections\[1\]\['scores'\].*finite.*nan"),
+        ('dets', 'scores', [np.nan], r'detections\[1\]: scores.*finite.*nan'),
         (
             'dets',
             'bboxes',
             [[0, 0, np.inf, 1]],
-            r"detections\[1\]\['bboxes'\].*"
+            r'detections\[1\]: bboxes.*'
             'finite.*inf',
         ),
-        ('dets', 'labels', [2], r"detections\[1\]\['labels'\].*0 to 1.*2"),
-        ('dets', 'labels', [-1], r"detections\[1\]\['labels'\]"),
+        ('dets', 'labels', [2], r'detections\[1\]: labels.*0 to 1.*2'),
+        ('dets', 'labels', [-1], r'detections\[1\]: labels'),
         ('dets', 'scores', ['a'], 'scores.*numbers'),
-        ('anns', 'labels', [0.5], r"annotations\[1\]\['labels'\].*whole"),
-        ('anns', 'bboxes', [[5, 0, 0, 5]], r"annotations\[1\]\['bboxes'\].*x2"),
-        ('anns', 'motion_ious', [np.nan], r"annotations\[1\]\['motion_ious'\]"),
+        ('anns', 'labels', [0.5], r'annotations\[1\]: labels.*integers'),
+        ('anns', 'bboxes', [[5, 0, 0, 5]], r'annotations\[1\]: bboxes.*x2'),
+        ('anns', 'motion_ious', [np.nan], r'annotations\[1\]: motion_ious'),
         ('anns', 'motion_ious', None, r"annotations\[1\].*'motion_ious'"),
     ],
 )

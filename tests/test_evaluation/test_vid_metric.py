@@ -279,8 +279,8 @@ def test_some_classes_of_the_file(tmp_path):
 @pytest.mark.parametrize(
     'change, message',
     [
-        (dict(scores=torch.tensor([math.nan])), 'scores of img_id 11.*finite'),
-        (dict(labels=torch.tensor([3])), r"\['labels'\] must be .* 0 to 2"),
+        (dict(scores=torch.tensor([math.nan])), 'img_id 11: scores must be finite, got nan'),
+        (dict(labels=torch.tensor([3])), 'img_id 11: labels must be .* 0 to 2'),
     ],
 )
 def test_bad_prediction(change, message):

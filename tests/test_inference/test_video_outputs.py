@@ -10,7 +10,7 @@ import pytest
 
 from helpers.tools import ROOT
 from helpers.videos import CLASSES, noise, read_mp4, tiny_inferencer
-from mmrdn.fileio.coco_vid import read_coco_vid
+from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.inference.video_outputs import VideoOutputs, fit_scale
 from mmrdn.video import open_source
 from mmrdn.visualization import VIDVisualizer
@@ -72,7 +72,7 @@ def test_coco_vid_and_classes(clip, tmp_path):
     whole, part = tmp_path / 'whole.json', tmp_path / 'part.json'
     inferencer(clip[0], out_json=whole, score_thr=0.0)
     inferencer(clip[0], out_json=part, score_thr=0.0, classes=['owl'], max_frames=3)
-    whole, part = read_coco_vid(str(whole)), read_coco_vid(str(part))
+    whole, part = CocoVidFile(str(whole)).data, CocoVidFile(str(part)).data
     assert [c['name'] for c in part['categories']] == list(CLASSES)
     assert whole['videos'][0]['name'] == 'clip.mp4'
     assert len(whole['images']) == 8 and len(part['images']) == 3

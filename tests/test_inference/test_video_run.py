@@ -7,8 +7,9 @@ import cv2
 import pytest
 
 from helpers.videos import noise, read_mp4, tiny_inferencer
-from mmrdn.fileio.coco_vid import read_coco_vid
+from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.models import NextFrameRelations
+from mmrdn.models.vid.data_samples import to_frame_detections
 from mmrdn.post_processing import BoxLinkingWithRelations, SeqNMS, TubeLinking
 from mmrdn.post_processing.video_linker import pair_relations
 from mmrdn.video import LiveSource, RawSource, open_source
@@ -26,7 +27,7 @@ def test_ctrl_c_completes_the_files(clip, tmp_path):
         inferencer(clip[0], out_video=tmp_path / 'o.mp4', out_json=tmp_path / 'o.json', progress=stop)
     assert str(interrupt.value) == (f'interrupted after 3 frames: {tmp_path}/o.mp4, {tmp_path}/o.json')
     assert len(read_mp4(tmp_path / 'o.mp4')[0]) == 3
-    assert len(read_coco_vid(str(tmp_path / 'o.json'))['images']) == 3
+    assert len(CocoVidFile(str(tmp_path / 'o.json')).data['images']) == 3
     assert not inferencer.model.recorders
 
 
@@ -84,13 +85,8 @@ def linked_results(kind, images, lookahead=1):
     """Scores and tubes of each frame, by the linker itself."""
     inferencer = tiny_inferencer(lookahead=lookahead)
     inferencer.model.recorders.append(NextFrameRelations())
-    samples = [sample.to_dict() for sample in inferencer.stream(images)]
-    found = [{k: v.numpy() for k, v in sample['pred_det_instances'].items()} for sample in samples]
-    relations = [
-        pair_relations(dict(a, link_relations=sample['link_relations']), dict(b, frame_id=t))
-        for t, (a, b, sample) in enumerate(zip(found, found[1:], samples), 1)
-    ]
-    return kind().trace(found, relations)
+    found = [to_frame_detections(sample) for sample in inferencer.stream(images)]
+    return kind().trace(found, [pair_relations(a, b) for a, b in zip(found, found[1:])])
 
 
 @pytest.mark.parametrize('show_relations', [False, True])
@@ -121,7 +117,7 @@ def test_linked_boxes(kind, show_relations, clip, tmp_path, monkeypatch):
     assert len(lines) == 8
     for i, line in enumerate(map(json.loads, lines)):
         assert line['time'] == pytest.approx(clip[1][i])
-        scores, ids = expected.scores[i], expected.ids[i]
+        scores, ids = expected.scores[i], expected.track_ids[i]
         shown = [
             (pytest.approx(float(score), abs=1e-5), int(number)) for score, number in zip(scores, ids) if score >= 0.3
         ]
@@ -132,7 +128,7 @@ def test_linked_boxes(kind, show_relations, clip, tmp_path, monkeypatch):
             if int(row[0]) == i + 1
         ]
         assert [(float(row[6]), int(row[1])) for row in rows] == shown
-    assert max(map(max, expected.ids)) > 0  # several tubes
+    assert max(map(max, expected.track_ids)) > 0  # several tubes
     assert (max(map(max, expected.scores)) > 1) == (kind is not SeqNMS)
     around = [[j - i for j in range(max(0, i - 2), min(8, i + 2))] for i in range(8)]
     assert seen == (around if show_relations else [None] * 8)

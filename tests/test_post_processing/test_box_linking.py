@@ -60,7 +60,7 @@ def test_ties_are_broken_by_the_lower_index(seed):
     linked = TubeLinking().trace(frames)
     assert_close(linked.scores, expected)
     found = {}
-    for t, ids in enumerate(linked.ids):
+    for t, ids in enumerate(linked.track_ids):
         for i, tube in enumerate(ids):
             if tube >= 0:
                 found.setdefault(int(tube), []).append((t, i))
@@ -266,20 +266,20 @@ def counting_relaxations():
 @pytest.mark.parametrize(
     'change, match',
     [
-        (dict(scores=[0.5]), r'frames\[1\].bboxes must be \(1, 4\)'),
-        (dict(labels=[0]), r'frames\[1\].labels must be \(2,\)'),
-        (dict(scores=[0.5, float('nan')]), r'frames\[1\].scores must be finite, got nan'),
-        (dict(scores=[0.5, -0.5]), r'frames\[1\].scores must be 0 or more'),
-        (dict(labels=[0.2, 1]), r'frames\[1\].labels must be whole numbers'),
-        (dict(labels=['a', 'b']), r'frames\[1\].labels must be numbers'),
-        (dict(bboxes=[[0, 0, 1, 1], [0, 0, float('inf'), 1]]), r'frames\[1\].bboxes must be finite'),
+        (dict(scores=[0.5]), r'frames\[1\]: scores must be \(2,\)'),
+        (dict(labels=[0]), r'frames\[1\]: labels must be \(2,\)'),
+        (dict(scores=[0.5, float('nan')]), r'frames\[1\]: scores must be finite, got nan'),
+        (dict(scores=[0.5, -0.5]), r'frames\[1\]: scores must be 0 or more'),
+        (dict(labels=[0.2, 1]), r'frames\[1\]: labels must be integers'),
+        (dict(labels=['a', 'b']), r'frames\[1\]: labels must be numbers'),
+        (dict(bboxes=[[0, 0, 1, 1], [0, 0, float('inf'), 1]]), r'frames\[1\]: bboxes must be finite'),
     ],
 )
 def test_bad_frames_are_named(change, match):
     frame = dict(bboxes=[[0, 0, 1, 1]] * 2, scores=[0.5, 0.5], labels=[0, 0])
     with pytest.raises(ValueError, match=match):
         TubeLinking().link([frame, dict(frame, **change)])
-    with pytest.raises(ValueError, match=r"frames\[0\] .* field 'labels'"):
+    with pytest.raises(ValueError, match=r"frames\[0\]: .* field 'labels'"):
         TubeLinking().link([dict(bboxes=[], scores=[])])
 
 

@@ -60,8 +60,8 @@ def test_it_is_frozen_and_travels_between_processes():
 
 def test_linked():
     found = five(frame_id=2)
-    linked = found.linked(found.scores + 1, [1, -1, 2, -1, 3])
-    assert linked.frame_id == 2 and found.track_ids is None
+    linked = found.linked(found.scores + 1, [1, -1, 2, -1, 3], 9)
+    assert linked.frame_id == 2 and linked.num_linked == 9 and found.track_ids is None
     np.testing.assert_array_equal(linked.unlinked_scores, found.scores)
     assert [track for *_, track in linked] == [1, None, 2, None, 3]
 

@@ -160,19 +160,17 @@ def test_bad_image(content, workers, message, assert_refused, broken_digits, tin
 
 
 @pytest.mark.parametrize(
-    'content, train_message, val_message',
+    'content, message',
     [
-        (None, 'no such annotation file', 'does not exist'),
-        ('', 'truncated or broken JSON', 'is no complete JSON'),
-        (0.5, 'truncated or broken JSON', 'is no complete JSON'),
-        ('[]', 'expected a JSON object, got list', "the field 'images'"),
-        ('{"images": [], "annotations": [], "categories": [], "videos": []}', 'zero', 'zero'),
+        (None, 'no such file'),
+        ('', 'truncated or broken JSON'),
+        (0.5, 'truncated or broken JSON'),
+        ('[]', 'expected a JSON object, got list'),
+        ('{"images": [], "annotations": [], "categories": [], "videos": []}', 'zero'),
     ],
 )
 @pytest.mark.parametrize('split', ['train', 'val'])
-def test_bad_annotations(
-    content, train_message, val_message, split, assert_refused, broken_digits, tiny_config, tmp_path
-):
+def test_bad_annotations(content, message, split, assert_refused, broken_digits, tiny_config, tmp_path):
     folder, options = broken_digits
     path = folder / 'annotations' / f'moving_digits_{split}.json'
     text = path.read_text()
@@ -180,9 +178,7 @@ def test_bad_annotations(
         path.unlink()
     else:
         path.write_text(text[: len(text) // 2] if content == 0.5 else content)
-    message = train_message
     if split == 'val':
-        message = val_message
         options = [f'val_evaluator.ann_file={path}']
     line = assert_refused(message, 'train.py', tiny_config, '--work-dir', tmp_path / 'work', '--cfg-options', *options)
     assert str(path) in line

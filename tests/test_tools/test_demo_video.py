@@ -16,7 +16,7 @@ import torch
 from helpers.tools import ROOT, run_tool, start_tool, tool_env
 from helpers.videos import flat, noise, read_mp4, write_mp4
 from mmrdn.fileio.checkpoint import load_checkpoint_file
-from mmrdn.fileio.coco_vid import read_coco_vid
+from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.video import VideoWriter
 
 TOOL = 'demo_video.py'
@@ -91,7 +91,7 @@ def test_quiet_options_and_names(tool, clip, tmp_path):
         'model.support_sampler.num_support=4',
     )
     assert (status, out, err) == (0, '', [])
-    coco = read_coco_vid(str(tmp_path / 'o.json'))
+    coco = CocoVidFile(str(tmp_path / 'o.json')).data
     assert len(coco['images']) == 4
     assert {a['category_id'] for a in coco['annotations']} <= {2, 3}
 
@@ -293,7 +293,7 @@ def test_disk_full(tool, clip, tmp_path, monkeypatch):
     assert err[0].startswith('error: ')
     assert 'No space left on device' in err[0]
     assert sorted(os.listdir(tmp_path)) == ['clip.mp4', 'o.json']
-    assert len(read_coco_vid(str(tmp_path / 'o.json'))['images']) == 10
+    assert len(CocoVidFile(str(tmp_path / 'o.json')).data['images']) == 10
 
 
 # -------------------------------------------------------- configs, checkpoints

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from helpers.videos import CLASSES, flat, noise, read_mp4
-from mmrdn.fileio.coco_vid import parse_frames, read_coco_vid
+from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.video import (
     CocoVidWriter,
     Frame,
@@ -127,7 +127,7 @@ def test_ctrl_c_completes(kind, name, tmp_path):
     if kind is VideoWriter:
         assert len(read_mp4(tmp_path / name)[0]) == 1
     if kind is CocoVidWriter:
-        assert len(read_coco_vid(str(tmp_path / name))['images']) == 1
+        assert len(CocoVidFile(str(tmp_path / name)).data['images']) == 1
 
 
 @pytest.mark.parametrize('kind, name', [FILES[0], FILES[2], FILES[3]])
@@ -275,7 +275,8 @@ def test_coco_vid(tmp_path):
         writer.write(found(0))
         writer.write(nothing(1))
         writer.write(found(2, np.array([7, -1]), 'c.png'))
-    coco = read_coco_vid(path)  # checks the outline
+    file = CocoVidFile(path, annotations=('bbox', 'score'))
+    coco = file.data
     assert coco['videos'] == [dict(id=1, name='clip.mp4')]
     assert [(i['frame_id'], i['file_name'], i['time']) for i in coco['images']] == [
         (0, '000000', 0),
@@ -284,12 +285,12 @@ def test_coco_vid(tmp_path):
     ]
     assert [a.get('instance_id') for a in coco['annotations']] == [None, None, 7, None]
     assert coco['annotations'][0]['bbox'] == [1, 2, 10.5, 20]
-    frames = parse_frames(coco, path, CLASSES, with_scores=True)
-    assert frames[2]['bboxes'].shape == (0, 4)
+    frames = file.predictions(CLASSES)
+    assert frames[2].bboxes.shape == (0, 4)
     for i in (1, 3):
-        assert (frames[i]['bboxes'] == BOXES).all()
-        assert frames[i]['scores'].tolist() == [0.5, 0.25]
-        assert frames[i]['labels'].tolist() == [2, 0]
+        assert (frames[i].bboxes == BOXES).all()
+        assert frames[i].scores.tolist() == [0.5, 0.25]
+        assert frames[i].labels.tolist() == [2, 0]
 
 
 def test_mot(tmp_path):

@@ -5,8 +5,7 @@ import argparse
 
 from mmengine.config import DictAction
 
-from mmrdn.evaluation import link_predictions
-from mmrdn.post_processing import build_linker
+from mmrdn.evaluation import build_linker, link_predictions
 from mmrdn.setup_env import register_all_modules
 from mmrdn.utils.cli import one_line_errors
 

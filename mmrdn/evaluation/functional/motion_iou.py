@@ -6,30 +6,15 @@ Feature Aggregation for Video Object Detection", ICCV 2017, section 5.1). Plain 
 """
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from mmrdn.structures import FrameAnnotations
+from mmrdn.utils.boxes import paired_ious
+
 Track = dict | np.ndarray
-
-
-def paired_ious(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """IoU of the i-th box with the i-th other, width = x2 - x1 + 1.
-
-    Args:
-        boxes (np.ndarray): (n, 4) xyxy in pixels.
-        others (np.ndarray): (n, 4) xyxy in pixels, x2 >= x1 and y2 >= y1.
-
-    Returns:
-        np.ndarray: (n,) IoUs in [0, 1].
-    """
-    inter, area, other_area = 1.0, 1.0, 1.0
-    for low, high in ((0, 2), (1, 3)):
-        overlap = np.minimum(boxes[:, high], others[:, high]) - np.maximum(boxes[:, low], others[:, low]) + 1
-        inter = inter * np.maximum(overlap, 0)
-        area = area * np.maximum(boxes[:, high] - boxes[:, low] + 1, 0)
-        other_area = other_area * (others[:, high] - others[:, low] + 1)
-    return inter / (area + other_area - inter)
 
 
 def motion_iou(
@@ -43,7 +28,7 @@ def motion_iou(
 
     Args:
         tracks (Sequence | Mapping): One track per instance, each a dict of ``frame_ids`` (n,),
-            whole numbers in any order, and ``bboxes`` (n, 4), xyxy in pixels; or an array (n, 4) of
+            integers in any order, and ``bboxes`` (n, 4), xyxy in pixels; or an array (n, 4) of
             the boxes of consecutive frames.
         window (int): Frames to look at in each direction.
 
@@ -55,7 +40,7 @@ def motion_iou(
         ValueError: A track is malformed or has two boxes in one frame.
     """
     if int(window) != window or window < 1:
-        raise ValueError(f'window must be a whole number of at least 1 frame, got {window}')
+        raise ValueError(f'window must be an integer of at least 1 frame, got {window}')
     if isinstance(tracks, Mapping):
         return dict(zip(tracks, motion_iou(list(tracks.values()), window)))
     parsed = [_parse_track(track, i) for i, track in enumerate(tracks)]
@@ -77,7 +62,7 @@ def motion_iou(
     # Frames of a track differ, so a neighbour is at most `window` boxes away.
     for shift in range(1, min(int(window), max(sizes) - 1) + 1):
         near = np.flatnonzero((owners[shift:] == owners[:-shift]) & (frame_ids[shift:] - frame_ids[:-shift] <= window))
-        ious = paired_ious(bboxes[near], bboxes[near + shift])
+        ious = paired_ious(bboxes[near], bboxes[near + shift], pixel_offset=1)
         for inds in (near, near + shift):
             # No index repeats within `inds`.
             total[inds] += ious
@@ -87,37 +72,37 @@ def motion_iou(
     return np.split(result, np.cumsum(sizes)[:-1])
 
 
-def add_motion_ious(frames: Sequence[dict], window: int = 10) -> None:
-    """Write ``motion_ious`` into annotated frames of any number of videos.
+def with_motion_ious(frames: Sequence[FrameAnnotations], window: int = 10) -> list[FrameAnnotations]:
+    """Return the annotated frames of any number of videos with their ``motion_ious``.
 
     Args:
-        frames (Sequence[dict]): Per frame ``video_id``, ``frame_id``, ``bboxes`` (n, 4) and
-            ``instance_ids`` (n,), which are unique within a video; None is an instance of its own.
+        frames (Sequence[FrameAnnotations]): Frames with ``video_id``, ``frame_id`` and
+            ``instance_ids``, which are unique within a video; None is an instance of its own.
         window (int): See :func:`motion_iou`.
 
     Raises:
         ValueError: An instance has two boxes in one frame.
     """
     tracks: dict[Any, dict] = dict()
-    places = []
+    keys = []  # of each box, with its index in its track
     for i, frame in enumerate(frames):
-        for j, instance_id in enumerate(frame['instance_ids']):
-            key = (frame['video_id'], instance_id)
-            if instance_id is None:
-                key += (i, j)
+        for j, instance_id in enumerate(frame.instance_ids):
+            key = (frame.video_id, instance_id) if instance_id is not None else (frame.video_id, None, i, j)
             track = tracks.setdefault(key, dict(frame_ids=[], bboxes=[]))
-            if frame['frame_id'] in track['frame_ids'][-1:]:
+            if frame.frame_id in track['frame_ids'][-1:]:
                 raise ValueError(
-                    f'instance_id {instance_id} of video {key[0]} must have '
-                    f'one box per frame, got two in frame {frame["frame_id"]}'
+                    f'instance_id {instance_id} of video {frame.video_id} must have '
+                    f'one box per frame, got two in frame {frame.frame_id}'
                 )
-            places.append((key, len(track['frame_ids'])))
-            track['frame_ids'].append(frame['frame_id'])
-            track['bboxes'].append(frame['bboxes'][j])
+            keys.append((key, len(track['frame_ids'])))
+            track['frame_ids'].append(frame.frame_id)
+            track['bboxes'].append(frame.bboxes[j])
     ious = motion_iou(tracks, window)
-    remaining = iter(places)
-    for frame in frames:
-        frame['motion_ious'] = np.array([ious[key][k] for _, (key, k) in zip(frame['bboxes'], remaining)])
+    remaining = iter(keys)
+    return [
+        replace(frame, motion_ious=[ious[key][k] for _, (key, k) in zip(range(len(frame)), remaining)])
+        for frame in frames
+    ]
 
 
 def _parse_track(track: Track, index: int) -> tuple:
@@ -125,7 +110,7 @@ def _parse_track(track: Track, index: int) -> tuple:
 
     Args:
         track (dict | np.ndarray): See :func:`motion_iou`.
-        index (int): Its place, for messages.
+        index (int): Its index, for messages.
 
     Returns:
         tuple[np.ndarray, np.ndarray]: ``frame_ids`` (n,) in int64 and
@@ -146,7 +131,7 @@ def _parse_track(track: Track, index: int) -> tuple:
     if frame_ids.shape != bboxes.shape[:1]:
         raise ValueError(f"{name}['frame_ids'] must have the shape {bboxes.shape[:1]}, got {frame_ids.shape}")
     if not np.array_equal(frame_ids, frame_ids.astype(np.int64)):
-        raise ValueError(f"{name}['frame_ids'] must be whole numbers, got {frame_ids.tolist()}")
+        raise ValueError(f"{name}['frame_ids'] must be integers, got {frame_ids.tolist()}")
     if not np.isfinite(bboxes).all() or (bboxes[:, 2:] < bboxes[:, :2]).any():
         raise ValueError(f"{name}['bboxes'] must be finite xyxy with x2 >= x1 and y2 >= y1")
     return frame_ids.astype(np.int64), bboxes

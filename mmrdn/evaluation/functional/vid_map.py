@@ -8,19 +8,21 @@ Legend of shapes: F frames, D detections, G ground-truth boxes and R motion rang
 set; P pairs of a detection and a ground-truth box of the same frame.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from mmrdn.evaluation.functional.motion_iou import paired_ious
+from mmrdn.structures import FrameAnnotations, FrameDetections
+from mmrdn.structures.frame_boxes import FrameBoxes
+from mmrdn.utils.boxes import paired_ious
 
 # Bounds the memory: pairs whose IoU is held at the same time.
 MAX_PAIRS = 1 << 20
 
 
 def vid_map(
-    detections: Sequence[dict],
-    annotations: Sequence[dict],
+    detections: Sequence[FrameDetections | dict],
+    annotations: Sequence[FrameAnnotations | dict],
     num_classes: int,
     motion_ranges: dict[str, tuple[float, float]] | None = None,
     iou_thr: float = 0.5,
@@ -41,9 +43,9 @@ def vid_map(
     of the data set that are in the group.
 
     Args:
-        detections (Sequence[dict]): Per frame ``bboxes`` (n, 4), xyxy in pixels, ``scores`` (n,),
+        detections (Sequence[FrameDetections | dict]): Per frame ``bboxes`` (n, 4), xyxy in pixels, ``scores`` (n,),
             any finite numbers, and ``labels`` (n,), 0 to ``num_classes - 1``.
-        annotations (Sequence[dict]): Per frame ``bboxes`` (m, 4), ``labels`` (m,) and, if
+        annotations (Sequence[FrameAnnotations | dict]): Per frame ``bboxes`` (m, 4), ``labels`` (m,) and, if
             ``motion_ranges`` is given, ``motion_ious`` (m,).
         num_classes (int): Number of classes.
         motion_ranges (dict[str, tuple[float, float]], optional): Range of motion IoU of each group,
@@ -69,9 +71,15 @@ def vid_map(
             'detections and annotations must have one entry per frame each, '
             f'got {len(detections)} and {len(annotations)}'
         )
-    dets = _flatten(detections, 'detections', ['scores'], num_classes)
-    gts = _flatten(annotations, 'annotations', ['motion_ious'] if ranges else [], num_classes)
-    _check_gt_boxes(gts)
+    detections = FrameDetections.of_all(detections, 'detections')
+    annotations = FrameAnnotations.of_all(annotations, 'annotations')
+    for i, frame in enumerate(annotations):
+        if ranges and frame.motion_ious is None:
+            raise ValueError(f"annotations[{i}]: must have the field 'motion_ious'")
+    dets = _flatten(detections, ['bboxes', 'labels', 'scores'])
+    gts = _flatten(annotations, ['bboxes', 'labels'] + ['motion_ious'] * bool(ranges))
+    _check_labels(dets, detections, 'detections', num_classes)
+    _check_labels(gts, annotations, 'annotations', num_classes)
 
     # (R, G)
     in_group = np.array(
@@ -154,7 +162,7 @@ def _match(
     weights[:] = in_group.sum(axis=1, keepdims=True) / max(len(thrs), 1)
 
     for det_inds, gt_inds, starts in _frame_pairs(dets, gts):
-        ious = paired_ious(dets['bboxes'][det_inds], gts['bboxes'][gt_inds])
+        ious = paired_ious(dets['bboxes'][det_inds], gts['bboxes'][gt_inds], pixel_offset=1)
         is_candidate = (dets['labels'][det_inds] == gts['labels'][gt_inds]) & (ious >= thrs[gt_inds])
         _take_greedily(det_inds[is_candidate], gt_inds[is_candidate], ious[is_candidate], rank, matches)
         first = det_inds[starts]
@@ -180,7 +188,7 @@ def _take_greedily(
         det_inds (np.ndarray): (n,) detection of each candidate pair.
         gt_inds (np.ndarray): (n,) ground truth of each candidate pair.
         ious (np.ndarray): (n,) IoU of each candidate pair.
-        rank (np.ndarray): (D,) place of a detection in the score order.
+        rank (np.ndarray): (D,) rank of a detection in the score order.
         matches (np.ndarray): (D,) matched ground truth, written in place.
     """
     order = np.lexsort((gt_inds, -ious, rank[det_inds]))
@@ -223,90 +231,36 @@ def _frame_pairs(dets: dict, gts: dict) -> Iterator[tuple[np.ndarray, np.ndarray
             yield np.repeat(det_inds[keep], pairs_per_det), gt_inds, starts
 
 
-def _flatten(frames: Sequence[dict], name: str, extra: Sequence[str], num_classes: int) -> dict:
-    """Concatenate the frames and check every field.
+def _flatten(frames: Sequence[FrameBoxes], fields: Sequence[str]) -> dict:
+    """Concatenate the frames.
 
     Args:
-        frames (Sequence[dict]): One dict per frame.
-        name (str): Name of the argument, for messages.
-        extra (Sequence[str]): Fields of shape (n,) besides ``labels``.
-        num_classes (int): Number of classes.
+        frames (Sequence[FrameBoxes]): F frames.
+        fields (Sequence[str]): Names of their arrays.
 
     Returns:
-        dict: ``bboxes`` (N, 4) and the fields of ``extra`` (N,) in float64,
-        ``labels`` (N,) in int64, and ``starts`` (F + 1,), where each frame's boxes begin.
+        dict: Arrays of all N boxes, and ``starts`` (F + 1,), where each frame's boxes begin.
     """
-    fields = ('bboxes', 'labels', *extra)
-    columns = {field: [] for field in fields}
-    for i, frame in enumerate(frames):
-        for field in fields:
-            if not isinstance(frame, Mapping) or field not in frame:
-                raise ValueError(f"{name}[{i}] must be a dict with the field '{field}'")
-            value = np.asarray(frame[field])
-            if value.shape == (0,) and field == 'bboxes':
-                value = value.reshape(0, 4)
-            if field == 'bboxes':
-                num_boxes = len(value) if value.ndim else 0
-            shape = (num_boxes, 4) if field == 'bboxes' else (num_boxes,)
-            if value.shape != shape:
-                raise ValueError(f"{name}[{i}]['{field}'] must have the shape {shape}, got {value.shape}")
-            columns[field].append(value)
-    counts = [len(value) for value in columns['bboxes']]
-    flat = dict(starts=np.concatenate(([0], np.cumsum(counts, dtype=int))))
+    flat = dict(starts=np.cumsum([0] + [len(frame) for frame in frames]))
     for field in fields:
-        empty = np.zeros((0, 4) if field == 'bboxes' else 0)
-        try:
-            values = np.concatenate([empty] + columns[field], dtype=np.float64)
-        except (TypeError, ValueError):
-            raise ValueError(f"{name}: field '{field}' must hold numbers in every frame") from None
-        allowed, expected = np.isfinite(values), 'finite'
-        if field == 'labels':
-            allowed = (values >= 0) & (values < num_classes)
-            allowed &= values == np.floor(values)
-            expected = f'a whole number from 0 to {num_classes - 1}'
-        _raise_at_first(~allowed, values, flat['starts'], f"{name}[{{}}]['{field}']", expected)
-        flat[field] = values
-    flat['labels'] = flat['labels'].astype(np.int64)
+        empty = np.zeros((0, 4) if field == 'bboxes' else 0, dtype=np.int64 if field == 'labels' else np.float64)
+        flat[field] = np.concatenate([empty] + [getattr(frame, field) for frame in frames])
     return flat
 
 
-def _raise_at_first(wrong: np.ndarray, values: np.ndarray, starts: np.ndarray, place: str, expected: str) -> None:
-    """Raise for the first wrong value, naming its frame.
-
-    Args:
-        wrong (np.ndarray): Same shape as ``values``, or (N,).
-        values (np.ndarray): (N, ...) checked values.
-        starts (np.ndarray): (F + 1,) where each frame's boxes begin.
-        place (str): Name of the field, with ``{}`` for the frame.
-        expected (str): What the values must be.
-
-    Raises:
-        ValueError: A value is wrong.
-    """
-    if wrong.any():
-        index = tuple(np.argwhere(wrong)[0])
-        frame = int(np.searchsorted(starts, index[0], 'right')) - 1
-        raise ValueError(
-            f'{place.format(frame)} must be {expected}, got {values[index].tolist()} (frame index {frame})'
-        )
-
-
-def _check_gt_boxes(gts: dict) -> None:
-    """Ground truth must be at least one pixel wide and high."""
-    bboxes = gts['bboxes']
-    _raise_at_first(
-        (bboxes[:, 2:] < bboxes[:, :2]).any(axis=1),
-        bboxes,
-        gts['starts'],
-        "annotations[{}]['bboxes']",
-        'xyxy with x2 >= x1 and y2 >= y1',
-    )
+def _check_labels(flat: dict, frames: Sequence[FrameBoxes], name: str, num_classes: int) -> None:
+    """Refuse labels without a class, naming their frame."""
+    wrong = np.flatnonzero((flat['labels'] < 0) | (flat['labels'] >= num_classes))
+    if len(wrong):
+        i = int(np.searchsorted(flat['starts'], wrong[0], 'right')) - 1
+        expected = f'labels must be integers from 0 to {num_classes - 1}, got {flat["labels"][wrong[0]]}'
+        raise ValueError(f'{name}[{i}]: {frames[i].error(expected)}')
 
 
 def _check_settings(num_classes: int, motion_ranges: dict | None, iou_thr: float, pixel_tolerance: float) -> None:
     """Check the arguments of :func:`vid_map` that are no boxes."""
     if int(num_classes) != num_classes or num_classes < 1:
-        raise ValueError(f'num_classes must be a whole number of at least 1, got {num_classes}')
+        raise ValueError(f'num_classes must be an integer of at least 1, got {num_classes}')
     if not 0 < iou_thr <= 1:
         raise ValueError(f'iou_thr must be in (0, 1], got {iou_thr}')
     if not 0 <= pixel_tolerance < float('inf'):

@@ -1,24 +1,21 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-import os
-import os.path as osp
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
-from terminaltables import AsciiTable
 
-from mmrdn.evaluation.frame_results import sort_key, unique_frames
-from mmrdn.evaluation.functional import add_motion_ious, vid_map
-from mmrdn.fileio.coco_vid import parse_frames, parse_instances, read_coco_vid, require
-from mmrdn.fileio.predictions import prediction_head, write_predictions
-from mmrdn.post_processing import VideoLinker, build_linker
+from mmrdn.evaluation.functional import vid_map, with_motion_ious
+from mmrdn.evaluation.linkers import build_linker
+from mmrdn.evaluation.scoring import matching_annotations, score_frames, unique_frames
+from mmrdn.fileio.coco_vid import CocoVidFile
+from mmrdn.fileio.predictions import prediction_head, predictions_path, write_predictions
+from mmrdn.models.vid.data_samples import to_frame_annotations, to_frame_detections
+from mmrdn.post_processing import VideoLinker
 from mmrdn.registry import METRICS
-from mmrdn.utils.arrays import to_numpy
-
-SETTINGS = ('motion_ranges', 'iou_thr', 'pixel_tolerance')
+from mmrdn.structures import FrameAnnotations, FrameDetections
+from mmrdn.utils.checks import require_fields
 
 
 @METRICS.register_module()
@@ -43,8 +40,8 @@ class VIDMetric(BaseMetric):
             on both ends; None for no groups.
         iou_thr (float): IoU that a match must reach.
         pixel_tolerance (float): Pixels that lower it for small boxes.
-        linker (dict, optional): Box linking, such as ``dict(type='SeqNMS')``: each video is linked
-            when its last frame arrives. The metrics are those of the new scores; those of the
+        linker (dict, optional): Box linker, such as ``dict(type='SeqNMS')``, in front of the metric:
+            each video is linked when its last frame arrives. The metrics are those of the new scores; those of the
             detector's own are reported as ``mAP50_unlinked`` and so on.
         classwise (bool): Whether to report and print each class.
         outfile_prefix (str, optional): Write the predictions to
@@ -76,35 +73,39 @@ class VIDMetric(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.settings = dict(motion_ranges=motion_ranges, iou_thr=iou_thr, pixel_tolerance=pixel_tolerance)
         vid_map([], [], 1, **self.settings)  # refuses wrong settings
-        self.ann_file = ann_file
         self.linker = None if linker is None else build_linker(linker)
-        self.video = VideoLinker(self.linker, keep_relations=outfile_prefix is not None)
+        self._linking = VideoLinker(self.linker, keep_relations=outfile_prefix is not None)
         self.classwise = classwise
-        self.coco = read_coco_vid(ann_file) if ann_file else None
-        self.ground_truth: dict[Any, dict] | None = None
+        of_video = ('video_id', 'frame_id') if motion_ranges else ()
+        self.file = CocoVidFile(ann_file, images=of_video) if ann_file else None
+        self._needed = ['img_id', 'pred_det_instances']
+        if self.file is None:
+            self._needed += ['instances', *of_video]
+        if self.linker is not None:
+            self._needed += ['video_id', 'frame_id']
+        # Ground truth by image id: of the file, or of the samples of this rank.
+        self._annotations: dict[Any, FrameAnnotations] = {}
         self.outfile_prefix = outfile_prefix
         if outfile_prefix:
-            path = f'{outfile_prefix}.predictions.json'
-            if osp.exists(path):
+            path = predictions_path(outfile_prefix)
+            if path.exists():
                 raise FileExistsError(f'{path} exists; move it or choose another outfile_prefix')
-            os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
 
     @property
     def dataset_meta(self) -> dict | None:
-        """dict: Meta information of the dataset, with ``classes``."""
+        """dict: Meta information of the data set, with ``classes``."""
         return self._dataset_meta
 
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict | None) -> None:
         self._dataset_meta = dataset_meta
-        if self.coco is not None and dataset_meta is not None:
+        if self.file is not None and dataset_meta is not None:
             # Here and not at the end: a wrong class stops the run early.
-            self.ground_truth = parse_frames(self.coco, self.ann_file, self.classes)
-            frames = list(self.ground_truth.values())
+            self._annotations = self.file.ground_truth(self.classes)
             if self.settings['motion_ranges']:
-                for frame in frames:
-                    require(frame, ('video_id', 'frame_id'), f'{self.ann_file}: image {frame["img_id"]}')
-                add_motion_ious(frames)
+                frames = with_motion_ious(list(self._annotations.values()))
+                self._annotations = dict(zip(self._annotations, frames))
 
     @property
     def classes(self) -> list[str]:
@@ -116,7 +117,7 @@ class VIDMetric(BaseMetric):
         return [classes] if isinstance(classes, str) else list(classes)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep what the metric needs of each sample.
+        """Keep the detections of each sample once its video has been linked, if anything links them.
 
         Args:
             data_batch (Any): Not read.
@@ -125,43 +126,24 @@ class VIDMetric(BaseMetric):
                 ``video_id`` and ``frame_id``, and reads ``link_relations``. Without ``ann_file``
                 also ``instances`` and, for motion groups, ``video_id`` and ``frame_id``.
         """
-        needed = ['img_id', 'pred_det_instances']
-        if self.linker is not None:
-            needed += ['video_id', 'frame_id']
-        if self.coco is None:
-            needed.append('instances')
-            if self.settings['motion_ranges']:
-                needed += ['video_id', 'frame_id']
         for sample in data_samples:
-            require(sample, needed, 'a data sample')
-            height, width = (sample.get('ori_shape') or (None, None))[:2]
-            result = dict(
-                {key: sample.get(key) for key in ('video_id', 'frame_id')},
-                img_id=sample['img_id'],
-                file_name=sample.get('img_path'),
-                width=width,
-                height=height,
-            )
-            for field in ('bboxes', 'scores', 'labels'):
-                result[field] = to_numpy(sample['pred_det_instances'][field])
-                if not np.isfinite(result[field]).all():
-                    raise ValueError(
-                        f'pred_det_instances.{field} of img_id {sample["img_id"]} must be finite, got NaN or inf'
-                    )
-            if self.coco is None:
-                result['instances'] = sample['instances']
-            if 'link_relations' in sample and self.video.wants_relations:
-                result['link_relations'] = sample['link_relations']
-                result['support_inds'] = sample['pred_det_instances']['support_inds']
-            self.video.push(result, sample.get('video_length'))
-            self.results.append(result)
+            require_fields(sample, self._needed, 'a data sample')
+            if self.file is None:
+                self._annotations[sample['img_id']] = to_frame_annotations(sample)
+            self._keep(self._linking.add(to_frame_detections(sample), sample.get('video_length')))
+
+    def _keep(self, frames: Sequence[FrameDetections]) -> None:
+        """Add frames, with their ground truth where the samples have it, to the results."""
+        for frame in frames:
+            annotations = None if self.file else self._annotations[frame.img_id]
+            self.results.append(dict(frame=frame, annotations=annotations))
 
     def evaluate(self, size: int) -> dict:
         """Collect the results of all ranks and evaluate.
 
         MMEngine interleaves the ranks and cuts the list at ``size``, which is right only if each
         rank has every ``world_size``-th frame. Here a rank has whole videos, so nothing is cut;
-        frames that came twice are recognised by their id.
+        frames that came twice are recognized by their id.
 
         Args:
             size (int): Length of the data set, not read.
@@ -169,11 +151,13 @@ class VIDMetric(BaseMetric):
         Returns:
             dict: Metrics with the prefix, on every rank.
         """
-        self.video.finish()
+        self._keep(self._linking.finish())
         try:
             return super().evaluate(sys.maxsize)
         finally:
             self.results.clear()
+            if self.file is None:
+                self._annotations.clear()
 
     def compute_metrics(self, results: list[dict]) -> dict:
         """Evaluate and log the table.
@@ -182,9 +166,7 @@ class VIDMetric(BaseMetric):
             results (list[dict]): Results of all frames.
 
         Returns:
-            dict[str, float]: ``mAP50``, ``mAP50_<motion group>``, the same
-            with ``_unlinked`` if boxes were linked, and, with ``classwise``, ``AP50/<class>``,
-            fractions with 4 digits; NaN where there is no ground truth.
+            dict[str, float]: Metrics of :func:`mmrdn.evaluation.scoring.score_frames`.
         """
         metrics, table = self.score(results)
         if self.classwise:
@@ -192,80 +174,30 @@ class VIDMetric(BaseMetric):
         return metrics
 
     def score(self, results: list[dict]) -> tuple[dict[str, float], str]:
-        """The metrics of :meth:`compute_metrics` and the table, unlogged.
+        """Return the metrics of :meth:`compute_metrics` and the table, unlogged.
 
         Args:
-            results (list[dict]): Results of all frames.
-
-        Returns:
-            tuple[dict[str, float], str]: Metrics without prefix; table.
+            results (list[dict]): Results of all frames: ``frame`` and, without ``ann_file``,
+                ``annotations``.
         """
-        classes = self.classes
-        results = unique_frames(results)
-        if self.coco is None:
-            annotations = [parse_instances(result) for result in results]
-            if self.settings['motion_ranges']:
-                add_motion_ious(annotations)
+        frames = unique_frames([result['frame'] for result in results])
+        if self.file is not None:
+            annotations = matching_annotations(frames, self._annotations, self.file.path)
         else:
-            annotations = self._select_ground_truth(results)
+            by_id = {result['frame'].img_id: result['annotations'] for result in results}
+            annotations = [by_id[frame.img_id] for frame in frames]
+            if self.settings['motion_ranges']:
+                annotations = with_motion_ious(annotations)
         if self.outfile_prefix:
-            self._dump(results)
-        result = vid_map(results, annotations, len(classes), **self.settings)
-        metrics = {key: round(value, 4) for key, value in result.items() if key.startswith('mAP50')}
-        if self.linker is not None:
-            before = [dict(r, scores=r['unlinked_scores']) for r in results]
-            before = vid_map(before, annotations, len(classes), **self.settings)
-            metrics.update({f'{key}_unlinked': round(before[key], 4) for key in list(metrics)})
-        if self.classwise:
-            metrics.update({f'AP50/{name}': round(float(ap), 4) for name, ap in zip(classes, result['ap'])})
-        return metrics, format_table(result, classes)
+            self._dump(frames)
+        return score_frames(frames, annotations, self.classes, self.settings, self.classwise)
 
-    def _select_ground_truth(self, results: list[dict]) -> list[dict]:
-        """Ground truth of ``ann_file`` for each result; all must be there."""
-        predicted = {result['img_id'] for result in results}
-        for ids, others, problem in (
-            (list(self.ground_truth), predicted, 'have no prediction'),
-            (list(predicted), self.ground_truth, 'were predicted but are not in it'),
-        ):
-            absent = sorted((i for i in ids if i not in others), key=sort_key)
-            if absent:
-                raise ValueError(
-                    f'{self.ann_file}: {len(absent)} of {len(ids)} frames {problem}, the first is img_id {absent[0]}'
-                )
-        return [self.ground_truth[result['img_id']] for result in results]
-
-    def _dump(self, results: list[dict]) -> None:
+    def _dump(self, frames: Sequence[FrameDetections]) -> None:
         """Write the predictions under the first name that is free."""
-        path, number = f'{self.outfile_prefix}.predictions.json', 1
-        while osp.exists(path):
-            number += 1
-            path = f'{self.outfile_prefix}.{number}.predictions.json'
-        head = prediction_head(results, self.classes, self.coco)
-        head['info'].update(self.settings)
+        info = dict(self.settings)
         if self.linker is not None:
-            head['info']['linker'] = type(self.linker).__name__
-        write_predictions(path, head, results)
+            info['linker'] = type(self.linker).__name__
+        path = predictions_path(self.outfile_prefix, free=True)
+        head = prediction_head(frames, self.classes, self.file.data if self.file else None, info)
+        write_predictions(path, head, frames)
         MMLogger.get_current_instance().info(f'Predictions are in {path}')
-
-
-def format_table(result: dict, classes: Sequence[str]) -> str:
-    """Text table of the classes.
-
-    Args:
-        result (dict): What :func:`mmrdn.evaluation.vid_map` returns.
-        classes (Sequence[str]): Class names.
-
-    Returns:
-        str: Table of the number of boxes and the AP of each class, overall
-        and per motion group, and their mean.
-    """
-    groups = [key[len('mAP50') :] for key in result if key.startswith('mAP50')]
-    rows = [['class', '#gt'] + [f'AP50{group}' for group in groups]]
-    for i, name in enumerate(classes):
-        rows.append([name, str(result['num_gt'][i])] + [f'{result[f"ap{group}"][i]:.4f}' for group in groups])
-    rows.append(['mean', str(result['num_gt'].sum())] + [f'{result[f"mAP50{group}"]:.4f}' for group in groups])
-    table = AsciiTable(rows)
-    table.inner_footing_row_border = True
-    for column in range(1, len(rows[0])):
-        table.justify_columns[column] = 'right'
-    return table.table

@@ -3,12 +3,15 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from mmtrack.structures import TrackDataSample
 from torch import Tensor
 
-from mmrdn.structures import FrameDetections, NextFrameWeights, SupportWeights
+from mmrdn.structures import FrameAnnotations, FrameDetections, NextFrameWeights, SupportWeights
+from mmrdn.structures.frame_annotations import is_visible
 from mmrdn.utils.arrays import to_numpy
+from mmrdn.utils.checks import require_fields
 
 
 def to_frame_detections(sample: TrackDataSample | Mapping) -> FrameDetections:
@@ -47,6 +50,38 @@ def to_frame_detections(sample: TrackDataSample | Mapping) -> FrameDetections:
         track_ids=found.get('instances_id'),
         next_weights=weights,
         top_supports=supports,
+    )
+
+
+def to_frame_annotations(sample: Mapping) -> FrameAnnotations:
+    """Convert the ground truth of a data sample, as mmtrack's data sets give it.
+
+    Args:
+        sample (Mapping): Sample with ``instances``, each with ``bbox`` xyxy, ``bbox_label``,
+            ``instance_id`` and ``ignore_flag``; those that are flagged, have no box or one that is
+            not visible are left out.
+
+    Raises:
+        ValueError: A field is missing or has the wrong shape; names the image.
+    """
+    name = f'instances of img_id {sample["img_id"]}'
+    height, width = (sample.get('ori_shape') or (None, None))[:2]
+    kept = []
+    for instance in sample['instances']:
+        if instance.get('ignore_flag') or instance.get('bbox') is None:
+            continue
+        require_fields(instance, ['bbox_label'], name)
+        if np.shape(instance['bbox']) != (4,):
+            raise ValueError(f"{name}: 'bbox' must be four numbers, got {instance['bbox']}")
+        if is_visible(instance['bbox'], width, height):
+            kept.append(instance)
+    return FrameAnnotations(
+        bboxes=[instance['bbox'] for instance in kept],
+        labels=[instance['bbox_label'] for instance in kept],
+        instance_ids=[instance.get('instance_id') for instance in kept],
+        frame_id=sample.get('frame_id'),
+        video_id=sample.get('video_id'),
+        img_id=sample['img_id'],
     )
 
 

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mmrdn.fileio.predictions import write_predictions
@@ -28,7 +29,7 @@ class CocoVidWriter(BaseWriter):
             videos=[dict(id=1, name=video or self.path.stem)],
             images=[],
         )
-        self._results: list[dict] = []
+        self._frames: list[FrameDetections] = []
 
     def write(self, detections: FrameDetections) -> None:
         """Add a frame."""
@@ -44,12 +45,7 @@ class CocoVidWriter(BaseWriter):
                 time=round(detections.time, 6),
             )
         )
-        result = dict(
-            img_id=self.num_frames, bboxes=detections.bboxes, scores=detections.scores, labels=detections.labels
-        )
-        if detections.track_ids is not None:
-            result['instance_ids'] = detections.track_ids
-        self._results.append(result)
+        self._frames.append(replace(detections, img_id=self.num_frames))
 
     def _finish(self) -> None:
-        write_predictions(str(self.partial), self._head, self._results)
+        write_predictions(self.partial, self._head, self._frames)

@@ -10,6 +10,7 @@ import torch
 from helpers import naive_relation
 from helpers.rdn import model_config, sample
 from helpers.rdn import tiny_model as build
+from mmrdn.models.vid.data_samples import to_frame_detections
 from mmrdn.models.vid.stream import VideoStream
 from mmrdn.post_processing.video_linker import pair_relations
 from mmrdn.registry import MODELS
@@ -69,9 +70,7 @@ def test_relations_between_detections_of_consecutive_frames(lookahead):
         omega, columns = naive_omega(model, proposals, t, 2, lookahead or 2)
         a, b = a.to_dict(), b.to_dict()
         found_a, found_b = a['pred_det_instances'], b['pred_det_instances']
-        relations = pair_relations(
-            dict(found_a, link_relations=a['link_relations']), dict(found_b, frame_id=t + 1)
-        ).toarray()
+        relations = pair_relations(to_frame_detections(a), to_frame_detections(b)).toarray()
         assert relations.shape == (len(found_a['scores']), len(found_b['scores']))
         for i, p in enumerate(found_a['proposal_inds'].tolist()):
             for j, q in enumerate(found_b['proposal_inds'].tolist()):

@@ -1,16 +1,22 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from mmrdn.post_processing.base_box_linker import BaseBoxLinker
+"""Box linkers in configs: their names in the registry, and how they are built."""
+
+from mmrdn.post_processing import BaseBoxLinker, BoxLinkingWithRelations, SeqNMS, TubeLinking
 from mmrdn.registry import TASK_UTILS
+
+# Here and not beside the classes: post_processing does without MMEngine.
+for linker in (BoxLinkingWithRelations, SeqNMS, TubeLinking):
+    TASK_UTILS.register_module(module=linker)
 
 
 def build_linker(cfg: dict) -> BaseBoxLinker:
     """Build a box linker.
 
     Args:
-        cfg (dict): With its ``type``, such as ``'SeqNMS'``.
+        cfg (dict): Config with its ``type``, such as ``'SeqNMS'``.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: ``cfg`` is something else.
     """
     if not isinstance(cfg, dict) or 'type' not in cfg:
         raise ValueError(f"linker must be a dict such as dict(type='SeqNMS'), got {cfg!r}")

@@ -1,0 +1,129 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""From detections and ground truth of all frames to named metrics and a table."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from terminaltables import AsciiTable
+
+from mmrdn.evaluation.functional import vid_map
+from mmrdn.structures import FrameAnnotations, FrameDetections
+
+
+def score_frames(
+    frames: Sequence[FrameDetections],
+    annotations: Sequence[FrameAnnotations],
+    classes: Sequence[str],
+    settings: Mapping[str, Any],
+    classwise: bool = True,
+) -> tuple[dict[str, float], str]:
+    """Measure detections against ground truth.
+
+    Args:
+        frames (Sequence[FrameDetections]): Detections of F frames.
+        annotations (Sequence[FrameAnnotations]): Ground truth of the same frames.
+        classes (Sequence[str]): Class names in the order of the labels.
+        settings (Mapping[str, Any]): Other arguments of :func:`vid_map`.
+        classwise (bool): Whether to report each class.
+
+    Returns:
+        tuple[dict[str, float], str]: ``mAP50``, ``mAP50_<motion group>``, the same with
+        ``_unlinked`` if boxes were linked, and, with ``classwise``, ``AP50/<class>``, fractions with
+        4 digits, NaN where there is no ground truth; the table.
+    """
+    result = vid_map(frames, annotations, len(classes), **settings)
+    metrics = {key: round(value, 4) for key, value in result.items() if key.startswith('mAP50')}
+    if all(frame.unlinked_scores is not None for frame in frames):
+        before = vid_map([frame.unlinked() for frame in frames], annotations, len(classes), **settings)
+        metrics.update({f'{key}_unlinked': round(before[key], 4) for key in list(metrics)})
+    if classwise:
+        metrics.update({f'AP50/{name}': round(float(ap), 4) for name, ap in zip(classes, result['ap'])})
+    return metrics, format_table(result, classes)
+
+
+def unique_frames(frames: Sequence[FrameDetections]) -> list[FrameDetections]:
+    """Order frames by image id and drop repetitions.
+
+    Args:
+        frames (Sequence[FrameDetections]): Frames of all ranks.
+
+    Returns:
+        list[FrameDetections]: One of each image; of several the one of the longest linked video, as
+        a frame that pads a rank is a video of its own.
+
+    Raises:
+        ValueError: There is none, or an image came twice with different predictions (a sampler that
+            pads repeats them alike).
+    """
+    if not frames:
+        raise ValueError('VIDMetric got no predictions at all, expected those of at least one frame')
+    unique: dict[Any, FrameDetections] = {}
+    for frame in frames:
+        first = unique.setdefault(frame.img_id, frame)
+        if first is frame:
+            continue
+        for field in ('bboxes', 'scores', 'labels'):
+            ours, others = (getattr(f.unlinked(), field) for f in (first, frame))
+            if ours.shape != others.shape or not np.allclose(ours, others):
+                raise ValueError(
+                    f'img_id {frame.img_id} was predicted twice with different {field}, '
+                    'expected one prediction per frame'
+                )
+        if frame.num_linked > first.num_linked:
+            unique[frame.img_id] = frame
+    return [unique[img_id] for img_id in sorted(unique, key=_sort_key)]
+
+
+def matching_annotations(
+    frames: Sequence[FrameDetections], annotations: Mapping[Any, FrameAnnotations], ann_file: str
+) -> list[FrameAnnotations]:
+    """Return the ground truth of each frame.
+
+    Args:
+        frames (Sequence[FrameDetections]): Frames, one of each image.
+        annotations (Mapping[Any, FrameAnnotations]): Ground truth by image id.
+        ann_file (str): File of the ground truth, for messages.
+
+    Raises:
+        ValueError: Frames and ground truth are not of the same images.
+    """
+    predicted = {frame.img_id for frame in frames}
+    for ids, others, problem in (
+        (annotations, predicted, 'have no prediction'),
+        (predicted, annotations, 'were predicted but are not in it'),
+    ):
+        absent = sorted((i for i in ids if i not in others), key=_sort_key)
+        if absent:
+            raise ValueError(
+                f'{ann_file}: {len(absent)} of {len(ids)} frames {problem}, the first is img_id {absent[0]}'
+            )
+    return [annotations[frame.img_id] for frame in frames]
+
+
+def _sort_key(img_id: int | str) -> tuple:
+    """Numbers before strings, so that ids of both kinds can be sorted."""
+    return isinstance(img_id, str), img_id
+
+
+def format_table(result: dict, classes: Sequence[str]) -> str:
+    """Format what :func:`vid_map` found as a text table.
+
+    Args:
+        result (dict): Result of :func:`vid_map`.
+        classes (Sequence[str]): Class names.
+
+    Returns:
+        str: Table of the number of boxes and the AP of each class, overall
+        and per motion group, and their mean.
+    """
+    groups = [key[len('mAP50') :] for key in result if key.startswith('mAP50')]
+    rows = [['class', '#gt'] + [f'AP50{group}' for group in groups]]
+    for i, name in enumerate(classes):
+        rows.append([name, str(result['num_gt'][i])] + [f'{result[f"ap{group}"][i]:.4f}' for group in groups])
+    rows.append(['mean', str(result['num_gt'].sum())] + [f'{result[f"mAP50{group}"]:.4f}' for group in groups])
+    table = AsciiTable(rows)
+    table.inner_footing_row_border = True
+    for column in range(1, len(rows[0])):
+        table.justify_columns[column] = 'right'
+    return table.table
