@@ -14,13 +14,13 @@ from mmtrack.utils import SampleList
 from torch import Tensor
 
 from mmrdn.apis.model_loading import load_detector, model_classes, resolve_config, resolve_device
+from mmrdn.evaluation.linkers import build_linker
 from mmrdn.inference.frame_pipeline import FramePipeline
 from mmrdn.inference.video_outputs import VideoOutputs, VideoSummary
 from mmrdn.inference.video_run import Progress, as_source, detect, detect_and_link, run_recorders, wanted
 from mmrdn.models import RDN
 from mmrdn.models.memory import FrameProposals, Recorder
 from mmrdn.models.vid.stream import VideoStream
-from mmrdn.post_processing import build_linker
 from mmrdn.utils.checks import check_num_frames, check_score_thr
 from mmrdn.video import BaseSource, FrameBuffer
 
