@@ -5,17 +5,17 @@ import argparse
 from pathlib import Path
 
 from mmrdn.comparison.demo import run_demo
-from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
 @one_line_errors
 def main() -> None:
     """Run the demo."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--work-dir', type=Path, default='work_dirs/demo')
-    parser.add_argument('--seed', type=int, default=0, help='of the training')
-    parser.add_argument(
-        '--cfg-options', nargs='+', default=[], help='change the config of both detectors, key=value ...'
+    parser.add_argument('--work-dir', type=Path, default='work_dirs/demo', help='directory of the results')
+    add_arguments(parser, '--seed')
+    add_arguments(
+        parser, '--cfg-options', action='store', default=[], help='change the config of both detectors: key=value ...'
     )
     args = parser.parse_args()
     run_demo(args.work_dir, args.seed, args.cfg_options)

@@ -8,32 +8,27 @@ was written; 130, Ctrl-C or SIGTERM, the frames that were done were written.
 import argparse
 import sys
 
-from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from mmengine.config import DictAction
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         'video',
-        help='file; folder or pattern of images; number of a camera; '
-        'address (rtsp://, http://); - for raw BGR24 frames on stdin',
+        help='file; directory or pattern of images; number of a camera; '
+        'URL (rtsp://, http://); - for raw BGR24 frames on stdin',
     )
-    parser.add_argument('config', help='config file, or the name of one of the package')
-    parser.add_argument('checkpoint', nargs='?', help='file or address; the published weights if not given')
+    add_arguments(parser, 'config', help='config file, or the name of one of the package')
+    add_arguments(parser, 'checkpoint', '--device', '--amp', '--lookahead', '--trust-checkpoint', '--cfg-options')
+    add_arguments(parser, '--score-thr', default=0.3)
     out = parser.add_argument_group('outputs, at least one')
     out.add_argument('--out-video', help='.mp4 with boxes drawn')
     out.add_argument('--out-json', help='.jsonl: a line a frame; .json: COCO-VID; -: lines to stdout')
     out.add_argument('--out-mot', help='MOTChallenge text')
-    out.add_argument('--out-images', help='folder of pictures')
-    out.add_argument('--overwrite', action='store_true', help='replace what is there')
-    parser.add_argument(
-        '--score-thr', type=float, default=0.3, help='leave out detections below it (default: %(default)s)'
-    )
+    out.add_argument('--out-images', help='directory of images')
+    add_arguments(out, '--overwrite')
     parser.add_argument('--classes', nargs='+', metavar='NAME', help='only these classes')
-    parser.add_argument('--lookahead', type=int, help='frames ahead that a frame waits for, 0 for online detection')
     parser.add_argument(
         '--linker', metavar='NAME', help='link boxes to tubes: BoxLinkingWithRelations, TubeLinking or SeqNMS'
     )
@@ -44,24 +39,13 @@ def parse_args() -> argparse.Namespace:
         help='how many times larger frames are drawn (default: small ones so '
         'that labels have room, others as they are)',
     )
-    parser.add_argument('--max-frames', type=int, help='stop after so many')
-    parser.add_argument('--size', metavar='WxH', help='of raw frames on stdin, pixels')
-    parser.add_argument('--fps', type=float, help='of images and raw frames (default: 25)')
+    parser.add_argument('--max-frames', type=int, help='number of frames to stop after')
+    parser.add_argument('--size', metavar='WxH', help='frame size of raw frames on stdin, pixels')
+    parser.add_argument('--fps', type=float, help='frame rate of images and raw frames (default: 25)')
     parser.add_argument(
         '--strict', action='store_true', help='stop at an image that cannot be read instead of going on'
     )
-    parser.add_argument('--device', help='such as cuda:1 or cpu')
-    parser.add_argument('--amp', action='store_true', help='mixed precision: fp16 on a GPU, bf16 on the CPU')
-    parser.add_argument(
-        '--trust-checkpoint', action='store_true', help='unpickle the checkpoint (runs code of whoever wrote it)'
-    )
     parser.add_argument('--quiet', action='store_true', help='only warnings and errors')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='change the config: key=value ..., such as model.temporal_range=9',
-    )
     return parser.parse_args()
 
 

@@ -4,20 +4,16 @@
 import argparse
 import contextlib
 
-from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.cli import add_arguments, one_line_errors
 from mmrdn.utils.interrupts import end_as_ctrl_c_does
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file, or the name of one of the package')
-    parser.add_argument('checkpoint', nargs='?', help='file or address; the published weights if not given')
-    parser.add_argument('--device', help='such as cuda:1 or cpu')
-    parser.add_argument('--lookahead', type=int, help='frames ahead that a frame waits for, 0 for online detection')
-    parser.add_argument(
-        '--score-thr', type=float, default=0.3, help='leave out detections below it (default: %(default)s)'
-    )
+    add_arguments(parser, 'config', help='config file, or the name of one of the package')
+    add_arguments(parser, 'checkpoint', '--device', '--lookahead', '--trust-checkpoint')
+    add_arguments(parser, '--score-thr', default=0.3)
     parser.add_argument(
         '--host', default='127.0.0.1', help='address to listen at (default: %(default)s, this machine only)'
     )
@@ -32,9 +28,6 @@ def parse_args() -> argparse.Namespace:
         type=int,
         default=3840 * 2160,
         help='refuse videos with more pixels a frame (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--trust-checkpoint', action='store_true', help='unpickle the checkpoint (runs code of whoever wrote it)'
     )
     return parser.parse_args()
 

@@ -4,32 +4,20 @@
 import argparse
 import os
 
-from mmengine.config import DictAction
-
 from mmrdn.apis import build_runner, load_config
 from mmrdn.engine.distributed.rank_errors import ends_job
-from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
+    add_arguments(parser, 'config', '--cfg-options')
+    add_arguments(parser, '--work-dir', help='directory of logs and metrics')
+    add_arguments(parser, '--amp', '--trust-checkpoint', '--launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     parser.add_argument('checkpoint', nargs='?', help='checkpoint (mim gives it here)')
     parser.add_argument('--checkpoint', dest='checkpoint_option', help='checkpoint')
-    parser.add_argument('--work-dir', help='folder of logs and metrics')
-    parser.add_argument('--amp', action='store_true', help='mixed precision: fp16 on a GPU, bf16 on the CPU')
-    parser.add_argument(
-        '--trust-checkpoint', action='store_true', help='unpickle the checkpoint (runs code of whoever wrote it)'
-    )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='change the config: key=value ..., such as model.temporal_range=9 model.support_sampler.num_support=50',
-    )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args

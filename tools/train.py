@@ -4,37 +4,25 @@
 import argparse
 import os
 
-from mmengine.config import DictAction
-
 from mmrdn.apis import build_runner, claim_work_dir, enable_amp, find_resume, load_config
 from mmrdn.engine.distributed.rank_errors import ends_job
-from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
-    parser.add_argument('--work-dir', help='folder of logs and checkpoints')
-    parser.add_argument('--amp', action='store_true', help='mixed precision: fp16 on a GPU, bf16 on the CPU')
+    add_arguments(parser, 'config', '--cfg-options')
+    add_arguments(parser, '--work-dir', help='directory of logs and checkpoints')
+    add_arguments(parser, '--amp', '--trust-checkpoint', '--launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the batch size')
     parser.add_argument(
         '--resume',
         nargs='?',
         const='auto',
-        help='go on from a checkpoint; from the newest in the work folder if none is named',
+        help='go on from a checkpoint; from the newest in the work directory if none is named',
     )
-    parser.add_argument(
-        '--trust-checkpoint', action='store_true', help='unpickle checkpoints (runs code of whoever wrote them)'
-    )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='change the config: key=value ..., such as model.temporal_range=9',
-    )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args

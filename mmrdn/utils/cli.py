@@ -1,10 +1,34 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+"""What the commands in tools/ share: arguments, and errors of one line."""
+
+import argparse
 import functools
 import os
 import sys
 import warnings
 from collections.abc import Callable
 
+from mmengine.config import DictAction
+
+# Arguments of more than one command.
+ARGUMENTS = {
+    'config': dict(help='config file'),
+    'checkpoint': dict(nargs='?', help='path or URL; the published weights if not given'),
+    '--cfg-options': dict(
+        nargs='+', action=DictAction, help='change the config: key=value ..., such as model.temporal_range=9'
+    ),
+    '--work-dir': dict(help='directory of logs'),
+    '--seed': dict(type=int, default=0, help='seed of the training (default: %(default)s)'),
+    '--device': dict(help='such as cuda:1 or cpu (default: a GPU if there is one)'),
+    '--amp': dict(action='store_true', help='mixed precision: fp16 on a GPU, bf16 on the CPU'),
+    '--trust-checkpoint': dict(action='store_true', help='unpickle checkpoints (runs code of whoever wrote them)'),
+    '--lookahead': dict(type=int, help='frames ahead that a frame waits for, 0 for online detection'),
+    '--score-thr': dict(type=float, default=0.5, help='leave out detections below it (default: %(default)s)'),
+    '--overwrite': dict(action='store_true', help='replace what is there'),
+    '--workers': dict(type=int, default=1, help='processes (default: %(default)s)'),
+    '--skip-bad-boxes': dict(action='store_true', help='leave out impossible boxes instead of stopping at the first'),
+    '--launcher': dict(choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher'),
+}
 # What bad input raises, in our code and in the libraries below.
 USER_ERRORS = (ValueError, OSError, TypeError, KeyError, ImportError, AssertionError)
 
@@ -15,7 +39,7 @@ def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
     Warnings get one line too. ``MMRDN_TRACEBACK=1`` in the environment shows the trace.
 
     Args:
-        main (callable): The command; what it raises for bad input ends the process with status 1.
+        main (callable): Command; what it raises for bad input ends the process with status 1.
     """
 
     @functools.wraps(main)
@@ -34,12 +58,12 @@ def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
 
 
 def _show_warning(message, category, filename, lineno, *args) -> None:
-    """One line, without the source line that Python adds."""
+    """Print one line, without the source line that Python adds."""
     print(f'warning: {" ".join(str(message).split())}', file=sys.stderr)
 
 
 def describe(error: BaseException) -> str:
-    """The message of an error in one line."""
+    """Return the message of an error in one line."""
     text = str(error) or type(error).__name__
     if isinstance(error, KeyError):
         text = str(error.args[0]) if error.args else 'missing key'
@@ -49,3 +73,17 @@ def describe(error: BaseException) -> str:
         text = text.strip().splitlines()[-1].split(': ', 1)[-1]
     text = text.split(' More details can be found at')[0]  # of a registry
     return ' '.join(text.split())
+
+
+def print_warnings(notes: list[str], limit: int = 10) -> None:
+    """Print the first notes of a conversion as warnings, and how many more there are."""
+    for note in notes[:limit]:
+        print(f'warning: {note}', file=sys.stderr)
+    if len(notes) > limit:
+        print(f'warning: and {len(notes) - limit} more', file=sys.stderr)
+
+
+def add_arguments(parser: argparse._ActionsContainer, *names: str, **changes) -> None:
+    """Add some of ``ARGUMENTS``, with ``changes`` of their settings."""
+    for name in names:
+        parser.add_argument(name, **ARGUMENTS[name] | changes)

@@ -286,7 +286,7 @@ def test_browse_dataset(run_main, tiny_config, tmp_path):
     args = ('analysis_tools/browse_dataset.py', tiny_config, '--output-dir', folder, '--max-samples', 3)
     status, out, err = run_main(*args)
     assert (status, err) == (0, '')
-    assert out == f'3 pictures are in {folder}\n'
+    assert out == f'3 images are in {folder}\n'
     paths = sorted(folder.iterdir())
     assert [path.name[:6] for path in paths] == ['000000', '000001', '000002']
     # Key and two supports of 128 x 160 pixels, titles of 18, margins of 4.

@@ -4,21 +4,21 @@
 import argparse
 
 from mmrdn.benchmarks.report import PARTS, run_benchmark
-from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--out', required=True, help='folder of the results')
+    parser.add_argument('--out', required=True, help='directory of the results')
     parser.add_argument('--parts', nargs='+', choices=list(PARTS), default=list(PARTS), help='what to measure')
-    parser.add_argument('--repeats', type=int, default=5, help='rounds')
-    parser.add_argument('--threads', type=int, help='threads of torch')
+    parser.add_argument('--repeats', type=int, default=5, help='number of rounds')
+    parser.add_argument('--threads', type=int, help='number of threads of torch')
     parser.add_argument(
         '--quick', action='store_true', help='T = 3, 18 and 24, no SELSA, no plain Python, no long videos'
     )
-    parser.add_argument('--seed', type=int, default=0, help='of everything')
-    parser.add_argument('--overwrite', action='store_true', help='replace earlier results')
+    add_arguments(parser, '--seed', help='seed of everything')
+    add_arguments(parser, '--overwrite', help='replace earlier results')
     return parser.parse_args()
 
 

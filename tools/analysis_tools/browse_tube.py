@@ -4,26 +4,26 @@
 import argparse
 
 from mmrdn.browsing.tube_browser import browse_tube
-from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('predictions', help='JSON of the detector')
-    parser.add_argument('linked', help='what link_predictions.py made of it')
+    parser.add_argument('linked', help='JSON that link_predictions.py made of it')
     parser.add_argument('ann_file', help='ground truth (COCO-VID JSON)')
-    parser.add_argument('image_root', help='where its file names begin')
-    parser.add_argument('out', help='the picture, PNG or JPEG')
-    parser.add_argument('--score-thr', type=float, default=0.5, help="of the detector's scores")
-    parser.add_argument('--num-frames', type=int, default=6, help='frames that are drawn')
-    parser.add_argument('--overwrite', action='store_true', help='replace OUT')
+    parser.add_argument('image_root', help='directory that its file names start from')
+    parser.add_argument('out', help='image to write, PNG or JPEG')
+    add_arguments(parser, '--score-thr')
+    parser.add_argument('--num-frames', type=int, default=6, help='number of frames that are drawn')
+    add_arguments(parser, '--overwrite', help='replace OUT')
     return parser.parse_args()
 
 
 @one_line_errors
 def main() -> None:
-    """Draw, and say what."""
+    """Draw, and print what."""
     args = parse_args()
     tube = browse_tube(**vars(args))
     print(

@@ -9,7 +9,7 @@ import argparse
 import sys
 
 from mmrdn.comparison.comparison import compare_detectors
-from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.cli import add_arguments, one_line_errors
 from mmrdn.utils.interrupts import end_as_ctrl_c_does
 
 
@@ -26,18 +26,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--work-dir',
         default='work_dirs/comparison',
-        help='gets a folder for each detector; what is finished there is not done again (default: %(default)s)',
+        help='gets a directory for each detector; what is finished there is not done again (default: %(default)s)',
     )
     parser.add_argument('--out', help='results go to OUT.json, OUT.csv and OUT.png (default: WORK_DIR/comparison)')
-    parser.add_argument('--seed', type=int, default=0, help='of the training (default: %(default)s)')
-    parser.add_argument('--device', help='cpu or cuda:N (default: a GPU if there is one)')
+    add_arguments(parser, '--seed', '--device')
     parser.add_argument(
-        '--threads', type=int, default=1, help='of the CPU in the test that is timed (default: %(default)s)'
+        '--threads', type=int, default=1, help='CPU threads of the test that is timed (default: %(default)s)'
     )
-    parser.add_argument(
-        '--trust-checkpoint', action='store_true', help='unpickle checkpoints (runs code of whoever wrote them)'
-    )
-    parser.add_argument('--cfg-options', nargs='+', default=[], help='change all configs: key=value ...')
+    add_arguments(parser, '--trust-checkpoint')
+    add_arguments(parser, '--cfg-options', action='store', default=[], help='change all configs: key=value ...')
     return parser.parse_args()
 
 

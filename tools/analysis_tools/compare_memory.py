@@ -1,22 +1,20 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Compare detections with the incremental memory to the common order's."""
+"""Compare detections with the incremental memory to those of the baseline."""
 
 import argparse
 
-from mmengine.config import DictAction
-
 from mmrdn.apis import load_config
 from mmrdn.benchmarks.detections import compare_detections
-from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file of an RDN')
+    add_arguments(parser, 'config', help='config file of an RDN')
+    add_arguments(parser, '--cfg-options')
     parser.add_argument('checkpoint', help='its checkpoint')
-    parser.add_argument('--work-dir', help='folder of logs')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='change the config: key=value ...')
+    add_arguments(parser, '--work-dir')
     return parser.parse_args()
 
 

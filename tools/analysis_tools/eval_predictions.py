@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Evaluate predictions that VIDMetric wrote, without the model."""
+"""Evaluate predictions that VIDMetric wrote with outfile_prefix, without the model."""
 
 import argparse
 
@@ -8,10 +8,8 @@ from mmrdn.utils.cli import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description='Evaluate predictions that VIDMetric wrote with outfile_prefix, without the model'
-    )
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('predictions', help='*.predictions.json (COCO-VID)')
     parser.add_argument('ann_file', help='ground truth (COCO-VID JSON)')
     return parser.parse_args()

@@ -7,13 +7,13 @@ from mmengine.config import DictAction
 
 from mmrdn.evaluation import build_linker, link_predictions
 from mmrdn.setup_env import register_all_modules
-from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('predictions', help='what VIDMetric wrote with outfile_prefix')
+    parser.add_argument('predictions', help='JSON that VIDMetric wrote with outfile_prefix')
     parser.add_argument('--out', help='JSON with the new scores (default: NAME.linked.json)')
     parser.add_argument(
         '--linker', required=True, help='BoxLinkingWithRelations, TubeLinking, SeqNMS or another of TASK_UTILS'
@@ -25,13 +25,13 @@ def parse_args() -> argparse.Namespace:
         action=DictAction,
         help='options of the linker, such as min_iou=0.3 max_gap=1',
     )
-    parser.add_argument('--overwrite', action='store_true', help='replace the output')
+    add_arguments(parser, '--overwrite', help='replace the output')
     return parser.parse_args()
 
 
 @one_line_errors
 def main() -> None:
-    """Link, and say where the result is."""
+    """Link, and print where the result is."""
     args = parse_args()
     register_all_modules()
     linker = build_linker(dict(args.linker_options, type=args.linker))

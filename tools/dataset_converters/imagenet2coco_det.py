@@ -2,11 +2,10 @@
 """Convert the ImageNet DET images of the 30 VID classes to COCO JSON."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmrdn.datasets.converters.ilsvrc_det import convert_det
-from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.cli import add_arguments, one_line_errors, print_warnings
 
 
 def parse_args() -> argparse.Namespace:
@@ -16,15 +15,11 @@ def parse_args() -> argparse.Namespace:
         '-i',
         '--input',
         required=True,
-        help='folder with Annotations/DET, or one that holds it as ILSVRC2015, ILSVRC2017 or ILSVRC',
+        help='directory with Annotations/DET, or one that holds it as ILSVRC2015, ILSVRC2017 or ILSVRC',
     )
-    parser.add_argument('-o', '--output', required=True, help='folder for imagenet_det_30classes.json')
+    parser.add_argument('-o', '--output', required=True, help='directory for imagenet_det_30classes.json')
+    add_arguments(parser, '--workers', '--skip-bad-boxes', '--overwrite')
     parser.add_argument('--max-per-class', type=int, default=2000, help='images that a class may have (default: 2000)')
-    parser.add_argument('--workers', type=int, default=1, help='processes (default: 1)')
-    parser.add_argument('--overwrite', action='store_true', help='replace an existing file')
-    parser.add_argument(
-        '--skip-bad-boxes', action='store_true', help='leave out impossible boxes instead of stopping at the first'
-    )
     return parser.parse_args()
 
 
@@ -41,11 +36,7 @@ def main() -> None:
         overwrite=args.overwrite,
         skip_bad_boxes=args.skip_bad_boxes,
     )
-    notes = summary['notes']
-    for note in notes[:10]:
-        print(f'warning: {note}', file=sys.stderr)
-    if len(notes) > 10:
-        print(f'warning: and {len(notes) - 10} more', file=sys.stderr)
+    print_warnings(summary['notes'])
     print(f'{file}: {summary["images"]} images, {summary["objects"]} objects')
     for name, count in summary['images_per_class'].items():
         print(f'  {name}: {count} images')

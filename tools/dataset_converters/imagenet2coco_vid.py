@@ -2,13 +2,12 @@
 """Convert ImageNet VID, or data in its layout, to COCO-VID JSON files."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmrdn.datasets.converters.ilsvrc import check_output
 from mmrdn.datasets.converters.ilsvrc_vid import convert_vid
 from mmrdn.datasets.imagenet_vid_classes import CLASS_SETS
-from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.cli import add_arguments, one_line_errors, print_warnings
 
 
 def parse_args() -> argparse.Namespace:
@@ -18,9 +17,10 @@ def parse_args() -> argparse.Namespace:
         '-i',
         '--input',
         required=True,
-        help='folder with Annotations/VID, or one that holds it as ILSVRC2015, ILSVRC2017 or ILSVRC',
+        help='directory with Annotations/VID, or one that holds it as ILSVRC2015, ILSVRC2017 or ILSVRC',
     )
-    parser.add_argument('-o', '--output', required=True, help='folder for <classes>_<split>.json')
+    parser.add_argument('-o', '--output', required=True, help='directory for <classes>_<split>.json')
+    add_arguments(parser, '--workers', '--skip-bad-boxes', '--overwrite')
     parser.add_argument(
         '--classes',
         choices=sorted(CLASS_SETS),
@@ -33,11 +33,6 @@ def parse_args() -> argparse.Namespace:
         choices=('train', 'val'),
         default=['train', 'val'],
         help='splits to convert (default: both)',
-    )
-    parser.add_argument('--workers', type=int, default=1, help='processes (default: 1)')
-    parser.add_argument('--overwrite', action='store_true', help='replace existing files')
-    parser.add_argument(
-        '--skip-bad-boxes', action='store_true', help='leave out impossible boxes instead of stopping at the first'
     )
     return parser.parse_args()
 
@@ -59,11 +54,7 @@ def main() -> None:
             overwrite=args.overwrite,
             skip_bad_boxes=args.skip_bad_boxes,
         )
-        notes = summary.pop('notes')
-        for note in notes[:10]:
-            print(f'warning: {note}', file=sys.stderr)
-        if len(notes) > 10:
-            print(f'warning: and {len(notes) - 10} more', file=sys.stderr)
+        print_warnings(summary.pop('notes'))
         print(f'{file}: ' + ', '.join(f'{v} {k}' for k, v in summary.items()))
 
 

@@ -11,7 +11,7 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     defaults = MovingDigitsConfig()
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('out_dir', help='folder to make')
+    parser.add_argument('out_dir', help='directory to make')
     for name, text in (
         ('seed', 'seed of all that is random'),
         ('num-train-videos', 'number of training videos'),

@@ -3,22 +3,14 @@
 
 import argparse
 
-from mmengine.config import DictAction
-
 from mmrdn.apis import load_config
-from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='change the config: key=value ..., such as model.temporal_range=9',
-    )
+    add_arguments(parser, 'config', '--cfg-options')
     return parser.parse_args()
 
 

@@ -4,24 +4,19 @@ the training of a video detector can start from (`load_from`)."""
 
 import argparse
 
-from mmengine.config import DictAction
-
 from mmrdn.apis import load_config
 from mmrdn.model_converters import NewCheckpoint, convert_detector, read_source
-from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('source', help='checkpoint: file or http(s) address')
+    parser.add_argument('source', help='path or http(s) URL of a checkpoint')
     parser.add_argument('out', help='file to write; must not exist')
     parser.add_argument('--config', required=True, help='config of the video detector')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='change that config: key=value ..., such as model.detector.backbone.style=caffe',
+    add_arguments(
+        parser, '--cfg-options', help='change that config: key=value ..., such as model.detector.backbone.style=caffe'
     )
     parser.add_argument(
         '--source-config', help='config file of mmdet for the source, if the checkpoint does not carry it'
@@ -31,21 +26,17 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         help='class names of the source without background, if the checkpoint does not name them',
     )
-    parser.add_argument(
-        '--seed', type=int, default=0, help='of the rows of classes that the source has not (default: 0)'
-    )
+    add_arguments(parser, '--seed', help='seed of the rows of classes that the source does not have')
     parser.add_argument(
         '--all-keys', action='store_true', help='list the entries that are used, not only those that are not'
     )
-    parser.add_argument(
-        '--trust-checkpoint', action='store_true', help='unpickle the checkpoint (runs code of whoever wrote it)'
-    )
+    add_arguments(parser, '--trust-checkpoint')
     return parser.parse_args()
 
 
 @one_line_errors
 def main() -> None:
-    """Convert, save, and say what became of each entry."""
+    """Convert, save, and print what became of each entry."""
     args = parse_args()
     out = NewCheckpoint(args.out)
     cfg = load_config(args.config, args.cfg_options)

@@ -10,18 +10,18 @@ import argparse
 from mmrdn.model_zoo import make_entry, update_metafile
 from mmrdn.model_zoo.model_complexity import FRAME_SIZE
 from mmrdn.model_zoo.yaml_text import dump_yaml
-from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
-    parser.add_argument('--checkpoint', help='what publish_model.py wrote; it must fit')
+    parser.add_argument('--checkpoint', help='checkpoint that publish_model.py wrote; it must fit')
     parser.add_argument(
         '--weights',
-        help='address of the checkpoint, or its path seen from the folder of '
-        'model-index.yml (mim downloads from addresses only)',
+        help='URL of the checkpoint, or its path relative to the directory of '
+        'model-index.yml (mim downloads from URLs only)',
     )
     parser.add_argument(
         '--metrics', help='<time>.json that tools/test.py wrote (default: the metrics in the checkpoint)'
@@ -33,11 +33,11 @@ def parse_args() -> argparse.Namespace:
         type=int,
         default=FRAME_SIZE,
         metavar=('WIDTH', 'HEIGHT'),
-        help='of the video that FLOPs are counted for, before the test pipeline, pixels (default: 1280 720)',
+        help='frame size of the video that FLOPs are counted for, before the test pipeline, pixels (default: 1280 720)',
     )
     parser.add_argument('--out', help='metafile.yml to change or make (default: print)')
     parser.add_argument('--collection', help='collection of a new entry or metafile')
-    parser.add_argument('--overwrite', action='store_true', help='replace other results or weights')
+    add_arguments(parser, '--overwrite', help='replace other results or weights')
     return parser.parse_args()
 
 

@@ -5,13 +5,13 @@ RDN) into one for the configs in configs/rdn_mega."""
 import argparse
 
 from mmrdn.model_converters import NewCheckpoint, convert_mega
-from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('source', help='checkpoint: file or http(s) address')
+    parser.add_argument('source', help='path or http(s) URL of a checkpoint')
     parser.add_argument('out', help='file to write; must not exist')
     parser.add_argument(
         '--config', help='config that the checkpoint is for (default: the one in configs/rdn_mega that is its model)'
@@ -19,15 +19,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--all-keys', action='store_true', help='list every entry, not only those that are changed or dropped'
     )
-    parser.add_argument(
-        '--trust-checkpoint', action='store_true', help='unpickle the checkpoint (runs code of whoever wrote it)'
-    )
+    add_arguments(parser, '--trust-checkpoint')
     return parser.parse_args()
 
 
 @one_line_errors
 def main() -> None:
-    """Convert, save, and say what became of each entry."""
+    """Convert, save, and print what became of each entry."""
     args = parse_args()
     out = NewCheckpoint(args.out)
     done = convert_mega(args.source, args.config, args.trust_checkpoint)

@@ -4,7 +4,7 @@
 import argparse
 
 from mmrdn.model_zoo import publish_model
-from mmrdn.utils.cli import one_line_errors
+from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -12,22 +12,20 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('checkpoint', help='checkpoint of a training')
     parser.add_argument(
-        'out', help='folder, or path that the hash is added to: zoo/rdn.pth becomes zoo/rdn-1a2b3c4d.pth'
+        'out', help='directory, or path that the hash is added to: zoo/rdn.pth becomes zoo/rdn-1a2b3c4d.pth'
     )
     parser.add_argument(
         '--config',
         help='config that the weights must fit, and whose text goes in (default: the text in the checkpoint)',
     )
     parser.add_argument('--metrics', help='<time>.json that tools/test.py wrote')
-    parser.add_argument(
-        '--trust-checkpoint', action='store_true', help='unpickle the checkpoint (runs code of whoever wrote it)'
-    )
+    add_arguments(parser, '--trust-checkpoint')
     return parser.parse_args()
 
 
 @one_line_errors
 def main() -> None:
-    """Publish, and say what the file holds."""
+    """Publish, and print what the file holds."""
     args = parse_args()
     done = publish_model(args.checkpoint, args.out, args.config, args.metrics, args.trust_checkpoint)
     meta, state = done.checkpoint['meta'], done.checkpoint['state_dict']
