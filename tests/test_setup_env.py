@@ -205,7 +205,7 @@ def test_mmcv_of_the_stack_is_built(setup_env, tmp_path, monkeypatch, stack):
     env = setup_env.Environment(tmp_path, stack)
     monkeypatch.setattr(env, 'passes', lambda mode: checks.pop(0))
     monkeypatch.setattr(env, 'run', lambda command: None)
-    monkeypatch.setattr(env, 'pip', lambda *args, patience='': installed.append(args[-1]))
+    monkeypatch.setattr(env, 'install', lambda *args, patience='': installed.append(args[-1]))
     setup_env.mmcv(env)
     assert installed == STACKS[stack][1]
 
@@ -229,7 +229,7 @@ def test_default_stack_is_onedl(setup_env, tmp_path):
     env = setup_env.Environment(tmp_path)
     assert env.stack.name == 'onedl'
     assert env.check('ops')[-2:] == ['ops', 'onedl']
-    assert env.stack.foreign() == ['mmcv', 'mmdet', 'mmengine']
+    assert env.stack.foreign == ['mmcv', 'mmdet', 'mmengine']
 
 
 def test_change_of_stack_repeats_all_steps(setup_env, tmp_path, monkeypatch):

@@ -19,40 +19,10 @@ import sysconfig
 import warnings
 from pathlib import Path
 
-from stacks import Stack
+from stacks import REQUIREMENTS, Stack, listed
 
-REQUIREMENTS = Path(__file__).parents[2] / 'requirements'
-PACKAGES = (
-    'torch',
-    'mmtrack',
-    'mmcls',
-    'opencv-python-headless',
-    'av',
-    'pycocotools',
-    'pytest',
-    'hypothesis',
-    'ruff',
-    'codespell',
-    'build',
-    'mmrdn',
-)
 # mmrdn before mmtrack and mmcls: these need its shims to be imported.
-MODULES = (
-    'torch',
-    'mmcv',
-    'mmengine',
-    'mmdet',
-    'mim',
-    'mmrdn',
-    'mmtrack',
-    'mmcls',
-    'cv2',
-    'av',
-    'scipy',
-    'sklearn',
-    'matplotlib',
-    'rich',
-)
+MODULES = 'torch mmcv mmengine mmdet mim mmrdn mmtrack mmcls cv2 av scipy sklearn matplotlib rich'.split()
 # Installed with --no-deps, as the versions that they pin no longer install.
 OLD_PINS = r'(mmtrack|mmcls) '
 
@@ -60,15 +30,16 @@ OLD_PINS = r'(mmtrack|mmcls) '
 def is_installed(name):
     """Whether there is a distribution of that name."""
     try:
-        importlib.metadata.version(name)
+        return bool(importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
         return False
-    return True
 
 
 def check_quick(stack):
     """Every package is installed and mmcv has its compiled ops."""
-    for name in (*stack.distributions, *PACKAGES):
+    files = ('build', 'runtime', 'tests', 'web', 'mminstall_nodeps')
+    packages = [name for file in files for name in listed(REQUIREMENTS / f'{file}.txt')]
+    for name in (*stack.distributions, *packages, 'mmrdn'):
         if not is_installed(name):
             sys.exit(f'error: {name} is not installed')
     for name in MODULES:
@@ -82,14 +53,11 @@ def check_quick(stack):
 def check_others(stack):
     """Print what other stacks have installed into this environment itself.
 
-    It would be overwritten: one folder holds one `mmcv`.
+    It would be overwritten: one directory holds one `mmcv`.
     """
-    found = []
-    for name in filter(is_installed, stack.foreign()):
-        folder = importlib.metadata.distribution(name).locate_file('')
-        if Path(folder) == Path(sysconfig.get_path('purelib')):
-            found.append(name)
-    print(', '.join(found))
+    here = Path(sysconfig.get_path('purelib'))
+    found = [x for x in stack.foreign if is_installed(x)]
+    print(', '.join(x for x in found if Path(importlib.metadata.distribution(x).locate_file('')) == here))
 
 
 def check_ops(stack):
@@ -126,13 +94,13 @@ def check_pip(stack):
     """`pip check` complains of nothing but the old pins."""
     done = subprocess.run([sys.executable, '-m', 'pip', 'check'], capture_output=True, text=True)
     lines = done.stdout.splitlines() if done.returncode else []
-    pinned = set(re.findall(r'(?m)^([\w.-]+)==', (REQUIREMENTS / 'constraints.txt').read_text()))
+    expected = [line for line in lines if re.match(OLD_PINS, line)]
+    pinned = listed(REQUIREMENTS / 'constraints.txt')
     for line in lines:
-        note = ' (expected)' if re.match(OLD_PINS, line) else ''
-        print(f'pip check: {line}{note}')
+        print(f'pip check: {line}' + ' (expected)' * (line in expected))
     for line in lines:
         # Packages that the environment had before are not ours to judge.
-        if line.split()[0] in pinned and not re.match(OLD_PINS, line):
+        if line.split()[0] in pinned and line not in expected:
             sys.exit(f'error: pip check: {line}')
 
 

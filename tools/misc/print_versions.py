@@ -3,8 +3,8 @@
 
     .venv/bin/python tools/misc/print_versions.py
 
-`packages` are the distributions that provide the modules; `mmrdn` is the folder that the package is
-imported from. Worth pasting into a bug report.
+`packages` are the distributions that provide the modules; `mmrdn` is the directory that the package
+is imported from. Worth pasting into a bug report.
 """
 
 import contextlib
@@ -17,20 +17,7 @@ from pathlib import Path
 
 MODULES = ('torch', 'numpy', 'mmcv', 'mmengine', 'mmdet', 'mmtrack', 'mmcls')
 
-
-def packages():
-    """{module: [distribution that provides it, its version]}."""
-    providers = importlib.metadata.packages_distributions()
-    found = {}
-    for module in MODULES:
-        if module in providers:
-            name = providers[module][0]  # the first on sys.path
-            found[module] = [name, importlib.metadata.version(name)]
-    return found
-
-
-def main():
-    """Import mmrdn, and with it all that it needs, and print."""
+if __name__ == '__main__':
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             import torch
@@ -38,23 +25,15 @@ def main():
             import mmrdn
     except ImportError as error:
         sys.exit(f'error: {" ".join(str(error).split())}')
-    found = packages()
-    found['torch'] = ['torch', torch.__version__]  # with its build: +cpu
-    device = 'CPU'
-    if torch.cuda.is_available():
-        device = torch.cuda.get_device_name()
-    print(
-        json.dumps(
-            dict(
-                python=platform.python_version(),
-                system=f'{platform.system()} {platform.machine()}',
-                device=device,
-                packages=found,
-                mmrdn=str(Path(mmrdn.__file__).parent),
-            )
-        )
+    providers = importlib.metadata.packages_distributions()  # the first on sys.path comes first
+    names = {module: providers[module][0] for module in MODULES if module in providers}
+    packages = {module: [name, importlib.metadata.version(name)] for module, name in names.items()}
+    packages['torch'] = ['torch', torch.__version__]  # with its build: +cpu
+    found = dict(
+        python=platform.python_version(),
+        system=f'{platform.system()} {platform.machine()}',
+        device=torch.cuda.get_device_name() if torch.cuda.is_available() else 'CPU',
+        packages=packages,
+        mmrdn=str(Path(mmrdn.__file__).parent),
     )
-
-
-if __name__ == '__main__':
-    main()
+    print(json.dumps(found))

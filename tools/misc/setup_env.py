@@ -31,24 +31,22 @@ import time
 from pathlib import Path
 
 import stacks
+from stacks import REQUIREMENTS
 
 PYTHON = '.'.join(map(str, sys.version_info[:2]))
-ROOT = Path(__file__).resolve().parents[2]
-REQUIREMENTS = ROOT / 'requirements'
+ROOT = REQUIREMENTS.parent
 MIN_TORCH = (2, 4)
 HEARTBEAT = 30  # seconds between two signs of life of a running step
 CHECK = ROOT / 'tools' / 'misc' / 'check_env.py'
 # What the set-up depends on: a change of one of these repeats it.
-INPUTS = sorted(REQUIREMENTS.glob('*.txt')) + [
-    ROOT / 'setup.py',
-    ROOT / 'pyproject.toml',
-    CHECK,
-    Path(stacks.__file__),
-    Path(__file__).resolve(),
-]
+INPUTS = [*sorted(REQUIREMENTS.glob('*.txt')), ROOT / 'setup.py', ROOT / 'pyproject.toml', CHECK]
+INPUTS += [Path(stacks.__file__), Path(__file__).resolve()]
 PRINT_TORCH = 'import importlib.metadata as m; print(m.version("torch"))'
 PRINT_SITE = 'import sysconfig; print(sysconfig.get_path("purelib"))'
 FIND_HEADER = 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")'
+# Variables that lead pip astray.
+ASTRAY = ('PYTHONPATH', 'PYTHONHOME', 'PIP_USER', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_CONSTRAINT', 'PIP_REQUIREMENT')
+ENVIRON = {k: v for k, v in os.environ.items() if k not in ASTRAY} | dict(PYTHONNOUSERSITE='1', PIP_NO_INPUT='1')
 
 
 class StepError(Exception):
@@ -65,33 +63,30 @@ class Environment:
         self.state = self.path / 'mmrdn-setup'
         self.log = None  # file that the running step writes to
 
-    def run(self, command, patience=''):
+    def run(self, command, patience='still running'):
         """Run a command, its output to the log, with a sign of life.
 
         Raises:
-            StepError: the command failed.
+            StepError: The command failed.
         """
+        text = ' '.join(map(str, command))
         start = beat = time.monotonic()
-        with open(self.log, 'ab') as log:
-            log.write(f'$ {" ".join(map(str, command))}\n'.encode())
-            log.flush()
+        with open(self.log, 'a') as log:
+            print(f'$ {text}', file=log, flush=True)
             process = subprocess.Popen(
-                command, cwd=ROOT, env=clean_environ(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                command, cwd=ROOT, env=ENVIRON, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
             while process.poll() is None:
                 time.sleep(0.1)
                 if time.monotonic() - beat >= HEARTBEAT:
                     beat = time.monotonic()
-                    say(f'      {patience or "still running"}: {duration(beat - start)}{compiled(self.log)}')
+                    say(f'      {patience}: {duration(beat - start)}{compiled(self.log)}')
         if process.returncode:
-            raise StepError(f'exit code {process.returncode} of `{" ".join(map(str, command))[:90]}`')
+            raise StepError(f'exit code {process.returncode} of `{text[:90]}`')
 
-    def pip(self, *args, patience=''):
-        """Run pip with our constraints."""
-        command = [self.python, '-m', 'pip', *args]
-        if args[0] == 'install':
-            command += ['-c', self.constraints()]
-        self.run(command, patience)
+    def install(self, *args, **kwargs):
+        """Run `pip install` with our constraints."""
+        self.run([self.python, '-m', 'pip', 'install', *args, '-c', self.constraints()], **kwargs)
 
     def check(self, mode):
         """The command that checks the environment, see check_env.py."""
@@ -105,14 +100,7 @@ class Environment:
         """What the environment's interpreter prints; None if it fails."""
         if not self.python.exists():
             return None
-        done = subprocess.run(
-            [self.python, *args],
-            cwd=self.path,
-            env=clean_environ(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        done = subprocess.run([self.python, *args], cwd=self.path, env=ENVIRON, capture_output=True, text=True)
         return done.stdout.strip() if done.returncode == 0 else None
 
     def constraints(self):
@@ -136,22 +124,12 @@ def duration(seconds):
 
 def compiled(log):
     """', k of n files compiled' if ninja wrote so into the log."""
-    progress = re.findall(rb'(?m)^\s*\[(\d+)/(\d+)\]', log.read_bytes())
-    if not progress:
-        return ''
-    done, total = progress[-1]
-    return f', {done.decode()} of {total.decode()} files compiled'
+    progress = re.findall(r'(?m)^\s*\[(\d+)/(\d+)\]', log.read_text(errors='replace'))
+    return ', %s of %s files compiled' % progress[-1] if progress else ''
 
 
 def version_tuple(version):
     return tuple(int(n) for n in re.findall(r'\d+', version)[:2])
-
-
-def clean_environ():
-    """The environment variables, less those that lead pip astray."""
-    drop = ('PYTHONPATH', 'PYTHONHOME', 'PIP_USER', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_CONSTRAINT', 'PIP_REQUIREMENT')
-    environ = {k: v for k, v in os.environ.items() if k not in drop}
-    return environ | dict(PYTHONNOUSERSITE='1', PIP_NO_INPUT='1')
 
 
 # The steps, in order. Each takes the Environment; its docstring is its name.
@@ -171,9 +149,8 @@ def create(env):
         say(f'      keeps torch {torch.version} of {sys.prefix}')
         # Unlike --system-site-packages, this also works where the running interpreter is itself one
         # of a virtual environment.
-        folders = [str(torch.locate_file('')), *site.getsitepackages()]
-        target = Path(env.output('-c', PRINT_SITE)) / 'mmrdn_parent.pth'
-        target.write_text('\n'.join(dict.fromkeys(folders)) + '\n')
+        parents = dict.fromkeys([str(torch.locate_file('')), *site.getsitepackages()])
+        (Path(env.output('-c', PRINT_SITE)) / 'mmrdn_parent.pth').write_text('\n'.join(parents) + '\n')
 
 
 def build_tools(env):
@@ -181,14 +158,13 @@ def build_tools(env):
     torch = env.output('-c', PRINT_TORCH)
     if torch and version_tuple(torch) < MIN_TORCH:
         raise StepError(f'the environment has torch {torch}, expected >=2.4: upgrade or uninstall it')
-    env.pip('install', '-r', REQUIREMENTS / 'build.txt')
+    env.install('-r', REQUIREMENTS / 'build.txt')
 
 
 def dependencies(env):
     """install the dependencies"""
-    env.pip(
-        'install', '-r', REQUIREMENTS / 'runtime.txt', '-r', REQUIREMENTS / 'tests.txt', '-r', REQUIREMENTS / 'web.txt'
-    )
+    files = [REQUIREMENTS / f'{name}.txt' for name in ('runtime', 'tests', 'web')]
+    env.install(*(word for file in files for word in ('-r', file)))
 
 
 def why_not_compiled(env):
@@ -197,37 +173,33 @@ def why_not_compiled(env):
         return 'no C++ compiler found (Debian: g++)'
     if env.output('-c', FIND_HEADER) is None:
         return 'no Python.h found (Debian: python3-dev)'
-    needed = re.search(rb'#error (C\+\+\d+) or later', env.log.read_bytes())
-    if needed:
-        return (
-            f'torch {env.output("-c", PRINT_TORCH)} needs '
-            f'{needed.group(1).decode()}, this mmcv asks for an older '
-            'C++: see "A newer torch" in docs/get_started.md'
-        )
-    return None
+    needed = re.search(r'#error (C\+\+\d+) or later', env.log.read_text(errors='replace'))
+    return needed and (
+        f'torch {env.output("-c", PRINT_TORCH)} needs {needed.group(1)}, this mmcv asks for an older '
+        'C++: see "A newer torch" in docs/get_started.md'
+    )
 
 
 def mmcv(env):
     """build mmcv"""
-    name = env.stack.distribution('mmcv')
     if env.passes('ops'):
         return
     say(
         '      mmcv comes as source; compiling it takes ten minutes or so on '
         'two cores\n      (seconds, where pip has it in its cache)'
     )
+    env.install(env.stack.distribution('mmengine'))  # mmcv imports it
     # Under build isolation pip would build without torch, and so without the compiled ops. -v makes
     # ninja's counter appear in the log.
-    args = ('install', '-v', '--no-build-isolation', '--no-deps')
-    env.pip('install', env.stack.distribution('mmengine'))  # mmcv imports it
+    build = ('-v', '--no-build-isolation', '--no-deps', env.stack.distribution('mmcv'))
     try:
-        env.pip(*args, name, patience='compiling mmcv')
+        env.install(*build, patience='compiling mmcv')
     except StepError as error:
         raise StepError(why_not_compiled(env) or str(error)) from None
     if not env.passes('ops'):
         # pip's cache does not know which torch a wheel was compiled against.
         say('      the mmcv that pip had does not fit this torch: compiling')
-        env.pip(*args, '--force-reinstall', '--no-cache-dir', name, patience='compiling mmcv')
+        env.install('--force-reinstall', '--no-cache-dir', *build, patience='compiling mmcv')
     try:
         env.run(env.check('ops'))
     except StepError:
@@ -236,23 +208,23 @@ def mmcv(env):
 
 def openmmlab(env):
     """install mmengine, mmdet, mim and mmtrack"""
-    env.pip('install', '--no-build-isolation', '-r', env.stack.requirements)
-    env.pip('install', '--no-build-isolation', '--no-deps', '-r', REQUIREMENTS / 'mminstall_nodeps.txt')
+    env.install('--no-build-isolation', '-r', env.stack.requirements)
+    env.install('--no-build-isolation', '--no-deps', '-r', REQUIREMENTS / 'mminstall_nodeps.txt')
     if not (env.path / 'bin' / 'mim').exists():  # only the parent has it
-        env.pip('install', '--ignore-installed', '--no-deps', 'onedl-mim')
+        env.install('--ignore-installed', '--no-deps', 'onedl-mim')
 
 
 def opencv(env):
     """put the headless opencv in front"""
-    # opencv-python and opencv-python-headless write the same folder cv2, the last one installed
+    # opencv-python and opencv-python-headless write the same directory cv2, the last one installed
     # wins. A bare machine has no libGL, which the former needs, but imaug and mmcv ask for it by
     # name.
-    env.pip('install', '--force-reinstall', '--no-deps', 'opencv-python-headless')
+    env.install('--force-reinstall', '--no-deps', 'opencv-python-headless')
 
 
 def package(env):
     """install mmrdn (editable)"""
-    env.pip('install', '--no-deps', '--no-build-isolation', '-e', ROOT)
+    env.install('--no-deps', '--no-build-isolation', '-e', ROOT)
 
 
 def check(env):
@@ -265,21 +237,15 @@ def check(env):
 STEPS = (create, build_tools, dependencies, mmcv, openmmlab, opencv, package, check)
 
 
-def digest(stack):
-    """A short hash of all inputs."""
-    paths = [*INPUTS, stack.requirements]
-    text = b'\0'.join(path.read_bytes() for path in paths)
-    return hashlib.sha256(text).hexdigest()[:16]
-
-
 def set_up(env):
-    """Do the steps that are not done yet; the number of those done now."""
-    key, done_now = digest(env.stack), 0
+    """Do the steps that are not done yet; return the number of those done now."""
+    inputs = b'\0'.join(path.read_bytes() for path in [*INPUTS, env.stack.requirements])
+    key, done_now = hashlib.sha256(inputs).hexdigest()[:16], 0
     for number, step in enumerate(STEPS, 1):
         stamp = env.state / f'{number}-{step.__name__}.done'
         if stamp.exists() and stamp.read_text() == key:
             continue
-        env.log = env.state / f'{number}-{step.__name__}.log'
+        env.log = stamp.with_suffix('.log')
         env.log.write_bytes(b'')
         title = f'step {number}/{len(STEPS)} {step.__doc__!r}'
         say(f'[setup] {title}')
@@ -290,9 +256,8 @@ def set_up(env):
             tail = env.log.read_text(errors='replace').splitlines()[-12:]
             say('\n'.join(f'      | {x[:160]}' for x in tail))
             sys.exit(
-                f'error: {title} failed: {error}; log: {env.log}; after '
-                'mending the cause, run `make setup` again: it goes on '
-                'with this step'
+                f'error: {title} failed: {error}; log: {env.log}; after mending the cause, '
+                'run `make setup` again: it goes on with this step'
             )
         stamp.write_text(key)
         say(f'      done in {duration(time.monotonic() - start)}')
@@ -305,10 +270,9 @@ def main():
     parser.add_argument('--stack', default=stacks.DEFAULT)
     parser.add_argument('--venv', help='default: .venv, or .venv-STACK')
     args = parser.parse_args()
-    default = args.stack == stacks.DEFAULT
-    folder = ROOT / ('.venv' if default else f'.venv-{args.stack}')
+    default = '.venv' if args.stack == stacks.DEFAULT else f'.venv-{args.stack}'
     try:
-        env = Environment(args.venv or folder, args.stack)
+        env = Environment(args.venv or ROOT / default, args.stack)
     except ValueError as error:
         sys.exit(f'error: {error}')
     others = env.output(*env.check('others')[1:])
@@ -322,9 +286,8 @@ def main():
         made_with = env.state / 'python'
         if made_with.exists() and made_with.read_text() != PYTHON:
             sys.exit(
-                f'error: {env.path} was made with Python '
-                f'{made_with.read_text()}, PYTHON is {PYTHON}: remove '
-                'it (`make distclean`) or choose another VENV='
+                f'error: {env.path} was made with Python {made_with.read_text()}, PYTHON is {PYTHON}: '
+                'remove it (`make distclean`) or choose another VENV='
             )
         stamps = list(env.state.glob('*.done'))
         if len(stamps) == len(STEPS) and not env.passes('quick'):

@@ -4,37 +4,35 @@
 import re
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[2] / 'requirements' / 'stacks'
+REQUIREMENTS = Path(__file__).resolve().parents[2] / 'requirements'
 DEFAULT = 'onedl'
+
+
+def listed(path):
+    """Names of the distributions in a requirements file."""
+    return re.findall(r'(?m)^[\w-]+', path.read_text())
 
 
 class Stack:
     """The distributions that requirements/stacks/<name>.txt lists.
 
     Args:
-        name (str): Such as 'onedl'.
+        name (str): Name of the stack, such as 'onedl'.
 
     Raises:
-        ValueError: If there is no such file.
+        ValueError: There is no such file.
     """
 
     def __init__(self, name=DEFAULT):
-        names = sorted(path.stem for path in FOLDER.glob('*.txt'))
-        if name not in names:
-            raise ValueError(f'no stack {name!r}, expected STACK={" or STACK=".join(names)}')
+        files = {path.stem: path for path in sorted((REQUIREMENTS / 'stacks').glob('*.txt'))}
+        if name not in files:
+            raise ValueError(f'no stack {name!r}, expected STACK={" or STACK=".join(files)}')
         self.name = name
-        self.requirements = FOLDER / f'{name}.txt'
-        self.distributions = _listed(self.requirements)
+        self.requirements = files[name]
+        self.distributions = listed(self.requirements)
+        # Distributions that only other stacks list.
+        self.foreign = sorted({x for path in files.values() for x in listed(path)} - set(self.distributions))
 
     def distribution(self, module):
-        """The one that provides ``module``, 'mmcv' or 'mmengine'."""
+        """Return the distribution that provides ``module``, 'mmcv' or 'mmengine'."""
         return next(x for x in self.distributions if x.endswith(module))
-
-    def foreign(self):
-        """Names of distributions that only other stacks list."""
-        everything = {x for path in FOLDER.glob('*.txt') for x in _listed(path)}
-        return sorted(everything - set(self.distributions))
-
-
-def _listed(path):
-    return re.findall(r'(?m)^[\w-]+', path.read_text())

@@ -10,16 +10,69 @@ anew out of the record. Standard library only. Exits with 1 if a test failed.
 """
 
 import argparse
+import collections
 import datetime
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-from version_page import ALL_TESTS, MARK, ROOT, ROWS, render
+from stacks import REQUIREMENTS, Stack
+
+ROOT = REQUIREMENTS.parent
+ALL_TESTS = ['tests']
+MARK = '<!-- Written by tools/misc/version_matrix.py. Do not edit. -->'
+MODULES = ('torch', 'numpy', 'mmcv', 'mmengine', 'mmdet', 'mmtrack')
+TITLES = ('Outcome', 'Tests', 'Passed', 'Failed', 'Skipped', 'Date', 'Commit', 'Python', *MODULES)
+PAGE = rf"""# Versions
+
+{MARK}
+
+Which versions mmrdn was tested with: `tools/misc/version_matrix.py` finds the
+versions in an environment, runs the tests there and writes the outcome.
+
+%s
+
+## Run it
+
+Each `--env` names an environment of this page and its interpreter, which has
+mmrdn (editable), and replaces what stands there:
+
+```shell
+python tools/misc/version_matrix.py --env onedl=.venv/bin/python \
+    --env openmmlab=.venv-openmmlab/bin/python
+```
+
+`versions.json`, beside this page, holds more of each run: names of tests that
+failed, reasons of tests that were skipped, seconds.
+"""
+PINS = dict(re.findall(r'(?m)^([\w-]+)==([^\s;]+)', (REQUIREMENTS / 'constraints.txt').read_text()))
+
+
+def stack_versions(name):
+    """{distribution: version} of a stack, less mim, which provides no module that mmrdn imports."""
+    return {x: PINS[x] for x in Stack(name).distributions if x != 'onedl-mim'}
+
+
+# {environment: (how to make it, {distribution: version that it must have})}; a version may begin
+# with '>'.
+ROWS = {
+    'onedl': ('the default, `make setup`', stack_versions('onedl')),
+    'openmmlab': ('the original distributions, `make setup STACK=openmmlab`', stack_versions('openmmlab')),
+    'newest-torch': (
+        'the newest torch when the page was written, see [a newer torch](get_started.md#a-newer-torch)',
+        {'torch': f'>{PINS["torch"]}'},
+    ),
+    'mmdet-3.0.0rc5': (
+        'the mmdet that mmtrack 1.0.0rc1 was released for, '
+        'with an mmcv below 2.1, which it asserts: to be set up by hand',
+        {'mmdet': '3.0.0rc5'},
+    ),
+}
 
 
 def environ():
@@ -29,11 +82,11 @@ def environ():
 
 
 def look_into(name, python):
-    """What print_versions.py says of an interpreter."""
+    """Return what print_versions.py says of an interpreter."""
     script = Path(__file__).with_name('print_versions.py')
-    with tempfile.TemporaryDirectory() as folder:  # not where mmrdn lies
+    with tempfile.TemporaryDirectory() as directory:  # not where mmrdn lies
         try:
-            done = subprocess.run([python, script], cwd=folder, env=environ(), capture_output=True, text=True)
+            done = subprocess.run([python, script], cwd=directory, env=environ(), capture_output=True, text=True)
         except OSError as error:
             raise ValueError(f'env {name}: no interpreter {python} ({error.strerror})')
     try:
@@ -41,10 +94,23 @@ def look_into(name, python):
     except (IndexError, ValueError):
         why = (done.stderr.strip().splitlines() or ['it printed nothing'])[-1]
         raise ValueError(f'env {name}: {python} has no mmrdn that works: {why.removeprefix("error: ")}') from None
-    folder = Path(found.pop('mmrdn'))
-    if folder.resolve() != ROOT / 'mmrdn':
-        raise ValueError(f'env {name}: {python} has the mmrdn of {folder.parent}, expected that of {ROOT}')
+    package = Path(found.pop('mmrdn'))
+    if package.resolve() != ROOT / 'mmrdn':
+        raise ValueError(f'env {name}: {python} has the mmrdn of {package.parent}, expected that of {ROOT}')
     return found
+
+
+def check_versions(name, found):
+    """Raise a ValueError if this is another kind of environment than the row's."""
+
+    def numbers(version):
+        return [int(n) for n in re.findall(r'\d+', version.split('+')[0])]
+
+    versions = dict(found['packages'].values())
+    for package, wanted in ROWS[name][1].items():
+        version = versions.get(package, 'none')
+        if numbers(version) <= numbers(wanted) if wanted.startswith('>') else version != wanted:
+            raise ValueError(f'env {name}: expected {package} {wanted}, found {version}')
 
 
 def commit():
@@ -59,50 +125,38 @@ def commit():
 
 
 def run_tests(name, python, tests):
-    """Run pytest; what came of it."""
-    arguments = ['-m', 'pytest', *tests]
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / 'report.xml'
-        options = (
-            '-q',
-            '--continue-on-collection-errors',
-            '-p',
-            'no:cacheprovider',
-            '-o',
-            'junit_family=xunit1',
-            f'--junitxml={report}',
-        )
-        done = subprocess.run([python, *arguments, *options], cwd=ROOT, env=environ())
+    """Run pytest and return what came of it."""
+    command = ['-m', 'pytest', *tests]
+    with tempfile.TemporaryDirectory() as directory:
+        report = Path(directory) / 'report.xml'
+        options = '-q --continue-on-collection-errors -p no:cacheprovider -o junit_family=xunit1'.split()
+        done = subprocess.run([python, *command, *options, f'--junitxml={report}'], cwd=ROOT, env=environ())
         if done.returncode not in (0, 1):  # 1: some test failed
             raise ValueError(f'env {name}: pytest ended with status {done.returncode}, see above')
-        outcome = read_report(report)
-    return dict(command=' '.join(['python', *arguments]), tests=tests) | outcome
+        return dict(command=' '.join(['python', *command]), tests=tests) | read_report(report)
 
 
 def read_report(path):
-    """Counts and names out of pytest's JUnit XML."""
-    outcome = dict(passed=0, failed=0, skipped=0, failures=[], skips={})
-    seconds = 0.0
-    for case in ElementTree.parse(path).iter('testcase'):
-        seconds += float(case.get('time', 0))
-        skip = case.find('skipped')
-        if case.find('failure') is not None or case.find('error') is not None:
-            outcome['failed'] += 1
-            outcome['failures'].append(f'{case.get("file", case.get("classname"))}::{case.get("name")}')
-        elif skip is not None:
-            outcome['skipped'] += 1
-            reason = skip.get('message', '').replace(f'{ROOT}/', '')
-            outcome['skips'][reason] = outcome['skips'].get(reason, 0) + 1
-        else:
-            outcome['passed'] += 1
-    return outcome | dict(seconds=round(seconds))
+    """Return counts and names out of pytest's JUnit XML."""
+    cases = list(ElementTree.parse(path).iter('testcase'))
+    failed = [x for x in cases if x.find('failure') is not None or x.find('error') is not None]
+    skipped = [x for x in cases if x.find('skipped') is not None and x not in failed]
+    reasons = (x.find('skipped').get('message', '').replace(f'{ROOT}/', '') for x in skipped)
+    return dict(
+        passed=len(cases) - len(failed) - len(skipped),
+        failed=len(failed),
+        skipped=len(skipped),
+        failures=[f'{x.get("file", x.get("classname"))}::{x.get("name")}' for x in failed],
+        skips=dict(collections.Counter(reasons)),
+        seconds=round(sum(float(x.get('time', 0)) for x in cases)),
+    )
 
 
 def read_record(path):
-    """{row: what was found} of earlier runs."""
+    """Return {row: what was found} of earlier runs."""
     try:
         record = json.loads(path.read_text())
-        unknown = set(record) - {row.name for row in ROWS}
+        unknown = sorted(set(record) - set(ROWS))
         if not unknown:
             render(record)
     except FileNotFoundError:
@@ -112,8 +166,39 @@ def read_record(path):
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f'{path} is damaged: {error}') from None
     if unknown:
-        raise ValueError(f'{path} has unknown rows {sorted(unknown)}')
+        raise ValueError(f'{path} has unknown rows {unknown}')
     return record
+
+
+def cells(result):
+    """{title: cell} of an environment that was tested."""
+    whole = result['tests'] == ALL_TESTS
+    packages = {x: version if name == x else f'{name} {version}' for x, (name, version) in result['packages'].items()}
+    return {
+        **{title: result[title.lower()] for title in ('Passed', 'Failed', 'Skipped', 'Date', 'Commit', 'Python')},
+        'Outcome': ('failed' if result['failed'] else 'passed') + ('' if whole else ', only a part'),
+        'Tests': 'all' if whole else f'`{" ".join(result["tests"])}`',
+        **packages,
+    }
+
+
+def render(record):
+    """Return the page.
+
+    Args:
+        record (dict): {name of a row: its result}; rows may be missing.
+    """
+    columns = [cells(record[name]) if name in record else {'Outcome': 'not tested'} for name in ROWS]
+    table = [['', *ROWS], ['---'] * (len(ROWS) + 1)]
+    table += [[title, *(x.get(title, '-') for x in columns)] for title in TITLES]
+    lines = [f'| {" | ".join(map(str, row))} |' for row in table] + ['']
+    for name, (how, _) in ROWS.items():
+        lines.append(f'- {name}: {how}.')
+        if name in record:
+            result = record[name]
+            lines.append(f'  `{result["command"]}` on {result["system"]}, {result["device"]}.')
+            lines += [f'  Failed: `{test}`.' for test in result['failures']]
+    return PAGE % '\n'.join(lines)
 
 
 def write(page, record):
@@ -125,52 +210,50 @@ def write(page, record):
 
 
 def parse_args():
-    """Read the command line; [(row, interpreter)] besides."""
+    """Read the command line; ``env`` becomes [(row, interpreter)]."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument(
         '--env',
         action='append',
         default=[],
         metavar='NAME=PYTHON',
-        help=f'a row to make and its interpreter; rows: {", ".join(row.name for row in ROWS)}',
+        help=f'a row to make and its interpreter; rows: {", ".join(ROWS)}',
     )
     parser.add_argument(
-        '--tests', nargs='+', default=ALL_TESTS, help='what pytest is given; the page names it, if it is not all'
+        '--tests', nargs='+', default=ALL_TESTS, help='arguments of pytest; the page names them, if it is not all'
     )
-    parser.add_argument('--out', type=Path, default=ROOT / 'docs' / 'versions.md')
+    parser.add_argument('--out', type=Path, default=ROOT / 'docs' / 'versions.md', help='page to write')
     args = parser.parse_args()
-    rows, chosen = {row.name: row for row in ROWS}, []
-    for text in args.env:
+    for i, text in enumerate(args.env):
         name, equals, python = text.partition('=')
-        if not equals or name not in rows:
-            raise ValueError(f'--env {text}: expected NAME=PYTHON, where NAME is one of {", ".join(rows)}')
+        if not equals or name not in ROWS:
+            raise ValueError(f'--env {text}: expected NAME=PYTHON, where NAME is one of {", ".join(ROWS)}')
         # Not resolved: a link in a virtual environment is that environment.
-        python = os.path.abspath(python) if os.sep in python else python
-        chosen.append((rows[name], python))
-    return args, chosen
+        args.env[i] = name, os.path.abspath(python) if os.sep in python else python
+    return args
 
 
 def main():
     """Look into all environments first, then test one after another."""
-    args, chosen = parse_args()
+    args = parse_args()
     if args.out.exists() and MARK not in args.out.read_text():
         raise ValueError(f'{args.out} was not written by this script')
     record = read_record(args.out.with_suffix('.json'))
-    found = [look_into(row.name, python) for row, python in chosen]
-    for (row, _), versions in zip(chosen, found):
-        row.check(versions)
+    found = [look_into(name, python) for name, python in args.env]
+    for (name, _), versions in zip(args.env, found):
+        check_versions(name, versions)
     failed, tested = 0, commit()
-    for (row, python), versions in zip(chosen, found):
-        result = run_tests(row.name, python, args.tests)
+    for (name, python), versions in zip(args.env, found):
+        result = run_tests(name, python, args.tests)
         date = datetime.date.today().isoformat()
         # Read anew: another run may have filled other rows meanwhile.
         record = read_record(args.out.with_suffix('.json'))
-        record[row.name] = dict(date=date, commit=tested) | versions | result
+        record[name] = dict(date=date, commit=tested) | versions | result
         failed += result['failed']
-        print(f'{row.name}: {result["passed"]} passed, {result["failed"]} failed, {result["skipped"]} skipped')
+        print(f'{name}: {result["passed"]} passed, {result["failed"]} failed, {result["skipped"]} skipped')
         # After each row: the next one may take another ten minutes.
         write(args.out, record)
-    if not chosen:
+    if not args.env:
         write(args.out, record)
     return int(failed > 0)
 
