@@ -1,8 +1,10 @@
 # make setup   create $(VENV) with all that is needed (idempotent)
 # make demo    train and compare RDN and a single-frame detector on the CPU
 # make benchmark  measure what relation costs (about 20 minutes)
-# make test    lint and tests
-# make lint    ruff (lint, imports, layout), codespell
+# make test    lint and all tests
+# make test-fast  the tests that are not marked slow, under two minutes
+# make coverage  all tests, and which lines they run (htmlcov/index.html)
+# make lint    ruff (lint, imports, layout), mypy, import contracts, codespell
 # make docs    HTML of docs/ in docs/_build
 # make clean   remove what builds and tests leave; `distclean` also .venv*
 #
@@ -17,7 +19,7 @@ VENV ?= $(if $(filter onedl,$(STACK)),.venv,.venv-$(STACK))
 RUN := $(VENV)/bin/python
 SOURCES := $(wildcard mmrdn configs tools tests docs setup.py)
 
-.PHONY: help setup demo benchmark test lint docs clean distclean check-python
+.PHONY: help setup demo benchmark test test-fast coverage lint docs clean distclean check-python
 .DEFAULT_GOAL := help
 
 help:
@@ -49,10 +51,18 @@ benchmark: setup
 test: lint
 	@$(RUN) -m pytest tests
 
+test-fast: setup
+	@$(RUN) -m pytest tests -m 'not slow'
+
+coverage: setup
+	@$(RUN) -m pytest tests --cov --cov-report=term:skip-covered --cov-report=html
+
 lint: setup
 	@$(RUN) -m ruff check --quiet $(SOURCES)
 	@$(RUN) -m ruff format --diff --quiet $(SOURCES)
-	@$(RUN) -m codespell_lib $(SOURCES) $(wildcard *.md *.yml *.cfg Makefile)
+	@$(RUN) -m mypy
+	@$(VENV)/bin/lint-imports --no-logo
+	@$(RUN) -m codespell_lib $(SOURCES) $(wildcard *.md *.yml *.toml Makefile .github)
 	@echo 'lint: clean'
 
 docs: setup
@@ -62,7 +72,7 @@ docs: setup
 	@echo 'docs: docs/_build/index.html'
 
 clean:
-	rm -rf build dist *.egg-info docs/_build .pytest_cache .hypothesis
+	rm -rf build dist *.egg-info docs/_build .*_cache .hypothesis .coverage* htmlcov
 	find mmrdn configs tools tests -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean

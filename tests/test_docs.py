@@ -143,10 +143,19 @@ def test_make_targets_exist(page):
     makefile = (ROOT / 'Makefile').read_text()
     targets = re.search(r'\.PHONY: (.*)', makefile).group(1).split()
     text = page.read_text()
-    named = re.findall(r'`make ([a-z]+)', text)
-    named += re.findall(r'(?m)^make ([a-z]+)', text)
+    named = re.findall(r'`make ([a-z-]+)', text)
+    named += re.findall(r'(?m)^make ([a-z-]+)', text)
     for target in named:
         assert target in targets, f'{page.name} names make {target}'
+
+
+def test_workflow_calls_targets_of_the_makefile():
+    makefile = (ROOT / 'Makefile').read_text()
+    targets = re.search(r'\.PHONY: (.*)', makefile).group(1).split()
+    workflow = yaml.safe_load((ROOT / '.github' / 'workflows' / 'test.yml').read_text())
+    runs = [step['run'].split() for step in workflow['jobs']['test']['steps'] if 'run' in step]
+    assert ['make', 'test'] in runs
+    assert all(words[0] == 'make' and words[1] in targets for words in runs)
 
 
 def test_readme_names_both_commands():
