@@ -37,6 +37,6 @@ OPTIM_WRAPPER_CONSTRUCTORS = _child('optimizer constructor', mmtrack_registry.OP
 PARAM_SCHEDULERS = _child('parameter scheduler', mmtrack_registry.PARAM_SCHEDULERS)
 METRICS = _child('metric', mmtrack_registry.METRICS, 'evaluation')
 TASK_UTILS = _child('task util', mmtrack_registry.TASK_UTILS, 'models', 'evaluation')
-VISUALIZERS = _child('visualizer', mmtrack_registry.VISUALIZERS, 'visualization')
+VISUALIZERS = _child('visualizer', mmtrack_registry.VISUALIZERS, 'visualization.vid_visualizer')
 VISBACKENDS = _child('vis_backend', mmtrack_registry.VISBACKENDS)
 LOG_PROCESSORS = _child('log processor', mmtrack_registry.LOG_PROCESSORS)

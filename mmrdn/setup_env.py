@@ -14,7 +14,7 @@ def register_all_modules(init_default_scope: bool = True) -> None:
     import mmrdn.engine  # noqa: F401
     import mmrdn.evaluation  # noqa: F401
     import mmrdn.models  # noqa: F401
-    import mmrdn.visualization  # noqa: F401
+    import mmrdn.visualization.vid_visualizer  # noqa: F401
 
     register_all_mmtrack_modules(init_default_scope=False)
     if init_default_scope and not DefaultScope.check_instance_created('mmrdn'):

@@ -46,7 +46,7 @@ def trained(tiny_config):
 def run_main(monkeypatch, capsys):
     """Run a tool in this process: exit status, stdout and stderr."""
     from helpers.tools import ROOT
-    from mmrdn.visualization import VIDVisualizer
+    from mmrdn.visualization.vid_visualizer import VIDVisualizer
 
     def call(tool, *args):
         path = str(ROOT / 'tools' / tool)

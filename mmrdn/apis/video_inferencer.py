@@ -240,8 +240,8 @@ class VideoInferencer:
         files = outputs.open(source, self.classes, score_thr)
         try:
             with files, contextlib.closing(results):
-                for sample, frame, images in results:
-                    files.write(frame, wanted(sample, labels, score_thr), images if show_relations else None)
+                for found, frame, images in results:
+                    files.write(frame, wanted(found, labels, score_thr), images if show_relations else None)
                     if progress is not None:
                         progress(files.num_frames, source.num_frames)
         except KeyboardInterrupt:

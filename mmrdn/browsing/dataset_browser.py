@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Pictures of training samples: key frame and supports with their boxes."""
+"""Images of training samples: key frame and supports with their boxes."""
 
 import itertools
 import os
@@ -12,38 +12,35 @@ from mmengine.config import Config
 
 from mmrdn.datasets import SeededInfiniteSampler
 from mmrdn.registry import DATASETS
+from mmrdn.video import ImageFolderWriter
 from mmrdn.visualization import draw_boxes, titled_panels
 
 
 def browse_dataset(
     cfg: Config, output_dir: str | os.PathLike, max_samples: int = 50, overwrite: bool = False
 ) -> list[Path]:
-    """Write pictures of the first samples that a training would see.
+    """Draw the first samples that a training would see.
 
     Args:
-        cfg (Config): Its ``train_dataloader.dataset`` is built.
-        output_dir (str or Path): Folder of the pictures.
-        max_samples (int): How many; the whole data set at most.
-        overwrite (bool): Whether the folder may hold something already.
+        cfg (Config): Config, whose ``train_dataloader.dataset`` is built.
+        output_dir (str or Path): Directory of the images.
+        max_samples (int): Number of samples; the whole data set at most.
+        overwrite (bool): Whether the directory may hold something already.
 
     Returns:
-        list[Path]: The pictures, named after their place in the training and
-        their key frame.
+        list[Path]: The images, named after their number in the training and their key frame.
 
     Raises:
         ValueError: ``max_samples`` is not positive, the config has no training data, or these are
             faulty.
-        FileExistsError: The folder is not empty, or a file.
+        FileExistsError: The directory is not empty, or a file.
     """
     if max_samples < 1:
         raise ValueError(f'max_samples must be at least 1, got {max_samples}')
     if 'train_dataloader' not in cfg:
         raise ValueError('the config has no train_dataloader')
-    output_dir = Path(output_dir)
-    if output_dir.exists() and not output_dir.is_dir():
-        raise FileExistsError(f'{output_dir} is a file, expected a folder')
-    if not overwrite and output_dir.exists() and any(output_dir.iterdir()):
-        raise FileExistsError(f'{output_dir} is not empty; choose another folder or say --overwrite')
+    output_dir = Path(os.path.abspath(output_dir))
+    ImageFolderWriter.refuse_existing(output_dir, overwrite)
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     seed = cfg.get('randomness', {}).get('seed') or 0
     order = SeededInfiniteSampler(dataset, seed=seed)
@@ -53,14 +50,13 @@ def browse_dataset(
         sample = dataset[index]
         name = Path(sample['data_samples'].img_path).stem
         paths.append(output_dir / f'{index.position:06d}_{name}.png')
-        picture = draw_sample(sample, dataset.metainfo['classes'])
-        if not cv2.imwrite(str(paths[-1]), picture):
+        if not cv2.imwrite(str(paths[-1]), draw_sample(sample, dataset.metainfo['classes'])):
             raise OSError(f'{paths[-1]} cannot be written')
     return paths
 
 
 def draw_sample(sample: dict, classes: Sequence[str]) -> np.ndarray:
-    """Key frame and supports of a training sample in a row.
+    """Draw key frame and supports of a training sample in a row.
 
     Args:
         sample (dict): ``inputs`` and ``data_samples`` as ``PackTrackInputs`` makes them, images in

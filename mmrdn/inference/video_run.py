@@ -7,20 +7,19 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-import torch
-from mmtrack.structures import TrackDataSample
+import numpy as np
 
 from mmrdn.models import RDN, NextFrameRelations, TopSupports
 from mmrdn.models.memory import Recorder
-from mmrdn.models.vid.data_samples import select_detections, to_frame_detections
+from mmrdn.models.vid.data_samples import to_frame_detections
 from mmrdn.models.vid.stream import VideoStream
 from mmrdn.post_processing import BaseBoxLinker, VideoLinker
 from mmrdn.structures import FrameDetections
 from mmrdn.utils.interrupts import hold_interrupts
 from mmrdn.video import BaseSource, Frame, FrameBuffer, open_source, prefetch
 
-# A result, its frame, and the images that are kept, by their offset from it in frames.
-Found = Iterator[tuple[TrackDataSample, Frame, Mapping]]
+# The detections of a frame, the frame, and the images that are kept, by their offset from it in frames.
+Found = Iterator[tuple[FrameDetections, Frame, Mapping]]
 # Called with the number of frames done, and of all if known.
 Progress = Callable[[int, int | None], None] | None
 
@@ -35,7 +34,7 @@ def detect(stream: VideoStream, source: BaseSource, buffer: FrameBuffer, keep_im
         keep_images (bool): Whether images are needed with the results.
 
     Yields:
-        tuple: Result, frame and images of each frame, in order.
+        tuple: Detections, frame and images of each frame, in order.
     """
 
     def prepared() -> Iterator[tuple[Frame, dict]]:
@@ -49,9 +48,9 @@ def detect(stream: VideoStream, source: BaseSource, buffer: FrameBuffer, keep_im
         for frame, inputs in frames:
             buffer.add(frame)
             for sample in stream.feed(inputs):
-                yield (sample, *buffer.take())
+                yield (to_frame_detections(sample), *buffer.take())
     for sample in stream.flush():
-        yield (sample, *buffer.take())
+        yield (to_frame_detections(sample), *buffer.take())
 
 
 def detect_and_link(
@@ -75,54 +74,34 @@ def detect_and_link(
         progress (callable, optional): Function called after each frame that was detected.
 
     Yields:
-        tuple: Result, frame and images of each frame, in order.
+        tuple: Detections, frame and images of each frame, in order.
     """
     video = VideoLinker(linker)
     frames: list[Frame] = []
-    samples: list[TrackDataSample] = []
     linked: list[FrameDetections] = []
     interrupt = None
     try:
-        for sample, frame, _ in detect(stream, source, FrameBuffer(), False):
-            samples.append(_compact(sample))
+        for detections, frame, _ in detect(stream, source, FrameBuffer(), False):
+            linked += video.add(detections)
             frames.append(frame)
-            linked += video.add(to_frame_detections(samples[-1]))
-            samples[-1].pop('link_relations', None)
             if progress is not None:
                 progress(len(frames), source.num_frames)
     except KeyboardInterrupt as error:
         interrupt = error
     try:
         with hold_interrupts():
-            samples = [_with_links(*pair) for pair in zip(samples, linked + video.finish())]
+            linked += video.finish()
     except KeyboardInterrupt as error:
         interrupt = error
     ahead = stream.lookahead if buffer.num_behind else 0
     with contextlib.closing(iter(source) if keep_images else (frame for frame in frames)) as again:
-        for sample in samples:
+        for detections in linked:
             missing = max(ahead + 1 - buffer.num_waiting, 0)
             for frame in itertools.islice(again, missing):
                 buffer.add(frame)
-            yield (sample, *buffer.take())
+            yield (detections, *buffer.take())
     if interrupt is not None:
         raise interrupt
-
-
-def _compact(sample: TrackDataSample) -> TrackDataSample:
-    """Return what linking, drawing and writing need, on the CPU."""
-    compact = TrackDataSample(metainfo=sample.metainfo)
-    for key in ('pred_det_instances', 'link_relations', 'top_supports'):
-        if key in sample:
-            setattr(compact, key, sample.get(key).cpu())
-    return compact
-
-
-def _with_links(sample: TrackDataSample, linked: FrameDetections) -> TrackDataSample:
-    """Put the results of box linking into a data sample: new ``scores`` and ``instances_id``."""
-    found = sample.pred_det_instances
-    found.scores = found.scores.new_tensor(linked.scores)
-    found.instances_id = torch.from_numpy(linked.track_ids)
-    return sample
 
 
 def run_recorders(model: RDN, linker: BaseBoxLinker | None, show_relations: bool, score_thr: float) -> list[Recorder]:
@@ -153,10 +132,9 @@ def as_source(video: str | Path | BaseSource, **options) -> BaseSource:
     return video
 
 
-def wanted(sample: TrackDataSample, labels: list[int] | None, score_thr: float) -> TrackDataSample:
-    """Return a sample with the detections of some classes that reach the threshold."""
-    found = sample.pred_det_instances
-    keep = found.scores >= score_thr
+def wanted(detections: FrameDetections, labels: list[int] | None, score_thr: float) -> FrameDetections:
+    """Return the detections of some classes that reach the threshold."""
+    keep = detections.scores >= score_thr
     if labels is not None:
-        keep &= torch.isin(found.labels, found.labels.new_tensor(labels))
-    return select_detections(sample, keep)
+        keep &= np.isin(detections.labels, labels)
+    return detections.select(keep)

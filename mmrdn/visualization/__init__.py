@@ -1,7 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from mmrdn.visualization.boxes import draw_boxes, put_label
-from mmrdn.visualization.colors import class_color
-from mmrdn.visualization.panels import titled_panels
-from mmrdn.visualization.vid_visualizer import VIDVisualizer
+from mmrdn.visualization.canvas import class_color, put_label, titled_panels
+from mmrdn.visualization.frame_drawer import FrameDrawer, draw_boxes
 
-__all__ = ['VIDVisualizer', 'class_color', 'draw_boxes', 'put_label', 'titled_panels']
+__all__ = ['FrameDrawer', 'class_color', 'draw_boxes', 'put_label', 'titled_panels']

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""The supports that a detection rests on, in a row (paper, Figure 3)."""
+"""A strip that shows the supports that a detection rests on, in a row (paper, Figure 3)."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -7,30 +7,41 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mmrdn.visualization.boxes import check_image, draw_box, line_width, visible_part
-from mmrdn.visualization.colors import GROUND, WHITE, Color
-from mmrdn.visualization.panels import panel_margin
-from mmrdn.visualization.text import font_size, line_height, put_text, shorten, text_width
+from mmrdn.visualization.canvas import (
+    GROUND,
+    WHITE,
+    Color,
+    check_image,
+    draw_box,
+    font_size,
+    line_height,
+    line_width,
+    panel_margin,
+    put_text,
+    shorten,
+    text_width,
+    visible_part,
+)
 
 CONTEXT = 2.0  # side of a crop, in longer sides of its box
-MISSING = 96  # grey in place of a picture that is not there
+MISSING = 96  # gray level in place of an image that is missing
 
 
 class Support(NamedTuple):
-    """What a detection takes from one proposal."""
+    """A support of a detection, and its share of the relation weight."""
 
     offset: int  # frames from the detection's own
     bbox: Sequence[float]  # (4,) xyxy in pixels
-    weight: float  # omega-bar
+    weight: float  # mean attention weight
 
 
 class StripLayout:
-    """Sizes of a strip below pictures of one size, in pixels.
+    """Sizes of a strip below images of one size, in pixels.
 
     Args:
-        height (int): Of the picture.
-        width (int): Of the picture.
-        num_supports (int): Crops wanted; fewer where titles would not fit.
+        height (int): Height of the image.
+        width (int): Width of the image.
+        num_supports (int): Number of crops wanted; fewer where titles would not fit.
     """
 
     def __init__(self, height: int, width: int, num_supports: int) -> None:
@@ -50,26 +61,26 @@ class StripLayout:
 
 
 def format_offset(offset: int) -> str:
-    """'t' for the frame itself, 't-7' and 't+3' for others."""
+    """Return 't' for the frame itself, 't-7' and 't+3' for others."""
     return f't{offset:+d}' if offset else 't'
 
 
 def format_weight(weight: float) -> str:
-    """Percent, with as many digits as tell small weights apart."""
+    """Return percent, with as many digits as tell small weights apart."""
     percent = 100 * weight
     return f'{percent:.0f}%' if percent >= 9.95 else f'{percent:.1f}%'
 
 
 def crop_around(image: np.ndarray, bbox: Sequence[float], side: int, color: Color) -> np.ndarray:
-    """A square crop with a box in its middle, and the box drawn.
+    """Return a square crop with a box in its middle, and the box drawn.
 
-    The square is moved into the picture, or shrunk if it is larger.
+    The square is moved into the image, or shrunk if it is larger.
 
     Args:
         image (np.ndarray): (H, W, 3) uint8 BGR.
         bbox (Sequence[float]): (4,) xyxy in pixels of ``image``.
-        side (int): Of the crop, in pixels.
-        color (tuple[int, int, int]): Of the box, BGR.
+        side (int): Side of the crop, in pixels.
+        color (tuple[int, int, int]): BGR color of the box.
 
     Returns:
         np.ndarray: (side, side, 3) uint8 BGR.
@@ -99,19 +110,19 @@ def draw_strip(
     supports: Sequence[Support],
     images: Mapping[int, np.ndarray],
 ) -> np.ndarray:
-    """A detection and, right of it, its supports with offset and weight.
+    """Draw a detection and, right of it, its supports with offset and weight.
 
     A bar at the foot of a support shows its weight relative to the heaviest.
 
     Args:
-        layout (StripLayout): Sizes.
+        layout (StripLayout): Sizes of the strip.
         titles (tuple[str, str]): Class and score of the detection.
         detection (tuple[np.ndarray, Sequence[float]]): The frame, (H, W, 3) uint8 BGR, and the
             detection's box, (4,) xyxy.
-        color (tuple[int, int, int]): Of its class, BGR.
-        supports (Sequence[Support]): Highest weight first.
-        images (Mapping[int, np.ndarray]): Pictures by frame offset. The place of a support whose
-            picture is missing stays grey.
+        color (tuple[int, int, int]): BGR color of its class.
+        supports (Sequence[Support]): Supports, highest weight first.
+        images (Mapping[int, np.ndarray]): Images by frame offset. The tile of a support whose image
+            is missing stays gray.
 
     Returns:
         np.ndarray: (layout.height, layout.width, 3) uint8 BGR.
@@ -136,13 +147,13 @@ def draw_strip(
 
 
 def empty_strip(layout: StripLayout) -> np.ndarray:
-    """The strip of a frame without a detection."""
+    """Return the strip of a frame without a detection."""
     return np.full((layout.height, layout.width, 3), GROUND, np.uint8)
 
 
-def _put_tile(strip: np.ndarray, layout: StripLayout, place: int, titles: tuple[str, str], tile: np.ndarray) -> None:
-    """Put a crop into its place, its titles above it."""
-    left = layout.left + place * (layout.tile + layout.margin)
+def _put_tile(strip: np.ndarray, layout: StripLayout, number: int, titles: tuple[str, str], tile: np.ndarray) -> None:
+    """Put the tile of that number, from the left, into the strip, its titles above it."""
+    left = layout.left + number * (layout.tile + layout.margin)
     top, size = layout.margin, layout.font
     first, second = titles
     right = left + layout.tile - text_width(second, size)

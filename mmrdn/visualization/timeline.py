@@ -1,35 +1,34 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""When which class was found in a video."""
+"""A plot of when each class was found in a video."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from mmrdn.visualization.colors import GROUND, Color, class_color
-from mmrdn.visualization.text import shorten
+from mmrdn.visualization.canvas import GROUND, Color, class_color, shorten
 
 LEFT, RIGHT = 0.16, 0.98  # of the plot, as shares of the figure's width
 _WIDTH = 10.0  # inches
 
 
 class Run(NamedTuple):
-    """Frames in succession in which a class was found."""
+    """A run of frames in which a class was found."""
 
     start: float  # seconds
     end: float  # seconds: when the first frame without it comes
 
 
 def class_runs(frames: Sequence[dict], end: float) -> dict[int, list[Run]]:
-    """When each class was found.
+    """Return when each class was found.
 
     Args:
-        frames (Sequence[dict]): Each with its ``time`` in seconds and its ``detections``, which
-            have a ``label`` each, in order.
+        frames (Sequence[dict]): Frames in order, each with its ``time`` in seconds and its
+            ``detections``, which have a ``label`` each.
         end (float): Seconds at which the last frame ends.
 
     Returns:
-        dict[int, list[Run]]: By label, only those that were found.
+        dict[int, list[Run]]: Runs by label, only those that were found.
     """
     runs: dict[int, list[Run]] = {}
     ends = [frame['time'] for frame in frames[1:]] + [end]
@@ -46,16 +45,16 @@ def class_runs(frames: Sequence[dict], end: float) -> dict[int, list[Run]]:
 def draw_timeline(frames: Sequence[dict], classes: Sequence[str], end: float) -> Figure:
     """Plot time along x and a row for each class that was found.
 
-    Colours are those of the boxes.
+    Colors are those of the boxes.
 
     Args:
-        frames (Sequence[dict]): See :func:`class_runs`.
+        frames (Sequence[dict]): Frames as for :func:`class_runs`.
         classes (Sequence[str]): Class names.
         end (float): Seconds at which the last frame ends.
 
     Returns:
-        Figure: The plot lies between the shares ``LEFT`` and ``RIGHT`` of its
-        width, 0 to ``end`` seconds.
+        Figure: The plot, which spans 0 to ``end`` seconds between the shares ``LEFT`` and ``RIGHT``
+        of the figure's width.
     """
     runs = class_runs(frames, end)
     rows = max(len(runs), 1)
@@ -64,9 +63,8 @@ def draw_timeline(frames: Sequence[dict], classes: Sequence[str], end: float) ->
     axes = figure.add_axes((LEFT, 0.55 / height, RIGHT - LEFT, 1 - 0.65 / height))
     for row, (label, of_class) in enumerate(runs.items()):
         spans = [(run.start, run.end - run.start) for run in of_class]
-        axes.broken_barh(  # edges keep the shortest visible
-            spans, (row - 0.35, 0.7), color=[_rgb(class_color(label))]
-        )
+        # Edges, as ``color`` draws them, keep the shortest visible.
+        axes.broken_barh(spans, (row - 0.35, 0.7), color=[_rgb(class_color(label))])
     if not runs:
         axes.text(end / 2, 0, 'nothing found', ha='center', va='center', color='white')
     axes.set_facecolor(_rgb(GROUND))

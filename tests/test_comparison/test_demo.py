@@ -6,7 +6,7 @@ import pytest
 
 from mmrdn.comparison import pictures as demo_pictures
 from mmrdn.structures import FrameAnnotations, FrameDetections
-from mmrdn.visualization.panels import title_height
+from mmrdn.visualization.canvas import title_height
 
 
 def detections(*rows):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mmrdn.visualization import class_color
-from mmrdn.visualization.panels import panel_margin, title_height
+from mmrdn.visualization.canvas import panel_margin, title_height
 
 TOOL = 'analysis_tools/compare_predictions.py'
 HEIGHT, WIDTH, SCALE = 60, 100, 4  # 4 * 100 is the first above 320

@@ -13,7 +13,7 @@ from helpers.videos import CLASSES, noise, read_mp4, tiny_inferencer
 from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.inference.video_outputs import VideoOutputs, fit_scale
 from mmrdn.video import open_source
-from mmrdn.visualization import VIDVisualizer
+from mmrdn.visualization.vid_visualizer import VIDVisualizer
 
 REAL_CLIP = ROOT.parent / 'shared' / 'data' / 'demo.mp4'  # see its README
 

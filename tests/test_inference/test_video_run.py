@@ -13,7 +13,7 @@ from mmrdn.models.vid.data_samples import to_frame_detections
 from mmrdn.post_processing import BoxLinkingWithRelations, SeqNMS, TubeLinking
 from mmrdn.post_processing.video_linker import pair_relations
 from mmrdn.video import LiveSource, RawSource, open_source
-from mmrdn.visualization import VIDVisualizer
+from mmrdn.visualization import FrameDrawer
 
 
 def test_ctrl_c_completes_the_files(clip, tmp_path):
@@ -39,19 +39,18 @@ def test_images_of_supports_are_at_hand(clip, tmp_path, monkeypatch):
     sources = [frame.image for frame in open_source(clip[0])]
     seen = []
 
-    def draw(visualizer, image, sample, supports=None):
+    def draw(drawer, image, detections, supports=None):
         i = len(seen)
         assert (image == sources[i]).all()
         for offset, support in supports.items():
             assert (support == sources[i + offset]).all()
-        wanted = sample.top_supports.frame_offsets.unique().tolist()
-        assert set(wanted) <= set(supports)
-        inds = sample.top_supports.detection_inds
-        assert (sample.pred_det_instances.labels[inds] != 1).all()
+        top_supports = detections.top_supports
+        assert set(top_supports.frame_offsets.ravel().tolist()) <= set(supports)
+        assert (detections.labels[top_supports.detection_inds] != 1).all()
         seen.append(sorted(supports))
         return image
 
-    monkeypatch.setattr(VIDVisualizer, 'draw', draw)
+    monkeypatch.setattr(FrameDrawer, 'draw', draw)
     inferencer = tiny_inferencer(lookahead=1)
     inferencer(clip[0], out_video=tmp_path / 'o.mp4', show_relations=True, score_thr=0.1, classes=['cat', 'owl'])
     assert seen == [[j - i for j in range(max(0, i - 2), min(8, i + 2))] for i in range(8)]
@@ -97,14 +96,14 @@ def test_linked_boxes(kind, show_relations, clip, tmp_path, monkeypatch):
     expected = linked_results(kind, sources)
     seen = []
 
-    def draw(visualizer, image, sample, supports=None):
+    def draw(drawer, image, detections, supports=None):
         assert (image == sources[len(seen)]).all()
         seen.append(supports and sorted(supports))
         for offset, support in (supports or {}).items():
             assert (support == sources[len(seen) - 1 + offset]).all()
         return image
 
-    monkeypatch.setattr(VIDVisualizer, 'draw', draw)
+    monkeypatch.setattr(FrameDrawer, 'draw', draw)
     inferencer = tiny_inferencer(lookahead=1, linker=dict(type=kind.__name__))
     inferencer(
         clip[0],

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from mmrdn.registry import VISUALIZERS
 from mmrdn.setup_env import register_all_modules
-from mmrdn.visualization import VIDVisualizer, class_color, draw_boxes
-from mmrdn.visualization.panels import panel_margin, title_height
+from mmrdn.visualization import class_color, draw_boxes
+from mmrdn.visualization.canvas import panel_margin, title_height
 from mmrdn.visualization.support_strip import StripLayout
+from mmrdn.visualization.vid_visualizer import VIDVisualizer
 
 CLASSES = ('zero', 'one', 'two')
 BOXES = [[20, 40, 70, 90], [100, 40, 140, 90], [30, 60, 50, 80]]
@@ -177,8 +178,8 @@ def test_supports_must_be_known():
     'data_sample, message',
     [
         (sample(labels=(0, 7, 2)), 'box 1: label 7, but there are 3 classes'),
-        (sample([0.9, np.nan, 0.5]), 'box 1: score nan is not finite'),
-        (TrackDataSample(), 'data sample has no pred_det_instances'),
+        (sample([0.9, np.nan, 0.5]), 'scores must be finite, got nan'),
+        (TrackDataSample(), "a data sample must have the field 'pred_det_instances'"),
     ],
 )
 def test_bad_results_are_named(data_sample, message):

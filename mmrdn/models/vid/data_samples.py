@@ -4,9 +4,7 @@
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 from mmtrack.structures import TrackDataSample
-from torch import Tensor
 
 from mmrdn.structures import FrameAnnotations, FrameDetections, NextFrameWeights, SupportWeights
 from mmrdn.structures.frame_annotations import is_visible
@@ -83,25 +81,3 @@ def to_frame_annotations(sample: Mapping) -> FrameAnnotations:
         video_id=sample.get('video_id'),
         img_id=sample['img_id'],
     )
-
-
-def select_detections(data_sample: TrackDataSample, keep: Tensor) -> TrackDataSample:
-    """Return a data sample with some of its detections.
-
-    Args:
-        data_sample (TrackDataSample): Result with ``pred_det_instances`` of n detections and, perhaps,
-            ``top_supports``.
-        keep (Tensor): (n,) bool.
-
-    Returns:
-        TrackDataSample: A new one with these two alone.
-    """
-    selected = TrackDataSample(metainfo=data_sample.metainfo)
-    selected.pred_det_instances = data_sample.pred_det_instances[keep]
-    if 'top_supports' in data_sample:
-        supports = data_sample.top_supports
-        inds = supports.detection_inds
-        numbers = torch.cumsum(keep, 0) - 1  # (n,) among those kept
-        selected.top_supports = supports[keep[inds]]
-        selected.top_supports.detection_inds = numbers[inds[keep[inds]]]
-    return selected

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmrdn.visualization.colors import class_color, text_color
+from mmrdn.visualization.canvas import class_color, panel_margin, text_color, title_height, titled_panels
 
 
 def test_thirty_colors_are_far_apart():
@@ -35,3 +35,16 @@ def test_colors_stay_and_come_again():
 )
 def test_text_has_contrast(ground, expected):
     assert text_color(ground) == (expected,) * 3
+
+
+def test_panels_stand_side_by_side():
+    panels = [np.full((20, 100, 3), value, np.uint8) for value in (50, 200)]
+    row = titled_panels(panels, ['a', 'b' * 100])
+    top, margin = title_height(20, 100), panel_margin(20, 100)
+    assert row.shape == (20 + top, 2 * (100 + margin) + margin, 3)
+    right = 100 + 2 * margin
+    assert (row[top:, margin : 100 + margin] == 50).all()
+    assert (row[top:, right : right + 100] == 200).all()
+    assert row[:top, margin : margin + 20].max() > 200  # a title each, and
+    assert row[:top, right : right + 20].max() > 200  # none beyond its panel
+    assert (row[:, right + 100 :] == 32).all()

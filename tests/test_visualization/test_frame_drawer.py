@@ -3,8 +3,7 @@ import numpy as np
 import pytest
 
 from mmrdn.visualization import class_color, draw_boxes, put_label
-from mmrdn.visualization.boxes import Rect, line_width
-from mmrdn.visualization.text import font_size, line_height, shorten, text_width
+from mmrdn.visualization.canvas import Rect, font_size, line_height, line_width, shorten, text_width
 
 CLASSES = ('zero', 'one', 'two')
 
@@ -102,8 +101,8 @@ def test_label_loses_its_score_where_it_is_too_long():
     assert width < 46 < text_width('one 0.87 #12', 9)
     size = (60, 46)
     box = [[2, 30, 40, 50]]
-    out = draw(box, [1], [0.87], size, ids=np.array([12]))
-    assert (out == draw(box, [1], None, size, ids=np.array([12]))).all()
+    out = draw(box, [1], [0.87], size, track_ids=np.array([12]))
+    assert (out == draw(box, [1], None, size, track_ids=np.array([12]))).all()
     assert ground(out, 1) == (30 - line_height(9), 30)
 
 
@@ -117,7 +116,7 @@ def test_label_that_fits_nowhere_is_dropped():
 def test_tube_numbers_are_shown(ids, same):
     boxes = [[10, 60, 40, 90], [90, 60, 120, 90]]
     plain = draw(boxes, [1, 2], [0.5, 0.6])
-    numbered = draw(boxes, [1, 2], [0.5, 0.6], ids=np.array(ids))
+    numbered = draw(boxes, [1, 2], [0.5, 0.6], track_ids=np.array(ids))
     assert (numbered[:, 85:] == plain[:, 85:]).all()
     assert (numbered == plain).all() == same
 
@@ -182,7 +181,7 @@ def test_anything_but_a_color_picture_is_refused(image, found):
     with pytest.raises(
         ValueError,
         match=r'image must be \(height, width, 3\) uint8 in '
-        f'colour, got {found}$',
+        f'color, got {found}$',
     ):
         draw_boxes(image, np.zeros((0, 4)), np.zeros(0), CLASSES)
 
