@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""A tube over time, before and after box linking."""
+"""An image of a track over time, before and after box linking."""
 
 import os
 from collections import defaultdict
@@ -9,11 +9,13 @@ import cv2
 import numpy as np
 
 from mmrdn.fileio.coco_vid import CocoVidFile
+from mmrdn.fileio.image_files import read_image
 from mmrdn.structures import FrameAnnotations, FrameDetections
 from mmrdn.utils.boxes import paired_ious
 from mmrdn.visualization import draw_boxes, titled_panels
 
-Tube = list[tuple[int, int]]  # (image id, index of the box) in frame order
+Track = list[tuple[int, int]]  # (image id, index of the box) in frame order
+Frames = dict[int, FrameDetections]  # by image id
 
 
 def browse_tube(
@@ -26,114 +28,108 @@ def browse_tube(
     num_frames: int = 6,
     overwrite: bool = False,
 ) -> dict[str, float]:
-    """Draw the tube in which linking recovered the most right detections.
+    """Draw the track in which linking recovered the most right detections.
 
-    Above, what the detector shows at ``score_thr``; below, what is shown after linking, at the
-    threshold that shows as many detections in all.
+    Above, the detections shown at ``score_thr``; below, those shown after linking, at the threshold
+    that shows as many detections in all.
 
     Args:
         predictions (str): COCO-VID JSON of the detector.
         linked (str): The same after box linking.
         ann_file (str): COCO-VID JSON with the ground truth.
-        image_root (str): What its file names are relative to.
-        out (str): The picture, PNG or JPEG.
-        score_thr (float): Of the detector's scores.
-        num_frames (int): Frames of the tube that are drawn, around the first recovered detection.
+        image_root (str): Directory that its file names are relative to.
+        out (str): The image, PNG or JPEG.
+        score_thr (float): Threshold of the detector's scores.
+        num_frames (int): Number of frames that are drawn, around the first recovered detection.
         overwrite (bool): Whether ``out`` may exist.
 
     Returns:
-        dict[str, float]: ``video_id``, ``instance_id``, ``frames`` and
-        ``recovered`` detections of the tube, and ``linked_thr``.
+        dict[str, float]: ``video_id``, ``instance_id``, ``frames`` and ``recovered`` detections of
+        the track, and ``linked_thr``.
 
     Raises:
         FileExistsError: ``out`` is there already.
         ValueError: The files do not fit together, or linking recovered no right detection.
     """
+    _check_arguments(out, num_frames, overwrite)
+    file = CocoVidFile(ann_file)
+    classes = list(file.categories)
+    before, after = _read_predictions(predictions, linked, classes)
+    linked_thr = _linked_threshold(before, after, score_thr)
+    truth, tracks = file.ground_truth(classes), _tracks(after)
+    raised = {k: (before[k].scores < score_thr) & (after[k].scores >= linked_thr) for k in after}
+    recovered = {
+        key: [(k, i) for k, i in track if raised[k][i] and _is_right(after[k], i, truth[k])]
+        for key, track in tracks.items()
+    }
+    best = max(recovered, key=lambda key: len(recovered[key]), default=None)
+    if best is None or not recovered[best]:
+        raise ValueError(f'{linked}: linking recovered no right detection at the threshold {score_thr}')
+    track, (first, *_) = tracks[best], recovered[best]
+    start = max(0, min(track.index(first) - num_frames // 2, len(track) - num_frames))
+    shown = track[start : start + num_frames]
+    paths = {image['id']: Path(image_root) / image['file_name'] for image in file.data['images']}
+    rows = [('detector', before, score_thr), ('linked', after, linked_thr)]
+    drawn = np.concatenate([_draw_row(title, shown, frames, paths, thr, classes) for title, frames, thr in rows])
+    if not cv2.imwrite(str(out), drawn):
+        raise OSError(f'{out} cannot be written')
+    return dict(
+        video_id=best[0], instance_id=best[1], frames=len(track), recovered=len(recovered[best]), linked_thr=linked_thr
+    )
+
+
+def _check_arguments(out: str, num_frames: int, overwrite: bool) -> None:
+    """Refuse wrong arguments of :func:`browse_tube`."""
     if os.path.exists(out) and not overwrite:
         raise FileExistsError(f'{out} exists; choose another name or say --overwrite')
     if Path(out).suffix.lower() not in ('.png', '.jpg', '.jpeg'):
         raise ValueError(f'{out} must end in .png or .jpg')
     if num_frames < 1:
         raise ValueError(f'num_frames must be 1 or more, got {num_frames}')
-    file = CocoVidFile(ann_file)
-    classes = list(file.categories)
-    truth = file.ground_truth(classes)
+
+
+def _read_predictions(predictions: str, linked: str, classes: list[str]) -> tuple[Frames, Frames]:
+    """Return the detections before and after linking, or raise ValueError if they are of other boxes."""
     before, after = (
         CocoVidFile(path, annotations=('bbox', 'score')).predictions(classes) for path in (predictions, linked)
     )
     if {k: len(f) for k, f in before.items()} != {k: len(f) for k, f in after.items()}:
         raise ValueError(f'{linked} must hold the boxes of {predictions}')
-    linked_thr = _same_number(before, after, score_thr)
-    tubes = _tubes(after)
-
-    def is_recovered(img_id: int, i: int) -> bool:
-        return (
-            before[img_id].scores[i] < score_thr
-            and after[img_id].scores[i] >= linked_thr
-            and _is_right(after[img_id], i, truth[img_id])
-        )
-
-    recovered = {key: [place for place in tube if is_recovered(*place)] for key, tube in tubes.items()}
-    best = max(recovered, key=lambda key: len(recovered[key]), default=None)
-    if best is None or not recovered[best]:
-        raise ValueError(f'{linked}: linking recovered no right detection at the threshold {score_thr}')
-    tube = tubes[best]
-    first = tube.index(recovered[best][0])
-    start = max(0, min(first - num_frames // 2, len(tube) - num_frames))
-    paths = {image['id']: Path(image_root) / image['file_name'] for image in file.data['images']}
-    picture = np.concatenate(
-        [
-            _draw_row(title, tube[start : start + num_frames], frames, paths, threshold, classes)
-            for title, frames, threshold in (('detector', before, score_thr), ('linked', after, linked_thr))
-        ]
-    )
-    if not cv2.imwrite(str(out), picture):
-        raise OSError(f'{out} cannot be written')
-    return dict(
-        video_id=best[0], instance_id=best[1], frames=len(tube), recovered=len(recovered[best]), linked_thr=linked_thr
-    )
+    return before, after
 
 
-def _same_number(before: dict, after: dict, score_thr: float) -> float:
-    """The threshold after linking that shows as many detections."""
+def _linked_threshold(before: Frames, after: Frames, score_thr: float) -> float:
+    """Return the threshold after linking that shows as many detections."""
     scores = [np.sort(np.concatenate([f.scores for f in frames.values()]))[::-1] for frames in (before, after)]
     num = int((scores[0] >= score_thr).sum())
     return float(scores[1][num - 1]) if num else float('inf')
 
 
-def _tubes(frames: dict) -> dict[tuple, Tube]:
-    """By video and tube, the boxes in the order of their frames."""
-    tubes: dict[tuple, Tube] = defaultdict(list)
+def _tracks(frames: Frames) -> dict[tuple, Track]:
+    """Return the boxes of each track, by video and track id."""
+    tracks: dict[tuple, Track] = defaultdict(list)
     for img_id, frame in sorted(frames.items(), key=lambda item: item[1].frame_id):
-        for i, instance in enumerate(frame.track_ids):
-            if instance >= 0:
-                tubes[frame.video_id, int(instance)].append((img_id, i))
-    return tubes
+        for i, track_id in enumerate(frame.track_ids):
+            if track_id >= 0:
+                tracks[frame.video_id, int(track_id)].append((img_id, i))
+    return tracks
 
 
 def _is_right(frame: FrameDetections, i: int, truth: FrameAnnotations) -> bool:
-    """Whether a box has IoU 0.5 with an object of its class."""
+    """Return whether a box has IoU 0.5 with an object of its class."""
     same = truth.bboxes[truth.labels == frame.labels[i]]
     return bool((paired_ious(frame.bboxes[i : i + 1], same) >= 0.5).any())
 
 
-def _draw_row(title: str, tube: Tube, frames: dict, paths: dict, threshold: float, classes: list[str]) -> np.ndarray:
-    """A tube's boxes in their frames, where their scores reach a threshold."""
+def _draw_row(
+    title: str, track: Track, frames: Frames, paths: dict[int, Path], threshold: float, classes: list[str]
+) -> np.ndarray:
+    """Draw the boxes of a track in their frames, where their scores reach a threshold."""
     panels, titles = [], []
-    for img_id, i in tube:
-        frame, image = frames[img_id], cv2.imread(str(paths[img_id]))
-        if image is None:
-            raise FileNotFoundError(f'{paths[img_id]} is no picture that can be read')
+    for img_id, i in track:
+        frame, image = frames[img_id], read_image(paths[img_id])
         shown = [i] if frame.scores[i] >= threshold else []
-        panels.append(
-            draw_boxes(
-                image,
-                frame.bboxes[shown],
-                frame.labels[shown],
-                classes,
-                frame.scores[shown],
-                scale=max(1, 320 // image.shape[1]),
-            )
-        )
+        boxes = (frame.bboxes[shown], frame.labels[shown], classes, frame.scores[shown])
+        panels.append(draw_boxes(image, *boxes, scale=max(1, 320 // image.shape[1])))
         titles.append(f'{title}, frame {frame.frame_id}')
     return titled_panels(panels, titles)

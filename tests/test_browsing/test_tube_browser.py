@@ -82,7 +82,7 @@ def test_bad_input_is_named(browse, tmp_path):
     assert status == 1 and 'must hold the boxes of' in stderr
     (tmp_path / '2.png').unlink()
     status, _, stderr = browse(options=options)
-    assert status == 1 and '2.png is no picture' in stderr
+    assert status == 1 and '2.png does not exist' in stderr
     (tmp_path / 'out.png').write_text('mine')
     status, _, stderr = browse(options=options)
     assert status == 1 and 'out.png exists' in stderr
