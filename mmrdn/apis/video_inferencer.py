@@ -28,7 +28,7 @@ _END = object()  # of an iterator
 
 
 class VideoInferencer:
-    """A detector for videos: files, folders, cameras, arrays.
+    """A detector for videos: files, directories, cameras, arrays.
 
     Frames take the way of the config's test data set, through its pipeline and the model's data
     preprocessor. Each may be of another size: boxes are in pixels of the frame that they are in,
@@ -37,16 +37,16 @@ class VideoInferencer:
     Args:
         config (str or Config): A config: its path, the name of one in the package (``rdn/NAME``,
             ``NAME``), or of an entry of the model zoo.
-        checkpoint (str, optional): File or address; the published weights of the zoo entry if not
+        checkpoint (str, optional): Path or URL; the published weights of the zoo entry if not
             given.
-        device (str, optional): Such as ``'cuda:1'``; a GPU if there is one.
-        lookahead (int, optional): Frames ahead that a frame waits for, from 0 (online) to the
-            model's ``temporal_range``; the model's own if not given.
-        linker (dict, optional): Box linker of ``mmrdn.post_processing``, for
+        device (str, optional): Name such as ``'cuda:1'``; a GPU if there is one.
+        lookahead (int, optional): Number of frames ahead that a frame waits for, from 0 (online) to
+            the model's ``temporal_range``; the model's own if not given.
+        linker (dict, optional): Config of a box linker of ``mmrdn.post_processing``, for
             :meth:`__call__`.
-        amp (bool): Mixed precision: fp16 on a GPU, bf16 on the CPU.
-        trust_checkpoint (bool): Unpickle whatever the checkpoint holds.
-        cfg_options (dict, optional): What to change in the config.
+        amp (bool): Whether to compute in mixed precision: fp16 on a GPU, bf16 on the CPU.
+        trust_checkpoint (bool): Whether to unpickle whatever the checkpoint holds.
+        cfg_options (dict, optional): Changes of the config.
         model (RDN, optional): A model that is ready, instead of a checkpoint.
 
     Raises:
@@ -106,7 +106,7 @@ class VideoInferencer:
         t + 1 is read. Memory does not grow with the video.
 
         Args:
-            frames (Iterable[np.ndarray]): (H, W, 3) uint8 BGR each.
+            frames (Iterable[np.ndarray]): Frames, (H, W, 3) uint8 BGR each.
 
         Yields:
             TrackDataSample: One a frame, in order, with
@@ -114,7 +114,7 @@ class VideoInferencer:
             frame, ``scores`` (n,), ``labels`` (n,).
 
         Raises:
-            ValueError: Something is no such frame; names its number.
+            ValueError: A frame is no such array; names its number.
         """
         stream = self.open_stream()
         for image in frames:
@@ -128,14 +128,14 @@ class VideoInferencer:
         and sizes; results are those of :meth:`stream`.
 
         Args:
-            videos (Sequence[Iterable[np.ndarray]]): See :meth:`stream`.
+            videos (Sequence[Iterable[np.ndarray]]): Frames of each video as in :meth:`stream`.
 
         Yields:
-            tuple[int, TrackDataSample]: Place of the video, and its next
+            tuple[int, TrackDataSample]: Index of the video, and its next
             result.
 
         Raises:
-            Exception: What one of the videos raised; that one ends there, the others go on to their
+            Exception: One of the videos raised it; that one ends there, the others go on to their
                 ends first.
         """
         streams = [self.open_stream(f'video {i}') for i in range(len(videos))]
@@ -164,24 +164,17 @@ class VideoInferencer:
         groups: dict[tuple, list[int]] = {}
         for i, (imgs, _) in inputs.items():
             groups.setdefault(imgs.shape, []).append(i)
-        found = {}
+        frames = {}
         for members in groups.values():
+            imgs = torch.cat([inputs[i][0] for i in members])
+            data_samples = [inputs[i][1][0] for i in members]
             with torch.inference_mode(), self.precision():
-                found.update(
-                    zip(
-                        members,
-                        self.model.extract(
-                            torch.cat([inputs[i][0] for i in members]), [inputs[i][1][0] for i in members]
-                        ),
-                    )
-                )
-        return found
+                frames.update(zip(members, self.model.extract(imgs, data_samples)))
+        return frames
 
     def precision(self) -> AbstractContextManager:
         """Make the context of the model's computations."""
-        if not self.amp:
-            return contextlib.nullcontext()
-        return autocast(self.device.type)
+        return autocast(self.device.type) if self.amp else contextlib.nullcontext()
 
     # ----------------------------------------------------------------- files
 
@@ -203,7 +196,7 @@ class VideoInferencer:
         fps: float | None = None,
         progress: Progress = None,
     ) -> VideoSummary:
-        """Detect in a video and write what was asked for.
+        """Detect in a video and write the outputs that were asked for.
 
         Decoding and preprocessing run ahead of the model in a thread. After Ctrl-C the outputs are
         completed with the frames that are done, and KeyboardInterrupt goes on.
@@ -214,15 +207,15 @@ class VideoInferencer:
                 ``strict``, ``size`` and ``fps``.
             out_video (str or Path, optional): See :class:`VideoOutputs`, also for the other
                 outputs, ``overwrite`` and ``scale``.
-            score_thr (float): Detections below it are left out of everything.
+            score_thr (float): Lowest score of a detection that is written or drawn.
             classes (Sequence[str], optional): Names of the classes that are wanted; all if not
                 given.
-            show_relations (bool): Draw the supports that a detection rests on.
-            progress (callable, optional): Called after each frame with the number of frames done
-                and of all, None if not known.
+            show_relations (bool): Whether to draw the supports that a detection rests on.
+            progress (callable, optional): Function called after each frame with the number of
+                frames done and of all frames, None if not known.
 
         Returns:
-            VideoSummary: Of the run.
+            VideoSummary: Summary of the run.
         """
         start = time.time()
         check_score_thr(score_thr)
@@ -252,14 +245,14 @@ class VideoInferencer:
         )
 
     def _labels(self, classes: Sequence[str] | None) -> list[int] | None:
-        """Labels of class names, None for all."""
+        """Return the labels of class names, None for all."""
         for name in classes or ():
             if name not in self.classes:
                 raise ValueError(f'there is no class "{name}", expected some of: {", ".join(self.classes)}')
         return [self.classes.index(name) for name in classes or ()] or None
 
     def _check_run(self, source: BaseSource, outputs: VideoOutputs, show_relations: bool) -> None:
-        """Refuse what cannot go together."""
+        """Refuse options that cannot go together."""
         if show_relations and not getattr(self.model.neck, 'num_basic', 0):
             raise ValueError('show_relations needs a model with a basic stage (neck.num_basic >= 1)')
         if show_relations and not outputs.draws:

@@ -13,12 +13,12 @@ class FramePipeline:
     """A test pipeline that begins with an array instead of a file.
 
     Args:
-        transforms (Sequence[dict]): The pipeline of the config's test data set; the first transform
+        transforms (Sequence[dict]): Pipeline of the config's test data set; the first transform
             loads the image.
         scope (str, optional): Default scope of the config.
     """
 
-    def __init__(self, transforms: Sequence[dict], scope: str = None) -> None:
+    def __init__(self, transforms: Sequence[dict], scope: str | None = None) -> None:
         first = _name(transforms[0]) if transforms else 'nothing'
         if first not in _LOADERS:
             raise ValueError(f'the test pipeline must begin with one of {", ".join(_LOADERS)}, got {first}')
@@ -31,14 +31,14 @@ class FramePipeline:
 
         Args:
             image (np.ndarray): (H, W, 3) uint8 BGR.
-            frame_id (int): Place in its video.
-            name (str): What messages call it.
+            frame_id (int): Index in its video.
+            name (str): Name of the frame in messages.
 
         Returns:
-            dict: ``inputs`` and ``data_samples`` as a data set gives them.
+            dict: ``inputs`` and ``data_samples`` as a data set returns them.
 
         Raises:
-            ValueError: It is no such image, or of no use to the pipeline.
+            ValueError: The image is no such array, or of no use to the pipeline.
         """
         if not isinstance(image, np.ndarray):
             raise ValueError(f'{name} must be a (H, W, 3) uint8 array, got a {type(image).__name__}')
@@ -55,5 +55,5 @@ class FramePipeline:
 
 
 def _name(transform: dict) -> str:
-    """The type of a transform without its scope."""
+    """Return the type of a transform without its scope."""
     return str(transform['type']).rsplit('.', 1)[-1]

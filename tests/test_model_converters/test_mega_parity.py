@@ -22,7 +22,6 @@ from mmrdn.apis import VideoInferencer
 from mmrdn.apis.model_loading import build_model
 from mmrdn.model_converters import convert_mega, convert_state_dict
 from mmrdn.models.memory import FrameProposals
-from mmrdn.models.vid.rpn import rpn_proposals
 
 SIZE = (96, 150)  # of images
 LAYOUTS = [
@@ -104,7 +103,7 @@ def test_proposals(full):
     model = copy.deepcopy(model).float()
     maps = naive_mega.conv4(state, naive_mega.image(picture()))
     sample = TrackDataSample(metainfo=dict(img_shape=SIZE))
-    (found,) = rpn_proposals(model.detector, (maps.float(),), [sample])
+    (found,) = model.propose((maps.float(),), [sample])
     boxes, scores = naive_mega.proposals(state, maps, SIZE, 200, 20)
     assert len(boxes) == 20
     np.testing.assert_allclose(found.bboxes, boxes, atol=1e-3)
@@ -125,7 +124,7 @@ def test_proposals_without_width_stay(full):
     model.load_state_dict(convert_state_dict(state, model, 'rdn')[0])
     maps = naive_mega.conv4(state, naive_mega.image(picture()))
     sample = TrackDataSample(metainfo=dict(img_shape=SIZE))
-    (found,) = rpn_proposals(model.float().detector, (maps.float(),), [sample])
+    (found,) = model.float().propose((maps.float(),), [sample])
     boxes, _ = naive_mega.proposals(state, maps, SIZE, 200, 20)
     np.testing.assert_allclose(found.bboxes, boxes, atol=1e-3)
     assert sum(x1 == x2 == SIZE[1] - 1 for x1, _, x2, _ in boxes) >= 3

@@ -16,9 +16,9 @@ class NarrowFlowNet(FlowNetSimple):
     """mmtrack's ``FlowNetSimple`` with fewer channels; it starts at no motion.
 
     Args:
-        divisor (int): Of the channels of every layer: 1, the full width, or another power of 2 up
-            to 32.
-        **kwargs: Of ``FlowNetSimple``.
+        divisor (int): Divisor of the channels of every layer: 1, the full width, or another power
+            of 2 up to 32.
+        **kwargs: Arguments of ``FlowNetSimple``.
 
     Raises:
         ValueError: ``divisor`` is none of these.
@@ -37,7 +37,7 @@ class NarrowFlowNet(FlowNetSimple):
         super().__init__(**kwargs)
 
     def init_weights(self) -> None:
-        """As mmtrack does, but for the last layer: the first flow is 0."""
+        """Initialize as mmtrack does, but for the last layer: the first flow is 0."""
         super().init_weights()
         if not self.init_cfg:
             nn.init.zeros_(self.predict_flow.conv.weight)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from mmrdn.models.memory import FrameProposals
 from mmrdn.models.roi_heads.bbox_heads import RDNBBoxHead
-from mmrdn.models.roi_heads.relation_roi_head import RelationRoIHead, roi_features
+from mmrdn.models.roi_heads.rdn_roi_head import RelationRoIHead, roi_features
 from mmrdn.registry import MODELS
 
 

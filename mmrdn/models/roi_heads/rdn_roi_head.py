@@ -1,12 +1,151 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""RoI head of RDN: paper sections 3.3 and 4."""
+"""RoI head of RDN: paper sections 3.3 and 4.
 
-from mmdet.models import StandardRoIHead
+Legend: B frames, P proposals of a frame, n RoIs, C channels.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+
+import torch
+import torch.nn as nn
+from mmdet.models.roi_heads import BaseRoIHead, StandardRoIHead
+from mmdet.structures import SampleList
+from mmdet.structures.bbox import bbox2roi
+from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmrdn.models.memory import FrameProposals, RelationMemory
 from mmrdn.models.roi_heads.bbox_heads import RDNBBoxHead
-from mmrdn.models.roi_heads.relation_roi_head import RelationRoIHead, roi_features
 from mmrdn.registry import MODELS
+
+
+class FrameMaps(tuple):
+    """Feature maps of B frames, and what the RoIs on them relate to.
+
+    mmdet's ``loss`` passes its first argument through to the methods that read the maps, and
+    nothing else. So whatever belongs to the frames of a call is part of that argument.
+
+    Args:
+        levels (Iterable[Tensor]): Feature maps, each (B, c, h, w).
+        memories (Sequence[RelationMemory], optional): Pools of the B frames; no relation without.
+        seen (Sequence[Tensor], optional): For each frame the maps (R, c, h, w) of other frames
+            that its RoI features are mixed with, see :class:`TemporalRDNRoIHead`.
+    """
+
+    memories: Sequence[RelationMemory] | None
+    seen: Sequence[Tensor] | None
+
+    def __new__(
+        cls,
+        levels: Iterable[Tensor],
+        memories: Sequence[RelationMemory] | None = None,
+        seen: Sequence[Tensor] | None = None,
+    ) -> 'FrameMaps':
+        maps = super().__new__(cls, levels)
+        maps.memories, maps.seen = memories, seen
+        return maps
+
+
+class RelationRoIHead(BaseRoIHead):
+    """Mixin for RoI heads of mmdet: relation inside of :attr:`relation_head`.
+
+    Relation comes after the part that turns RoI features into vectors, before the predictors.
+    Without memories there is none, and the head is mmdet's.
+    """
+
+    @property
+    @abstractmethod
+    def relation_head(self) -> RDNBBoxHead:
+        """RDNBBoxHead: The box head that relation is part of."""
+
+    @abstractmethod
+    def _embed(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
+        """Return the (n, C) features of rois (n, 5), before any relation."""
+
+    def extract(self, x: tuple[Tensor], boxes_list: Sequence[Tensor]) -> list[Tensor]:
+        """Return RoI features of the given boxes, before any relation.
+
+        Args:
+            x (tuple[Tensor]): Feature maps of B frames, each (B, c, h, w).
+            boxes_list (Sequence[Tensor]): B tensors (n_b, 4), xyxy in pixels.
+
+        Returns:
+            list[Tensor]: B tensors (n_b, C).
+        """
+        feats = self._embed(x, bbox2roi(boxes_list))
+        return list(feats.split([len(boxes) for boxes in boxes_list]))
+
+    def frames(
+        self, x: tuple[Tensor], proposals: Sequence[InstanceData], data_samples: SampleList
+    ) -> list[FrameProposals]:
+        """Make proposals ready for relation, as key proposals or as supports.
+
+        Args:
+            x (tuple[Tensor]): Feature maps of B frames, each (B, c, h, w).
+            proposals (Sequence[InstanceData]): B times ``bboxes`` (P, 4) xyxy in pixels and
+                ``scores`` (P,), objectness.
+            data_samples (list[TrackDataSample]): B samples.
+
+        Returns:
+            list[FrameProposals]: B of them, rows as in ``proposals``.
+        """
+        boxes = [p.bboxes.detach() for p in proposals]
+        return [
+            FrameProposals(f, b, p.scores.detach(), sample)
+            for f, b, p, sample in zip(self.extract(x, boxes), boxes, proposals, data_samples)
+        ]
+
+    def _relate_and_predict(self, x: tuple[Tensor], rois: Tensor) -> dict:
+        """Return what mmdet's ``_bbox_forward`` returns, by the relation head.
+
+        Args:
+            x (tuple[Tensor] or FrameMaps): Feature maps of B frames, with their pools in training.
+            rois (Tensor): (n, 5) index of the frame and box, ordered by frame.
+        """
+        feats = self._embed(x, rois)
+        if isinstance(x, FrameMaps) and x.memories is not None:
+            feats = torch.cat(
+                [
+                    memory.aggregate(feats[rois[:, 0] == i], rois[rois[:, 0] == i, 1:])
+                    for i, memory in enumerate(x.memories)
+                ]
+            )  # (n, C)
+        cls_score, bbox_pred = self.relation_head(feats)
+        return dict(cls_score=cls_score, bbox_pred=bbox_pred, bbox_feats=feats)
+
+    def detect(self, feats: Tensor, frame: FrameProposals, rescale: bool = True) -> InstanceData:
+        """Classify, regress and suppress the proposals of one frame.
+
+        Args:
+            feats (Tensor): (P, C) features, augmented or not.
+            frame (FrameProposals): P proposals of :meth:`frames`.
+            rescale (bool): Whether boxes are those of the original frame.
+
+        Returns:
+            InstanceData: ``bboxes`` (n, 4), ``scores``, ``labels`` and
+            ``proposal_inds`` (n,), the rows of ``frame`` they came from.
+
+        Raises:
+            ValueError: A class score is NaN or infinite, as in fp16 a number beyond 65504 becomes.
+        """
+        cls_score, bbox_pred = self.relation_head(feats)
+        cls_score = self._final_scores(cls_score, frame)
+        img_meta = frame.data_sample.metainfo
+        if not torch.isfinite(cls_score).all():
+            raise ValueError(f'frame {img_meta.get("frame_id", 0)}: class scores became NaN or infinite')
+        return self.relation_head.predict_by_feat(
+            rois=(bbox2roi([frame.boxes]),),
+            cls_scores=(cls_score,),
+            bbox_preds=(bbox_pred,),
+            batch_img_metas=[img_meta],
+            rcnn_test_cfg=self.test_cfg,
+            rescale=rescale,
+        )[0]
+
+    def _final_scores(self, cls_score: Tensor, frame: FrameProposals) -> Tensor:
+        """Return the class logits (P, num_classes + 1) that count in testing."""
+        return cls_score
 
 
 @MODELS.register_module()
@@ -36,3 +175,29 @@ class RDNRoIHead(RelationRoIHead, StandardRoIHead):
     def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
         """Override mmdet's hook: features, relation with each frame's pool, predictors."""
         return self._relate_and_predict(x, rois)
+
+
+def roi_features(extractor: nn.Module, x: tuple[Tensor], rois: Tensor, **kwargs) -> Tensor:
+    """Run a RoI extractor on maps that it can read.
+
+    The RoI layer runs in fp32 under autocast too: boxes would lose half a pixel in fp16, and mmcv's
+    layer knows no bf16. Nor does it look at strides: maps that are channels last would be read as
+    nonsense. And boxes that are not numbers would make it read outside of the maps.
+
+    Args:
+        extractor (nn.Module): A RoI extractor of mmdet or mmtrack.
+        x (tuple[Tensor]): Feature maps of B frames, each (B, c, h, w).
+        rois (Tensor): (n, 5), index of the frame and box.
+        **kwargs: Further arguments of the extractor.
+
+    Returns:
+        Tensor: (n, c, h', w').
+
+    Raises:
+        ValueError: A box is NaN or infinite, as those of a training that diverges are.
+    """
+    if not torch.isfinite(rois).all():
+        raise ValueError('the boxes of proposals became NaN or infinite: the weights are, or the training diverged')
+    x = [level.float().contiguous() for level in x[: extractor.num_inputs]]
+    with torch.autocast(rois.device.type, enabled=False):
+        return extractor(x, rois, **kwargs)

@@ -5,8 +5,7 @@ import torch
 from mmtrack.models.roi_heads.roi_extractors import TemporalRoIAlign
 from torch import Tensor
 
-from mmrdn.models.roi_heads.rdn_roi_head import RDNRoIHead
-from mmrdn.models.roi_heads.relation_roi_head import FrameMaps, roi_features
+from mmrdn.models.roi_heads.rdn_roi_head import FrameMaps, RDNRoIHead, roi_features
 from mmrdn.registry import MODELS
 from mmrdn.utils.checks import check_num_frames
 

@@ -23,9 +23,8 @@ from torch import Tensor
 
 from mmrdn.models.memory import FrameProposals, Recorder, RelationMemory, SlidingWindow, build_recorders
 from mmrdn.models.roi_heads import FrameMaps
-from mmrdn.models.vid.rpn import rpn_losses, rpn_proposals
 from mmrdn.models.vid.stream import VideoStream
-from mmrdn.models.vid.training_inputs import plain_samples, training_frames
+from mmrdn.models.vid.training_inputs import plain_samples, rpn_losses, training_frames
 from mmrdn.registry import MODELS, TASK_UTILS
 from mmrdn.utils.checks import check_num_frames
 
@@ -118,14 +117,9 @@ class RDN(BaseVideoDetector):
         if self.neck is None:
             return None
         lookahead = self.lookahead if lookahead is None else lookahead
-        return TASK_UTILS.build(
-            self.window_cfg,
-            default_args=dict(
-                memory=RelationMemory(self.neck, self.support_sampler, self.temporal_range + lookahead + 1),
-                temporal_range=self.temporal_range,
-                lookahead=lookahead,
-            ),
-        )
+        memory = RelationMemory(self.neck, self.support_sampler, self.temporal_range + lookahead + 1)
+        defaults = dict(memory=memory, temporal_range=self.temporal_range, lookahead=lookahead)
+        return TASK_UTILS.build(self.window_cfg, default_args=defaults)
 
     def feature_maps(self, imgs: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Return feature maps (B, c, h, w) for RPN and for the RoI head."""
@@ -136,11 +130,17 @@ class RDN(BaseVideoDetector):
 
         return pick(self.rpn_in_indices), pick(self.roi_in_indices)
 
-    def seen_maps(self, x: tuple[Tensor, ...], owners: Sequence[int]) -> list[Tensor] | None:
-        """Return what :class:`FrameMaps` calls ``seen`` in training: nothing.
+    def propose(self, x: tuple[Tensor, ...], data_samples: SampleList) -> list[InstanceData]:
+        """Return RPN's proposals, for each frame ``bboxes`` (P, 4) and ``scores`` (P,).
 
-        ``owners`` has for each frame of ``x`` the index of the sample that it belongs to.
+        RPN runs in fp32 under autocast too: box coordinates need it, and mmcv's NMS knows no bf16.
         """
+        x = tuple(level.float() for level in x)
+        with torch.autocast(x[0].device.type, enabled=False):
+            return list(self.detector.rpn_head.predict(x, data_samples, rescale=False))
+
+    def seen_maps(self, x: tuple[Tensor, ...], owners: Sequence[int]) -> list[Tensor] | None:
+        """Return ``seen`` of :class:`FrameMaps` for frames of training samples ``owners``: none."""
         return None
 
     # ------------------------------------------------------------- training
@@ -162,7 +162,7 @@ class RDN(BaseVideoDetector):
         x = FrameMaps(roi_x, seen=self.seen_maps(roi_x, owners))
         losses, proposals = rpn_losses(self.detector, tuple(level[:batch] for level in rpn_x), data_samples)
         if len(samples) > batch:
-            proposals += rpn_proposals(self.detector, tuple(level[batch:] for level in rpn_x), samples[batch:])
+            proposals += self.propose(tuple(level[batch:] for level in rpn_x), samples[batch:])
         memories = self._training_pools(x, proposals, samples, owners)
         key_x = FrameMaps((level[:batch] for level in x), memories, x.seen)
         losses.update(self.detector.roi_head.loss(key_x, proposals[:batch], data_samples))
@@ -227,8 +227,7 @@ class RDN(BaseVideoDetector):
             list[FrameProposals]: B of them.
         """
         rpn_x, roi_x = self.feature_maps(imgs)
-        proposals = rpn_proposals(self.detector, rpn_x, data_samples)
-        return self.detector.roi_head.frames(roi_x, proposals, data_samples)
+        return self.detector.roi_head.frames(roi_x, self.propose(rpn_x, data_samples), data_samples)
 
     def flush(self, rescale: bool = True) -> SampleList:
         """End the video; return the results of the frames that still wait, T at most."""
@@ -291,7 +290,7 @@ class RDN(BaseVideoDetector):
         imgs, samples, owners = training_frames(inputs, data_samples, self.neck is not None)
         rpn_x, roi_x = self.feature_maps(imgs)
         x = FrameMaps(roi_x, seen=self.seen_maps(roi_x, owners))
-        proposals = rpn_proposals(self.detector, rpn_x, samples)
+        proposals = self.propose(rpn_x, samples)
         memories = self._training_pools(x, proposals, samples, owners)
         frames = head.frames(FrameMaps((level[:batch] for level in x), seen=x.seen), proposals[:batch], data_samples)
         feats = [frame.feats for frame in frames]

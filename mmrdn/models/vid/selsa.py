@@ -11,27 +11,27 @@ from mmrdn.registry import MODELS
 class SELSA(_SELSA):
     """mmtrack's SELSA with a test at a fixed stride that works.
 
-    mmtrack's own takes the meta information of the first reference frame for that of all, and
-    fails. And with a stride beyond 1 it writes the features of a frame in between over those kept
-    of the reference frame before it. All else is mmtrack's: training, and testing with an adaptive
-    stride.
+    mmtrack's own takes the meta information of the first support frame (its ``ref_img``) for that
+    of all, and fails. And with a stride beyond 1 it writes the features of a frame in between over
+    those kept of the support frame before it. All else is mmtrack's: training, and testing with an
+    adaptive stride.
     """
 
     def extract_feats(
         self, img: Tensor, img_metas: dict, ref_img: Tensor | None, ref_img_metas: Sequence[dict] | None
     ) -> tuple:
-        """Feature maps of a frame that is tested and of its reference frames.
+        """Return the feature maps of a key frame that is tested and of its support frames.
 
         Args:
-            img (Tensor): (1, 3, H, W), the frame.
-            img_metas (dict): Its meta information; ``frame_stride`` of 1 or more says that
-                reference frames come at a fixed stride.
-            ref_img (Tensor, optional): (R, 3, H, W), new reference frames.
-            ref_img_metas (Sequence[dict], optional): R, theirs.
+            img (Tensor): (1, 3, H, W), the key frame.
+            img_metas (dict): Meta information of the key frame; ``frame_stride`` of 1 or more says
+                that support frames come at a fixed stride.
+            ref_img (Tensor, optional): (R, 3, H, W), new support frames.
+            ref_img_metas (Sequence[dict], optional): Meta information of the R support frames.
 
         Returns:
-            tuple: Feature maps and meta information of the frame, those of
-            all its reference frames.
+            tuple: Feature maps and meta information of the key frame, those of
+            all its support frames.
         """
         inputs = (img, img_metas, ref_img)
         if img_metas.get('frame_stride', -1) < 1:

@@ -20,7 +20,6 @@ from torch import Tensor
 from mmrdn.models.memory import SlidingWindow
 from mmrdn.models.roi_heads import TemporalRDNRoIHead
 from mmrdn.models.vid.rdn import RDN
-from mmrdn.models.vid.rpn import rpn_proposals
 from mmrdn.models.vid.temporal_window import TemporalWindow, UnextractedFrame
 from mmrdn.registry import MODELS
 
@@ -67,7 +66,7 @@ class TemporalRDN(RDN):
         rpn_x, roi_x = self.feature_maps(imgs)
         return [
             UnextractedFrame(tuple(level[i : i + 1] for level in roi_x), proposals, data_samples[i])
-            for i, proposals in enumerate(rpn_proposals(self.detector, rpn_x, data_samples))
+            for i, proposals in enumerate(self.propose(rpn_x, data_samples))
         ]
 
     def seen_maps(self, x: tuple[Tensor], owners: Sequence[int]) -> list[Tensor]:

@@ -1,10 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Key frames and support frames of a training batch, as mmtrack packs them.
+"""Key frames and support frames of a training batch, as mmtrack packs them, and RPN's losses.
 
 mmtrack calls the supports of a sample ``ref_img`` and their meta information ``ref_<key>``.
 """
 
 import torch
+import torch.nn as nn
+from mmengine.structures import InstanceData
 from mmtrack.structures import TrackDataSample
 from mmtrack.utils import SampleList
 from torch import Tensor
@@ -74,3 +76,38 @@ def plain_samples(inputs: dict[str, Tensor]) -> SampleList:
         TrackDataSample(metainfo=dict(img_shape=shape, ref_img_shape=shape if refs == 1 else [shape] * refs))
         for _ in inputs['img']
     ]
+
+
+def rpn_losses(detector: nn.Module, x: tuple[Tensor], data_samples: SampleList) -> tuple[dict, list[InstanceData]]:
+    """Return RPN's losses and proposals of frames with ground truth.
+
+    RPN runs in fp32 under autocast too, see :meth:`RDN.propose`.
+
+    Args:
+        detector (nn.Module): A two-stage detector of mmdet.
+        x (tuple[Tensor]): Feature maps of B frames, each (B, c, h, w).
+        data_samples (list[TrackDataSample]): B samples.
+
+    Returns:
+        tuple[dict, list[InstanceData]]: Loss components; B times ``bboxes``
+        and ``scores``.
+    """
+    x = tuple(level.float() for level in x)
+    with torch.autocast(x[0].device.type, enabled=False):
+        losses, proposals = detector.rpn_head.loss_and_predict(
+            x,
+            [_one_class(sample) for sample in data_samples],
+            proposal_cfg=detector.train_cfg.get('rpn_proposal', detector.test_cfg.rpn),
+        )
+    return losses, list(proposals)
+
+
+def _one_class(data_sample: TrackDataSample) -> TrackDataSample:
+    """Return a sample with the ground truth that RPN learns: one class, objects."""
+    sample = TrackDataSample(metainfo=data_sample.metainfo)
+    sample.gt_instances = InstanceData(
+        bboxes=data_sample.gt_instances.bboxes, labels=torch.zeros_like(data_sample.gt_instances.labels)
+    )
+    if 'ignored_instances' in data_sample:
+        sample.ignored_instances = data_sample.ignored_instances
+    return sample

@@ -26,7 +26,7 @@ class InputScaleBBoxHead(RDNBBoxHead):
         rescale: bool = False,
         rcnn_test_cfg: ConfigDict | None = None,
     ) -> InstanceData:
-        """mmdet's hook; see :class:`RDNBBoxHead`."""
+        """Override mmdet's hook; see :class:`RDNBBoxHead`."""
         results = super()._predict_by_feat_single(roi, cls_score, bbox_pred, img_meta, False, rcnn_test_cfg)
         if rescale and results.bboxes.numel():
             results.bboxes = scale_boxes(results.bboxes, [1 / s for s in img_meta['scale_factor']])

@@ -24,8 +24,8 @@ class RDNBBoxHead(ConvFCBBoxHead):
     relation augments them, then :meth:`forward` predicts from the vectors.
 
     Args:
-        num_shared_fcs (int): fc + ReLU layers before the relation, 1 or more.
-        **kwargs: Of mmdet's ``ConvFCBBoxHead``; ``num_cls_fcs`` and ``num_reg_fcs`` come after the
+        num_shared_fcs (int): Number of fc + ReLU layers before the relation, 1 or more.
+        **kwargs: Arguments of mmdet's ``ConvFCBBoxHead``; ``num_cls_fcs`` and ``num_reg_fcs`` come after the
             relation.
     """
 
@@ -42,7 +42,7 @@ class RDNBBoxHead(ConvFCBBoxHead):
         """Turn RoI features into vectors.
 
         Args:
-            roi_feats (Tensor): (n, in_channels, h, w).
+            roi_feats (Tensor): RoI features, (n, in_channels, h, w).
 
         Returns:
             Tensor: (n, fc_out_channels).
@@ -60,7 +60,7 @@ class RDNBBoxHead(ConvFCBBoxHead):
         """Predict from (augmented) vectors.
 
         Args:
-            feats (Tensor): (n, fc_out_channels).
+            feats (Tensor): Vectors, (n, fc_out_channels).
 
         Returns:
             tuple: Class logits (n, num_classes + 1) and box deltas
@@ -84,7 +84,7 @@ class RDNBBoxHead(ConvFCBBoxHead):
         rescale: bool = False,
         rcnn_test_cfg: ConfigDict | None = None,
     ) -> InstanceData:
-        """mmdet's hook; each detection remembers its proposal through NMS.
+        """Override mmdet's hook: each detection keeps the index of its proposal through NMS.
 
         Returns:
             InstanceData: ``bboxes`` (n, 4), ``scores``, ``labels`` and
