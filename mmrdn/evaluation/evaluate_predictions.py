@@ -1,9 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 
-from mmrdn.evaluation.metrics.vid_metric import VIDMetric
+from mmrdn.evaluation.metrics.vid_metric import SETTINGS, VIDMetric
 from mmrdn.fileio.coco_vid import CocoVidFile
-
-_SETTINGS = ('motion_ranges', 'iou_thr', 'pixel_tolerance')
 
 
 def evaluate_predictions(predictions: str, ann_file: str) -> tuple[dict[str, float], str]:
@@ -24,7 +22,7 @@ def evaluate_predictions(predictions: str, ann_file: str) -> tuple[dict[str, flo
     """
     file = CocoVidFile(predictions, annotations=('bbox', 'score'))
     info = file.data.get('info')
-    settings = {key: info[key] for key in _SETTINGS if key in info} if isinstance(info, dict) else {}
+    settings = {key: info[key] for key in SETTINGS if key in info} if isinstance(info, dict) else {}
     try:
         metric = VIDMetric(ann_file=ann_file, **settings)
     except (AttributeError, TypeError) as e:

@@ -17,6 +17,9 @@ from mmrdn.registry import METRICS
 from mmrdn.structures import FrameAnnotations, FrameDetections
 from mmrdn.utils.checks import require_fields
 
+# Arguments of vid_map that predictions files keep.
+SETTINGS = ('motion_ranges', 'iou_thr', 'pixel_tolerance')
+
 
 @METRICS.register_module()
 class VIDMetric(BaseMetric):
