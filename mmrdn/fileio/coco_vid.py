@@ -91,7 +91,7 @@ class CocoVidFile:
         try:
             data = json.loads(fileio.get(self.path))
         except (FileNotFoundError, IsADirectoryError):
-            raise FileNotFoundError(f'{self.path}: no such file') from None
+            raise FileNotFoundError(f'{self.path} does not exist') from None
         except ValueError as error:  # broken JSON or text
             raise self._error(f'truncated or broken JSON, {error}') from None
         if not isinstance(data, dict):

@@ -115,7 +115,7 @@ def test_one_model_without_truth(compare, tmp_path):
         (['a.json'], [], 'predictions must be NAME=FILE, got a.json'),
         (['A='], [], 'predictions must be NAME=FILE, got A='),
         (['A={0}/a.json', 'A={0}/b.json'], [], 'the name A is there twice'),
-        (['A={0}/none.json'], [], '{0}/none.json: no such file'),
+        (['A={0}/none.json'], [], '{0}/none.json does not exist'),
         (['A={0}/truth.json'], [], "{0}/truth.json: annotations[0] must have the field 'score'"),
         (['A={0}/other.json'], [], '{0}/other.json has no image id 3, expected those of {0}/truth.json'),
         (['A={0}/a.json'], ['--video', '7'], '{0}/truth.json has no video 7, expected one of: 5, 6'),

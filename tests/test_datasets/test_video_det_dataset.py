@@ -220,7 +220,7 @@ def test_unreadable_file_or_class(build):
         build(classes=())
     with pytest.raises(ValueError, match='classes must not repeat'):
         build(classes=('cat', 'cat'))
-    with pytest.raises(FileNotFoundError, match='nowhere.json: no such'):
+    with pytest.raises(FileNotFoundError, match='nowhere.json does not exist'):
         VideoDetDataset(ann_file='nowhere.json', metainfo=dict(classes=('cat',)))
     with pytest.raises(ValueError, match='no image of its 0 is left'):
         build(dict(_data(), videos=[], images=[], annotations=[]))

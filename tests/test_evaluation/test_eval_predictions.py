@@ -96,7 +96,7 @@ ANN = ('annotations', 1)
 @pytest.mark.parametrize(
     'content, message',
     [
-        (None, 'pred.json: no such file'),
+        (None, 'pred.json does not exist'),
         ('', 'pred.json: truncated or broken JSON'),
         (json.dumps(PREDICTIONS)[:-20], 'pred.json: truncated or broken JSON'),
         ([], 'pred.json: expected a JSON object, got list'),
@@ -134,7 +134,7 @@ def test_bad_predictions_get_one_line(content, message, evaluate):
 @pytest.mark.parametrize(
     'content, message',
     [
-        (None, 'gt.json: no such file'),
+        (None, 'gt.json does not exist'),
         (json.dumps(GROUND_TRUTH)[:50], 'gt.json: truncated or broken JSON'),
         (changed(GROUND_TRUTH, ['images', 1, 'video_id'], None), "gt.json: images[1] must have the field 'video_id'"),
         (changed(GROUND_TRUTH, ['images', 1, 'id'], 0), 'image id 0 is there twice'),

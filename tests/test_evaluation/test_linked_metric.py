@@ -308,7 +308,7 @@ def test_bad_files_are_named(predictions, run_main, tmp_path):
     def related(content):
         return next(a for a in content['annotations'] if a.get('relations'))
 
-    assert 'nowhere.json: no such file' in fails(tmp_path / 'nowhere.json')
+    assert 'nowhere.json does not exist' in fails(tmp_path / 'nowhere.json')
     for wrong in ([[10**6, 0.5]], 3, [[[1], 0.4]], [[1]], [[1, 'x']]):
         assert "'relations' must be pairs of an annotation id" in fails_with(
             lambda content: related(content).update(relations=wrong)

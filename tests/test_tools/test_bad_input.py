@@ -162,7 +162,7 @@ def test_bad_image(content, workers, message, assert_refused, broken_digits, tin
 @pytest.mark.parametrize(
     'content, message',
     [
-        (None, 'no such file'),
+        (None, 'does not exist'),
         ('', 'truncated or broken JSON'),
         (0.5, 'truncated or broken JSON'),
         ('[]', 'expected a JSON object, got list'),
