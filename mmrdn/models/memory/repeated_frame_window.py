@@ -27,11 +27,10 @@ class RepeatedFrameWindow(SlidingWindow):
     def flush(self) -> Iterator[FrameProposals]:
         """Hand out the frames that still wait, as the video has ended."""
         ahead = self.num_waiting - 1
-        last = self._waiting[-1] if self._waiting else None
         while self._waiting:
-            while ahead < self.lookahead:
+            last = self._waiting[-1]
+            for _ in range(self.lookahead - ahead):
                 self._add_to_pool(last)
-                ahead += 1
             yield self._waiting.popleft()
-            ahead -= 1
+            ahead = self.lookahead - 1
         self.reset()
