@@ -5,7 +5,7 @@ import argparse
 import os
 
 from mmrdn.apis import build_runner, load_config
-from mmrdn.engine.distributed.rank_errors import ends_job
+from mmrdn.engine.distributed.rank_errors import ending_job
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
@@ -23,11 +23,8 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-@one_line_errors
-@ends_job
-def main() -> None:
+def test(args: argparse.Namespace) -> None:
     """Run the test."""
-    args = parse_args()
     checkpoint = args.checkpoint_option or args.checkpoint
     if checkpoint is None:
         raise ValueError('no checkpoint given: test.py CONFIG CHECKPOINT')
@@ -43,6 +40,14 @@ def main() -> None:
     if args.amp:
         cfg.test_cfg.fp16 = True  # MMEngine's name for either type
     build_runner(cfg, args.trust_checkpoint).test()
+
+
+@one_line_errors
+def main() -> None:
+    """Test as one rank of a job."""
+    args = parse_args()
+    with ending_job(args.launcher):
+        test(args)
 
 
 if __name__ == '__main__':

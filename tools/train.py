@@ -5,7 +5,7 @@ import argparse
 import os
 
 from mmrdn.apis import build_runner, claim_work_dir, enable_amp, find_resume, load_config
-from mmrdn.engine.distributed.rank_errors import ends_job
+from mmrdn.engine.distributed.rank_errors import ending_job
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
@@ -28,11 +28,8 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-@one_line_errors
-@ends_job
-def main() -> None:
+def train(args: argparse.Namespace) -> None:
     """Run the training."""
-    args = parse_args()
     cfg = load_config(
         args.config,
         args.cfg_options,
@@ -46,7 +43,7 @@ def main() -> None:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             raise ValueError('--auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
         cfg.auto_scale_lr.enable = True
-    lock = claim_work_dir(cfg.work_dir, resume=args.resume is not None)
+    lock = claim_work_dir(cfg.work_dir, resume=args.resume is not None, launcher=args.launcher)
     cfg.resume = False
     if args.resume is not None:
         find_resume(cfg, args.resume)
@@ -54,6 +51,14 @@ def main() -> None:
     runner.train()
     if lock is not None:
         lock.close()
+
+
+@one_line_errors
+def main() -> None:
+    """Train as one rank of a job."""
+    args = parse_args()
+    with ending_job(args.launcher):
+        train(args)
 
 
 if __name__ == '__main__':

@@ -13,7 +13,6 @@ import yaml
 from mmengine.config import Config
 
 import mmrdn
-from mmrdn.engine.distributed.ranks import set_launcher
 
 # Keys at the top of a config that MMEngine's runner or a command of ours reads.
 _KNOWN_KEYS = frozenset(
@@ -108,7 +107,6 @@ def load_config(
         FileNotFoundError: There is no such config.
         ValueError: It cannot be read, or lacks a key.
     """
-    set_launcher(launcher)
     if not osp.isfile(filename):
         raise FileNotFoundError(f'config {filename} does not exist')
     cfg = _read_config(filename)

@@ -9,9 +9,8 @@ from mmengine.registry import DefaultScope
 from mmtrack.models import BaseVideoDetector
 
 from mmrdn.apis.config_files import check_keys, find_model, load_config
-from mmrdn.engine.hooks import check_state_dict, state_dict_of
-from mmrdn.fileio.checkpoint import read_checkpoint
-from mmrdn.fileio.download import shown_address
+from mmrdn.fileio.checkpoint import check_state_dict, read_checkpoint, state_dict_of
+from mmrdn.fileio.download import shown_url
 from mmrdn.models import RDN
 from mmrdn.registry import DATASETS, MODELS
 
@@ -58,7 +57,7 @@ def load_detector(cfg: Config, checkpoint: str, trust_checkpoint: bool = False) 
         check_state_dict(model, loaded)
         names = model_classes(cfg, model, loaded)
     except ValueError as error:
-        raise ValueError(f'{shown_address(checkpoint)}: {error}') from None
+        raise ValueError(f'{shown_url(checkpoint)}: {error}') from None
     model.load_state_dict(state_dict_of(loaded))
     return model, names
 

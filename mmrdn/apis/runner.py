@@ -14,8 +14,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmrdn.engine import CheckpointGuardHook, ShardProgressHook
-from mmrdn.engine.distributed.join import join_job
-from mmrdn.engine.distributed.ranks import this_rank
+from mmrdn.engine.distributed.ranks import join_ranks, this_rank
 from mmrdn.fileio.checkpoint import install_safe_loading
 
 
@@ -36,12 +35,13 @@ def enable_amp(cfg: Config) -> None:
         cfg.optim_wrapper.type = 'mmrdn.CPUAmpOptimWrapper'
 
 
-def claim_work_dir(work_dir: str, resume: bool) -> IO | None:
+def claim_work_dir(work_dir: str, resume: bool, launcher: str = 'none') -> IO | None:
     """Keep a training from overwriting another one's results.
 
     Args:
         work_dir (str): Directory of the training.
         resume (bool): Whether to go on with the checkpoints that are there.
+        launcher (str): Launcher of this process, see :func:`load_config`.
 
     Returns:
         IO or None: A lock; keep it as long as the training runs. None in all processes but the
@@ -50,7 +50,7 @@ def claim_work_dir(work_dir: str, resume: bool) -> IO | None:
     Raises:
         ValueError: The directory is in use, or holds checkpoints and ``resume`` is off.
     """
-    if this_rank()[0] > 0:
+    if this_rank(launcher)[0] > 0:
         return None
     if osp.exists(work_dir) and not osp.isdir(work_dir):
         raise ValueError(f'work_dir {work_dir} is a file, expected a directory')
@@ -105,7 +105,7 @@ def build_runner(cfg: Config, trust_checkpoint: bool = False, partial_checkpoint
         Runner: MMEngine's runner, or the one that ``cfg.runner_type`` names.
     """
     install_safe_loading(trust_checkpoint)
-    join_job(cfg)
+    join_ranks(cfg)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.register_hook(CheckpointGuardHook(partial_checkpoint))
     if not any(isinstance(hook, ShardProgressHook) for hook in runner.hooks):

@@ -65,7 +65,7 @@ def run_demo(work_dir: Path, seed: int = 0, options: Sequence[str] = ()) -> dict
     frames, classes = load_results(
         str(data_root / 'annotations' / 'moving_digits_val.json'),
         data_root / 'Data' / 'VID',
-        {name: str(run.folder / 'val.predictions.json') for name, run in runs.items()},
+        {name: str(run.directory / 'val.predictions.json') for name, run in runs.items()},
     )
     write_pictures(frames, classes, work_dir / 'demo.mp4', work_dir / 'demo.png')
     summary = dict(

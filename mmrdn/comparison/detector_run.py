@@ -23,23 +23,23 @@ METRICS = {'mAP50': 'mAP50', 'slow': 'mAP50_slow', 'medium': 'mAP50_medium', 'fa
 
 
 class DetectorRun:
-    """One detector in a folder of its own, trained and tested by the tools.
+    """A detector in a directory of its own, trained and tested by the tools.
 
-    What is finished stays and is not done again: a training that was interrupted goes on from its
-    last checkpoint.
+    Finished steps are not done again, and an interrupted training goes on from its last checkpoint.
 
     Args:
-        name (str): What it is called.
+        name (str): Name of the detector.
         config (str): Path of its config, with a ``VIDMetric`` in ``test_evaluator``.
-        folder (Path): Gets checkpoints, logs, ``val.predictions.json`` and ``result.json``.
+        directory (Path): Directory of checkpoints, logs, ``val.predictions.json`` and
+            ``result.json``.
         options (Sequence[str]): Words of ``--cfg-options``.
-        checkpoint (str, optional): Test this one, a file or an address, instead of training.
-        device (str, optional): Such as ``cuda:1`` or ``cpu``.
-        threads (int): Of the CPU in the test.
+        checkpoint (str, optional): Path or URL of a checkpoint to test instead of training.
+        device (str, optional): Device, such as ``cuda:1`` or ``cpu``.
+        threads (int): Number of CPU threads in the test.
         trust_checkpoint (bool): Unpickle the checkpoint.
 
     Raises:
-        FileNotFoundError: There is no such config or checkpoint.
+        FileNotFoundError: The config or the checkpoint does not exist.
         ValueError: The config cannot be read or compared.
     """
 
@@ -47,7 +47,7 @@ class DetectorRun:
         self,
         name: str,
         config: str,
-        folder: Path,
+        directory: Path,
         options: Sequence[str] = (),
         checkpoint: str | None = None,
         device: str | None = None,
@@ -56,7 +56,7 @@ class DetectorRun:
     ) -> None:
         self.name = name
         self.config = config
-        self.folder = folder
+        self.directory = directory
         self.options = [*options, 'test_dataloader.batch_size=1']
         self.checkpoint = checkpoint
         self.device = device
@@ -72,21 +72,20 @@ class DetectorRun:
         """Train unless there is a checkpoint, and test.
 
         Args:
-            console (Console): Shows the progress.
+            console (Console): Console of the progress.
 
         Returns:
-            dict: mAP in points, ``None`` where there is no ground truth;
-            ``ms_per_frame`` and ``parameters`` as
-            :class:`mmrdn.engine.CostHook` measures them; ``train_minutes``,
+            dict: mAP in points, ``None`` where there is no ground truth; ``ms_per_frame`` and
+            ``parameters`` as :class:`mmrdn.engine.CostHook` measures them; ``train_minutes``,
             ``None`` unless it was trained here without a break.
 
         Raises:
-            ValueError: The folder is of other settings, or a step failed.
+            ValueError: The directory holds another run, or a step failed.
         """
         self._claim()
-        result = self.folder / 'result.json'
+        result = self.directory / 'result.json'
         if result.exists():
-            console.rule(f'{self.name}: already done, see {self.folder}')
+            console.rule(f'{self.name}: already done, see {self.directory}')
         else:
             console.rule(self.name)
             checkpoint, minutes = self.checkpoint, None
@@ -97,8 +96,8 @@ class DetectorRun:
         return json.loads(result.read_text())
 
     def _claim(self) -> None:
-        """Take the folder, or see that it is this run's."""
-        claim = self.folder / 'settings.json'
+        """Take the directory, or check that it holds this run."""
+        claim = self.directory / 'settings.json'
         text = self.cfg.pretty_text
         settings = dict(
             config=hashlib.sha256(text.encode()).hexdigest()[:16],
@@ -111,91 +110,64 @@ class DetectorRun:
         if claim.exists():
             if json.loads(claim.read_text()) != settings:
                 raise ValueError(
-                    f'{self.folder} holds a run with other settings (see {claim}); choose another --work-dir'
+                    f'{self.directory} holds a run with other settings (see {claim}); choose another --work-dir'
                 )
             return
-        if self.folder.exists() and any(self.folder.iterdir()):
-            raise ValueError(f'{self.folder} is not empty and holds no run of this kind; choose another --work-dir')
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.directory.exists() and any(self.directory.iterdir()):
+            raise ValueError(f'{self.directory} is not empty and holds no run of this kind; choose another --work-dir')
+        self.directory.mkdir(parents=True, exist_ok=True)
         write_json(settings, claim)
 
     def _ground_truth(self) -> str | None:
-        """Hash of the annotation file, which another run may make anew."""
+        """Return the hash of the annotation file, which another run may make anew."""
         path = self.metric.get('ann_file')
         return file_hash(path)[:16] if path else None
 
     def _train(self, console: Console) -> tuple[str, float | None]:
-        """Train; the checkpoint and the minutes."""
-        trained = self.folder / 'trained.json'
-        note = self.folder / 'last_checkpoint'
+        """Train; return the checkpoint and the minutes."""
+        trained = self.directory / 'trained.json'
+        last = self.directory / 'last_checkpoint'
         if not trained.exists():
-            start, resumed = time.time(), note.exists()
-            run_with_progress(
-                [
-                    sys.executable,
-                    find_tool('train.py'),
-                    self.config,
-                    '--resume',
-                    '--work-dir',
-                    str(self.folder),
-                    '--cfg-options',
-                    *self.options,
-                ],
-                'training',
-                self.folder / 'train.log',
-                console,
-                self._environment(),
-            )
+            start, resumed = time.time(), last.exists()
+            self._run('train', ['--resume', '--work-dir', str(self.directory)], [], 'training', console)
             minutes = (time.time() - start) / 60
             write_json(dict(minutes=None if resumed else round(minutes, 2)), trained)
         minutes = json.loads(trained.read_text())['minutes']
-        return note.read_text().strip(), minutes
+        return last.read_text().strip(), minutes
 
     def _test(self, checkpoint: str, console: Console) -> dict[str, Any]:
-        """Test, and read what was measured."""
-        prefix, cost = self.folder / 'val', self.folder / 'cost.json'
+        """Test; return what was measured."""
+        prefix, cost, work_dir = (self.directory / name for name in ('val', 'cost.json', 'test'))
         Path(f'{prefix}.predictions.json').unlink(missing_ok=True)
-        trust = ['--trust-checkpoint'] if self.trust_checkpoint else []
-        run_with_progress(
-            [
-                sys.executable,
-                find_tool('test.py'),
-                self.config,
-                checkpoint,
-                *trust,
-                '--work-dir',
-                str(self.folder / 'test'),
-                '--cfg-options',
-                *self.options,
-                f'{self.metric_key}.outfile_prefix={prefix}',
-                'default_hooks.cost.type=mmrdn.CostHook',
-                f'default_hooks.cost.out_file={cost}',
-            ],
-            'testing',
-            self.folder / 'test.log',
-            console,
-            dict(self._environment(), OMP_NUM_THREADS=str(self.threads), MKL_NUM_THREADS=str(self.threads)),
-        )
-        logs = sorted((self.folder / 'test').glob('2*/2*.json'), key=lambda path: path.stat().st_mtime)
+        args = [checkpoint, *(['--trust-checkpoint'] if self.trust_checkpoint else []), '--work-dir', str(work_dir)]
+        options = [
+            f'{self.metric_key}.outfile_prefix={prefix}',
+            'default_hooks.cost.type=mmrdn.CostHook',
+            f'default_hooks.cost.out_file={cost}',
+        ]
+        threads = str(self.threads)
+        self._run('test', args, options, 'testing', console, OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads)
+        logs = sorted(work_dir.glob('2*/2*.json'), key=lambda path: path.stat().st_mtime)
         scalars = json.loads(logs[-1].read_text())
         first = self.metric.get('prefix') or 'vid'
         row = {key: round(100 * scalars.get(f'{first}/{name}', float('nan')), 2) for key, name in METRICS.items()}
         return dict(row, **json.loads(cost.read_text()))
 
-    def _environment(self) -> dict[str, str]:
+    def _run(
+        self, tool: str, args: list[str], options: list[str], title: str, console: Console, **variables: str
+    ) -> None:
+        """Run ``tools/train.py`` or ``tools/test.py`` with environment variables."""
         # Threads wait awake for a moment only: on a busy machine those that spin keep the others
         # from working.
-        return dict(
-            os.environ,
-            OMP_WAIT_POLICY='passive',
-            GOMP_SPINCOUNT='20000',
-            PYTHONWARNINGS='ignore',
-            **visible_devices(self.device),
-        )
+        threads = dict(OMP_WAIT_POLICY='passive', GOMP_SPINCOUNT='20000')
+        env = dict(os.environ, PYTHONWARNINGS='ignore', **threads, **visible_devices(self.device))
+        command = [sys.executable, find_tool(f'{tool}.py'), self.config, *args]
+        command += ['--cfg-options', *self.options, *options]
+        run_with_progress(command, title, self.directory / f'{tool}.log', console, dict(env, **variables))
 
 
 def parse_options(words: Sequence[str]) -> dict[str, Any]:
-    """What ``--cfg-options`` with these words means.
+    """Return the values that ``--cfg-options`` with these words sets.
 
     Raises:
         ValueError: A word is not ``key=value``.
@@ -209,7 +181,7 @@ def parse_options(words: Sequence[str]) -> dict[str, Any]:
 
 
 def find_vid_metric(cfg: ConfigDict, config: str) -> tuple[str, ConfigDict]:
-    """The one ``VIDMetric`` of ``test_evaluator``, and its key.
+    """Return the key and the settings of the ``VIDMetric`` of ``test_evaluator``.
 
     Raises:
         ValueError: There is none.
@@ -227,10 +199,10 @@ def find_vid_metric(cfg: ConfigDict, config: str) -> tuple[str, ConfigDict]:
 
 
 def visible_devices(device: str | None) -> dict[str, str]:
-    """Environment of a process that must use a device.
+    """Return the environment variables of a process that must use a device.
 
     Raises:
-        ValueError: The device is none of this machine.
+        ValueError: This machine has no such device.
     """
     if device is None:
         return {}
@@ -248,10 +220,10 @@ def visible_devices(device: str | None) -> dict[str, str]:
 
 
 def _identity(checkpoint: str | None) -> list | None:
-    """What tells a checkpoint file from one that replaced it.
+    """Return values that tell a checkpoint file from one that replaced it.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file does not exist.
     """
     if checkpoint is None or '://' in checkpoint:
         return [checkpoint]

@@ -6,6 +6,7 @@ from mmrdn.engine.hooks import (
     FiniteLossHook,
     IterSeedHook,
     LateVisualizationHook,
+    ReportProgressHook,
     ShardProgressHook,
 )
 from mmrdn.engine.loops import ValidateLoop
@@ -19,6 +20,7 @@ __all__ = [
     'FiniteLossHook',
     'IterSeedHook',
     'LateVisualizationHook',
+    'ReportProgressHook',
     'ShardProgressHook',
     'ValidateLoop',
 ]

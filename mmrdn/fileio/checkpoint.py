@@ -18,6 +18,7 @@ from typing import IO
 
 import numpy as np
 import torch
+import torch.nn as nn
 from mmengine.dist import barrier, get_dist_info
 from mmengine.logging import HistoryBuffer
 from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
@@ -44,7 +45,7 @@ def _named(function: Callable, name: str) -> Callable:
 
 
 def _known_method(owner: type, name: str) -> Callable:
-    """The uses of ``getattr`` in a training checkpoint."""
+    """Stand for ``getattr``, as far as a training checkpoint uses it."""
     if (
         owner is HistoryBuffer
         and not name.startswith('_')
@@ -56,7 +57,7 @@ def _known_method(owner: type, name: str) -> Callable:
 
 
 def known_globals() -> list[Callable]:
-    """What a training checkpoint of MMEngine may hold besides tensors."""
+    """Return the globals that a training checkpoint of MMEngine may name beside those of tensors."""
     core = np._core if hasattr(np, '_core') else np.core
     allowed = [HistoryBuffer, OneCycleParamScheduler, np.ndarray, np.dtype]
     allowed += [type(np.dtype(name)) for name in _NUMPY_DTYPES]
@@ -85,7 +86,7 @@ def load_checkpoint_file(
     """Read a checkpoint file without running anything that it holds.
 
     Args:
-        filename (str or IO): A local file, or one that is open for reading.
+        filename (str or IO): Path of a local file, or a file open for reading.
         map_location (str or callable, optional): As in ``torch.load``.
         trust_checkpoint (bool): Unpickle whatever the file holds.
 
@@ -93,10 +94,9 @@ def load_checkpoint_file(
         dict: The checkpoint.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file is truncated or no checkpoint, if it is not the one that the hash in
-            its name is of (``name-1a2b3c4d.pth``), or if it holds objects that would have to be
-            unpickled.
+        FileNotFoundError: The file does not exist.
+        ValueError: The file is truncated or no checkpoint, differs from the hash in its name
+            (``name-1a2b3c4d.pth``), or holds objects that would have to be unpickled.
     """
     if hasattr(filename, 'read'):
         with tempfile.NamedTemporaryFile(suffix='.pth') as file:
@@ -119,7 +119,7 @@ def load_checkpoint_file(
                 checkpoint = torch.load(filename, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
-            f'checkpoint {filename} holds {_what_was_refused(error)}, which '
+            f'checkpoint {filename} holds {_refused_object(error)}, which '
             'only unpickling could read, and that runs code of whoever wrote '
             f'the file; if you trust it, say {OPT_IN}'
         ) from error
@@ -132,7 +132,7 @@ def load_checkpoint_file(
 
 
 def _check_named_hash(filename: str) -> None:
-    """A published file has its hash in its name: compare them."""
+    """Compare a published file with the hash in its name."""
     wanted = named_hash(filename)
     if wanted is None:
         return
@@ -152,8 +152,8 @@ def _is_pickle(filename: str) -> bool:
     return head.startswith(b'PK') or head.startswith(b'\x80')
 
 
-def _what_was_refused(error: Exception) -> str:
-    """Name the refused object out of torch's message."""
+def _refused_object(error: Exception) -> str:
+    """Return the refused object, as torch's message names it."""
     named = re.search(r'GLOBAL ([\w.]*\w)', str(error))
     if named:
         return f'an object of {named.group(1)}'
@@ -161,7 +161,7 @@ def _what_was_refused(error: Exception) -> str:
 
 
 def _download(url: str, model_dir: str | None = None) -> str:
-    """Path of a copy of a checkpoint, which is fetched once."""
+    """Fetch a checkpoint unless the cache has it; return its path there."""
     _, world_size = get_dist_info()
     cache = model_dir or osp.join(torch.hub.get_dir(), 'checkpoints')
     target = osp.join(cache, osp.basename(url.split('?')[0]))
@@ -176,7 +176,7 @@ def _download(url: str, model_dir: str | None = None) -> str:
 def read_checkpoint(
     checkpoint: str | os.PathLike, map_location: str | Callable | None = None, trust_checkpoint: bool = False
 ) -> dict:
-    """:func:`load_checkpoint_file`, also of an http(s) address."""
+    """Read a checkpoint as :func:`load_checkpoint_file` does, also one at an http(s) URL."""
     if re.match('https?://', str(checkpoint)):
         checkpoint = _download(str(checkpoint))
     return load_checkpoint_file(checkpoint, map_location, trust_checkpoint)
@@ -215,3 +215,55 @@ def install_safe_loading(trust_checkpoint: bool = False) -> None:
     # first for them, the original MMEngine torch.load.
     mmengine_checkpoint._safe_torch_load = load_from_local
     mmengine_checkpoint.torch = _TorchWith(load_from_local)
+
+
+def state_dict_of(checkpoint: dict) -> dict[str, torch.Tensor]:
+    """Return the tensors of a checkpoint by name, without the prefix of data parallel wrappers.
+
+    Args:
+        checkpoint (dict): A checkpoint with a ``state_dict``, or a state dict itself.
+    """
+    given = checkpoint.get('state_dict', checkpoint)
+    return {key[len('module.') :] if key.startswith('module.') else key: value for key, value in given.items()}
+
+
+def check_state_dict(model: nn.Module, checkpoint: dict, partial: bool = False) -> None:
+    """Raise ValueError unless a checkpoint fits a model.
+
+    Args:
+        model (nn.Module): The model to fill.
+        checkpoint (dict): See :func:`state_dict_of`.
+        partial (bool): Whether it is enough that a part of the model is filled.
+    """
+    given, wanted = state_dict_of(checkpoint), model.state_dict()
+    common = [key for key in wanted if key in given]
+    fitting = [key for key in common if getattr(given[key], 'shape', None) == wanted[key].shape]
+    reshaped = [key for key in common if getattr(given[key], 'shape', None) != wanted[key].shape]
+    missing = [key for key in wanted if key not in given]
+    unexpected = [key for key in given if key not in wanted]
+    reason = None
+    if not fitting:
+        expected = f', expected {missing[0]}' if missing else ''
+        reason = f'none of its {len(given)} entries fits {type(model).__name__}{expected}'
+    elif partial:
+        pass
+    elif reshaped:
+        key = reshaped[0]
+        reason = (
+            f'{key} is {tuple(given[key].shape)}, expected {tuple(wanted[key].shape)} '
+            f'(shapes of {len(reshaped)} entries differ)'
+        )
+    elif unexpected:
+        reason = f'the model lacks {len(unexpected)} of its {len(given)} entries, the first is {unexpected[0]}'
+    elif missing:
+        reason = f'it lacks {len(missing)} of {len(wanted)} entries, the first is {missing[0]}'
+    if reason:
+        raise ValueError(f'the checkpoint is of another model: {reason}')
+    check_finite({key: given[key] for key in fitting})
+
+
+def check_finite(tensors: dict[str, torch.Tensor]) -> None:
+    """Raise ValueError if one of the named tensors holds NaN or infinity."""
+    for key, value in tensors.items():
+        if not torch.isfinite(value).all():
+            raise ValueError(f'{key} of the checkpoint holds NaN or infinite numbers')

@@ -11,13 +11,13 @@ from typing import IO
 def whole_file(path: str | os.PathLike) -> Iterator[IO[bytes]]:
     """Write a file that appears under its name when it is complete.
 
-    What was there is replaced; if the block raises, it stays.
+    A file of that name is replaced; if the block raises, it stays.
 
     Args:
-        path (str or Path): The file; its folder is made.
+        path (str or Path): Path of the file; its directory is made.
 
     Yields:
-        IO[bytes]: A file in the same folder, under another name.
+        IO[bytes]: File in the same directory, under another name.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from mmrdn.apis.model_loading import build_model, model_classes, resolve_config
-from mmrdn.engine.hooks import check_state_dict, state_dict_of
-from mmrdn.fileio.checkpoint import read_checkpoint
-from mmrdn.fileio.download import shown_address
+from mmrdn.fileio.checkpoint import check_state_dict, read_checkpoint, state_dict_of
+from mmrdn.fileio.download import shown_url
 from mmrdn.model_converters.key_coverage import KeyCoverage
 from mmrdn.model_converters.mega_layout import ANCHORS, detect_model, slot_of
 from mmrdn.model_converters.norm_epsilon import rescale_norm
@@ -63,12 +62,12 @@ def convert_mega(
         check_state_dict(model, dict(state_dict=converted))
         classes = model_classes(cfg, model, {})
     except ValueError as error:
-        raise ValueError(f'{shown_address(checkpoint)}: {error}') from None
+        raise ValueError(f'{shown_url(checkpoint)}: {error}') from None
     meta = dict(
         mmrdn_version=__version__,
         cfg=cfg.pretty_text,
         dataset_meta=dict(classes=list(classes)),
-        converted_from=Path(shown_address(checkpoint)).name,
+        converted_from=Path(shown_url(checkpoint)).name,
     )
     left_out = tuple(loaded.keys() - {'model'}) if 'model' in loaded else ()
     return MegaConversion(dict(meta=meta, state_dict=converted), coverage, config, tuple(sorted(left_out)))

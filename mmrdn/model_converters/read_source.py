@@ -6,9 +6,8 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
-from mmrdn.engine.hooks import state_dict_of
-from mmrdn.fileio.checkpoint import read_checkpoint
-from mmrdn.fileio.download import shown_address
+from mmrdn.fileio.checkpoint import read_checkpoint, state_dict_of
+from mmrdn.fileio.download import shown_url
 from mmrdn.model_converters.mmdet_source import is_mmdet, mmdet_source
 from mmrdn.model_converters.source_detector import SourceDetector
 from mmrdn.model_converters.torchvision_source import is_torchvision, torchvision_source
@@ -37,7 +36,7 @@ def read_source(
             known about it.
     """
     loaded = read_checkpoint(checkpoint, 'cpu', trust_checkpoint)
-    name = osp.basename(shown_address(checkpoint))
+    name = osp.basename(shown_url(checkpoint))
     state = _entries(name, loaded)
     if is_torchvision(state):
         source = torchvision_source(name, state, config)

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""What ``configs/*/metafile.yml`` says of a model."""
+"""Entries of ``configs/*/metafile.yml``: cost, results and weights of a model."""
 
 import os
 import re
@@ -12,8 +12,7 @@ from mmengine.config import Config
 
 from mmrdn.apis.config_files import load_config
 from mmrdn.apis.model_loading import build_model
-from mmrdn.engine.hooks import check_state_dict
-from mmrdn.fileio.checkpoint import read_checkpoint
+from mmrdn.fileio.checkpoint import check_state_dict, read_checkpoint
 from mmrdn.fileio.download import file_hash
 from mmrdn.model_zoo.metric_file import read_metrics
 from mmrdn.model_zoo.model_complexity import FRAME_SIZE, count_complexity
@@ -31,25 +30,25 @@ def make_entry(
     dataset: str | None = None,
     frame_size: tuple[int, int] = FRAME_SIZE,
 ) -> dict[str, Any]:
-    """What a metafile says of a config, as far as it is known.
+    """Return the entry of a config, as far as it is known.
 
     Args:
-        config (str): Config file, below a folder with ``model-index.yml``.
-        checkpoint (str, optional): Its published checkpoint.
-        weights (str, optional): Address that the checkpoint is downloaded from, or its path seen
-            from the folder of ``model-index.yml``, which VideoInferencer reads and ``mim download``
-            does not.
-        metrics (str, optional): See :func:`read_metrics`; those in the checkpoint if not given.
+        config (str): Config file, below a directory with ``model-index.yml``.
+        checkpoint (str, optional): Published checkpoint of the config.
+        weights (str, optional): URL of the checkpoint, or its path relative to the directory of
+            ``model-index.yml``, which VideoInferencer reads and ``mim download`` does not.
+        metrics (str, optional): Path of a file for :func:`read_metrics`; by default the metrics in
+            the checkpoint.
         dataset (str, optional): Name of the data set of the results; known for ImageNet VID and
             moving digits.
-        frame_size (tuple[int, int]): See :func:`count_complexity`.
+        frame_size (tuple[int, int]): Width and height of a frame, see :func:`count_complexity`.
 
     Returns:
         dict: The entry. Metrics are in percent.
 
     Raises:
-        FileNotFoundError: Something is not there.
-        ValueError: Something does not fit; names it.
+        FileNotFoundError: A file does not exist.
+        ValueError: Config, checkpoint, weights and metrics do not belong together.
     """
     root = find_root(config)
     cfg = load_config(config, needs=('train_cfg', 'train_dataloader', 'test_dataloader'))
@@ -72,7 +71,7 @@ def make_entry(
 
 
 def find_root(config: str | os.PathLike) -> Path:
-    """The folder of ``model-index.yml`` above a config in ``configs``.
+    """Return the directory of ``model-index.yml`` above a file in ``configs``.
 
     Raises:
         ValueError: There is none.
@@ -81,16 +80,13 @@ def find_root(config: str | os.PathLike) -> Path:
     for root in path.parents:
         if (root / 'model-index.yml').is_file() and (root / 'configs') in path.parents:
             return root
-    raise ValueError(f'{config}: expected the path of a file in the configs folder beside a model-index.yml')
+    raise ValueError(f'{config}: expected the path of a file in the configs directory beside a model-index.yml')
 
 
 def _metadata(cfg: Config, name: str, frame_size: tuple[int, int]) -> dict[str, Any]:
-    """Schedule and cost of a model."""
-    metadata = {
-        title: cfg.train_cfg[key]
-        for title, key in (('Iterations', 'max_iters'), ('Epochs', 'max_epochs'))
-        if key in cfg.train_cfg
-    }
+    """Return schedule and cost of a model."""
+    schedule = dict(max_iters='Iterations', max_epochs='Epochs')
+    metadata = {title: cfg.train_cfg[key] for key, title in schedule.items() if key in cfg.train_cfg}
     gpus = re.search(r'_(\d+)xb\d', name)  # the name says how many
     metadata['Batch Size'] = cfg.train_dataloader.batch_size * (int(gpus.group(1)) if gpus else 1)
     cost = count_complexity(cfg, frame_size)
@@ -102,15 +98,12 @@ def _metadata(cfg: Config, name: str, frame_size: tuple[int, int]) -> dict[str, 
     return metadata
 
 
-def _is_published_name(checkpoint: str) -> bool:
-    return Path(checkpoint).name.endswith(f'-{file_hash(checkpoint)[:8]}.pth')
-
-
 def _read_published(checkpoint: str, cfg: Config) -> dict[str, Any]:
-    """The metadata of a checkpoint that fits the config."""
+    """Return the metadata of a checkpoint, which must fit the config."""
     loaded = read_checkpoint(checkpoint, 'cpu')
     meta = loaded.get('meta')
-    if not isinstance(meta, dict) or 'mmrdn_version' not in meta or not _is_published_name(checkpoint):
+    has_hash = checkpoint.endswith(f'-{file_hash(checkpoint)[:8]}.pth')
+    if not isinstance(meta, dict) or 'mmrdn_version' not in meta or not has_hash:
         raise ValueError(f'{checkpoint} was not published by tools/model_converters/publish_model.py')
     with torch.device('meta'):
         model = build_model(cfg)
@@ -125,7 +118,7 @@ def _read_published(checkpoint: str, cfg: Config) -> dict[str, Any]:
 
 
 def _result(measured: dict[str, float], cfg: Config, dataset: str | None) -> dict[str, Any]:
-    """One of the results of a model."""
+    """Return a result of a model, its metrics in percent."""
     metrics = {name: round(100 * measured[f'vid/{name}'], 2) for name in _SHOWN if f'vid/{name}' in measured}
     if 'mAP50' not in metrics:
         raise ValueError('the metrics lack vid/mAP50, the mean over classes of VIDMetric')
@@ -137,9 +130,9 @@ def _result(measured: dict[str, float], cfg: Config, dataset: str | None) -> dic
 
 
 def _check_weights(weights: str, checkpoint: str | None, root: Path) -> str:
-    """Refuse weights that are not the checkpoint's."""
+    """Return the weights; refuse those that are not the checkpoint's."""
     if checkpoint is not None and Path(weights).name != Path(checkpoint).name:
         raise ValueError(f'the weights {weights} must be named {Path(checkpoint).name}, as the checkpoint is')
     if not re.match('https?://', weights) and not (root / weights).is_file():
-        raise FileNotFoundError(f'weights {weights} are no address, and no file below {root}')
+        raise FileNotFoundError(f'weights {weights} are neither a URL nor a file below {root}')
     return weights

@@ -5,19 +5,18 @@ import os
 
 
 def read_metrics(path: str | os.PathLike) -> dict[str, float]:
-    """Read what ``tools/test.py`` measured.
+    """Read the metrics that ``tools/test.py`` wrote.
 
     Args:
-        path (str or Path): ``<time>.json`` in ``<work folder>/<time>``.
+        path (str or Path): Path of ``<time>.json`` in ``<work directory>/<time>``.
 
     Returns:
-        dict[str, float]: By name, such as ``vid/mAP50``, from 0 to 1, in the
-        order of the file. Those that are NaN, as of motion groups without ground truth, are left
-        out, and so are times.
+        dict[str, float]: Metrics from 0 to 1 by name, such as ``vid/mAP50``, in the order of the
+        file. Those that are NaN (motion groups without ground truth) and times are left out.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It holds no metrics.
+        FileNotFoundError: The file does not exist.
+        ValueError: The file holds no metrics.
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(f'metrics file {path} does not exist')

@@ -1,7 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Parameters and FLOPs of a detector, by MMEngine's counter.
 
-One frame of RDN in the middle of a long video: backbone, RPN, RoI features of N proposals, relation
+Counted is one frame of RDN in the middle of a long video: backbone, RPN, RoI features of N proposals, relation
 to a full pool of 2T + 1 frames with K supports each (Eq. 3-7, nothing kept from earlier frames),
 classification and regression.
 
@@ -30,7 +30,7 @@ FRAME_SIZE = (1280, 720)  # width, height, pixels; as most of ImageNet VID
 
 
 class Complexity(NamedTuple):
-    """What a detector costs; None where nobody counts it."""
+    """Cost of a detector; None where it is not counted."""
 
     parameters: int  # those that are frozen included
     flops: int | None = None  # of a frame
@@ -42,11 +42,11 @@ def count_complexity(cfg: Config, frame_size: tuple[int, int] = FRAME_SIZE) -> C
     """Count parameters, and for RDN the FLOPs of a frame.
 
     Args:
-        cfg (Config): Its test pipeline and data preprocessor make the network's input.
+        cfg (Config): Config whose test pipeline and data preprocessor make the network's input.
         frame_size (tuple[int, int]): Width and height of a frame of the video, pixels.
 
     Returns:
-        Complexity: Of detectors other than RDN the parameters alone.
+        Complexity: Cost of the detector; parameters alone where it is not RDN.
 
     Raises:
         ValueError: The pipeline cannot take such a frame.
@@ -73,7 +73,7 @@ def count_complexity(cfg: Config, frame_size: tuple[int, int] = FRAME_SIZE) -> C
 
 
 class _OneFrame(nn.Module):
-    """What is counted, with proposals at random places."""
+    """The counted part of RDN for one frame, with random proposals."""
 
     def __init__(self, model: RDN, data_samples: list, pool_frames: int) -> None:
         super().__init__()

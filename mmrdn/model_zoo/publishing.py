@@ -1,8 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""From a training checkpoint to one to publish.
+"""Make a checkpoint to publish out of one of a training.
 
-What stays is ``state_dict``, tensors by name, and ``meta``, plain values. The same input gives the
-same bytes: no date, no name of a file, no order of chance goes in.
+It keeps ``state_dict``, tensors by name, and ``meta``, plain values. The same input gives the same
+bytes: no date, no file name and no random order goes in.
 """
 
 import ast
@@ -21,24 +21,23 @@ from torch import Tensor
 
 from mmrdn.apis.config_files import load_config
 from mmrdn.apis.model_loading import build_model, model_classes
-from mmrdn.engine.hooks import check_finite, check_state_dict, state_dict_of
-from mmrdn.fileio.checkpoint import read_checkpoint
-from mmrdn.fileio.download import shown_address
+from mmrdn.fileio.checkpoint import check_finite, check_state_dict, read_checkpoint, state_dict_of
+from mmrdn.fileio.download import shown_url
 from mmrdn.fileio.whole_file import whole_file
 from mmrdn.model_zoo.metric_file import read_metrics
 
 _PACKAGES = ('mmrdn', 'mmtrack', 'mmdet', 'mmcv', 'mmengine', 'torch')
-# Settings of one run on one machine; nothing of the model.
-_OF_THE_RUN = ('work_dir', 'load_from', 'resume', 'launcher')
+# Settings of one run on one machine, not of the model.
+_RUN_SETTINGS = ('work_dir', 'load_from', 'resume', 'launcher')
 
 
 class Published(NamedTuple):
-    """What became of a checkpoint."""
+    """A published checkpoint."""
 
     path: Path
-    is_new: bool  # False: the very file was there already
-    checkpoint: dict  # what the file holds
-    left_out: list[str]  # entries of the original at its top
+    is_new: bool  # False: the same file existed already
+    checkpoint: dict  # content of the file
+    left_out: list[str]  # top-level keys of the original that are not in it
 
 
 def publish_model(
@@ -50,24 +49,24 @@ def publish_model(
 ) -> Published:
     """Write a checkpoint that holds tensors and plain metadata only.
 
-    Of a training with an ``EMAHook`` these are the averaged weights: MMEngine saves them as
+    After a training with an ``EMAHook`` the weights are the averaged ones: MMEngine saves them as
     ``state_dict``, and the others as ``ema_state_dict``.
 
     Args:
-        checkpoint (str or Path): File or address of the original.
-        out (str or Path): A folder, or a path to which the hash is added: ``zoo/rdn.pth`` becomes
-            ``zoo/rdn-1a2b3c4d.pth``. In a folder the name is that of the config, else of the
-            experiment.
-        config (str, optional): Config file. The weights must fit its model, its text goes in; else
-            the text in the original does.
-        metrics (str, optional): See :func:`read_metrics`.
+        checkpoint (str or Path): Path or URL of the original.
+        out (str or Path): Directory, or path to which the hash is added: ``zoo/rdn.pth`` becomes
+            ``zoo/rdn-1a2b3c4d.pth``. In a directory the file is named after the config, else after
+            the experiment.
+        config (str, optional): Config file whose model the weights must fit, and whose text is
+            kept; by default the text in the original is.
+        metrics (str, optional): Path of a file for :func:`read_metrics`.
         trust_checkpoint (bool): Unpickle whatever the original holds.
 
     Returns:
         Published: The file, named after the first 8 digits of its SHA-256.
 
     Raises:
-        FileNotFoundError: There is no such checkpoint, config or metrics file.
+        FileNotFoundError: The checkpoint, the config or the metrics file does not exist.
         FileExistsError: Another file has that name already.
         ValueError: The checkpoint is damaged, of another model, holds NaN, or says neither config
             nor classes.
@@ -80,10 +79,10 @@ def publish_model(
         state = _plain_state(original)
         meta = _plain_meta(original, cfg)
     except ValueError as error:
-        raise ValueError(f'{shown_address(checkpoint)}: {error}') from None
+        raise ValueError(f'{shown_url(checkpoint)}: {error}') from None
     if metrics:
         meta['metrics'] = read_metrics(metrics)
-    # Through JSON: plain it is, and no string is shared by chance.
+    # Through JSON: all values become plain, and no two of them share a string by chance.
     published = dict(meta=json.loads(json.dumps(meta)), state_dict=state)
     data = _to_bytes(published)
     path = _path(out, checkpoint, config, original, data)
@@ -92,7 +91,7 @@ def publish_model(
 
 
 def _plain_state(original: dict) -> dict[str, Tensor]:
-    """Parameters and buffers, each in memory of its own."""
+    """Return parameters and buffers, each in memory of its own."""
     given = original.get('state_dict')
     if not isinstance(given, dict) or not given:
         raise ValueError('the checkpoint holds no state_dict, weights by name')
@@ -105,7 +104,7 @@ def _plain_state(original: dict) -> dict[str, Tensor]:
 
 
 def _plain_meta(original: dict, cfg: Config | None) -> dict[str, Any]:
-    """What a reader wants to know of the weights."""
+    """Return the metadata to keep: config, classes, versions and state of the training."""
     known = original['meta']
     if cfg is None and 'cfg' not in known:
         raise ValueError('the checkpoint holds no config: say --config')
@@ -125,7 +124,7 @@ def _plain_meta(original: dict, cfg: Config | None) -> dict[str, Any]:
 
 
 def _classes(original: dict, cfg: Config | None) -> list[str]:
-    """Class names; with a config, of its model, which the weights fit."""
+    """Return the class names; with a config those of its model, which the weights must fit."""
     if cfg is None:
         dataset_meta = original['meta'].get('dataset_meta') or {}
         names = dataset_meta.get('classes', dataset_meta.get('CLASSES'))
@@ -139,21 +138,21 @@ def _classes(original: dict, cfg: Config | None) -> list[str]:
 
 
 def _without_run(text: str) -> str:
-    """The text of a config without what concerns one run of it."""
+    """Return the text of a config without the settings of one run."""
     try:
         statements = ast.parse(text).body
     except SyntaxError as error:
         raise ValueError(f'line {error.lineno} of the config in the checkpoint: {error.msg}') from None
     lines = text.splitlines()
     for node in statements:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in _OF_THE_RUN:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in _RUN_SETTINGS:
             for number in range(node.lineno - 1, node.end_lineno):
                 lines[number] = None
     return '\n'.join(line for line in lines if line is not None) + '\n'
 
 
 def _to_bytes(checkpoint: dict) -> bytes:
-    """What ``torch.save`` writes, which names the file that it writes to."""
+    """Return the bytes of a checkpoint file; ``torch.save`` to a path would put its name in."""
     buffer = io.BytesIO()
     torch.save(checkpoint, buffer)
     return buffer.getvalue()
@@ -162,24 +161,20 @@ def _to_bytes(checkpoint: dict) -> bytes:
 def _path(
     out: str | os.PathLike, checkpoint: str | os.PathLike, config: str | None, original: dict, data: bytes
 ) -> Path:
-    """Where the checkpoint goes."""
+    """Return the path of the published file."""
     if str(out).endswith(os.sep) or Path(out).is_dir():
         experiment = str(original['meta'].get('experiment_name', ''))
         name = Path(config).stem if config else re.sub(r'_\d{8}_\d{6}$', '', experiment)
-        # The checkpoint may be anybody's: no folder of its choosing.
+        # The checkpoint may be anybody's: its name must not choose a directory.
         name = re.sub(r'[^\w.+-]', '_', name).lstrip('.')
-        folder, name = Path(out), name or Path(checkpoint).stem
+        directory, name = Path(out), name or Path(checkpoint).stem
     else:
-        folder, name = Path(out).parent, Path(out).name.removesuffix('.pth')
-    return folder / f'{name}-{hashlib.sha256(data).hexdigest()[:8]}.pth'
+        directory, name = Path(out).parent, Path(out).name.removesuffix('.pth')
+    return directory / f'{name}-{hashlib.sha256(data).hexdigest()[:8]}.pth'
 
 
 def _write(data: bytes, path: Path) -> bool:
-    """Write a file unless it is there; under its name when it is whole.
-
-    Returns:
-        bool: Whether it was not there.
-    """
+    """Write a file unless it exists already; return whether it is new."""
     if os.path.lexists(path):
         if path.is_file() and path.read_bytes() == data:
             return False

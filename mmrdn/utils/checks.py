@@ -4,20 +4,20 @@ from typing import Any
 
 
 def check_num_frames(name: str, value: Any, low: int, high: int | None = None) -> None:
-    """Refuse what is no number of frames.
+    """Refuse a value that is no number of frames.
 
     Args:
-        name (str): What it is called.
-        value (Any): What it is.
-        low (int): The least.
-        high (int, optional): The most.
+        name (str): Name of the value, for the message.
+        value (Any): The value.
+        low (int): Least number of frames.
+        high (int, optional): Greatest number of frames.
 
     Raises:
-        ValueError: It is no whole number, or out of range.
+        ValueError: The value is no integer, or out of range.
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < low or (high is not None and value > high):
         span = f'{low} or more' if high is None else f'from {low} to {high}'
-        raise ValueError(f'{name} must be a whole number of frames, {span}, got {value!r}')
+        raise ValueError(f'{name} must be an integer number of frames, {span}, got {value!r}')
 
 
 def check_score_thr(score_thr: float) -> None:

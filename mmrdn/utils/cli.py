@@ -29,7 +29,7 @@ ARGUMENTS = {
     '--skip-bad-boxes': dict(action='store_true', help='leave out impossible boxes instead of stopping at the first'),
     '--launcher': dict(choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher'),
 }
-# What bad input raises, in our code and in the libraries below.
+# Errors that bad input raises, in our code and in the libraries below.
 USER_ERRORS = (ValueError, OSError, TypeError, KeyError, ImportError, AssertionError)
 
 

@@ -1,4 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import time
 
 from rich.console import Console
 from rich.progress import (
@@ -15,32 +16,35 @@ from rich.text import Text
 
 
 class FrameProgress:
-    """How far a video is: a bar on a terminal, a line a tenth elsewhere.
+    """Progress over frames: a bar on a terminal, a line each tenth elsewhere.
 
     Where the number of frames is not known a line comes every 100 frames.
 
     Args:
-        title (str): Stands before the bar.
-        console (Console): Where it goes.
+        title (str): Text before the bar, which may be changed.
+        console (Console): Console of the bar or the lines.
         quiet (bool): Show nothing.
+        rate (bool): Whether lines say how fast it is and how long it still takes, and come at least
+            once a minute.
     """
 
-    def __init__(self, title: str, console: Console, quiet: bool = False) -> None:
+    def __init__(self, title: str, console: Console, quiet: bool = False, rate: bool = False) -> None:
         self.title = title
         self.console = console
         self.quiet = quiet
-        self._told = 0
+        self.rate = rate
+        self._line = (title, 0, time.monotonic())  # title and tenths of the last one, and when it came
         self._bar = Progress(
             TextColumn('{task.description}'),
             BarColumn(),
             MofNCompleteColumn(),
-            _FramesPerSecond(),
+            _NoteOrRate(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=console,
             disable=quiet or not console.is_terminal,
         )
-        self._task = self._bar.add_task(title, total=None)
+        self._task = self._bar.add_task(title, total=None, note='')
 
     def __enter__(self) -> 'FrameProgress':
         self._bar.start()
@@ -49,37 +53,51 @@ class FrameProgress:
     def __exit__(self, *error) -> None:
         self._bar.stop()
 
-    def update(self, done: int, total: int | None) -> None:
-        """Show how many frames are done, of how many if known.
+    def update(self, done: int, total: int | None, note: str = '') -> None:
+        """Show how many frames are done.
 
         Where nobody reads what is shown (a pipe that was closed) it is no longer shown; that must
         not end the run.
+
+        Args:
+            done (int): Number of frames.
+            total (int, optional): Number of all frames, if known.
+            note (str): Text to show instead of the frames a second.
         """
+        if self.quiet:
+            return
         try:
-            self._show(done, total)
+            self._bar.update(self._task, description=self.title, completed=done, total=total, note=note)
+            if not self.console.is_terminal and self._is_due(done, total):
+                self.console.print(self._text(done, total, note), highlight=False, soft_wrap=True)
         except (OSError, SystemExit):  # rich exits when a pipe is broken
             self.quiet = True
 
-    def _show(self, done: int, total: int | None) -> None:
-        if self.quiet:
-            return
-        self._bar.update(self._task, completed=done, total=total)
-        if not self.console.is_terminal and self._is_due(done, total):
-            self.console.print(self._line(done, total), highlight=False, soft_wrap=True)
-
     def _is_due(self, done: int, total: int | None) -> bool:
-        """Whether it is time for another line."""
+        """Return whether it is time for another line."""
+        title, told, when = self._line
+        if title != self.title:
+            told = 0
         step = 10 * done // total if total else done // 100
-        due = step > self._told
-        self._told = max(step, self._told)
-        return due
+        now = time.monotonic()
+        if step <= told and not (self.rate and now - when >= 60):
+            return False
+        self._line = self.title, max(step, told), now
+        return True
 
-    def _line(self, done: int, total: int | None) -> str:
-        return f'{self.title} {done}' + (f'/{total}' if total else '')
+    def _text(self, done: int, total: int | None, note: str) -> str:
+        text = f'{self.title} {done}' + (f'/{total}' if total else '')
+        if self.rate:
+            text += ' frames'
+            speed = self._bar.tasks[0].speed
+            if speed and total and done < total:
+                left = int((total - done) / speed)
+                text += f', {speed:.1f} fps, {left // 3600}:{left // 60 % 60:02}:{left % 60:02} left'
+        return f'{text} {note}'.rstrip()
 
 
-class _FramesPerSecond(ProgressColumn):
-    """Frames a second of late."""
+class _NoteOrRate(ProgressColumn):
+    """The note of a task, or frames a second of late."""
 
     def render(self, task: Task) -> Text:
-        return Text(f'{task.speed:.1f} fps' if task.speed else '- fps')
+        return Text(task.fields['note'] or (f'{task.speed:.1f} fps' if task.speed else '- fps'))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 def hold_interrupts() -> Iterator[None]:
     """Let Ctrl-C take effect after the block, not within it.
 
-    So what belongs together is written as a whole. Outside of the main thread, where Python handles
+    So files that belong together are all written. Outside of the main thread, where Python handles
     no signals, nothing changes.
     """
     before = signal.getsignal(signal.SIGINT)

@@ -9,7 +9,7 @@ from mmrdn.version import __version__
 
 
 def machine() -> dict[str, Any]:
-    """What measured times depend on, of this process."""
+    """Return CPU, GPU, threads and versions, on which measured times depend."""
     name = platform.processor() or platform.machine()
     cpuinfo = Path('/proc/cpuinfo')
     if cpuinfo.exists():

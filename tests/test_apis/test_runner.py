@@ -11,7 +11,6 @@ from helpers.tools import write_config
 from mmrdn.apis import build_runner, claim_work_dir, enable_amp, load_config
 from mmrdn.apis.config_files import unread_keys
 from mmrdn.datasets import LoadFrame
-from mmrdn.engine.distributed import ranks
 from mmrdn.fileio.checkpoint import load_checkpoint_file
 
 
@@ -92,14 +91,13 @@ twice = 2
 @pytest.mark.parametrize('rank', ['0', '1'])
 def test_only_the_first_process_claims_the_folder(rank, tmp_path, monkeypatch):
     monkeypatch.setenv('RANK', rank)
-    monkeypatch.setattr(ranks, '_launcher', 'pytorch')
-    lock = claim_work_dir(str(tmp_path / 'work'), resume=False)
+    lock = claim_work_dir(str(tmp_path / 'work'), resume=False, launcher='pytorch')
     assert (lock is None) == (rank == '1')
     if lock is not None:
         with pytest.raises(ValueError, match='in use'):
-            claim_work_dir(str(tmp_path / 'work'), resume=True)
+            claim_work_dir(str(tmp_path / 'work'), resume=True, launcher='pytorch')
         lock.close()
-        claim_work_dir(str(tmp_path / 'work'), resume=True).close()
+        claim_work_dir(str(tmp_path / 'work'), resume=True, launcher='pytorch').close()
 
 
 def test_amp_needs_a_plain_wrapper():

@@ -231,9 +231,9 @@ def test_memory_does_not_grow_with_the_video():
 @pytest.mark.parametrize(
     'kwargs, message',
     [
-        (dict(lookahead=3), 'lookahead must be a whole number of frames, from 0 to 2, got 3'),
-        (dict(lookahead=-1), 'lookahead must be a whole number of frames, from 0 to 2, got -1'),
-        (dict(lookahead=0.5), 'lookahead must be a whole number of frames, from 0 to 2, got 0.5'),
+        (dict(lookahead=3), 'lookahead must be an integer number of frames, from 0 to 2, got 3'),
+        (dict(lookahead=-1), 'lookahead must be an integer number of frames, from 0 to 2, got -1'),
+        (dict(lookahead=0.5), 'lookahead must be an integer number of frames, from 0 to 2, got 0.5'),
         (dict(device='abc'), 'device abc cannot be used'),
         (dict(device='cuda:97'), 'device cuda:97 cannot be used'),
         (dict(checkpoint='x.pth'), 'a model or a checkpoint, not both'),
@@ -292,7 +292,7 @@ def test_options_without_effect_are_refused(options, message, clip, tmp_path):
 
 
 def test_lookahead_is_a_whole_number():
-    with pytest.raises(ValueError, match='lookahead must be a whole number'):
+    with pytest.raises(ValueError, match='lookahead must be an integer number'):
         tiny_inferencer(lookahead=1.0)
 
 

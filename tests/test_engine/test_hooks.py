@@ -5,11 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-import torch.nn as nn
 from mmtrack.engine.hooks import TrackVisualizationHook
 
-from mmrdn.engine import FiniteLossHook, IterSeedHook, LateVisualizationHook
-from mmrdn.engine.hooks import check_state_dict
+from mmrdn.engine import FiniteLossHook, IterSeedHook, LateVisualizationHook, ReportProgressHook
 
 
 def draws(seed, rank, iteration):
@@ -53,33 +51,17 @@ def test_interval_of_losses():
         FiniteLossHook(0)
 
 
-@pytest.mark.parametrize(
-    'change, partial, message',
-    [
-        (dict(), False, None),
-        (dict(weight=None), True, None),
-        (dict(weight=None), False, 'it lacks 1 of 2 entries, the first is weight'),
-        (dict(weight=torch.ones(3, 2)), False, r'weight is \(3, 2\), expected \(2, 3\)'),
-        (dict(weight=torch.ones(3, 2)), True, None),
-        (dict(weight=None, bias=None), True, 'none of its 0 entries fits Linear'),
-        (dict(extra=torch.ones(1)), False, 'the model lacks 1 of its 3 entries, the first is (module.)?extra'),
-        (dict(extra=torch.ones(1)), True, None),
-        (dict(bias=torch.tensor([1, torch.nan])), True, 'bias of the .* holds NaN'),
-        (dict(bias=torch.tensor([1, torch.inf])), False, 'bias of the .* infinite'),
-    ],
-)
-@pytest.mark.parametrize('prefix', ['', 'module.'])
-def test_check_state_dict(change, partial, message, prefix):
-    """With and without the prefix of a distributed training."""
-    model = nn.Linear(3, 2)
-    state = dict(model.state_dict(), **change)
-    state = {prefix + k: v for k, v in state.items() if v is not None}
-    for checkpoint in (state, dict(state_dict=state)):
-        if message is None:
-            check_state_dict(model, checkpoint, partial)
-        else:
-            with pytest.raises(ValueError, match=message):
-                check_state_dict(model, checkpoint, partial)
+def test_progress_is_reported(tmp_path):
+    """Iterations and the loss in training, frames of batches elsewhere."""
+    path = tmp_path / 'reports'
+    loader = SimpleNamespace(sampler=range(5), batch_size=2)
+    runner = SimpleNamespace(iter=49, max_iters=100, val_dataloader=loader, test_dataloader=loader)
+    hook = ReportProgressHook(str(path))
+    hook.after_train_iter(runner, 0, None, dict(loss=torch.tensor(0.5)))
+    hook.after_val_iter(runner, 0)
+    hook.after_test_iter(runner, 2)
+    lines = path.read_text().splitlines()
+    assert lines == ['["train", 50, 100, 0.5]', '["val", 2, 5, null]', '["test", 5, 5, null]']
 
 
 @pytest.mark.parametrize('count', [0, 1, 3])

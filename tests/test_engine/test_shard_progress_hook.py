@@ -1,20 +1,24 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Ranks are threads here that share a store."""
 
+import contextlib
 import io
 import logging
 import re
+import sys
 import threading
 import time
 from types import SimpleNamespace
 
 import pytest
 import torch.distributed as dist
+from mmengine.hooks import LoggerHook
 from rich.console import Console
 
 from mmrdn.engine import ShardProgressHook
-from mmrdn.engine.distributed.shard_progress import ShardProgress
 from mmrdn.engine.hooks import shard_progress_hook
+from mmrdn.engine.hooks.shard_progress_hook import logging_beside
+from mmrdn.utils.frame_progress import FrameProgress
 
 
 class Loader:
@@ -33,7 +37,7 @@ def play(shards, monkeypatch, pause=0.0, batch_size=1, kind='test'):
     seconds a frame: what rank 0 shows, and when each rank was done."""
     store, out, ends = dist.HashStore(), io.StringIO(), {}
     ranks = threading.local()
-    monkeypatch.setattr(shard_progress_hook, 'this_rank', lambda: (ranks.number, len(shards)))
+    monkeypatch.setattr(shard_progress_hook, 'get_dist_info', lambda: (ranks.number, len(shards)))
     monkeypatch.setattr(shard_progress_hook, 'job_store', lambda: store)
     monkeypatch.setattr(shard_progress_hook, 'Console', lambda: Console(file=out, width=100))
 
@@ -82,34 +86,40 @@ def test_batches_and_validation(monkeypatch):
     assert lines[-1].startswith('validation 8/8 frames')
 
 
+@contextlib.contextmanager
 def progress(terminal=False):
+    """A bar beside a logger: both, what goes to the terminal and to the log file."""
     logger = logging.Logger('a', logging.INFO)
     out, log = io.StringIO(), io.StringIO()
     logger.addHandler(logging.StreamHandler(out))
     logger.addHandler(logging.FileHandler('/dev/null'))
     logger.handlers[1].stream = log
-    console = Console(file=out, width=100, force_terminal=terminal)
-    return ShardProgress('testing', logger, console), logger, out, log
+    bar = FrameProgress('testing', Console(file=out, width=100, force_terminal=terminal), rate=True)
+    with bar, logging_beside(bar.console, logger):
+        yield bar, logger, out, log
 
 
 def test_lines_of_one_rank_go_to_the_log_file_alone():
-    bar, logger, out, log = progress()
     shard = 'Iter(test) [ 5/10]    eta: 0:00:01  time: 0.1  data_time: 0.1  '
     result = 'Iter(test) [10/10]    vid/mAP50: 0.5  data_time: 0.1  time: 0.1'
-    with bar:
-        for line in (shard, 'something else', result):
-            logger.info(line)
-    logger.info(shard)
+    interval = LoggerHook(interval=5)
+    log_processor = SimpleNamespace(get_log_after_iter=lambda *args: ({}, shard))
+    with progress() as (_, logger, out, log):
+        runner = SimpleNamespace(logger=logger, log_processor=log_processor)
+        interval.after_test_iter(runner, 4)
+        logger.info('something else')
+        logger.info(result)
+    interval.after_test_iter(runner, 9)
     assert out.getvalue().splitlines() == ['something else', result, shard]
     assert log.getvalue().splitlines() == [shard, 'something else', result, shard]
 
 
 def test_rate_and_time_left(monkeypatch):
-    bar, _, out, _ = progress()
     clock = iter(range(0, 1000, 10))
-    monkeypatch.setattr(bar._bar, 'get_time', lambda: now)
     monkeypatch.setattr(time, 'monotonic', lambda: now)
-    with bar:
+    now = 0
+    with progress() as (bar, _, out, _):
+        monkeypatch.setattr(bar._bar, 'get_time', lambda: now)
         for done in (0, 2, 10, 22, 30, 200):
             now = next(clock)
             bar.update(done, 200)
@@ -126,24 +136,35 @@ def test_rate_and_time_left(monkeypatch):
 
 
 def test_the_cursor_stays_visible():
-    bar, _, out, _ = progress(terminal=True)
-    with bar:
+    with progress(terminal=True) as (bar, _, out, _):
         bar.update(1, 2)
         shown = out.getvalue()
     assert shown.rindex('\x1b[?25h') > shown.rindex('\x1b[?25l')
 
 
-def test_nothing_before_every_rank_has_begun():
-    bar, _, out, _ = progress()
-    with bar:
-        bar.update(150, None)
+def test_what_is_logged_goes_above_the_bar():
+    with progress(terminal=True) as (bar, logger, out, _):
+        bar.update(1, 2)
+        assert logger.handlers[0].stream is sys.stdout
+    assert logger.handlers[0].stream is out
+
+
+def test_nothing_before_every_rank_has_begun(monkeypatch):
+    out = io.StringIO()
+    monkeypatch.setattr(shard_progress_hook, 'get_dist_info', lambda: (0, 2))
+    monkeypatch.setattr(shard_progress_hook, 'job_store', dist.HashStore)
+    monkeypatch.setattr(shard_progress_hook, 'Console', lambda: Console(file=out, width=100))
+    runner = SimpleNamespace(logger=logging.getLogger('none'), test_dataloader=Loader(200))
+    hook = ShardProgressHook(interval=0)
+    hook.before_test_epoch(runner)
+    hook.after_test_iter(runner, 150)
     assert out.getvalue() == ''
 
 
 def test_a_stuck_rank_is_not_waited_for_forever(monkeypatch):
     """Rank 1 of two has begun and does nothing."""
     store, number = dist.HashStore(), [1]
-    monkeypatch.setattr(shard_progress_hook, 'this_rank', lambda: (number[0], 2))
+    monkeypatch.setattr(shard_progress_hook, 'get_dist_info', lambda: (number[0], 2))
     monkeypatch.setattr(shard_progress_hook, 'job_store', lambda: store)
     runner = SimpleNamespace(logger=logging.getLogger('none'), test_dataloader=Loader(1))
     stuck = ShardProgressHook()

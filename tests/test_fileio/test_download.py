@@ -10,12 +10,12 @@ from mmengine.runner.checkpoint import CheckpointLoader
 
 from helpers.http import serving
 from mmrdn.fileio.checkpoint import install_safe_loading, load_checkpoint_file, read_checkpoint
-from mmrdn.fileio.download import fetch, named_hash, shown_address
+from mmrdn.fileio.download import fetch, named_hash, shown_url
 
 
 @pytest.fixture
 def files(tmp_path):
-    """A folder with a checkpoint under several names, and its hash."""
+    """A directory with a checkpoint under several names, and its hash."""
     folder = tmp_path / 'served'
     folder.mkdir()
     torch.save(dict(state_dict=dict(a=torch.arange(3))), folder / 'plain.pth')
@@ -121,7 +121,7 @@ def test_nobody_serves(tmp_path):
             f'http://me:secret@127.0.0.1:{port}/a.pth',
             f'http://127.0.0.1:{port}/a.pth cannot be downloaded: <urlopen error',
         ),
-        ('http://me:secret@127.0.0.1/a.pth', 'http://127.0.0.1/a.pth cannot be downloaded: no valid address'),
+        ('http://me:secret@127.0.0.1/a.pth', 'http://127.0.0.1/a.pth cannot be downloaded: no valid URL'),
     ):
         with pytest.raises(OSError) as error:
             fetch(url, tmp_path / 'a.pth')
@@ -155,5 +155,5 @@ def test_a_file_that_is_not_what_its_name_says(files):
         ('work/x?y@z.pth', 'work/x?y@z.pth'),
     ],
 )
-def test_shown_address(given, expected):
-    assert shown_address(given) == expected
+def test_shown_url(given, expected):
+    assert shown_url(given) == expected

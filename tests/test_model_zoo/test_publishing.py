@@ -97,7 +97,7 @@ def test_named_after_its_bytes(done):
 def test_same_bytes_anywhere(done, trained, tiny_config, metrics, tmp_path):
     """Another process, another name of the original and of the result."""
     (tmp_path / 'mine.pth').write_bytes((trained / 'iter_8.pth').read_bytes())
-    code = 'import sys; from mmrdn.apis import publish_model; print(publish_model(*sys.argv[1:]).path)'
+    code = 'import sys; from mmrdn.model_zoo import publish_model; print(publish_model(*sys.argv[1:]).path)'
     out = subprocess.run(
         [
             sys.executable,

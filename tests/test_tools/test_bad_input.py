@@ -85,7 +85,7 @@ def test_unknown_key_of_a_component(option, message, assert_refused, tiny_config
     'option, message',
     [
         ('model.type=RDM', 'RDM is not in the'),
-        ('model.temporal_range=-1', 'temporal_range must be a whole number of frames, 0 or more'),
+        ('model.temporal_range=-1', 'temporal_range must be an integer number of frames, 0 or more'),
         ('model.support_sampler.num_support=0', 'num_support'),
         ('model.support_sampler.advanced_ratio=2', 'advanced_ratio'),
         ('optim_wrapper.type=AmpOptimWrapper', 'only available training on gpu'),

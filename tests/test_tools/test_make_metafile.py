@@ -55,7 +55,7 @@ SHOWN = dict(mAP50=12.34, mAP50_fast=0.71)
 
 @pytest.fixture
 def zoo(digits, tmp_path, monkeypatch):
-    """A folder with one config and its metafile."""
+    """A directory with one config and its metafile."""
     folder = tmp_path / 'zoo' / 'configs' / 'tiny'
     folder.mkdir(parents=True)
     write_config(folder / f'{NAME}.py', digits)
@@ -204,7 +204,7 @@ def test_what_does_not_fit(make, zoo, trained, digits, tmp_path):
             ['--checkpoint', published, '--weights', 'http://localhost/a.pth'],
             f'the weights http://localhost/a.pth must be named {published.name}, as the checkpoint is',
         ),
-        (['--weights', 'weights/a.pth'], f'weights weights/a.pth are no address, and no file below {zoo.parents[1]}'),
+        (['--weights', 'weights/a.pth'], f'weights weights/a.pth are neither a URL nor a file below {zoo.parents[1]}'),
         (['--metrics', tmp_path / 'bad.json'], 'the metrics lack vid/mAP50, the mean over classes of VIDMetric'),
         (['--out', zoo / 'new.yml'], f'{zoo}/new.yml is new: say --collection'),
         (
@@ -238,5 +238,5 @@ def test_a_config_elsewhere(run_main, tiny_config):
     assert result == (
         1,
         '',
-        f'error: {tiny_config}: expected the path of a file in the configs folder beside a model-index.yml\n',
+        f'error: {tiny_config}: expected the path of a file in the configs directory beside a model-index.yml\n',
     )

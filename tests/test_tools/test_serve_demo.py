@@ -90,7 +90,7 @@ def test_signals_end_it_and_remove_its_files(monkeypatch, tmp_path, tiny_config,
 @pytest.mark.parametrize(
     'args, message',
     [
-        (('--lookahead', 9), 'lookahead must be a whole number of frames, from 0 to 2, got 9'),
+        (('--lookahead', 9), 'lookahead must be an integer number of frames, from 0 to 2, got 9'),
         (('--port', 99999), 'port must be from 0 to 65535, got 99999'),
         (('--max-seconds', 0), 'max_seconds must be positive, got 0.0'),
         (('--max-seconds', 'inf'), 'max_seconds must be positive, got inf'),

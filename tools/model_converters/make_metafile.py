@@ -1,8 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Fill an entry of the model zoo: cost, results and weights of a config.
 
-FLOPs are those of one RDN frame against a full pool, see mmrdn/model_zoo/model_complexity.py for what
-counts. Nothing else in the metafile changes.
+FLOPs are those of one RDN frame against a full pool, as mmrdn/model_zoo/model_complexity.py
+counts them. Other entries and comments of the metafile stay.
 """
 
 import argparse

@@ -1,10 +1,11 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from mmrdn.engine.hooks.channels_last_hook import ChannelsLastHook
-from mmrdn.engine.hooks.checkpoint_guard_hook import CheckpointGuardHook, check_finite, check_state_dict, state_dict_of
+from mmrdn.engine.hooks.checkpoint_guard_hook import CheckpointGuardHook
 from mmrdn.engine.hooks.cost_hook import CostHook
 from mmrdn.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmrdn.engine.hooks.iter_seed_hook import IterSeedHook
 from mmrdn.engine.hooks.late_visualization_hook import LateVisualizationHook
+from mmrdn.engine.hooks.report_progress_hook import ReportProgressHook
 from mmrdn.engine.hooks.shard_progress_hook import ShardProgressHook
 
 __all__ = [
@@ -14,8 +15,6 @@ __all__ = [
     'FiniteLossHook',
     'IterSeedHook',
     'LateVisualizationHook',
+    'ReportProgressHook',
     'ShardProgressHook',
-    'check_finite',
-    'check_state_dict',
-    'state_dict_of',
 ]

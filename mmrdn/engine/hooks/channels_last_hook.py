@@ -8,7 +8,7 @@ from mmrdn.registry import HOOKS
 
 @HOOKS.register_module()
 class ChannelsLastHook(Hook):
-    """Keep the weights of convolutions, and so feature maps, channels last.
+    """Keeps the weights of convolutions, and so the feature maps, channels last.
 
     Results are the same up to rounding. Convolutions are faster that way on CPUs, and on GPUs in
     mixed precision.

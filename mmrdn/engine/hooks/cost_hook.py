@@ -14,17 +14,17 @@ from mmrdn.utils.machine import machine
 
 @HOOKS.register_module()
 class CostHook(Hook):
-    """Measures what a detector costs in a test: parameters, time a frame.
+    """Measures the cost of a detector in a test: parameters and time per frame.
 
-    Timed is the test step: the batch to the device, its normalization, the network, NMS, and what
-    the metric does with the results, box linking included. Reading, decoding and resizing, which
-    the data loader does, are not. A GPU is waited for before and after. The time of a frame is that
-    of whole videos divided by their frames, as a detector may do the work of many frames in one
-    step and none in another. The first video warms up; it counts only if there is no other.
+    Timed is the test step: the batch to the device, its normalization, the network, NMS, and the
+    work of the metric with the results, box linking included. Reading, decoding and resizing in the
+    data loader are not. The GPU is synchronized before and after. The time of a frame is that of
+    whole videos divided by their frames, as a detector may do the work of many frames in one step
+    and none in another. The first video warms up; it counts only if there is no other.
 
     Args:
-        out_file (str): JSON that gets ``parameters``, ``ms_per_frame``, ``frames`` and ``videos``
-            that were timed, ``ms_by_video``, and the ``machine``.
+        out_file (str): JSON file that gets ``parameters``, ``ms_per_frame``, the timed ``frames``
+            and ``videos``, ``ms_by_video``, and the ``machine``.
     """
 
     priority = 'VERY_HIGH'
@@ -33,12 +33,12 @@ class CostHook(Hook):
         self.out_file = Path(out_file)
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Begin with no video."""
+        """Start with no video."""
         self._videos: list[dict] = []
         self._video = object()  # unlike any id
 
     def before_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
-        """Look at the clock."""
+        """Start the clock."""
         first = data_batch['data_samples'][0]
         video = first.metainfo.get('video_id')
         if video != self._video or first.metainfo.get('frame_id') == 0:
@@ -49,7 +49,7 @@ class CostHook(Hook):
     def after_test_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None
     ) -> None:
-        """Add the time since."""
+        """Add the time since the start of the step."""
         self._videos[-1]['seconds'] += self._now() - self._start
         self._videos[-1]['frames'] += len(data_batch['data_samples'])
 
@@ -71,7 +71,7 @@ class CostHook(Hook):
 
     @staticmethod
     def _now() -> float:
-        """Seconds, when the GPU has done what it was told."""
+        """Return the time in seconds, once the GPU is idle."""
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         return time.perf_counter()

@@ -9,14 +9,13 @@ from mmrdn.registry import HOOKS
 
 @HOOKS.register_module()
 class IterSeedHook(Hook):
-    """Seed every training iteration from (seed, rank, iteration).
+    """Seeds every training iteration from (seed, rank, iteration).
 
-    What the model draws in an iteration (RoIs that the losses see, dropout) is then the same
-    whether or not the training was interrupted before, with nothing to store in checkpoints and
-    nothing to restore per rank. (A state kept in the checkpoint would also depend on the number of
-    ranks, on what ran since it was taken, and on how MMEngine skips data.) The data are the
-    business of :class:`mmrdn.datasets.SeededInfiniteSampler`. On a GPU, kernels that add in any
-    order still differ in the last digits.
+    The random numbers of an iteration (RoIs sampled for the losses, dropout) are then the same
+    whether or not the training was interrupted before. Checkpoints store nothing for it. (A stored
+    state would depend on the number of ranks, on the code that ran since, and on how MMEngine skips
+    data.) :class:`mmrdn.datasets.SeededInfiniteSampler` does the same for the data. On a GPU,
+    kernels that add in any order still differ in the last digits.
     """
 
     priority = 'VERY_HIGH'

@@ -12,8 +12,7 @@ from mmrdn.registry import HOOKS
 class LateVisualizationHook(TrackVisualizationHook):
     """mmtrack's hook for detectors whose results come late.
 
-    An iteration may bring no result, or those of many frames at once; mmtrack takes it that there
-    is one.
+    An iteration may return no result, or those of many frames at once; mmtrack expects exactly one.
     """
 
     def after_val_iter(

@@ -1,16 +1,20 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import contextlib
+import logging
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch.distributed as dist
+from mmengine.dist import get_dist_info
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from rich.console import Console
 from torch.utils.data import DataLoader
 
-from mmrdn.engine.distributed.ranks import job_store, this_rank
-from mmrdn.engine.distributed.shard_progress import ShardProgress
+from mmrdn.engine.distributed.ranks import job_store
 from mmrdn.registry import HOOKS
+from mmrdn.utils.frame_progress import FrameProgress
 
 
 @HOOKS.register_module()
@@ -33,7 +37,8 @@ class ShardProgressHook(Hook):
     def __init__(self, interval: float = 0.25, timeout: float = 1800.0) -> None:
         self.interval = interval
         self.timeout = timeout
-        self._progress: ShardProgress | None = None
+        self._progress: FrameProgress | None = None
+        self._shown = contextlib.ExitStack()
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Count from 0."""
@@ -49,14 +54,10 @@ class ShardProgressHook(Hook):
         """Report; after the last frame wait for the other ranks."""
         self._advance(batch_idx)
 
-    def after_test_iter(
-        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None
-    ) -> None:
-        """Report; after the last frame wait for the other ranks."""
-        self._advance(batch_idx)
+    after_test_iter = after_val_iter
 
     def _begin(self, runner: Runner, loader: DataLoader, title: str) -> None:
-        rank, self._size = this_rank()
+        rank, self._size = get_dist_info()
         store = job_store()
         # Every runner of a job has its own hook, all share the store.
         run = store.add(f'{title} runs of rank {rank}', 1)
@@ -69,8 +70,9 @@ class ShardProgressHook(Hook):
         self._counts.add('ranks', 1)
         self._end()
         if rank == 0:
-            self._progress = ShardProgress(title, runner.logger, Console())
-            self._progress.__enter__()
+            self._progress = FrameProgress(title, Console(), rate=True)
+            self._shown.enter_context(self._progress)
+            self._shown.enter_context(logging_beside(self._progress.console, runner.logger))
         if not self._batches:
             self._wait()
 
@@ -101,16 +103,44 @@ class ShardProgressHook(Hook):
         self._end()
 
     def _show(self) -> bool:
-        """Show the sum; whether every rank is done."""
+        """Show the sum; return whether every rank is done."""
         done = self._counts.add('done', 0)
-        total = None
-        if self._counts.add('ranks', 0) >= self._size:
-            total = self._counts.add('total', 0)
+        if self._counts.add('ranks', 0) < self._size:  # a rank has not begun: the total is not known
+            return False
+        total = self._counts.add('total', 0)
         if self._progress is not None:
             self._progress.update(done, total)
         return done == total
 
     def _end(self) -> None:
-        if self._progress is not None:
-            self._progress.__exit__()
-            self._progress = None
+        self._shown.close()
+        self._progress = None
+
+
+@contextlib.contextmanager
+def logging_beside(console: Console, logger: logging.Logger) -> Iterator[None]:
+    """Let a logger write above a progress bar, and not how far this rank alone is.
+
+    Args:
+        console (Console): Console of the bar. On a terminal its cursor stays visible, as a launcher
+            may kill this process.
+        logger (logging.Logger): Logger of the runner. Its file gets all lines.
+    """
+    handlers = [handler for handler in logger.handlers if type(handler) is logging.StreamHandler]
+    streams = [handler.stream for handler in handlers]
+    console.show_cursor(True)
+    for handler in handlers:
+        handler.addFilter(_is_no_iteration)
+        if console.is_terminal and handler.stream is console.file:
+            handler.setStream(sys.stdout)  # Rich's, while it draws
+    try:
+        yield
+    finally:
+        for handler, stream in zip(handlers, streams):
+            handler.removeFilter(_is_no_iteration)
+            handler.setStream(stream)
+
+
+def _is_no_iteration(record: logging.LogRecord) -> bool:
+    """Return whether a record is not that of MMEngine's ``LoggerHook`` after an iteration."""
+    return record.funcName not in ('after_val_iter', 'after_test_iter')

@@ -8,17 +8,18 @@ from mmrdn.registry import LOOPS
 
 @LOOPS.register_module()
 class ValidateLoop(IterBasedTrainLoop):
-    """A training of no iteration: validates the weights of ``load_from``.
+    """Training without iterations, which validates the weights of ``load_from``.
 
-    ``mim gridsearch`` can do nothing but train. With ``train_cfg.type=ValidateLoop`` it compares
-    options of testing, such as T (Table 4), with one and the same trained model.
+    ``mim gridsearch`` can only train. With ``train_cfg.type=ValidateLoop`` it compares options of
+    testing, such as T (Table 4), with the same trained model.
 
     Args:
-        runner (Runner): Must have ``load_from``, whose every parameter must fit, and a validation.
-        *args, **kwargs: Of a training loop, unused.
+        runner (Runner): Runner with a validation and with ``load_from``, a checkpoint that must fit
+            the model in every parameter.
+        *args, **kwargs: Arguments of a training loop, unused.
 
     Raises:
-        ValueError: The runner lacks one of them.
+        ValueError: The runner lacks the checkpoint or the validation.
     """
 
     def __init__(self, runner: Runner, *args, **kwargs) -> None:

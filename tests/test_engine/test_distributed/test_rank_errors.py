@@ -6,8 +6,8 @@ import json
 import pytest
 from mmengine.runner.base_loop import BaseLoop
 
-from mmrdn.engine.distributed import rank_errors as job_errors
-from mmrdn.engine.distributed.rank_errors import ends_job
+from mmrdn.engine.distributed import rank_errors
+from mmrdn.engine.distributed.rank_errors import ending_job
 from mmrdn.engine.distributed.rank_watch import RankWatch
 
 TRACE = 'Traceback (most recent call last):'
@@ -42,32 +42,29 @@ class Ended(BaseException):
 
 
 @pytest.fixture
-def fail(monkeypatch, capsys, tmp_path):
+def fail(monkeypatch, tmp_path):
     """Let rank 1 of 4 fail: what it prints, and what torchrun gets."""
 
-    def end():
-        raise Ended
+    def end(message=''):
+        raise Ended(message)
 
     def call(error, watch, in_loop=False):
-        monkeypatch.setattr(job_errors, 'this_rank', lambda: (1, 4))
-        monkeypatch.setattr(job_errors, 'end_process', end)
-        monkeypatch.setattr(job_errors.time, 'sleep', lambda seconds: None)
+        monkeypatch.setattr(rank_errors, 'this_rank', lambda launcher: (1, 4))
+        monkeypatch.setattr(rank_errors, 'end_process', end)
+        monkeypatch.setattr(rank_errors.time, 'sleep', lambda seconds: None)
         monkeypatch.setattr(RankWatch, 'current', watch)
         path = tmp_path / 'error.json'
         monkeypatch.setenv('TORCHELASTIC_ERROR_FILE', str(path))
 
-        def main():
+        with pytest.raises(Ended) as ended, ending_job('pytorch'):
             if in_loop:
                 Loop(error).run()
             raise error
-
-        with pytest.raises(Ended):
-            ends_job(main)()
         told = None
         if path.exists():
             message = json.loads(path.read_text())['message']
             told = message['extraInfo']['py_callstack']
-        return capsys.readouterr().err, told
+        return str(ended.value), told
 
     return call
 
@@ -76,7 +73,7 @@ def fail(monkeypatch, capsys, tmp_path):
 def test_bad_input_gets_one_line(fail, joined):
     watch = Watch(first=True) if joined else None
     err, told = fail(FileNotFoundError('no x.pth'), watch)
-    assert err == 'error: rank 1 of 4: no x.pth\n'
+    assert err == 'error: rank 1 of 4: no x.pth'
     assert told == 'error: rank 1 of 4: no x.pth'
     assert not joined or watch.reasons == ['no x.pth']
 
@@ -90,7 +87,7 @@ def test_others_get_a_traceback(fail, error, in_loop):
     assert lines[0] == TRACE
     assert lines[-2] == f'{type(error).__name__}: {error}'
     assert lines[-1] == f'error: rank 1 of 4: {error}'
-    assert told == err.rstrip()
+    assert told == err
 
 
 def test_who_fails_later_is_silent(fail):
@@ -101,14 +98,11 @@ def test_who_fails_later_is_silent(fail):
 def test_a_rank_leaves_when_all_went_well(monkeypatch):
     watch = Watch(first=True)
     monkeypatch.setattr(RankWatch, 'current', watch)
-    ends_job(lambda: None)()
+    with ending_job('none'):
+        pass
     assert watch.left and not watch.reasons
 
 
 def test_a_single_process_raises():
-
-    def main():
+    with pytest.raises(ValueError, match='as it is'), ending_job('none'):
         raise ValueError('as it is')
-
-    with pytest.raises(ValueError, match='as it is'):
-        ends_job(main)()

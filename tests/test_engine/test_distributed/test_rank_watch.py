@@ -14,34 +14,23 @@ from mmrdn.engine.distributed.rank_watch import RankWatch
 
 @pytest.fixture
 def watches(monkeypatch):
-    """Makes the watches of some ranks; begun ones are stopped at the end."""
-    made = []
+    """Begins the watches of some ranks, which are stopped at the end."""
+    made, ended = [], []
     monkeypatch.setattr(rank_watch, 'GRACE', 0.05)
     monkeypatch.setattr(dist, 'destroy_process_group', lambda: None)
+    monkeypatch.setattr(rank_watch, 'end_process', ended.append)
 
     def make(size, patience=60.0):
-        store, ended = dist.HashStore(), {}
-        monkeypatch.setattr(rank_watch, 'job_store', lambda: store)
-        for rank in range(size):
-            monkeypatch.setattr(rank_watch, 'this_rank', lambda: (rank, size))
-            watch = RankWatch(interval=0.02, patience=patience)
-            made.append(watch)
-
-            def end(watch=watch):
-                ended[watch.rank] = time.monotonic()
-                watch._stop.set()
-
-            watch._end_process = end
-        monkeypatch.setattr(
-            rank_watch,
-            'end_process',
-            lambda: next(w._end_process() for w in made if w._thread is threading.current_thread()),
-        )
+        store, everyone = dist.HashStore(), threading.Barrier(size)
+        monkeypatch.setattr(dist, 'barrier', everyone.wait)
+        made.extend(RankWatch(store, rank, size, interval=0.02, patience=patience) for rank in range(size))
+        for watch in made:
+            watch.start()
         return made, ended
 
     yield make
     for watch in made:
-        watch._stop.set()
+        watch._done.set()
 
 
 def wait_for(condition, seconds=20):
@@ -51,44 +40,32 @@ def wait_for(condition, seconds=20):
         time.sleep(0.01)
 
 
-def test_all_end_when_one_has_failed(watches, capsys):
+def test_all_end_when_one_has_failed(watches):
     ranks, ended = watches(4)
-    for watch in ranks:
-        watch._thread.start()
     assert ranks[2].fail('no disk')
     assert not ranks[1].fail('broken pipe')  # it is the second
     wait_for(lambda: len(ended) == 2)
-    assert set(ended) == {0, 3}  # 1 and 2 fail on their own
-    lines = sorted(capsys.readouterr().err.splitlines())
-    assert lines == [f'error: rank {rank} of 4 ends: rank 2 failed: no disk' for rank in (0, 3)]
+    # 1 and 2 fail on their own.
+    assert sorted(ended) == [f'error: rank {rank} of 4 ends: rank 2 failed: no disk' for rank in (0, 3)]
 
 
-def test_a_rank_that_falls_silent(watches, capsys):
+def test_a_rank_that_falls_silent(watches):
     ranks, ended = watches(3, patience=1.0)
-    for watch in ranks:
-        watch._thread.start()
     time.sleep(1.5)
     assert not ended  # as long as all are alive
-    ranks[1]._stop.set()  # as if it had been killed
+    ranks[1]._done.set()  # as if it had been killed
     wait_for(lambda: len(ended) == 2)
-    lines = sorted(capsys.readouterr().err.splitlines())
-    assert lines == [f'error: rank {rank} of 3 ends: rank 1 has been silent for 1 seconds' for rank in (0, 2)]
+    assert sorted(ended) == [f'error: rank {rank} of 3 ends: rank 1 has been silent for 1 seconds' for rank in (0, 2)]
 
 
-def test_the_rank_with_the_store_leaves_last(watches):
+def test_no_rank_leaves_before_all_are_done(watches):
     ranks, ended = watches(3, patience=1.0)
-    for watch in ranks:
-        watch._thread.start()
-    first = threading.Thread(target=ranks[0].leave, daemon=True)
-    first.start()
-    ranks[1].leave()
-    time.sleep(1.5)  # rank 1 is silent now, and that is right
-    assert first.is_alive() and not ended
-    ranks[2].leave()
-    first.join(timeout=20)
-    assert not first.is_alive() and not ended
-
-
-def test_no_watch_of_a_single_process():
-    RankWatch.begin()
-    assert RankWatch.current is None
+    leaving = [threading.Thread(target=watch.leave, daemon=True) for watch in ranks]
+    for thread in leaving[:2]:
+        thread.start()
+    time.sleep(1.5)  # longer than the patience
+    assert all(thread.is_alive() for thread in leaving[:2]) and not ended
+    leaving[2].start()
+    for thread in leaving:
+        thread.join(timeout=20)
+    assert not any(thread.is_alive() for thread in leaving + ranks) and not ended

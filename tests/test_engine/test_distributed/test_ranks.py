@@ -1,8 +1,14 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+"""Joining is tested by tests/test_tools, with two processes."""
+
 import pytest
+import torch
+import torch.distributed as dist
+from mmengine.config import Config
 
 from mmrdn.apis import claim_work_dir
-from mmrdn.engine.distributed.ranks import ENVIRONMENT, job_store, set_launcher, this_rank
+from mmrdn.engine.distributed.rank_watch import RankWatch
+from mmrdn.engine.distributed.ranks import ENVIRONMENT, job_store, join_ranks, this_rank
 
 
 @pytest.fixture(autouse=True)
@@ -10,8 +16,6 @@ def no_launcher(monkeypatch):
     for names in ENVIRONMENT.values():
         for name in names:
             monkeypatch.delenv(name, raising=False)
-    yield
-    set_launcher('none')
 
 
 @pytest.mark.parametrize(
@@ -24,14 +28,12 @@ def test_what_launchers_say(launcher, expected, monkeypatch):
         RANK='1', WORLD_SIZE='2', SLURM_PROCID='5', SLURM_NTASKS='6', OMPI_COMM_WORLD_RANK='0', OMPI_COMM_WORLD_SIZE='3'
     ).items():
         monkeypatch.setenv(name, value)
-    set_launcher(launcher)
-    assert this_rank() == expected
+    assert this_rank(launcher) == expected
 
 
 def test_started_by_hand():
     """With ``--launcher pytorch``, but without torchrun."""
-    set_launcher('pytorch')
-    assert this_rank() == (0, 1)
+    assert this_rank('pytorch') == (0, 1)
 
 
 def test_a_task_that_is_no_rank_locks_its_folder(monkeypatch, tmp_path):
@@ -49,3 +51,22 @@ def test_a_task_that_is_no_rank_locks_its_folder(monkeypatch, tmp_path):
 def test_the_store_of_a_single_process_is_new():
     assert job_store().add('count', 3) == 3
     assert job_store().add('count', 0) == 0
+
+
+def test_nothing_to_join():
+    cfg = Config(dict(launcher='none'))
+    join_ranks(cfg)
+    assert not dist.is_initialized() and 'model_wrapper_cfg' not in cfg
+    assert RankWatch.current is None
+
+
+@pytest.mark.parametrize(
+    'launcher, name', [('pytorch', 'RANK'), ('slurm', 'SLURM_PROCID'), ('mpi', 'OMPI_COMM_WORLD_RANK')]
+)
+def test_without_a_launcher(launcher, name, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    with pytest.raises(ValueError) as error:
+        join_ranks(Config(dict(launcher=launcher)))
+    assert str(error.value) == (
+        f'--launcher {launcher} needs {name} in the environment: start the tool through mim or the launcher'
+    )

@@ -233,7 +233,12 @@ def test_amp_stays_near():
     'place, name, value, message',
     [
         (lambda c: c, 'neck', None, 'TemporalRDN needs a neck: a detector of single frames sees no others'),
-        (lambda c: c.detector.roi_head, 'num_maps', 0, 'num_maps must be a whole number of frames, 1 or more, got 0'),
+        (
+            lambda c: c.detector.roi_head,
+            'num_maps',
+            0,
+            'num_maps must be an integer number of frames, 1 or more, got 0',
+        ),
         (
             lambda c: c.detector,
             'roi_head',
