@@ -14,19 +14,19 @@ CLASSES = ('cat', 'dog', 'owl')
 
 
 def flat(value, size=(48, 64)):
-    """A frame of one grey level."""
+    """A frame of one gray level."""
     return np.full((*size, 3), value, np.uint8)
 
 
 def noise(length, size=(48, 64), seed=0):
     """Grey frames that differ."""
     rng = np.random.default_rng(seed)
-    grey = rng.integers(0, 256, (length, *size, 1), dtype=np.uint8)
-    return list(np.repeat(grey, 3, axis=-1))
+    gray = rng.integers(0, 256, (length, *size, 1), dtype=np.uint8)
+    return list(np.repeat(gray, 3, axis=-1))
 
 
 def levels(source):
-    """Mean grey level of each frame."""
+    """Mean gray level of each frame."""
     return [round(float(frame.image.mean())) for frame in source]
 
 

@@ -29,7 +29,7 @@ class FakeInferencer:
 
 
 def write_clip(path, num_frames, size=(64, 96)):
-    """A grey video of 10 frames a second."""
+    """A gray video of 10 frames a second."""
     with VideoWriter(path, fps=FPS) as writer:
         for i in range(num_frames):
             writer.write(np.full((*size, 3), 60 + 5 * i % 150, np.uint8))

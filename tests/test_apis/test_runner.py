@@ -33,7 +33,7 @@ def test_each_frame_is_decoded_and_passes_the_backbone_once(tiny_config, trained
     metrics = runner.test()
     assert set(metrics) >= {'vid/mAP50', 'vid/mAP50_fast'}
     assert len(decoded) == len(set(decoded)) == 20
-    # None is seen twice: 20 pictures that all differ.
+    # None is seen twice: 20 images that all differ.
     assert len(frames) == len({tuple(f.tolist()) for f in frames}) == 20
 
 
@@ -89,7 +89,7 @@ twice = 2
 
 
 @pytest.mark.parametrize('rank', ['0', '1'])
-def test_only_the_first_process_claims_the_folder(rank, tmp_path, monkeypatch):
+def test_only_the_first_process_claims_the_directory(rank, tmp_path, monkeypatch):
     monkeypatch.setenv('RANK', rank)
     lock = claim_work_dir(str(tmp_path / 'work'), resume=False, launcher='pytorch')
     assert (lock is None) == (rank == '1')

@@ -63,15 +63,15 @@ def test_recovered_detection_by_hand(browse, tmp_path):
     picture = cv2.imread(str(tmp_path / 'out.png'))
     rows = np.split(picture, 2)
     assert rows[0].shape[0] > 4 * SIZE[0]  # drawn 4 times larger
-    # Edges are coloured: the frame without a box is grey throughout.
+    # Edges are colored: the frame without a box is gray throughout.
     width = picture.shape[1] / 4
 
-    def colourful(row, t):
+    def colorful(row, t):
         panel = row[40:, int(t * width) + 12 : int((t + 1) * width) - 12]
         return (panel.max(-1) != panel.min(-1)).any()
 
-    assert [colourful(rows[0], t) for t in range(4)] == [1, 1, 0, 1]
-    assert [colourful(rows[1], t) for t in range(4)] == [1, 1, 1, 1]
+    assert [colorful(rows[0], t) for t in range(4)] == [1, 1, 0, 1]
+    assert [colorful(rows[1], t) for t in range(4)] == [1, 1, 1, 1]
 
 
 def test_bad_input_is_named(browse, tmp_path):

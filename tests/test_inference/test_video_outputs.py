@@ -160,7 +160,7 @@ def test_real_clip(tmp_path):
         ((1, 60), 21),
     ],
 )
-def test_small_pictures_are_drawn_larger(size, scale):
+def test_small_images_are_drawn_larger(size, scale):
     """The shorter side up to 480 pixels, the longer one up to 1280."""
     assert fit_scale(*size) == fit_scale(*size[::-1]) == scale
 

@@ -81,7 +81,7 @@ LINKERS = [BoxLinkingWithRelations, TubeLinking, SeqNMS]
 
 
 def linked_results(kind, images, lookahead=1):
-    """Scores and tubes of each frame, by the linker itself."""
+    """Scores and tracks of each frame, by the linker itself."""
     inferencer = tiny_inferencer(lookahead=lookahead)
     inferencer.model.recorders.append(NextFrameRelations())
     found = [to_frame_detections(sample) for sample in inferencer.stream(images)]
@@ -91,7 +91,7 @@ def linked_results(kind, images, lookahead=1):
 @pytest.mark.parametrize('show_relations', [False, True])
 @pytest.mark.parametrize('kind', LINKERS)
 def test_linked_boxes(kind, show_relations, clip, tmp_path, monkeypatch):
-    """Scores and tubes of the whole video, on frames that are read again."""
+    """Scores and tracks of the whole video, on frames that are read again."""
     sources = [frame.image for frame in open_source(clip[0])]
     expected = linked_results(kind, sources)
     seen = []
@@ -127,7 +127,7 @@ def test_linked_boxes(kind, show_relations, clip, tmp_path, monkeypatch):
             if int(row[0]) == i + 1
         ]
         assert [(float(row[6]), int(row[1])) for row in rows] == shown
-    assert max(map(max, expected.track_ids)) > 0  # several tubes
+    assert max(map(max, expected.track_ids)) > 0  # several tracks
     assert (max(map(max, expected.scores)) > 1) == (kind is not SeqNMS)
     around = [[j - i for j in range(max(0, i - 2), min(8, i + 2))] for i in range(8)]
     assert seen == (around if show_relations else [None] * 8)

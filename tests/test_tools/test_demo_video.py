@@ -206,7 +206,7 @@ def test_one_bad_image(tool, tmp_path):
     ],
 )
 def test_unusual_images(image, tool, tmp_path):
-    """A pixel, a line, grey, with alpha, 16 bits, 8K: all the way through."""
+    """A pixel, a line, gray, with alpha, 16 bits, 8K: all the way through."""
     cv2.imwrite(str(tmp_path / 'a.png'), image)
     status, _, err = tool(tmp_path, '--out-video', tmp_path / 'o.mp4', '--out-json', tmp_path / 'o.jsonl', '--scale', 1)
     assert (status, err) == (0, [])

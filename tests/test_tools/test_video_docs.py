@@ -35,7 +35,7 @@ def commands():
 
 @pytest.fixture
 def place(tiny_config, trained, tmp_path, monkeypatch):
-    """A folder with what the pages name."""
+    """A directory with the files that the pages name."""
     monkeypatch.chdir(tmp_path)
     write_mp4(tmp_path / 'clip.mp4', noise(5, (64, 80)))
     (tmp_path / 'frames').mkdir()

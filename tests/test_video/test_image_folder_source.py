@@ -8,7 +8,7 @@ from helpers.videos import flat, levels, noise
 from mmrdn.video import ImageFolderSource, open_source
 
 
-def test_folder_in_natural_order(tmp_path):
+def test_directory_in_natural_order(tmp_path):
     for i in (0, 2, 10, 1):
         cv2.imwrite(str(tmp_path / f'frame_{i}.png'), flat(10 * i))
     for other in ('notes.txt', '.hidden.png'):
@@ -97,7 +97,7 @@ def test_no_image(name, tmp_path):
         open_source(tmp_path / name)
 
 
-def test_empty_folder(tmp_path):
+def test_empty_directory(tmp_path):
     with pytest.raises(FileNotFoundError, match=f'{tmp_path} holds no image'):
         open_source(tmp_path)
 

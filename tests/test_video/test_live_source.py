@@ -45,25 +45,25 @@ def stalling(tmp_path):
 
 def test_stream_that_stalls(stalling):
     serve, data = stalling
-    address = serve(data)
-    source = LiveSource(address, timeout=0.5)
+    url = serve(data)
+    source = LiveSource(url, timeout=0.5)
     with pytest.warns(UserWarning, match='no data came in time') as told:
         frames = list(source)
     assert len(told) == 1 and source.truncated
     assert 1 <= len(frames) <= 10
-    assert f'{address} broke off or was damaged at frame ' in str(told[0].message)
+    assert f'{url} broke off or was damaged at frame ' in str(told[0].message)
 
 
 def test_server_that_never_answers(stalling):
     serve, _ = stalling
-    address = serve(b'')
-    with pytest.raises(OSError, match=f'{address} cannot be opened: no data came in'):
-        LiveSource(address, timeout=0.3)
+    url = serve(b'')
+    with pytest.raises(OSError, match=f'{url} cannot be opened: no data came in'):
+        LiveSource(url, timeout=0.3)
 
 
 @pytest.fixture
 def server(tmp_path):
-    """Serves a folder over HTTP."""
+    """Serves a directory over HTTP."""
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *args):

@@ -36,6 +36,6 @@ def test_a_file_named_like_a_camera(tmp_path, monkeypatch):
     assert len(list(open_source('5'))) == 1
 
 
-def test_addresses_in_capitals():
+def test_urls_in_capitals():
     with pytest.raises(OSError, match='://127.0.0.1:9/A cannot be opened: Connection re'):
         open_source('RTSP://127.0.0.1:9/A')

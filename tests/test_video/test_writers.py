@@ -77,14 +77,14 @@ def test_existing_files_are_refused_at_once(kind, name, tmp_path):
 
 
 @every_file
-def test_a_folder_of_that_name(kind, name, tmp_path):
+def test_a_directory_of_that_name(kind, name, tmp_path):
     (tmp_path / name).mkdir()
     with pytest.raises(FileExistsError, match='is a directory, expected a file'):
         make(kind, tmp_path / name, overwrite=True)
 
 
 @every_writer
-def test_missing_folders_are_made(kind, name, tmp_path):
+def test_missing_directories_are_made(kind, name, tmp_path):
     writer, write = make(kind, tmp_path / 'x' / 'y' / name)
     with writer:
         write()
@@ -142,7 +142,7 @@ def test_what_came_meanwhile_is_kept(kind, name, tmp_path):
 
 
 @every_writer
-def test_names_with_colons_in_the_working_folder(kind, name, tmp_path, monkeypatch):
+def test_names_with_colons_in_the_working_directory(kind, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     writer, write = make(kind, f'a:b {name}')
     with writer:
@@ -315,10 +315,10 @@ def test_no_nan_gets_into_a_file(field, value):
         FrameDetections(frame_id=5, **values)
 
 
-# -------------------------------------------------------------------- pictures
+# -------------------------------------------------------------------- images
 
 
-def test_pictures(tmp_path):
+def test_images(tmp_path):
     images = noise(1) + [flat(30, (7, 9))]
     with ImageFolderWriter(tmp_path / 'out') as writer:
         writer.write(images[0], Frame(None, 0, 0.0))
@@ -331,7 +331,7 @@ def test_pictures(tmp_path):
         assert np.abs(frame.image.astype(int) - image).mean() < 8
 
 
-def test_folder_that_is_not_empty(tmp_path):
+def test_directory_that_is_not_empty(tmp_path):
     (tmp_path / 'other.txt').write_text('precious')
     (tmp_path / '000000.jpg').write_text('old')
     with pytest.raises(FileExistsError, match=f'directory {tmp_path} is not empty'):
@@ -344,14 +344,14 @@ def test_folder_that_is_not_empty(tmp_path):
     assert (tmp_path / '000000.jpg').read_bytes()[:2] == b'\xff\xd8'
 
 
-def test_a_file_instead_of_a_folder(tmp_path):
+def test_a_file_instead_of_a_directory(tmp_path):
     (tmp_path / 'x').write_text('precious')
     with pytest.raises(FileExistsError, match='is a file, expected a directory'):
         ImageFolderWriter(tmp_path / 'x', overwrite=True)
 
 
 @pytest.mark.parametrize('path, example', [('.', 'images'), ('..', '../images')])
-def test_a_folder_without_a_name(path, example):
+def test_a_directory_without_a_name(path, example):
     with pytest.raises(ValueError) as error:
         ImageFolderWriter(path, overwrite=True)
     assert str(error.value) == (f'{path}: expected a directory with a name, such as {example}')

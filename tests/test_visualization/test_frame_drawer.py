@@ -9,19 +9,19 @@ CLASSES = ('zero', 'one', 'two')
 
 
 def draw(boxes, labels=None, scores=None, size=(120, 160), **kwargs):
-    """Boxes on grey, of label 0, 1, ... unless said otherwise."""
+    """Boxes on gray, of label 0, 1, ... unless said otherwise."""
     labels = np.arange(len(boxes)) if labels is None else np.array(labels)
     scores = None if scores is None else np.array(scores, float)
     image = np.full((*size, 3), 128, np.uint8)
     out = draw_boxes(image, np.array(boxes, float), labels, CLASSES, scores, **kwargs)
-    assert (image == 128).all()  # the picture itself stays as it is
+    assert (image == 128).all()  # the image itself stays as it is
     return out
 
 
 def ground(out, label):
     """First and last row of a label, with the edge of its box if it touches.
 
-    Between the letters a label's ground has its colour in three rows in succession, over more
+    Between the letters a label's ground has its color in three rows in succession, over more
     columns than the upright edges of a box.
     """
     same = (out == class_color(label)).all(2)
@@ -38,8 +38,8 @@ def test_edges_are_where_the_box_is():
     assert (out[102:] == 128).all() and (out[:, 72:] == 128).all()
 
 
-def test_a_larger_picture_has_wider_lines():
-    """8 times the box and the picture: 4 pixels, between black ones."""
+def test_a_larger_image_has_wider_lines():
+    """8 times the box and the image: 4 pixels, between black ones."""
     out = draw([[20, 60, 70, 100]], [1], scale=8)
     assert out.shape == (960, 1280, 3) and line_width(960, 1280) == 4
     row = out[640, 140:180]
@@ -60,10 +60,10 @@ def test_marked_box_has_a_white_ring():
     [
         ([20, 60, 70, 100], 60 - line_height(9)),  # above the box
         ([20, 0, 70, 50], 51),  # below a box at the upper border
-        ([20, 0, 70, 119], 0),  # inside a box as high as the picture
+        ([20, 0, 70, 119], 0),  # inside a box as high as the image
     ],
 )
-def test_label_is_inside_the_picture(box, top):
+def test_label_is_inside_the_image(box, top):
     """Its ground begins at that row, and is as high as a line."""
     out = draw([box], [1], [0.87])
     width = text_width('one 0.87', 9)
@@ -96,7 +96,7 @@ def test_better_box_is_drawn_over_the_other():
 
 
 def test_label_loses_its_score_where_it_is_too_long():
-    """'one 0.87 #12' is wider than the picture, 'one #12' is not."""
+    """'one 0.87 #12' is wider than the image, 'one #12' is not."""
     width = text_width('one #12', 9)
     assert width < 46 < text_width('one 0.87 #12', 9)
     size = (60, 46)
@@ -113,7 +113,7 @@ def test_label_that_fits_nowhere_is_dropped():
 
 
 @pytest.mark.parametrize('ids, same', [([-1, -1], True), ([3, -1], False)])
-def test_tube_numbers_are_shown(ids, same):
+def test_track_numbers_are_shown(ids, same):
     boxes = [[10, 60, 40, 90], [90, 60, 120, 90]]
     plain = draw(boxes, [1, 2], [0.5, 0.6])
     numbered = draw(boxes, [1, 2], [0.5, 0.6], track_ids=np.array(ids))
@@ -136,7 +136,7 @@ def test_score_above_one_is_shown_as_it_is():
         ([200, 10, 300, 50], False),
     ],
 )
-def test_box_beyond_the_picture_is_cut(box, seen):
+def test_box_beyond_the_image_is_cut(box, seen):
     out = draw([box], [1], [0.9])
     assert (out != 128).any() == seen
     if seen:
@@ -145,7 +145,7 @@ def test_box_beyond_the_picture_is_cut(box, seen):
             assert (out[y, x] == class_color(1)).all()
 
 
-def test_nothing_found_leaves_the_picture():
+def test_nothing_found_leaves_the_image():
     assert (draw(np.zeros((0, 4))) == 128).all()
     assert (draw(np.zeros(0), scores=[]) == 128).all()
 
@@ -177,7 +177,7 @@ def test_faulty_boxes_are_named(boxes, labels, scores, message):
         (None, 'NoneType'),
     ],
 )
-def test_anything_but_a_color_picture_is_refused(image, found):
+def test_anything_but_a_color_image_is_refused(image, found):
     with pytest.raises(
         ValueError,
         match=r'image must be \(height, width, 3\) uint8 in '
@@ -193,7 +193,7 @@ def test_names_of_any_letters_can_be_drawn():
     assert (out[20, 20] == class_color(0)).all()
 
 
-def test_put_label_is_moved_into_the_picture():
+def test_put_label_is_moved_into_the_image():
     canvas = np.full((120, 160, 3), 128, np.uint8)
     put_label(canvas, 'better', (160, -20), (0, 255, 0))
     width = text_width('better', 9)
@@ -217,6 +217,6 @@ def test_text_is_shortened_to_what_fits():
     assert shorten('domestic_cat', 12, 1) == ''
 
 
-def test_font_grows_with_the_picture():
+def test_font_grows_with_the_image():
     sizes = [font_size(*size) for size in ((128, 160), (480, 640), (1080, 1920))]
     assert sizes == [9, 18, 26]  # 0.8 times the root of the height

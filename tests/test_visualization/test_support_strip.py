@@ -23,7 +23,7 @@ def tiles(strip, layout):
 
 
 @pytest.mark.parametrize('size', [(128, 160), (1080, 1920), (96, 40), (1920, 1080)])
-def test_tiles_fit_below_the_picture(size):
+def test_tiles_fit_below_the_image(size):
     layout = StripLayout(*size, num_supports=5)
     used = layout.num_tiles * (layout.tile + layout.margin) - layout.margin
     assert 1 <= layout.num_tiles <= 6
@@ -33,7 +33,7 @@ def test_tiles_fit_below_the_picture(size):
 
 
 def test_crops_come_from_the_frames_of_their_offsets():
-    """Frames of one colour each: 100 + 10 times their offset."""
+    """Frames of one color each: 100 + 10 times their offset."""
     layout = StripLayout(240, 320, num_supports=3)
     images = {t: np.full((240, 320, 3), 100 + 10 * t, np.uint8) for t in range(-3, 4)}
     supports = [
@@ -45,15 +45,15 @@ def test_crops_come_from_the_frames_of_their_offsets():
     assert strip.shape == (layout.height, 320, 3)
     crops = tiles(strip, layout)
     for crop, offset in zip(crops, (1, -3, 0, 2)):
-        grey = crop[(crop == crop[..., :1]).all(2)][:, 0]
-        assert np.bincount(grey).argmax() == 100 + 10 * offset
+        gray = crop[(crop == crop[..., :1]).all(2)][:, 0]
+        assert np.bincount(gray).argmax() == 100 + 10 * offset
         assert (crop == GREEN).all(2).any()
     assert (crops[0][0] == 255).all()  # the detection has a white frame
     bars = [(crop[-1] == GREEN).all(1).sum() for crop in crops[1:]]
     assert bars == [layout.tile, round(layout.tile / 2), round(layout.tile / 4)]
 
 
-def test_missing_frame_stays_grey():
+def test_missing_frame_stays_gray():
     layout = StripLayout(240, 320, num_supports=2)
     image = np.zeros((240, 320, 3), np.uint8)
     strip = draw_strip(
@@ -84,8 +84,8 @@ def test_crop_has_the_box_in_its_middle():
         ((60, 50, 60, 50), (0, 0), (42, 52)),
     ],
 )
-def test_crop_stays_in_the_picture(box, in_crop, in_image):
-    """As large as the picture at most, and 16 pixels at least."""
+def test_crop_stays_in_the_image(box, in_crop, in_image):
+    """As large as the image at most, and 16 pixels at least."""
     image = np.zeros((100, 120, 3), np.uint8)
     image[..., 0] = np.arange(120)
     image[..., 2] = np.arange(100)[:, None]

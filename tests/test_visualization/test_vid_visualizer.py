@@ -91,7 +91,7 @@ def test_detections_from_the_threshold_on_are_drawn():
     assert (out == expected).all() and not colored(out, 2)
 
 
-def test_tubes_are_numbered():
+def test_tracks_are_numbered():
     out = VIDVisualizer(classes=CLASSES).draw(IMAGE, sample(instances_id=[4, -1, 5]))
     expected = draw_boxes(
         IMAGE, np.array(BOXES[:2]), np.array([0, 1]), CLASSES, np.array([0.9, 0.5]), np.array([4, -1])
@@ -110,7 +110,7 @@ def test_results_of_any_kind_are_drawn(convert):
     assert (visualizer.draw(IMAGE, data_sample) == expected).all()
 
 
-def test_scale_makes_pictures_larger():
+def test_scale_makes_images_larger():
     out = VIDVisualizer(classes=CLASSES, scale=3).draw(IMAGE, sample())
     assert out.shape == (360, 480, 3)
     assert (out[200, 60] == class_color(0)).all()
@@ -126,7 +126,7 @@ def test_classes_come_from_the_data_set():
 
 
 def test_strip_shows_the_supports_of_the_best_detection():
-    """Frames of one colour each; those at -2 and 1 are the supports."""
+    """Frames of one color each; those at -2 and 1 are the supports."""
     visualizer = VIDVisualizer(classes=CLASSES, num_supports=2)
     frames = {t: np.full_like(IMAGE, 128 + 20 * t) for t in range(-3, 4)}
     data_sample = add_supports(sample(), [0, 1], [-2, 1])
@@ -138,7 +138,7 @@ def test_strip_shows_the_supports_of_the_best_detection():
     half = layout.tile**2 // 2
     assert (np.flatnonzero(counts > half) == [32, 88, 128, 148]).all()
     assert colored(strip, 0) and not colored(strip, 1)
-    # The detection is marked in the picture, the others are not.
+    # The detection is marked in the image, the others are not.
     assert (out[65, 19] == 255).all() and (out[65, 99] == 128).all()
 
 
@@ -153,7 +153,7 @@ def test_another_detection_can_be_explained():
 
 
 @pytest.mark.parametrize('size', [(120, 160), (121, 333), (480, 640)])
-def test_pictures_of_a_video_have_one_size(size):
+def test_images_of_a_video_have_one_size(size):
     """With detections, without, with few supports and with missing frames."""
     visualizer = VIDVisualizer(classes=CLASSES)
     image = np.zeros((*size, 3), np.uint8)
@@ -187,7 +187,7 @@ def test_bad_results_are_named(data_sample, message):
         VIDVisualizer(classes=CLASSES).draw(IMAGE, data_sample)
 
 
-def test_grey_pictures_are_refused():
+def test_gray_images_are_refused():
     visualizer = VIDVisualizer(classes=CLASSES)
     with pytest.raises(ValueError, match=r'image must .* got \(120, 160\)'):
         visualizer.draw(IMAGE[..., 0], sample())
@@ -217,7 +217,7 @@ def test_models_stand_side_by_side():
         visualizer.side_by_side(IMAGE, {})
 
 
-def test_backends_get_the_picture(tmp_path):
+def test_backends_get_the_image(tmp_path):
     """As MMEngine's hooks call it: RGB in, a file of it out."""
     visualizer = VIDVisualizer(vis_backends=[dict(type='LocalVisBackend')], save_dir=str(tmp_path), classes=CLASSES)
     image = IMAGE.copy()

@@ -89,7 +89,7 @@ def test_video_is_shown_with_its_timeline(page, tmp_path):
     assert not find(page, 'message').is_displayed()
     assert not find(page, 'work').is_displayed()
     # A click on the middle of the plot goes to the middle of the video: the plot is from 16 to 98
-    # percent of the picture.
+    # percent of the image.
     time, head = page.execute_async_script("""
         const done = arguments[0], plot = document.getElementById('plot');
         const video = document.getElementById('video');

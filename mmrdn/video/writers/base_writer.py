@@ -1,11 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import os
 import secrets
-from abc import ABC, abstractmethod
 from pathlib import Path
 
 
-class BaseWriter(ABC):
+class BaseWriter:
     """A file that is there as a whole or not at all.
 
     It grows under a temporary name in the directory of the final one and is moved by :meth:`close`.
@@ -39,9 +38,8 @@ class BaseWriter(ABC):
         if os.path.exists(path) and not overwrite:
             raise FileExistsError(f'{path} exists; move it, choose another name or say --overwrite')
 
-    @abstractmethod
     def _finish(self) -> None:
-        """Complete the temporary file."""
+        """Complete the temporary file, where that needs more than writing frames."""
 
     def _discard(self) -> None:
         """Close and remove the temporary file, whatever state it is in."""

@@ -32,7 +32,7 @@ class CocoVidWriter(BaseWriter):
         self._frames: list[FrameDetections] = []
 
     def write(self, detections: FrameDetections) -> None:
-        """Add a frame."""
+        """Write a frame, at the end of the run."""
         self.num_frames += 1
         self._head['images'].append(
             dict(
@@ -45,7 +45,7 @@ class CocoVidWriter(BaseWriter):
                 time=round(detections.time, 6),
             )
         )
-        self._frames.append(replace(detections, img_id=self.num_frames))
+        self._frames.append(replace(detections, img_id=self.num_frames, top_supports=None))
 
     def _finish(self) -> None:
         write_predictions(self.partial, self._head, self._frames)

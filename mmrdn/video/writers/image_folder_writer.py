@@ -46,9 +46,6 @@ class ImageFolderWriter(BaseWriter):
         path.write_bytes(cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
         self.num_frames += 1
 
-    def _finish(self) -> None:
-        """Nothing to do: every image is complete."""
-
     def _publish(self) -> None:
         self.refuse_existing(self.path, self.overwrite)
         self.path.mkdir(exist_ok=True)

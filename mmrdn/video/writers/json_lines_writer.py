@@ -82,9 +82,6 @@ class StdoutWriter(BaseWriter):
         print(to_json_line(detections, self.classes), flush=True)
         self.num_frames += 1
 
-    def _finish(self) -> None:
-        """Nothing to do."""
-
     def _publish(self) -> None:
         """Nothing to do."""
 
