@@ -6,13 +6,13 @@ mmtrack 1.0.0rc1, the newest there is, was released for mmcv 2.0.0rc and mmdet 3
 nothing where the versions agree already:
 
 - mmtrack and mmcls assert old mmcv / mmdet versions when they are imported: they are imported once
-  under the versions that they ask for.
+  with these versions in place.
 - ``mmtrack.models`` wants ``mmdet.models.layers.Transformer``, which newer mmdet no longer has (one
   single-object tracking head uses it): a placeholder stands in, and says so if somebody builds it.
 - mmcv may come without its compiled operators: those of :mod:`mmrdn.ops` stand in for them. With
   ``MMRDN_OPS=own`` in the environment they also do where mmcv is compiled.
-- mmtrack datasets say ``CLASSES`` in their meta information, newer mmdet metrics and visualizers
-  read ``classes``: each is given where the other is.
+- mmtrack datasets write ``CLASSES`` in their meta information, newer mmdet metrics and visualizers
+  read ``classes``: whichever is missing is added.
 - mmengine's test loops look at the last result of every batch, but a video detector that looks
   ahead has none for the first frames of a video: they are made to accept that.
 """

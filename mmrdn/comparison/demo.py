@@ -1,7 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""The demo: RDN against the single-frame detector on moving digits.
+"""Compare RDN with the single-frame detector on moving digits.
 
-From raw files to a table, a video and a contact sheet, by the same commands that a user runs: data
+From raw files to a table, a video and a contact sheet, by the commands that a user runs: data
 tools, ``tools/train.py`` and ``tools/test.py``.
 """
 
@@ -11,15 +11,20 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
 from rich.console import Console
 
 from mmrdn.apis.config_files import find_model
 from mmrdn.comparison.detector_run import DetectorRun
-from mmrdn.comparison.pictures import load_results, write_pictures
+from mmrdn.comparison.prediction_comparison import draw_panels, load_results
 from mmrdn.comparison.report import print_results
 from mmrdn.datasets.converters.ilsvrc_vid import convert_vid
 from mmrdn.datasets.moving_digits import MovingDigitsConfig, make_moving_digits
 from mmrdn.fileio.json_files import write_json
+from mmrdn.fileio.whole_file import whole_file
+from mmrdn.video import VideoWriter
+from mmrdn.visualization import put_label
 
 MODELS = {
     'single frame': 'rdn/single-frame_faster-rcnn_r18_1xb4-1500_movingdigits',
@@ -28,19 +33,19 @@ MODELS = {
 
 
 def run_demo(work_dir: Path, seed: int = 0, options: Sequence[str] = ()) -> dict:
-    """Make data, train and test both detectors, show where they differ.
+    """Make the data, train and test both detectors, and draw the frames where they differ.
 
     Args:
-        work_dir (Path): Where everything goes. Finished steps of an earlier run with the same
+        work_dir (Path): Directory for all files. Finished steps of an earlier run with the same
             settings are kept.
-        seed (int): Of the training. The data are always those of seed 0.
+        seed (int): Seed of the training. The data are always those of seed 0.
         options (Sequence[str]): ``--cfg-options`` for both detectors.
 
     Returns:
-        dict: What ``summary.json`` holds.
+        dict: Content of ``summary.json``.
 
     Raises:
-        ValueError: The folder holds results of other settings, or a step failed.
+        ValueError: The directory holds results of other settings, or a step failed.
     """
     start = time.time()
     console = Console()
@@ -61,13 +66,13 @@ def run_demo(work_dir: Path, seed: int = 0, options: Sequence[str] = ()) -> dict
     }
     prepare_data(data_root, console)
     rows = {name: run(console) for name, run in runs.items()}
-    console.rule('Pictures')
+    console.rule('Images')
     frames, classes = load_results(
         str(data_root / 'annotations' / 'moving_digits_val.json'),
         data_root / 'Data' / 'VID',
         {name: str(run.directory / 'val.predictions.json') for name, run in runs.items()},
     )
-    write_pictures(frames, classes, work_dir / 'demo.mp4', work_dir / 'demo.png')
+    write_images(frames, classes, work_dir / 'demo.mp4', work_dir / 'demo.png')
     summary = dict(
         seed=seed,
         rows=rows,
@@ -94,3 +99,50 @@ def prepare_data(data_root: Path, console: Console) -> None:
         target = data_root / 'annotations' / f'moving_digits_{split}.json'
         if not target.exists():
             convert_vid(data_root, split, target, classes='moving_digits')
+
+
+def write_images(frames: list[dict], classes: Sequence[str], video: Path, sheet: Path) -> None:
+    """Draw ground truth and two detectors side by side.
+
+    Args:
+        frames (list[dict]): Frames of two detectors as :func:`load_results` returns them.
+        classes (Sequence[str]): Class names.
+        video (Path): Video to write, of the first ten videos.
+        sheet (Path): Image to write, of the frames where the detectors differ most, at most one of
+            each video and eight in all.
+    """
+    first, second = frames[0]['found']
+    gains = [count_right(f['found'][second], f['truth']) - count_right(f['found'][first], f['truth']) for f in frames]
+    shown = sorted({f['video'] for f in frames})[:10]
+    with VideoWriter(video, overwrite=True, fps=6) as writer:
+        for frame in frames:
+            if frame['video'] in shown:
+                writer.write(draw_panels(frame, classes))
+    rows: dict[object, np.ndarray] = {}  # by video
+    for i in sorted(range(len(frames)), key=lambda i: -abs(gains[i])):
+        if gains[i] and frames[i]['video'] not in rows and len(rows) < 8:
+            row = draw_panels(frames[i], classes, scale=2)
+            put_label(row, f'better: {second if gains[i] > 0 else first}', (row.shape[1], 0), (200, 200, 200))
+            rows[frames[i]['video']] = row
+    panels = list(rows.values()) or [draw_panels(frames[0], classes, scale=2)]
+    with whole_file(sheet) as file:
+        file.write(cv2.imencode('.png', np.vstack(panels))[1])
+
+
+def count_right(detections: dict, truth: dict) -> int:
+    """Count the objects found with the right class at IoU 0.5, less the false alarms."""
+    right, taken = 0, set()
+    for i in np.argsort(-detections['scores']):
+        box = detections['bboxes'][i]
+        for j, other in enumerate(truth['bboxes']):
+            width = min(box[2], other[2]) - max(box[0], other[0])
+            height = min(box[3], other[3]) - max(box[1], other[1])
+            inside = max(width, 0) * max(height, 0)
+            areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (box, other)]
+            if j not in taken and 3 * inside >= sum(areas) and detections['labels'][i] == truth['labels'][j]:
+                taken.add(j)  # IoU >= 0.5 is 3 * inside >= sum of areas
+                right += 1
+                break
+        else:
+            right -= 1
+    return right

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Accuracy over time a frame, with a name at every point."""
+"""Plot accuracy over time per frame, with a name at every point."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-# Okabe and Ito: told apart with any kind of colour vision, yellow left out as too light on white.
-# Markers tell too.
+# Okabe and Ito's colors, distinct for any kind of color vision, without yellow, too light on white.
+# Markers differ too.
 COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 MARKERS = 'osD^vPX*<>'
-# Right and up, of a name from its point; the first that is free is taken.
+# Directions from a point to its name, right and up; the first free one is taken.
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))
 
 
@@ -20,13 +20,13 @@ def plot_comparison(rows: Sequence[dict[str, Any]], labels: Sequence[str], title
     """Plot mAP50 over milliseconds a frame.
 
     Args:
-        rows (Sequence[dict]): With ``mAP50``, ``ms_per_frame`` and ``machine``; rows that lack one
-            of the first two are left out.
-        labels (Sequence[str]): A name for each row.
-        title (str): Of the plot.
+        rows (Sequence[dict]): Results with ``mAP50``, ``ms_per_frame`` and ``machine``; those that
+            lack one of the first two are left out.
+        labels (Sequence[str]): Names of the rows.
+        title (str): Title of the plot.
 
     Returns:
-        Figure: One point a row.
+        Figure: Plot with one point for each row.
     """
     figure = Figure(figsize=(7, 4.5), dpi=150, layout='constrained')
     axes = figure.subplots()
@@ -58,15 +58,15 @@ def place_labels(axes: Axes, points: Sequence[tuple[float, float]], labels: Sequ
     """Write a name beside each point so that nothing covers anything.
 
     A name goes right of its point, or left, above, below, or farther away and then with a line to
-    the point: the first place in which it overlaps no point, no other name, and is within the axes.
+    the point: the first position where it overlaps no point and no other name within the axes.
 
     Args:
-        axes (Axes): With the points drawn, limits set.
-        points (Sequence[tuple[float, float]]): In data coordinates.
-        labels (Sequence[str]): A name for each.
+        axes (Axes): Axes with the points drawn and limits set.
+        points (Sequence[tuple[float, float]]): Points in data coordinates.
+        labels (Sequence[str]): Names of the points.
     """
     figure = axes.figure
-    figure.draw_without_rendering()  # now everything has its place
+    figure.draw_without_rendering()  # computes the layout
     axes.autoscale(False)
     inside = axes.get_window_extent()
     near = 7 * figure.dpi / 72  # pixels from the middle of a point
@@ -76,7 +76,7 @@ def place_labels(axes: Axes, points: Sequence[tuple[float, float]], labels: Sequ
         text = axes.annotate(label, point, (0, 0), textcoords='offset pixels', va='bottom', fontsize=9)
         text.set_in_layout(False)
         size = text.get_window_extent()
-        for far, box in _places(x, y, size.width, size.height, near):
+        for far, box in _positions(x, y, size.width, size.height, near):
             if (
                 inside.contains(*box.min)
                 and inside.contains(*box.max)
@@ -90,17 +90,11 @@ def place_labels(axes: Axes, points: Sequence[tuple[float, float]], labels: Sequ
             axes.plot(*zip(point, axes.transData.inverted().transform(end)), color='0.5', linewidth=0.8, zorder=1)
 
 
-def _places(x: float, y: float, width: float, height: float, near: float) -> Iterator[tuple[bool, Bbox]]:
-    """Boxes around a point, the nearest first, and whether it is far."""
+def _positions(x: float, y: float, width: float, height: float, near: float) -> Iterator[tuple[bool, Bbox]]:
+    """Yield boxes around a point, the nearest first, and whether they need a line to it."""
     for ring in range(1, 15):
         for right, up in _DIRECTIONS:
             distance = near * ring * 1.05
-            yield (
-                ring > 1,
-                Bbox.from_bounds(
-                    x + right * (distance + width / 2) - width / 2,
-                    y + up * (distance + height / 2) - height / 2,
-                    width,
-                    height,
-                ),
-            )
+            left = x + right * (distance + width / 2) - width / 2
+            bottom = y + up * (distance + height / 2) - height / 2
+            yield ring > 1, Bbox.from_bounds(left, bottom, width, height)

@@ -1,13 +1,18 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""A video of what several models found, side by side."""
+"""Draw the detections of several models side by side."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from mmrdn.comparison.pictures import draw_panels, load_results, read_picture
+import numpy as np
+
+from mmrdn.fileio.coco_vid import parse_frames, read_coco_vid
+from mmrdn.fileio.image_files import read_image
 from mmrdn.utils.checks import check_score_thr
 from mmrdn.video import VideoWriter
+from mmrdn.visualization import draw_boxes, titled_panels
 
-_WIDTH = 320  # pixels that a panel has at least
+_MIN_WIDTH = 320  # pixels of a panel
 
 
 def compare_predictions(
@@ -25,22 +30,22 @@ def compare_predictions(
 
     Args:
         ann_file (str): COCO-VID JSON of the data set.
-        image_root (str): What its file names are relative to.
-        out (str): The video, MP4.
-        prediction_files (dict[str, str]): By title, what ``VIDMetric(outfile_prefix=...)`` or box
-            linking wrote.
-        video (str, optional): Id of the one video that is wanted.
-        score_thr (float): Detections below are not drawn.
+        image_root (str): Directory that its file names are relative to.
+        out (str): Path of the video, MP4.
+        prediction_files (dict[str, str]): Predictions written by ``VIDMetric(outfile_prefix=...)``
+            or box linking, by the title of their panel.
+        video (str, optional): Id of the only video to draw.
+        score_thr (float): Lowest score of a detection to draw.
         truth (bool): Whether the first panel is the ground truth.
-        fps (float): Frames a second.
-        overwrite (bool): Whether ``out`` may exist.
+        fps (float): Frames per second.
+        overwrite (bool): Whether to replace ``out``.
 
     Returns:
-        int: How many frames it has.
+        int: Number of frames written.
 
     Raises:
-        FileExistsError: ``out`` is there already.
-        FileNotFoundError: A file or picture is missing.
+        FileExistsError: ``out`` exists.
+        FileNotFoundError: A file or image is missing.
         ValueError: The files do not fit together, or there is no such video.
     """
     if not 0 < fps < float('inf'):
@@ -49,17 +54,85 @@ def compare_predictions(
     with VideoWriter(out, overwrite, fps) as writer:
         frames, classes = load_results(ann_file, Path(image_root), prediction_files, score_thr)
         if video is not None:
-            known = list(dict.fromkeys(str(f['video']) for f in frames))
-            frames = [f for f in frames if str(f['video']) == video]
-            if not frames:
+            known = list(dict.fromkeys(str(frame['video']) for frame in frames))
+            if video not in known:
                 raise ValueError(
-                    f'{ann_file} has no video {video}, expected '
-                    f'one of: {", ".join(known[:10])}' + ', ...' * (len(known) > 10)
+                    f'{ann_file} has no video {video}, expected one of: '
+                    f'{", ".join(known[:10])}' + ', ...' * (len(known) > 10)
                 )
+            frames = [frame for frame in frames if str(frame['video']) == video]
         if not frames:
             raise ValueError(f'{ann_file} has no images')
-        width = read_picture(frames[0]['path']).shape[1]
-        scale = max(1, -(-_WIDTH // width))
+        width = read_image(frames[0]['path']).shape[1]
+        scale = max(1, -(-_MIN_WIDTH // width))
         for frame in frames:
             writer.write(draw_panels(frame, classes, scale, truth))
     return len(frames)
+
+
+def load_results(
+    ann_file: str, image_root: Path, prediction_files: dict[str, str], score_thr: float = 0.5
+) -> tuple[list[dict], list[str]]:
+    """Load ground truth and predictions of all frames, in order.
+
+    Args:
+        ann_file (str): COCO-VID JSON with the ground truth.
+        image_root (Path): Directory that its file names are relative to.
+        prediction_files (dict[str, str]): Predictions written by ``VIDMetric(outfile_prefix=...)``,
+            by detector.
+        score_thr (float): Lowest score of a detection to keep.
+
+    Returns:
+        tuple: For each frame its ``path``, ``video``, ``truth`` and, under ``found``, the kept
+        detections of each detector; class names.
+
+    Raises:
+        ValueError: The predictions are for other images.
+    """
+    coco = read_coco_vid(ann_file)
+    classes = [category['name'] for category in coco['categories']]
+    truth = parse_frames(coco, ann_file, classes)
+    predictions = {}
+    for name, path in prediction_files.items():
+        predictions[name] = parse_frames(read_coco_vid(path), path, classes, with_scores=True)
+        for key in truth:
+            if key not in predictions[name]:
+                raise ValueError(f'{path} has no image id {key}, expected those of {ann_file}')
+    frames = [
+        dict(
+            path=str(image_root / image['file_name']),
+            video=image['video_id'],
+            truth=truth[image['id']],
+            found={name: confident(found[image['id']], score_thr) for name, found in predictions.items()},
+        )
+        for image in coco['images']
+    ]
+    return frames, classes
+
+
+def confident(detections: dict, threshold: float = 0.5) -> dict:
+    """Return the detections with at least this score."""
+    keep = np.asarray(detections['scores']) >= threshold
+    return {key: np.asarray(detections[key])[keep] for key in ('bboxes', 'labels', 'scores')}
+
+
+def draw_panels(frame: dict, classes: Sequence[str], scale: int = 3, truth: bool = True) -> np.ndarray:
+    """Draw the detections in a frame, a panel for each detector.
+
+    Args:
+        frame (dict): Frame as :func:`load_results` returns it.
+        classes (Sequence[str]): Class names.
+        scale (int): Factor by which the image is enlarged.
+        truth (bool): Whether the first panel is the ground truth.
+
+    Returns:
+        np.ndarray: See :func:`mmrdn.visualization.titled_panels`.
+    """
+    image = read_image(frame['path'])
+    shown = [(title, found, found['scores']) for title, found in frame['found'].items()]
+    if truth:
+        shown.insert(0, ('ground truth', frame['truth'], None))
+    panels = [
+        draw_boxes(image, boxes['bboxes'], boxes['labels'], classes, scores, scale=scale) for _, boxes, scores in shown
+    ]
+    return titled_panels(panels, [title for title, _, _ in shown])

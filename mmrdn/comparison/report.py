@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""What a comparison of detectors looks like: table, JSON, CSV, plot."""
+"""Write the results of a comparison of detectors: table, JSON, CSV, plot."""
 
 import csv
 import io
@@ -22,15 +22,16 @@ COLUMNS = ('name', 'config', 'checkpoint', *METRICS, 'ms_per_frame', 'parameters
 
 
 def short_names(names: Sequence[str]) -> list[str]:
-    """Names of configs without the parts that all of them share, and without
-    the schedule where the rest tells them apart.
+    """Shorten the names of configs to the parts that differ.
+
+    The schedule is left out too where the other parts suffice.
 
     Args:
-        names (Sequence[str]): Such as ``rdn_faster-rcnn_r18_1xb4_digits``; parts are between
-            underscores.
+        names (Sequence[str]): Names such as ``rdn_faster-rcnn_r18_1xb4_digits``, with underscores
+            between the parts.
 
     Returns:
-        list[str]: What tells them apart, in the same order.
+        list[str]: Short names, in the same order.
     """
     parts = [name.split('_') for name in names]
     shared = set(parts[0]).intersection(*parts[1:])
@@ -44,31 +45,30 @@ def short_names(names: Sequence[str]) -> list[str]:
 
 
 def check_out(prefix: Path, work_dir: str, names: Sequence[str]) -> None:
-    """See that no results are lost when new ones are written.
+    """Check that no results are lost when new ones are written.
 
     Args:
-        prefix (Path): The files' name without suffix.
-        work_dir (str): Folder of the comparison.
-        names (Sequence[str]): The detectors that will be in it.
+        prefix (Path): Path of the files without suffix.
+        work_dir (str): Directory of the comparison.
+        names (Sequence[str]): Names of the detectors in the new results.
 
     Raises:
         ValueError: There are results of other detectors, or other files.
     """
     path = _with_suffix(prefix, '.json')
     if not path.exists():
-        for suffix in ('.csv', '.png'):
-            if _with_suffix(prefix, suffix).exists():
-                raise ValueError(f'{_with_suffix(prefix, suffix)} exists; choose another --out')
+        for other in (_with_suffix(prefix, '.csv'), _with_suffix(prefix, '.png')):
+            if other.exists():
+                raise ValueError(f'{other} exists; choose another --out')
         return
     try:
         content = json.loads(path.read_text())
-        before = [row['name'] for row in content['rows']]
-        folder = content['work_dir']
+        lost = [row['name'] for row in content['rows'] if row['name'] not in names]
+        directory = content['work_dir']
     except (ValueError, KeyError, TypeError):
         raise ValueError(f'{path} holds no comparison; choose another --out') from None
-    lost = [name for name in before if name not in names]
-    if folder != osp.abspath(work_dir):
-        raise ValueError(f'{path} holds results of {folder}; choose another --out')
+    if directory != osp.abspath(work_dir):
+        raise ValueError(f'{path} holds results of {directory}; choose another --out')
     if lost:
         raise ValueError(f'{path} holds results of {", ".join(lost)} too; choose another --out')
 
@@ -79,11 +79,11 @@ def write_results(
     """Write JSON, CSV and the plot.
 
     Args:
-        prefix (Path): The files' name without suffix.
-        head (dict): What the JSON holds beside the rows.
-        rows (Sequence[dict]): See :func:`compare_detectors`.
-        labels (Sequence[str]): Of the points in the plot.
-        title (str): Of the plot.
+        prefix (Path): Path of the files without suffix.
+        head (dict): Other content of the JSON.
+        rows (Sequence[dict]): Results of :func:`compare_detectors`.
+        labels (Sequence[str]): Labels of the points in the plot.
+        title (str): Title of the plot.
     """
     write_json(dict(head, rows=list(rows)), _with_suffix(prefix, '.json'))
     text = io.StringIO(newline='')
@@ -100,28 +100,23 @@ def print_results(rows: Sequence[dict[str, Any]], labels: Sequence[str], title: 
     """Print the table.
 
     Args:
-        rows (Sequence[dict]): See :func:`compare_detectors`.
-        labels (Sequence[str]): What the detectors are called in the table.
-        title (str): Its title.
-        console (Console): Where it goes.
+        rows (Sequence[dict]): Results of :func:`compare_detectors`.
+        labels (Sequence[str]): Names of the detectors in the table.
+        title (str): Title of the table.
+        console (Console): Console to print to.
     """
     table = Table(title=title)
-    for column in ('detector', *METRICS, 'ms a frame', 'params (M)', 'training (min)'):
-        table.add_column(
-            column,
-            justify='left' if column == 'detector' else 'right',
-            min_width=max(map(len, labels)) if column == 'detector' else None,
-        )
+    table.add_column('detector', min_width=max(map(len, labels)))
+    for column in (*METRICS, 'ms a frame', 'params (M)', 'training (min)'):
+        table.add_column(column, justify='right')
     for row, label in zip(rows, labels):
-        numbers = [row.get(key) for key in (*METRICS, 'ms_per_frame')]
+        numbers = [(row.get(key), 1) for key in (*METRICS, 'ms_per_frame')]
         parameters = row.get('parameters')
-        numbers.append(parameters and parameters / 1e6)
-        numbers.append(row.get('train_minutes'))
-        digits = [1] * (len(METRICS) + 1) + [2, 1]
-        table.add_row(label, *('-' if n is None else f'{n:.{d}f}' for n, d in zip(numbers, digits)))
+        numbers += [(parameters and parameters / 1e6, 2), (row.get('train_minutes'), 1)]
+        table.add_row(label, *('-' if n is None else f'{n:.{digits}f}' for n, digits in numbers))
     console.print(table)
 
 
 def _with_suffix(prefix: Path, suffix: str) -> Path:
-    """``Path.with_suffix`` would take a point in the name for one."""
+    """Append a suffix; ``Path.with_suffix`` would replace the part after a dot in the name."""
     return prefix.with_name(prefix.name + suffix)

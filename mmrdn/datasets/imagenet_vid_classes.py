@@ -45,7 +45,7 @@ CLASS_SETS: dict[str, dict[str, str]] = dict(imagenet_vid=IMAGENET_VID, moving_d
 
 
 def get_class_set(name: str) -> dict[str, str]:
-    """Look a set of classes up.
+    """Return a set of classes.
 
     Args:
         name (str): 'imagenet_vid' or 'moving_digits'.
@@ -59,8 +59,3 @@ def get_class_set(name: str) -> dict[str, str]:
     if name not in CLASS_SETS:
         raise ValueError(f'classes must be among {sorted(CLASS_SETS)}, got {name!r}')
     return CLASS_SETS[name]
-
-
-def get_class_names(name: str) -> tuple[str, ...]:
-    """The class names of a set, in the order of the labels."""
-    return tuple(get_class_set(name))

@@ -8,20 +8,20 @@ from typing import Any
 
 from mmengine.config import Config
 
-COMPUTED = '\0computed'  # in the place of a value that is not written out
+COMPUTED = '\0computed'  # stands for a value that is not written out
 # Settings that weights depend on beyond their shapes.
 _NEEDED = {'style', 'norm_cfg', 'anchor_generator', 'bbox_coder', 'mean', 'std', 'bgr_to_rgb', 'rgb_to_bgr'}
 
 
 def check_written_out(settings: Any, *path: str) -> None:
-    """Refuse settings that matter and would have to be computed.
+    """Refuse settings that weights depend on and that would have to be computed.
 
     Args:
-        settings (Any): A part of what :func:`read_config_text` read.
-        *path (str): Names of that part and of what it is in.
+        settings (Any): A part of the config that :func:`read_config_text` returned.
+        *path (str): Names that lead to that part.
 
     Raises:
-        ValueError: There is one; names it.
+        ValueError: There is such a setting; the message names it.
     """
     if isinstance(settings, dict):
         for key, value in settings.items():
@@ -33,22 +33,21 @@ def check_written_out(settings: Any, *path: str) -> None:
 def read_config_text(text: str) -> Config:
     """Read the literal values of a config.
 
-    A config is Python. Here only what is written out is understood: constants, lists, tuples,
-    dicts, ``dict(...)`` and names given a value before. Anything else is left out; in a dict
-    ``COMPUTED`` takes its place. A dict that is assigned twice is merged: the text of older
-    checkpoints is that of a file's bases and its own in a row, each after a line with its path.
+    A config is Python. Only literals, ``dict(...)`` and names assigned earlier are understood here.
+    Anything else is left out; in a dict ``COMPUTED`` takes its place. A dict that is assigned twice
+    is merged: the text of older checkpoints is a file's bases and the file itself in a row, each
+    after a line with its path.
 
     Args:
-        text (str): From ``meta`` of a checkpoint.
+        text (str): Config in the ``meta`` of a checkpoint.
 
     Returns:
-        Config: Empty if the text is no config.
+        Config: The values by name; empty if the text is no config.
     """
     text = re.sub(r'(?m)^[^\s=\'"()]+\.py$', '', text)
     values = Config()
     try:
-        statements = ast.parse(text).body
-        for statement in statements:
+        for statement in ast.parse(text).body:
             if isinstance(statement, ast.Assign) and all(isinstance(target, ast.Name) for target in statement.targets):
                 _assign(statement, values)
     except (SyntaxError, ValueError, TypeError, KeyError, RecursionError, MemoryError):
@@ -57,10 +56,10 @@ def read_config_text(text: str) -> Config:
 
 
 def _assign(statement: ast.Assign, values: Config) -> None:
-    """Add what a statement assigns, as far as it is written out."""
+    """Add the value that a statement assigns, if it is written out."""
     try:
         value = _literal(statement.value, values)
-    except _Unknown:
+    except (ValueError, TypeError):
         return
     for target in statement.targets:
         if isinstance(value, dict) and isinstance(values.get(target.id), dict):
@@ -69,22 +68,8 @@ def _assign(statement: ast.Assign, values: Config) -> None:
             values[target.id] = value
 
 
-class _Unknown(Exception):
-    """What is not written out."""
-
-
 def _literal(node: ast.expr, names: Config) -> Any:
-    """The value of an expression.
-
-    Raises:
-        _Unknown: It would have to be computed.
-    """
-    if isinstance(node, ast.Constant):
-        return node.value
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        value = _literal(node.operand, names)
-        if isinstance(value, (int, float)):
-            return -value
+    """Return the value of an expression; raise ValueError or TypeError if it is no literal."""
     if isinstance(node, (ast.List, ast.Tuple)):
         items = [_literal(item, names) for item in node.elts]
         return items if isinstance(node, ast.List) else tuple(items)
@@ -94,15 +79,15 @@ def _literal(node: ast.expr, names: Config) -> Any:
         return _known({word.arg: word.value for word in node.keywords if word.arg}, names)
     if isinstance(node, ast.Name) and node.id in names:
         return copy.deepcopy(names[node.id])
-    raise _Unknown
+    return ast.literal_eval(node)
 
 
 def _known(items: dict[str, ast.expr], names: Config) -> dict[str, Any]:
-    """The items of a dict, marked where they are not written out."""
+    """Return the items of a dict, ``COMPUTED`` for those that are not written out."""
     known = {}
     for key, node in items.items():
         try:
             known[key] = _literal(node, names)
-        except _Unknown:
+        except (ValueError, TypeError):
             known[key] = COMPUTED
     return known

@@ -4,52 +4,52 @@ from collections.abc import Iterable
 
 
 class KeyCoverage:
-    """What became of each entry of a checkpoint that is converted.
+    """Record of each entry of a converted checkpoint: used, changed or dropped.
 
     Args:
-        keys (Iterable[str]): The entries, in the order of the report.
+        keys (Iterable[str]): Names of the entries, in the order of the report.
     """
 
     def __init__(self, keys: Iterable[str]) -> None:
         self.keys = list(keys)
         self.used: dict[str, str] = {}  # name in the new checkpoint
-        self.changed: dict[str, str] = {}  # how, of those used
+        self.changed: dict[str, str] = {}  # change, of some of those used
         self.dropped: dict[str, str] = {}  # reason
 
     def use(self, key: str, name: str, note: str = '') -> None:
-        """Note where an entry went, and what was changed or left out of it."""
+        """Record the new name of an entry, and how its value was changed."""
         self._check(key)
         self.used[key] = name
         if note:
             self.changed[key] = note
 
     def drop(self, key: str, reason: str) -> None:
-        """Note why an entry was left behind."""
+        """Record why an entry was left behind."""
         self._check(key)
         self.dropped[key] = reason
+
+    def has(self, key: str) -> bool:
+        """Return whether an entry is recorded already."""
+        return key in self.used or key in self.dropped
 
     def _check(self, key: str) -> None:
         if key not in self.keys:
             raise ValueError(f'the checkpoint has no entry {key}')
-        if key in self.used or key in self.dropped:
+        if self.has(key):
             raise ValueError(f'{key} is accounted for already')
 
     def check_complete(self) -> None:
-        """Make sure that no entry was forgotten.
-
-        Raises:
-            ValueError: One was; names the first.
-        """
+        """Raise ValueError if an entry was forgotten; the message names the first."""
         for key in self.keys:
-            if key not in self.used and key not in self.dropped:
+            if not self.has(key):
                 raise ValueError(f'{key} is neither used nor dropped')
 
     def lines(self, with_used: bool = False) -> list[str]:
-        """The report: what was dropped, what was changed, and a sum.
+        """Return the report: dropped entries, changed entries, and their numbers.
 
         Args:
-            with_used (bool): One line for each entry; else changes of one kind have one together,
-                and what is used as it is has none.
+            with_used (bool): Report each entry on a line of its own. Otherwise equal changes share
+                a line, and entries used as they are have none.
         """
         lines = []
         for key in self.keys:
@@ -60,7 +60,7 @@ class KeyCoverage:
                 lines.append(f'used {key} as {self.used[key]}' + (f' ({note})' if note else ''))
         if not with_used:
             for note, num in Counter(self.changed.values()).items():
-                first = next(k for k in self.keys if note == self.changed.get(k))
+                first = next(key for key in self.keys if self.changed.get(key) == note)
                 lines.append(f'changed {first}: {note}' if num == 1 else f'changed {num}, {first} the first: {note}')
         lines.append(f'{len(self.used)} of {len(self.keys)} entries used, {len(self.dropped)} dropped')
         return lines

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""What the checkpoints of the public MEGA repository call our parameters.
+"""Names and layouts of our parameters in the checkpoints of the public MEGA repository.
 
 Three of its models are ours: "single frame baseline", "RDN-base" (the basic stage, phase 1) and
 "RDN". It is built on maskrcnn-benchmark.
@@ -17,11 +17,11 @@ _BACKBONE = 'backbone.body.'
 _EXTRACTOR = 'roi_heads.box.feature_extractor.'
 _PREDICTOR = 'roi_heads.box.predictor.'
 _BOX_HEAD = 'detector.roi_head.bbox_head.'
-_BLOCKS = {6: 50, 23: 101}  # of stage 3: depth of the ResNet
+_DEPTHS = {6: 50, 23: 101}  # depth of the ResNet by the number of blocks in stage 3
 
 
 class MegaModel(NamedTuple):
-    """Which of its models a checkpoint is of."""
+    """One of MEGA's models."""
 
     kind: str  # 'single-frame', 'rdn-basic' or 'rdn'
     depth: int  # of the ResNet
@@ -29,7 +29,7 @@ class MegaModel(NamedTuple):
 
     @property
     def config(self) -> str:
-        """str: The config of the package that is this model.
+        """str: Name of the package's config for this model.
 
         Raises:
             ValueError: There is none.
@@ -45,17 +45,16 @@ class MegaModel(NamedTuple):
 
 
 def detect_model(keys: Iterable[str]) -> MegaModel:
-    """Tell a model by the names of its parameters.
+    """Recognize a model by the names of its parameters.
 
     Raises:
-        ValueError: They are of no such model.
+        ValueError: They belong to no such model.
     """
     keys = set(keys)
     if f'{_EXTRACTOR}fc6.weight' in keys:
         kind = 'single-frame'
     elif f'{_EXTRACTOR}fcs.0.weight' in keys:
-        advanced = f'{_EXTRACTOR}fcs.2.weight' in keys
-        kind = 'rdn' if advanced else 'rdn-basic'
+        kind = 'rdn' if f'{_EXTRACTOR}fcs.2.weight' in keys else 'rdn-basic'
     else:
         raise ValueError(
             "it is none of MEGA's models single frame, RDN-base and RDN: it "
@@ -63,67 +62,53 @@ def detect_model(keys: Iterable[str]) -> MegaModel:
         )
     pattern = re.escape(_BACKBONE) + r'layer3\.(\d+)\.conv1\.weight'
     blocks = sum(re.fullmatch(pattern, key) is not None for key in keys)
-    if blocks not in _BLOCKS:
+    if blocks not in _DEPTHS:
         raise ValueError(f'{_BACKBONE}layer3 has {blocks} blocks, expected 6 (ResNet-50) or 23 (ResNet-101)')
-    return MegaModel(kind, _BLOCKS[blocks], f'{_EXTRACTOR}conv.weight' in keys)
+    return MegaModel(kind, _DEPTHS[blocks], f'{_EXTRACTOR}conv.weight' in keys)
 
 
 class Change(NamedTuple):
-    """How a parameter of theirs becomes one of ours."""
+    """Change that makes a parameter of theirs one of ours."""
 
-    note: str
-    apply: Callable[[Tensor], Tensor]
-    given_shape: Callable[[Shape], Shape]  # theirs, from ours
-
-
-def _same(value):
-    return value
+    note: str = ''
+    apply: Callable[[Tensor], Tensor] = lambda value: value
+    given_shape: Callable[[Shape], Shape] = lambda shape: shape  # theirs, from ours
 
 
-_AS_IT_IS = Change('', _same, _same)
-_CLASS_ROWS = Change('row 0, the background, goes last', lambda value: value.roll(-1, 0), _same)
+_CLASS_ROWS = Change('row 0, the background, goes last', lambda value: value.roll(-1, 0))
 _BOX_ROWS = Change(
     'rows 0-3, the box of the background, are dropped',
     lambda value: value[4:],
     lambda shape: (shape[0] + 4, *shape[1:]),
 )
-# Theirs of the values is a grouped one: its rows of group m see the same features as ours of head
-# m.
+# Their convolution of the values is grouped: its rows of group m read the same features as ours of
+# head m.
 _FC = Change('1x1 convolution becomes fc', lambda value: value.flatten(1), lambda shape: (*shape, 1, 1))
-# Their geometry weight, ReLU(x) + 1e-6, is max(x + 1e-6, 1e-6): ours, max(x,
-# 1e-6), of a bias that is larger by 1e-6.
-_GEOMETRY_BIAS = Change(
-    '1e-6 is added: ReLU(x) + 1e-6 = max(x + 1e-6, 1e-6)', lambda value: value.double() + 1e-6, _same
-)
+# Their geometry weight, ReLU(x) + 1e-6 = max(x + 1e-6, 1e-6), is ours, max(x, 1e-6), for a bias that
+# is larger by 1e-6.
+_GEOMETRY_BIAS = Change('1e-6 is added: ReLU(x) + 1e-6 = max(x + 1e-6, 1e-6)', lambda value: value.double() + 1e-6)
 
 
-class Slot(NamedTuple):
-    """What fills one of our parameters."""
-
-    source: str
-    change: Change
-
-
-def slot_of(key: str, kind: str) -> Slot | None:
-    """The parameter of theirs for one of ours.
+def mega_parameter(key: str, kind: str) -> tuple[str, Change] | None:
+    """Return MEGA's parameter for one of ours.
 
     Args:
         key (str): Name in the state dict of an ``RDN``.
-        kind (str): See :class:`MegaModel`.
+        kind (str): Kind of a :class:`MegaModel`.
 
     Returns:
-        Slot | None: None if they have no such parameter.
+        tuple[str, Change] or None: Its name and how it becomes ours; None if MEGA has none.
     """
-    prefix, last = key.rpartition('.')[::2]
+    prefix, _, last = key.rpartition('.')
     for ours, theirs in _prefixes(kind).items():
         if prefix == ours or prefix.startswith(f'{ours}.'):
-            source = f'{theirs}{prefix[len(ours) :]}.{last}'
-            return Slot(source, _change_of(source))
+            name = f'{theirs}{prefix[len(ours) :]}.{last}'
+            return name, _change_of(name)
     return None
 
 
 def _prefixes(kind: str) -> dict[str, str]:
-    """Ours: theirs; the first one that fits counts."""
+    """Map the beginnings of our names to theirs; the first that fits counts."""
     backbone = 'detector.backbone.'
     names = {
         f'{backbone}conv1': f'{_BACKBONE}stem.conv1',
@@ -138,23 +123,17 @@ def _prefixes(kind: str) -> dict[str, str]:
         f'{_BOX_HEAD}fc_reg': f'{_PREDICTOR}bbox_pred',
     }
     if kind == 'single-frame':
-        fcs = {f'{_BOX_HEAD}shared_fcs.{i}': f'fc{i + 6}' for i in (0, 1)}
-    else:
-        fcs = {
-            f'{_BOX_HEAD}shared_fcs.0': 'fcs.0',
-            'neck.basic_transforms.0': 'fcs.1',
-            'neck.support_transform': 'fcs.2',
-        }
-        modules = ('basic.0', 'basic.1', 'support_relation', 'reference_relation')
-        for i, module in enumerate(modules):
-            for name in ('geometry', 'query', 'key', 'value'):
-                fcs[f'neck.{module}.{name}_proj'] = f'W{name[0]}s.{i}'
-    names.update((ours, _EXTRACTOR + theirs) for ours, theirs in fcs.items())
+        return names | {f'{_BOX_HEAD}shared_fcs.{i}': f'{_EXTRACTOR}fc{i + 6}' for i in (0, 1)}
+    fcs = (f'{_BOX_HEAD}shared_fcs.0', 'neck.basic_transforms.0', 'neck.support_transform')
+    names |= {ours: f'{_EXTRACTOR}fcs.{i}' for i, ours in enumerate(fcs)}
+    for i, module in enumerate(('basic.0', 'basic.1', 'support_relation', 'reference_relation')):
+        for name in ('geometry', 'query', 'key', 'value'):
+            names[f'neck.{module}.{name}_proj'] = f'{_EXTRACTOR}W{name[0]}s.{i}'
     return names
 
 
 def _change_of(source: str) -> Change:
-    """What has to be done to a parameter of theirs."""
+    """Return the change that one of their parameters needs."""
     name = source.removeprefix(_EXTRACTOR)
     if re.fullmatch(r'W[gv]s\.\d\.weight', name):
         return _FC
@@ -164,4 +143,4 @@ def _change_of(source: str) -> Change:
         return _CLASS_ROWS
     if source.startswith(f'{_PREDICTOR}bbox_pred.'):
         return _BOX_ROWS
-    return _AS_IT_IS
+    return Change()

@@ -154,8 +154,8 @@ def save_mmdet(path, cfg, model, classes=COCO):
     return str(path)
 
 
-def picture(seed=0, size=(96, 128)):
-    """(3, h, w) BGR grey levels, as read from a file."""
+def bgr_image(seed=0, size=(96, 128)):
+    """(3, h, w) BGR gray levels, as read from a file."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(0, 256, (3, *size), generator=generator, dtype=torch.uint8)
 

@@ -134,7 +134,7 @@ def state_dict(layout, seed=0):
                 value = value * 0.5
         elif len(shape) == 1:
             value = normal(shape, 0.2)
-        elif 'stem.conv1' in key:  # of grey levels
+        elif 'stem.conv1' in key:  # of gray levels
             value = normal(shape, 0.02 * (2 / fan_in) ** 0.5)
         else:
             value = normal(shape, (2 / fan_in) ** 0.5)

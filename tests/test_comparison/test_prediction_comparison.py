@@ -43,8 +43,8 @@ def compare(tmp_path, run_main):
     for name, content in files.items():
         (tmp_path / f'{name}.json').write_text(json.dumps(content))
     for t in range(4):
-        grey = np.full((HEIGHT, WIDTH, 3), 30 + 50 * t, np.uint8)
-        cv2.imwrite(str(tmp_path / f'{t}.png'), grey)
+        gray = np.full((HEIGHT, WIDTH, 3), 30 + 50 * t, np.uint8)
+        cv2.imwrite(str(tmp_path / f'{t}.png'), gray)
 
     def call(*options, predictions=('A={}/a.json', 'B={}/b.json')):
         return run_main(
@@ -60,7 +60,7 @@ def compare(tmp_path, run_main):
 
 
 def read_panels(path, count):
-    """The pictures without titles, each frame a list of its panels."""
+    """The images without titles, each frame a list of its panels."""
     height, width = SCALE * HEIGHT, SCALE * WIDTH
     margin, top = panel_margin(height, width), title_height(height, width)
     with av.open(str(path)) as container:
@@ -73,7 +73,7 @@ def read_panels(path, count):
 
 
 def has_box(panel, x):
-    """Whether there is an edge in the class's colour at column x."""
+    """Whether there is an edge in the class's color at column x."""
     strip = panel[SCALE * 35, SCALE * x - 3 : SCALE * x + 4].astype(int)
     return bool((np.abs(strip - class_color(0)).max(-1) < 60).any())
 
@@ -130,11 +130,11 @@ def test_bad_input_is_named(compare, tmp_path, predictions, options, message):
     assert not list(tmp_path.glob('*.mp4')) and not list(tmp_path.glob('.*'))  # nothing half done
 
 
-def test_missing_picture_is_named(compare, tmp_path):
-    (tmp_path / '2.png').write_text('no picture')
+def test_missing_image_is_named(compare, tmp_path):
+    (tmp_path / '2.png').write_text('no image')
     status, _, err = compare()
     path = tmp_path / '2.png'
-    assert (status, err) == (1, f'error: {path} is no picture that can be read\n')
+    assert (status, err) == (1, f'error: image {path} cannot be decoded\n')
     assert not (tmp_path / 'out.mp4').exists()
 
 

@@ -75,13 +75,13 @@ def test_failure_leaves_nothing(tmp_path, monkeypatch):
     def fail(*args):
         raise OSError('no space left')
 
-    monkeypatch.setattr('mmrdn.datasets.moving_digits._write_lists', fail)
+    monkeypatch.setattr('mmrdn.datasets.moving_digits.generation._write_lists', fail)
     with pytest.raises(OSError, match='no space left'):
         make_moving_digits(tmp_path / 'digits', TINY, progress=False)
     assert not list(tmp_path.iterdir())
 
 
-def test_splits_share_no_digit_and_no_place():
+def test_splits_share_no_digit_and_no_part_of_a_photograph():
     train, val = load_split_digits('train'), load_split_digits('val')
     assert not set(train['samples']) & set(val['samples'])
     assert len(train['samples']) + len(val['samples']) == 1797
@@ -99,14 +99,14 @@ def test_box_is_tight(sources):
         for t in range(scene.num_frames):
             image, objects = scene.render(t)
             background = scene.background(t)
-            colour = scene.tracks[0].colour
+            color = scene.tracks[0].color
             # Opacity by least squares over the channels.
-            way = colour - background
+            way = color - background
             opacity = ((image - background) * way).sum(-1) / (way**2).sum(-1)
             rows, columns = np.nonzero(opacity >= 0.5)
             for item in objects:
                 found = np.array([columns.min(), rows.min(), columns.max(), rows.max()])
-                # Rounding to grey levels may move a border by one pixel.
+                # Rounding to gray levels may move a border by one pixel.
                 assert np.abs(found - item['bbox']).max() <= 1
                 boxes += 1
     assert boxes > 25
@@ -118,7 +118,7 @@ def test_little_ink_in_the_frame_is_not_annotated(sources):
     track.velocity, track.margin = np.zeros(2), -100.0
     track.size_wave = (0.0, 0.0, 0.0)
     seen = []
-    for x in (-0.45, -0.2, 0.2, 0.45):  # centre, in sizes inside the frame
+    for x in (-0.45, -0.2, 0.2, 0.45):  # center, in sizes inside the frame
         track.start = np.array([x * track.size, 60.0])
         objects = scene.render(0)[1]
         seen.append(len(objects))
@@ -128,13 +128,13 @@ def test_little_ink_in_the_frame_is_not_annotated(sources):
 
 
 def test_labels_do_not_leak(sources):
-    """Colour, size, pace and place are independent of the class."""
+    """Color, size, pace and start are independent of the class."""
     config = replace(TINY, train_frames=1)
     rows = []
     for index in range(600):
         scene = make_scene(config, 'train', index, *sources)
         rows += [
-            [t.label, *t.colour, t.size, np.linalg.norm(t.velocity), *t.start, len(t.episodes)] for t in scene.tracks
+            [t.label, *t.color, t.size, np.linalg.norm(t.velocity), *t.start, len(t.episodes)] for t in scene.tracks
         ]
     rows = np.array(rows)
     labels = rows[:, 0].astype(int)

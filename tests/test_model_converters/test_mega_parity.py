@@ -57,7 +57,7 @@ def full(tmp_path_factory):
     return converted(FULL, tmp_path_factory.mktemp('mega'), torch.double)
 
 
-def picture(size=SIZE, seed=0):
+def bgr_image(size=SIZE, seed=0):
     """Smooth, so that resizing means something."""
     generator = torch.Generator().manual_seed(seed)
     small = torch.rand(1, 3, 9, 13, generator=generator, dtype=torch.double)
@@ -76,9 +76,9 @@ def preprocessed(model, frame):
 
 def test_images(full):
     """BGR minus means: neither scaled, nor swapped, nor padded."""
-    out = preprocessed(full[1], picture())
+    out = preprocessed(full[1], bgr_image())
     assert out.shape == (1, 3, *SIZE)
-    torch.testing.assert_close(out.double(), naive_mega.image(picture()), atol=1e-4, rtol=0)
+    torch.testing.assert_close(out.double(), naive_mega.image(bgr_image()), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize('layout', [LAYOUTS[0], FULL], ids=['r101', 'r50'])
@@ -86,7 +86,7 @@ def test_images(full):
 def test_feature_maps(layout, tmp_path):
     """Stride in the 1x1, dilation in conv5, no epsilon, reduced channels."""
     state, model = converted(layout, tmp_path, torch.double)
-    x = naive_mega.image(picture())
+    x = naive_mega.image(bgr_image())
     (conv4,), (conv5,) = model.feature_maps(x)
     expected = naive_mega.conv4(state, x)
     assert conv4.shape == (1, 64, 6, 10) and conv4.std() > 0.1
@@ -101,7 +101,7 @@ def test_proposals(full):
     NMS that stops at 75."""
     state, model = full
     model = copy.deepcopy(model).float()
-    maps = naive_mega.conv4(state, naive_mega.image(picture()))
+    maps = naive_mega.conv4(state, naive_mega.image(bgr_image()))
     sample = TrackDataSample(metainfo=dict(img_shape=SIZE))
     (found,) = model.propose((maps.float(),), [sample])
     boxes, scores = naive_mega.proposals(state, maps, SIZE, 200, 20)
@@ -122,7 +122,7 @@ def test_proposals_without_width_stay(full):
         state[key] = state[key].clone()
         state[key][row] += more  # 64 pixels go far to the right, and first
     model.load_state_dict(convert_state_dict(state, model, 'rdn')[0])
-    maps = naive_mega.conv4(state, naive_mega.image(picture()))
+    maps = naive_mega.conv4(state, naive_mega.image(bgr_image()))
     sample = TrackDataSample(metainfo=dict(img_shape=SIZE))
     (found,) = model.float().propose((maps.float(),), [sample])
     boxes, _ = naive_mega.proposals(state, maps, SIZE, 200, 20)
@@ -148,7 +148,7 @@ def test_roi_features(layout, tmp_path):
     """RoI layer without the half-pixel shift, and the fcs before relation."""
     state, model = converted(layout, tmp_path)
     p = naive_mega.doubles(state)
-    maps = naive_mega.conv5(p, naive_mega.conv4(p, naive_mega.image(picture())))
+    maps = naive_mega.conv5(p, naive_mega.conv4(p, naive_mega.image(bgr_image())))
     boxes = torch.tensor(BOXES, dtype=torch.float32)
     (found,) = model.detector.roi_head.extract((maps.float(),), [boxes])
     expected = naive_mega.first_fc(p, maps, BOXES)
@@ -245,7 +245,7 @@ def test_videos(layout, tmp_path):
     )
     config = mega.write_config(tmp_path / 'tiny.py', layout, extra)
     torch.save(convert_mega(source, str(config)).checkpoint, tmp_path / 'ours.pth')
-    frames = [picture((120, 171), seed) for seed in range(4)]
+    frames = [bgr_image((120, 171), seed) for seed in range(4)]
     inferencer = VideoInferencer(str(config), tmp_path / 'ours.pth', 'cpu')
     expected = naive_mega.detect(
         state,

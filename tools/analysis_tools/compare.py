@@ -8,7 +8,7 @@ Ctrl-C or SIGTERM: the same command goes on where it stopped.
 import argparse
 import sys
 
-from mmrdn.comparison.comparison import compare_detectors
+from mmrdn.comparison.detector_comparison import compare_detectors
 from mmrdn.utils.cli import add_arguments, one_line_errors
 from mmrdn.utils.interrupts import end_as_ctrl_c_does
 
@@ -26,12 +26,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--work-dir',
         default='work_dirs/comparison',
-        help='gets a directory for each detector; what is finished there is not done again (default: %(default)s)',
+        help='directory with one for each detector; finished steps are not repeated (default: %(default)s)',
     )
     parser.add_argument('--out', help='results go to OUT.json, OUT.csv and OUT.png (default: WORK_DIR/comparison)')
     add_arguments(parser, '--seed', '--device')
     parser.add_argument(
-        '--threads', type=int, default=1, help='CPU threads of the test that is timed (default: %(default)s)'
+        '--threads', type=int, default=1, help='CPU threads in the timed test (default: %(default)s)'
     )
     add_arguments(parser, '--trust-checkpoint')
     add_arguments(parser, '--cfg-options', action='store', default=[], help='change all configs: key=value ...')

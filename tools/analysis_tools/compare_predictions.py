@@ -19,10 +19,10 @@ def parse_args() -> argparse.Namespace:
         metavar='NAME=FILE',
         help='title of a panel and its predictions, from tools/test.py or link_predictions.py',
     )
-    parser.add_argument('--video', help='id of one video; all if not given')
+    parser.add_argument('--video', help='id of one video (default: all)')
     add_arguments(parser, '--score-thr')
     parser.add_argument('--truth', action='store_true', help='show the ground truth first')
-    parser.add_argument('--fps', type=float, default=25, help='frames a second (default: %(default)s)')
+    parser.add_argument('--fps', type=float, default=25, help='frames per second (default: %(default)s)')
     add_arguments(parser, '--overwrite', help='replace the video')
     return parser.parse_args()
 

@@ -3,9 +3,13 @@
 the training of a video detector can start from (`load_from`)."""
 
 import argparse
+from pathlib import Path
+
+import torch
 
 from mmrdn.apis import load_config
-from mmrdn.model_converters import NewCheckpoint, convert_detector, read_source
+from mmrdn.fileio.whole_file import check_new, whole_file
+from mmrdn.model_converters import convert_detector, read_source
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
@@ -36,14 +40,16 @@ def parse_args() -> argparse.Namespace:
 
 @one_line_errors
 def main() -> None:
-    """Convert, save, and print what became of each entry."""
+    """Convert, save, and report each entry."""
     args = parse_args()
-    out = NewCheckpoint(args.out)
+    out = Path(args.out).expanduser()
+    check_new(out)
     cfg = load_config(args.config, args.cfg_options)
     config = args.source_config and load_config(args.source_config)
     source = read_source(args.source, config, args.source_classes, args.trust_checkpoint)
     done = convert_detector(source, cfg, args.seed)
-    out.save(done.checkpoint)
+    with whole_file(out, overwrite=False) as file:
+        torch.save(done.checkpoint, file)
     for line in done.coverage.lines(args.all_keys):
         print(line)
     filled = len(done.checkpoint['state_dict'])

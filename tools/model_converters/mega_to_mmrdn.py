@@ -3,8 +3,12 @@
 RDN) into one for the configs in configs/rdn_mega."""
 
 import argparse
+from pathlib import Path
 
-from mmrdn.model_converters import NewCheckpoint, convert_mega
+import torch
+
+from mmrdn.fileio.whole_file import check_new, whole_file
+from mmrdn.model_converters import convert_mega
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
@@ -25,11 +29,13 @@ def parse_args() -> argparse.Namespace:
 
 @one_line_errors
 def main() -> None:
-    """Convert, save, and print what became of each entry."""
+    """Convert, save, and report each entry."""
     args = parse_args()
-    out = NewCheckpoint(args.out)
+    out = Path(args.out).expanduser()
+    check_new(out)
     done = convert_mega(args.source, args.config, args.trust_checkpoint)
-    out.save(done.checkpoint)
+    with whole_file(out, overwrite=False) as file:
+        torch.save(done.checkpoint, file)
     for line in done.coverage.lines(args.all_keys):
         print(line)
     if done.left_out:

@@ -1,7 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Reading the folder layout of ILSVRC."""
+"""Read the directory layout of ILSVRC."""
 
 import os
+import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
@@ -15,28 +16,28 @@ ROOT_NAMES = ('.', 'ILSVRC2015', 'ILSVRC2017', 'ILSVRC')
 
 
 def find_root(root: PathLike, task: str) -> Path:
-    """Find the folder that holds ``Annotations/<task>``.
+    """Find the directory that holds ``Annotations/<task>``.
 
     Args:
-        root (str | os.PathLike): That folder, or the one that holds it under one of the names
+        root (str | os.PathLike): That directory, or the one that holds it under one of the names
             ``ILSVRC2015``, ``ILSVRC2017``, ``ILSVRC``.
         task (str): 'VID' or 'DET'.
 
     Returns:
-        Path: The folder.
+        Path: The directory.
 
     Raises:
         FileNotFoundError: There is none.
     """
     for name in ROOT_NAMES:
-        folder = Path(root) / name
-        if (folder / 'Annotations' / task).is_dir():
-            return folder
-    raise FileNotFoundError(f'no Annotations/{task} in {root} nor in its folders {", ".join(ROOT_NAMES[1:])}')
+        directory = Path(root) / name
+        if (directory / 'Annotations' / task).is_dir():
+            return directory
+    raise FileNotFoundError(f'no Annotations/{task} in {root} nor in its directories {", ".join(ROOT_NAMES[1:])}')
 
 
 def read_list(path: PathLike) -> list[str]:
-    """First field of every line of an ImageSets list, blank lines left out.
+    """Return the first field of every line of an ImageSets list, blank lines left out.
 
     Raises:
         ValueError: The file is not text.
@@ -93,22 +94,22 @@ def _box_problem(box: Sequence[int], width: int, height: int) -> str:
 def read_annotation(path: PathLike, skip_bad_boxes: bool = False, wanted: Collection[str] | None = None) -> dict:
     """Read one annotation file of ILSVRC VID or DET.
 
-    A box that reaches over the border of the image is cut there (its last pixel may be ``width``:
+    A box that extends past the border of the image is cut there (its last pixel may be ``width``:
     some of ILSVRC's boxes count from 1).
 
     Args:
-        path (str | os.PathLike): The XML file.
+        path (str | os.PathLike): XML file.
         skip_bad_boxes (bool): Leave impossible boxes out instead of failing.
         wanted (Collection[str], optional): Names of the objects to read; the boxes of others are
-            not looked at. All by default.
+            not checked. Default: all.
 
     Returns:
-        dict: ``width``, ``height`` in pixels, ``notes`` (one line for each
-        box that was cut or left out), and ``objects``, each with ``name`` (WordNet id), ``box``
-        (xmin, ymin, xmax, ymax), ``track`` (str, '' in DET), ``occluded`` and ``generated`` (bool).
+        dict: ``width``, ``height`` in pixels, ``notes`` (one line for each box that was cut or left
+        out), and ``objects``, each with ``name`` (WordNet id), ``box`` (xmin, ymin, xmax, ymax),
+        ``track`` (str, '' in DET), ``occluded`` and ``generated`` (bool).
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file does not exist.
         ValueError: It is broken; the message names file and field.
     """
     root = _parse(path)
@@ -152,14 +153,14 @@ def run_jobs(function: Callable, jobs: Sequence, workers: int, title: str, progr
     """Yield ``function(job)`` for each job, in order, with a progress bar.
 
     Args:
-        function (Callable): Picklable if ``workers`` is more than 1.
-        jobs (Sequence): Its arguments.
-        workers (int): Number of processes; 1 stays in this one.
-        title (str): What the progress bar says.
-        progress (bool): Whether to show one.
+        function (Callable): Function of a job; picklable if ``workers`` is more than 1.
+        jobs (Sequence): Arguments of the function.
+        workers (int): Number of processes; 1 is this process.
+        title (str): Title of the progress bar.
+        progress (bool): Whether to show a progress bar.
 
     Yields:
-        Any: The results.
+        Any: Result of a job.
     """
     if workers < 1:
         raise ValueError(f'workers must be at least 1, got {workers}')
@@ -175,18 +176,25 @@ def run_jobs(function: Callable, jobs: Sequence, workers: int, title: str, progr
 
 
 def make_categories(classes: dict[str, str]) -> list[dict]:
-    """COCO categories, ids from 1, of WordNet ids by class name."""
-    return [
-        dict(id=number, name=name, encode_name=encode_name)
-        for number, (name, encode_name) in enumerate(classes.items(), 1)
-    ]
+    """Return COCO categories, ids from 1, for WordNet ids by class name."""
+    return [dict(id=i, name=name, encode_name=wordnet_id) for i, (name, wordnet_id) in enumerate(classes.items(), 1)]
+
+
+def coco_box(box: Sequence[int]) -> dict:
+    """Return the fields of a COCO annotation for a box (xmin, ymin, xmax, ymax)."""
+    x1, y1, x2, y2 = box
+    return dict(bbox=[x1, y1, x2 - x1, y2 - y1], area=(x2 - x1) * (y2 - y1), iscrowd=False)
 
 
 def check_output(path: PathLike, overwrite: bool) -> None:
-    """Refuse to write over a file.
-
-    Raises:
-        FileExistsError: The file exists and ``overwrite`` is False.
-    """
+    """Raise FileExistsError if a file exists and ``overwrite`` is False."""
     if Path(path).exists() and not overwrite:
         raise FileExistsError(f'{path} exists; pass --overwrite (overwrite=True) to replace it')
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """Print the first ten notes on boxes as warnings."""
+    for note in notes[:10]:
+        print(f'warning: {note}', file=sys.stderr)
+    if len(notes) > 10:
+        print(f'warning: and {len(notes) - 10} more', file=sys.stderr)

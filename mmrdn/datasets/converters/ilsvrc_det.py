@@ -1,13 +1,13 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""ImageNet DET (ILSVRC layout) stills of the VID classes to COCO JSON."""
+"""Convert stills of ImageNet DET (ILSVRC layout) that show VID classes to COCO JSON."""
 
-from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
 from mmrdn.datasets.converters.ilsvrc import (
     PathLike,
     check_output,
+    coco_box,
     find_root,
     make_categories,
     read_annotation,
@@ -19,14 +19,14 @@ from mmrdn.fileio.json_files import write_json
 
 
 def list_stills(root: Path) -> list[str]:
-    """Training images of DET, as ``train/<name>`` without suffix.
+    """List the training images of DET, as ``train/<name>`` without suffix.
 
-    They come from ``ImageSets/DET/train.txt``, in its order, or without that list from the folders,
-    sorted. The negative images that the list names too (folders ``ILSVRC2013_train_extra*``) have
-    no annotations, and show none of the classes: they are left out.
+    They come from ``ImageSets/DET/train.txt``, in its order, or without that list from the
+    directories, sorted. The negative images that the list names too (directories
+    ``ILSVRC2013_train_extra*``) have no annotations and show none of the classes: they are left out.
 
     Args:
-        root (Path): Folder with Annotations, Data and ImageSets.
+        root (Path): Directory with Annotations, Data and ImageSets.
 
     Returns:
         list[str]: Names relative to ``Data/DET``.
@@ -43,10 +43,6 @@ def list_stills(root: Path) -> list[str]:
     if not names:
         raise ValueError(f'{path}: no training images')
     return names
-
-
-def _read_still(name: str, root: Path, skip_bad_boxes: bool, wanted: Collection[str]) -> dict:
-    return read_annotation(root / 'Annotations' / 'DET' / f'{name}.xml', skip_bad_boxes, wanted)
 
 
 def convert_det(
@@ -67,18 +63,18 @@ def convert_det(
     ``Data/DET``. On any error nothing is written.
 
     Args:
-        root (str | os.PathLike): See :func:`mmrdn.datasets.converters.ilsvrc.find_root`.
+        root (str | os.PathLike): Directory as for :func:`~mmrdn.datasets.converters.ilsvrc.find_root`.
         out_file (str | os.PathLike): JSON file to write.
         classes (str): 'imagenet_vid' or 'moving_digits'.
-        max_per_class (int): Images that a class may have.
-        workers (int): Processes that read annotations.
+        max_per_class (int): Largest number of images of a class.
+        workers (int): Number of processes that read annotations.
         overwrite (bool): Replace ``out_file`` if it exists.
         skip_bad_boxes (bool): Leave impossible boxes out instead of failing.
         progress (bool): Whether to show a progress bar.
 
     Returns:
-        dict: Numbers of ``images`` and ``objects``, ``images_per_class``
-        (by class name), and ``notes`` on boxes that were cut or left out.
+        dict: Numbers of ``images`` and ``objects``, ``images_per_class`` (by class name), and
+        ``notes`` on boxes that were cut or left out.
 
     Raises:
         FileExistsError: ``out_file`` exists.
@@ -91,20 +87,20 @@ def convert_det(
     categories = make_categories(get_class_set(classes))
     by_id = {c['encode_name']: c for c in categories}
     counts = {c['name']: 0 for c in categories}
-    folder = find_root(root, 'DET')
-    names = list_stills(folder)
-    read = partial(_read_still, root=folder, skip_bad_boxes=skip_bad_boxes, wanted=frozenset(by_id))
+    directory = find_root(root, 'DET')
+    names = list_stills(directory)
+    read = partial(read_annotation, skip_bad_boxes=skip_bad_boxes, wanted=frozenset(by_id))
+    paths = [directory / 'Annotations' / 'DET' / f'{name}.xml' for name in names]
+    results = run_jobs(read, paths, workers, 'DET train', progress)
     images: list[dict] = []
     annotations: list[dict] = []
     notes: list[str] = []
-    results = run_jobs(read, names, workers, 'DET train', progress)
     for item, name in zip(results, names):
-        objects = item['objects']
-        shown = {by_id[o['name']]['name'] for o in objects}
+        shown = {by_id[target['name']]['name'] for target in item['objects']}
         if not shown or max(counts[c] for c in shown) >= max_per_class:
             continue
-        for shown_class in shown:
-            counts[shown_class] += 1
+        for name_of_class in shown:
+            counts[name_of_class] += 1
         notes.extend(item['notes'])
         images.append(
             dict(
@@ -115,19 +111,12 @@ def convert_det(
                 is_vid_train_frame=True,
             )
         )
-        for target in objects:
-            x1, y1, x2, y2 = target['box']
+        for target in item['objects']:
+            category_id = by_id[target['name']]['id']
             annotations.append(
-                dict(
-                    id=len(annotations) + 1,
-                    image_id=len(images),
-                    category_id=by_id[target['name']]['id'],
-                    bbox=[x1, y1, x2 - x1, y2 - y1],
-                    area=(x2 - x1) * (y2 - y1),
-                    iscrowd=False,
-                )
+                dict(id=len(annotations) + 1, image_id=len(images), category_id=category_id, **coco_box(target['box']))
             )
     if not images:
-        raise ValueError(f'{folder}: no DET image shows any of the classes of {classes!r}')
+        raise ValueError(f'{directory}: no DET image shows any of the classes of {classes!r}')
     write_json(dict(categories=categories, images=images, annotations=annotations), out_file, indent=None)
     return dict(images=len(images), objects=len(annotations), images_per_class=counts, notes=notes)

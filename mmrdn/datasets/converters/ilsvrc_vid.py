@@ -1,12 +1,14 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""ImageNet VID (ILSVRC layout) to COCO-VID JSON."""
+"""Convert ImageNet VID (ILSVRC layout) to COCO-VID JSON."""
 
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
 from mmrdn.datasets.converters.ilsvrc import (
     PathLike,
     check_output,
+    coco_box,
     find_root,
     make_categories,
     read_annotation,
@@ -21,15 +23,15 @@ def pick_train_frames(num_frames: int, count: int = 15) -> list[int]:
     """Choose evenly spaced frames: the middles of ``count`` equal parts.
 
     Frame i of the choice is ceil((2 i + 1) num_frames / (2 count)) - 1: of a part with an even
-    number of frames, the earlier of the two middles. A video of no more than ``count`` frames gives
-    them all.
+    number of frames, the earlier of the two middles. All frames of a video of ``count`` frames or
+    fewer are chosen.
 
     Args:
         num_frames (int): Length of the video.
-        count (int): How many to choose.
+        count (int): Number of frames to choose.
 
     Returns:
-        list[int]: Frame numbers from 0, ascending, none repeated.
+        list[int]: Frame indices, ascending, none repeated.
     """
     if num_frames <= count:
         return list(range(num_frames))
@@ -37,18 +39,18 @@ def pick_train_frames(num_frames: int, count: int = 15) -> list[int]:
 
 
 def list_videos(root: Path, split: str) -> list[tuple[str, list[str]]]:
-    """The videos of a split with the names of their frames.
+    """List the videos of a split with the names of their frames.
 
     They come from ``ImageSets/VID`` (``train_*.txt`` name videos, ``val.txt`` names frames) or,
-    without those lists, from the folders.
+    without those lists, from the directories.
 
     Args:
-        root (Path): Folder with Annotations, Data and ImageSets.
+        root (Path): Directory with Annotations, Data and ImageSets.
         split (str): 'train' or 'val'.
 
     Returns:
-        list[tuple[str, list[str]]]: Name (as ``<split>/<folder>``) and frames
-        (without suffix) of each video, both sorted.
+        list[tuple[str, list[str]]]: Name (as ``<split>/<directory>``) and frames (without suffix)
+        of each video, both sorted.
 
     Raises:
         FileNotFoundError: A video has no frames or an image no annotation.
@@ -77,51 +79,49 @@ def list_videos(root: Path, split: str) -> list[tuple[str, list[str]]]:
 
 
 def _list_frames(root: Path, video: str) -> list[str]:
-    """Frames of a video by what its folders hold."""
-    folder = root / 'Annotations' / 'VID' / video
-    found = {path.stem for path in folder.glob('*.xml')}
+    """List the frames of a video by the files in its directories."""
+    directory = root / 'Annotations' / 'VID' / video
+    found = {path.stem for path in directory.glob('*.xml')}
     images = root / 'Data' / 'VID' / video
     if images.is_dir():
         present = {path.stem for path in images.glob('*.JPEG')}
         for frame in sorted(present ^ found):
-            lacking = images / f'{frame}.JPEG'
-            if frame in present:
-                lacking = folder / f'{frame}.xml'
+            lacking = directory / f'{frame}.xml' if frame in present else images / f'{frame}.JPEG'
             raise FileNotFoundError(f'{lacking}: no such file, though its annotation or image exists')
     if not found:
-        raise FileNotFoundError(f'{folder}: no annotations')
+        raise FileNotFoundError(f'{directory}: no annotations')
     return sorted(found)
 
 
 def _read_video(video: tuple[str, list[str]], root: Path, skip_bad_boxes: bool) -> list[dict]:
     name, frames = video
-    folder = root / 'Annotations' / 'VID' / name
-    return [read_annotation(folder / f'{frame}.xml', skip_bad_boxes) for frame in frames]
+    directory = root / 'Annotations' / 'VID' / name
+    return [read_annotation(directory / f'{frame}.xml', skip_bad_boxes) for frame in frames]
 
 
-class _VideoCollector:
-    """Gathers the parsed videos into one COCO-VID dictionary."""
+class _CocoVid:
+    """COCO-VID data of the videos added so far; ids count from 1.
 
-    def __init__(self, classes: dict[str, str], split: str) -> None:
-        self.split = split
+    Args:
+        classes (dict[str, str]): WordNet ids by class name, in the order of the labels.
+    """
+
+    def __init__(self, classes: dict[str, str]) -> None:
         self.data: dict[str, list[dict]] = dict(
             categories=make_categories(classes), videos=[], images=[], annotations=[]
         )
-        self.category_ids = {c['encode_name']: c['id'] for c in self.data['categories']}
-        self.num_instances = 0
-        self.notes: list[str] = []
+        self._category_ids = {c['encode_name']: c['id'] for c in self.data['categories']}
+        self._instance_ids: dict[tuple[str, str], int] = {}  # by video and track
 
-    def add(self, name: str, frames: list[str], parsed: list[dict]) -> None:
-        """Add a video; ids count from 1 in the order of the calls."""
-        data = self.data
-        video_id = len(data['videos']) + 1
-        chosen = set(pick_train_frames(len(frames)) if self.split == 'train' else ())
-        data['videos'].append(dict(id=video_id, name=name))
-        instances: dict[str, int] = {}
+    def add_video(self, name: str, frames: list[str], parsed: list[dict], chosen: Collection[int]) -> None:
+        """Add a video: names of its frames, their annotations, and those for training."""
+        images = self.data['images']
+        video_id = len(self.data['videos']) + 1
+        self.data['videos'].append(dict(id=video_id, name=name))
         for frame_id, (frame, item) in enumerate(zip(frames, parsed)):
-            data['images'].append(
+            images.append(
                 dict(
-                    id=len(data['images']) + 1,
+                    id=len(images) + 1,
                     file_name=f'{name}/{frame}.JPEG',
                     height=item['height'],
                     width=item['width'],
@@ -130,30 +130,22 @@ class _VideoCollector:
                     is_vid_train_frame=frame_id in chosen,
                 )
             )
-            self.notes.extend(item['notes'])
             for target in item['objects']:
-                self._add_object(target, instances, f'{name}/{frame}.xml')
+                self._add_object(target, name, f'{name}/{frame}.xml')
 
-    def _add_object(self, target: dict, instances: dict[str, int], file: str) -> None:
-        if target['name'] not in self.category_ids:
+    def _add_object(self, target: dict, video: str, file: str) -> None:
+        if target['name'] not in self._category_ids:
             raise ValueError(f'{file}: unknown class {target["name"]!r}, not among the classes to convert')
         if not target['track']:
             raise ValueError(f'{file}: <object> has no <trackid>')
-        if target['track'] not in instances:
-            self.num_instances += 1
-            instances[target['track']] = self.num_instances
-        x1, y1, x2, y2 = target['box']
-        image = self.data['images'][-1]
         self.data['annotations'].append(
             dict(
                 id=len(self.data['annotations']) + 1,
-                image_id=image['id'],
-                video_id=image['video_id'],
-                category_id=self.category_ids[target['name']],
-                instance_id=instances[target['track']],
-                bbox=[x1, y1, x2 - x1, y2 - y1],
-                area=(x2 - x1) * (y2 - y1),
-                iscrowd=False,
+                image_id=len(self.data['images']),
+                video_id=len(self.data['videos']),
+                category_id=self._category_ids[target['name']],
+                instance_id=self._instance_ids.setdefault((video, target['track']), len(self._instance_ids) + 1),
+                **coco_box(target['box']),
                 occluded=target['occluded'],
                 generated=target['generated'],
             )
@@ -177,18 +169,18 @@ def convert_vid(
     false in validation. On any error nothing is written, and the next run starts over.
 
     Args:
-        root (str | os.PathLike): See :func:`mmrdn.datasets.converters.ilsvrc.find_root`.
+        root (str | os.PathLike): Directory as for :func:`~mmrdn.datasets.converters.ilsvrc.find_root`.
         split (str): 'train' or 'val'.
         out_file (str | os.PathLike): JSON file to write.
         classes (str): 'imagenet_vid' or 'moving_digits'.
-        workers (int): Processes that read annotations.
+        workers (int): Number of processes that read annotations.
         overwrite (bool): Replace ``out_file`` if it exists.
         skip_bad_boxes (bool): Leave impossible boxes out instead of failing.
         progress (bool): Whether to show a progress bar.
 
     Returns:
-        dict: Numbers of ``videos``, ``images``, ``train_frames``,
-        ``empty_images`` and ``objects``, and ``notes`` on boxes that were cut or left out.
+        dict: Numbers of ``videos``, ``images``, ``train_frames``, ``empty_images`` and ``objects``,
+        and ``notes`` on boxes that were cut or left out.
 
     Raises:
         FileExistsError: ``out_file`` exists.
@@ -198,21 +190,22 @@ def convert_vid(
     if split not in ('train', 'val'):
         raise ValueError(f"split must be 'train' or 'val', got {split!r}")
     check_output(out_file, overwrite)
-    collector = _VideoCollector(get_class_set(classes), split)
-    folder = find_root(root, 'VID')
-    videos = list_videos(folder, split)
-    read = partial(_read_video, root=folder, skip_bad_boxes=skip_bad_boxes)
+    coco = _CocoVid(get_class_set(classes))
+    notes: list[str] = []
+    directory = find_root(root, 'VID')
+    videos = list_videos(directory, split)
+    read = partial(_read_video, root=directory, skip_bad_boxes=skip_bad_boxes)
     results = run_jobs(read, videos, workers, f'VID {split}', progress)
     for parsed, (name, frames) in zip(results, videos):
-        collector.add(name, frames, parsed)
-    data = collector.data
-    write_json(data, out_file, indent=None)
-    filled = {a['image_id'] for a in data['annotations']}
+        coco.add_video(name, frames, parsed, pick_train_frames(len(frames)) if split == 'train' else ())
+        notes += [note for item in parsed for note in item['notes']]
+    write_json(coco.data, out_file, indent=None)
+    images, annotations = coco.data['images'], coco.data['annotations']
     return dict(
-        videos=len(data['videos']),
-        images=len(data['images']),
-        train_frames=sum(i['is_vid_train_frame'] for i in data['images']),
-        empty_images=len(data['images']) - len(filled),
-        objects=len(data['annotations']),
-        notes=collector.notes,
+        videos=len(videos),
+        images=len(images),
+        train_frames=sum(image['is_vid_train_frame'] for image in images),
+        empty_images=len(images) - len({target['image_id'] for target in annotations}),
+        objects=len(annotations),
+        notes=notes,
     )

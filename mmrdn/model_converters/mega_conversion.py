@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""From a checkpoint of the public MEGA repository to one of ours."""
+"""Turn a checkpoint of the public MEGA repository into one of ours."""
 
 import os
 from pathlib import Path
@@ -11,9 +11,9 @@ from torch import Tensor
 from mmrdn.apis.model_loading import build_model, model_classes, resolve_config
 from mmrdn.fileio.checkpoint import check_state_dict, read_checkpoint, state_dict_of
 from mmrdn.fileio.download import shown_url
+from mmrdn.model_converters.backbone_conventions import rescale_norm
 from mmrdn.model_converters.key_coverage import KeyCoverage
-from mmrdn.model_converters.mega_layout import ANCHORS, detect_model, slot_of
-from mmrdn.model_converters.norm_epsilon import rescale_norm
+from mmrdn.model_converters.mega_layout import ANCHORS, detect_model, mega_parameter
 from mmrdn.models import RDN
 from mmrdn.version import __version__
 
@@ -22,12 +22,12 @@ _EPSILON = 'scaled for the epsilon of our batch norm, theirs adds none'
 
 
 class MegaConversion(NamedTuple):
-    """What came of a conversion."""
+    """Result of a conversion."""
 
-    checkpoint: dict  # to be saved
-    coverage: KeyCoverage  # what became of the source's parameters
-    config: str  # name or path
-    left_out: tuple[str, ...]  # what the file held besides parameters
+    checkpoint: dict  # new checkpoint
+    coverage: KeyCoverage  # record of the source's parameters
+    config: str  # name or path of the model's config
+    left_out: tuple[str, ...]  # other things that the file held
 
 
 def convert_mega(
@@ -36,19 +36,19 @@ def convert_mega(
     """Convert single frame, RDN-base or RDN; ResNet-50 or ResNet-101.
 
     Args:
-        checkpoint (str or Path): File or address.
-        config (str, optional): See :func:`mmrdn.apis.find_model`. If not given, the one in
-            ``configs/rdn_mega`` that is this model.
-        trust_checkpoint (bool): Unpickle whatever the file holds.
+        checkpoint (str or Path): Path or URL.
+        config (str, optional): Path or name, as for :func:`mmrdn.apis.find_model`. Default: the
+            config in ``configs/rdn_mega`` for this model.
+        trust_checkpoint (bool): Unpickle any object that the file holds.
 
     Returns:
-        MegaConversion: The new checkpoint holds tensors and plain values, and
-        every parameter of the config's model.
+        MegaConversion: The new checkpoint holds tensors and plain values, and every parameter of
+        the config's model.
 
     Raises:
-        FileNotFoundError: There is no such file or config.
-        ValueError: It is no such checkpoint, damaged, or of another model than the config; names
-            the first entry.
+        FileNotFoundError: The file or config does not exist.
+        ValueError: The file is no such checkpoint, damaged, or does not fit the config; the message
+            names the first entry.
     """
     loaded = read_checkpoint(checkpoint, 'cpu', trust_checkpoint)
     try:
@@ -69,12 +69,12 @@ def convert_mega(
         dataset_meta=dict(classes=list(classes)),
         converted_from=Path(shown_url(checkpoint)).name,
     )
-    left_out = tuple(loaded.keys() - {'model'}) if 'model' in loaded else ()
-    return MegaConversion(dict(meta=meta, state_dict=converted), coverage, config, tuple(sorted(left_out)))
+    left_out = sorted(loaded.keys() - {'model'}) if 'model' in loaded else []
+    return MegaConversion(dict(meta=meta, state_dict=converted), coverage, config, tuple(left_out))
 
 
 def _parameters(loaded: dict) -> dict[str, Tensor]:
-    """The state dict, without what data parallel wrappers put before names."""
+    """Return the parameters by name, without the prefix of data parallel wrappers."""
     if 'state_dict' in loaded:
         raise ValueError('"state_dict" is where mmrdn and mmdet keep parameters, expected "model", as MEGA does')
     given = loaded.get('model', loaded)
@@ -88,65 +88,60 @@ def _parameters(loaded: dict) -> dict[str, Tensor]:
 
 
 def convert_state_dict(state: dict[str, Tensor], model: RDN, kind: str) -> tuple[dict[str, Tensor], KeyCoverage]:
-    """Fill a model, by name and shape.
+    """Fill a model by name and shape.
 
     Args:
         state (dict[str, Tensor]): Parameters in MEGA's layout.
-        model (RDN): What to fill; its parameters are not touched.
-        kind (str): See :class:`MegaModel`.
+        model (RDN): Model to fill; its parameters are not touched.
+        kind (str): Kind of a :class:`MegaModel`.
 
     Returns:
-        tuple[dict[str, Tensor], KeyCoverage]: Parameters in ours, in memory of
-        their own, and what became of MEGA's.
+        tuple[dict[str, Tensor], KeyCoverage]: Parameters in our layout, in memory of their own, and
+        the record of MEGA's.
 
     Raises:
-        ValueError: An entry is missing, unknown or of another shape; names the first.
+        ValueError: An entry is missing, unknown or has another shape; the message names the first.
     """
     coverage, converted = KeyCoverage(state), {}
     for key, wanted in model.state_dict().items():
         if key.endswith(_COUNTER):  # frozen batch norm counts no steps
             converted[key] = torch.zeros((), dtype=wanted.dtype)
             continue
-        slot = slot_of(key, kind)
-        if slot is None:
+        parameter = mega_parameter(key, kind)
+        if parameter is None:
             raise ValueError(f'the model of the config has {key}, which no entry of a {kind} checkpoint fills')
-        shape = slot.change.given_shape(tuple(wanted.shape))
-        if slot.source not in state:
-            raise ValueError(f'it lacks {slot.source}, expected {shape}')
-        value = state[slot.source]
-        if tuple(value.shape) != shape:
-            raise ValueError(f'{slot.source} is {tuple(value.shape)}, expected {shape}')
-        value, note = slot.change.apply(value), slot.change.note
-        norm = slot.source.removesuffix('.weight')
+        name, change = parameter
+        value, note = change.apply(_entry(state, name, change.given_shape(tuple(wanted.shape)))), change.note
+        norm = name.removesuffix('.weight')
         variance = state.get(f'{norm}.running_var')
         if variance is not None and variance.shape == value.shape:
-            value, note = _norm_weight(norm, value, variance), _EPSILON
+            try:
+                value, note = rescale_norm(value, variance, theirs=0.0, ours=1e-5), _EPSILON
+            except ValueError as error:
+                raise ValueError(f'{norm}.running_var {error}') from None
         converted[key] = value.to(wanted.dtype).clone()
-        coverage.use(slot.source, key, note)
+        coverage.use(name, key, note)
     _check_anchors(state, model)
     coverage.drop(ANCHORS, 'equal to those of the config')
     for key in state:
-        if key not in coverage.used and key != ANCHORS:
+        if not coverage.has(key):
             raise ValueError(f'{key} is unknown: the model of the config has no place for it')
     return converted, coverage
 
 
-def _norm_weight(norm: str, weight: Tensor, variance: Tensor) -> Tensor:
-    """Weights of ours for those of a batch norm that adds no epsilon."""
-    try:
-        return rescale_norm(weight, variance, theirs=0.0, ours=1e-5)
-    except ValueError as error:
-        raise ValueError(f'{norm}.running_var {error}') from None
+def _entry(state: dict[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:
+    """Return an entry; raise ValueError unless it is there and has the shape."""
+    if name not in state:
+        raise ValueError(f'it lacks {name}, expected {shape}')
+    if tuple(state[name].shape) != shape:
+        raise ValueError(f'{name} is {tuple(state[name].shape)}, expected {shape}')
+    return state[name]
 
 
 def _check_anchors(state: dict[str, Tensor], model: RDN) -> None:
-    """Refuse anchors that are not those of the model."""
+    """Refuse anchors that differ from the model's."""
     (wanted,) = model.detector.rpn_head.prior_generator.base_anchors
-    if ANCHORS not in state:
-        raise ValueError(f'it lacks {ANCHORS}, expected {tuple(wanted.shape)}')
-    given = state[ANCHORS].to(wanted)
-    if given.shape != wanted.shape:
-        raise ValueError(f'{ANCHORS} is {tuple(given.shape)}, expected {tuple(wanted.shape)}')
+    given = _entry(state, ANCHORS, tuple(wanted.shape)).to(wanted)
     for i, (theirs, ours) in enumerate(zip(given.tolist(), wanted.tolist())):
         if theirs != ours:
             raise ValueError(f'{ANCHORS}: anchor {i} is {theirs}, that of the config {ours}')

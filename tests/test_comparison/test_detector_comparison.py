@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from mmrdn.comparison.comparison import check_same_data, unique_names
+from mmrdn.comparison.detector_comparison import check_same_data, unique_names
 from mmrdn.comparison.detector_run import find_vid_metric, parse_options, visible_devices
 from mmrdn.comparison.plot import COLORS, plot_comparison
 from mmrdn.comparison.report import check_out, short_names
@@ -36,12 +36,12 @@ def test_short_names(names, expected):
     assert short_names(names) == expected
 
 
-def config(ann_file='ann/val.json', root='data/', pictures='frames', **metric):
+def config(ann_file='ann/val.json', root='data/', images='frames', **metric):
     return Config(
         dict(
             test_dataloader=dict(
                 dataset=dict(
-                    type='VideoDetDataset', data_root=root, ann_file=ann_file, data_prefix=dict(img_path=pictures)
+                    type='VideoDetDataset', data_root=root, ann_file=ann_file, data_prefix=dict(img_path=images)
                 )
             ),
             test_evaluator=dict(type='VIDMetric', **metric),
@@ -87,7 +87,7 @@ def test_the_same_file_by_two_names(tmp_path):
     'other, message',
     [
         (config('ann/test.json'), 'data: the test data of a is data/ann/val.json, that of c is data/ann/test.json'),
-        (config(pictures='blurred'), 'data: the pictures of a is data/frames, that of c is data/blurred'),
+        (config(images='blurred'), 'data: the images of a is data/frames, that of c is data/blurred'),
         (
             Config(dict(config(), test_evaluator=dict(type='VIDMetric', ann_file='gt.json'))),
             'data: the ground truth of a is data/ann/val.json, that of c is gt.json',
@@ -192,7 +192,7 @@ def test_points_and_axes():
     assert len({line.get_marker() for line in markers(figure)}) == 3
 
 
-def test_what_has_no_result_is_left_out():
+def test_rows_without_result_are_left_out():
     rows = [
         dict(error='no such config'),
         dict(ms_per_frame=2.0, mAP50=30.0, machine=dict(gpu='H', threads=1)),
@@ -243,7 +243,7 @@ def seen_by(matrix, color):
         [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
     ],
 )
-def test_colours_are_told_apart(matrix):
+def test_colors_are_told_apart(matrix):
     """Also as protans and deutans see them (Vienot et al. 1999)."""
     seen = [seen_by(matrix, color) for color in COLORS]
     for i, one in enumerate(seen):

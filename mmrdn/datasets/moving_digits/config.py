@@ -1,14 +1,16 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from dataclasses import dataclass
 
+DEGRADATIONS = ('motion_blur', 'defocus', 'occlusion', 'low_contrast')
+
 
 @dataclass(frozen=True)
 class MovingDigitsConfig:
     """Settings of the moving digits videos.
 
-    Ranges are ``(low, high)`` and are drawn from uniformly. 'x size' means a multiple of the height
-    of the digit. A degraded episode picks one of ``degradations`` (and, sometimes, a second one)
-    for one digit; it lasts ``degraded_frames`` and is followed by ``clean_frames`` clean frames.
+    Ranges are ``(low, high)``; values are drawn from them uniformly. 'x size' means a multiple of
+    the height of the digit. A degraded episode picks one of ``degradations`` (and, sometimes, a
+    second one) for one digit; it lasts ``degraded_frames`` and is followed by ``clean_frames``.
 
     Raises:
         ValueError: A setting is out of its range; the message names it.
@@ -24,7 +26,7 @@ class MovingDigitsConfig:
     num_digits: tuple[int, int] = (1, 3)  # digits a video, both included
     size: tuple[float, float] = (28.0, 52.0)  # height of the ink, pixels
     max_tilt: float = 12.0  # degrees, either way
-    # How things move. The three paces are equally likely.
+    # Motion. The three paces are equally likely.
     slow_speed: tuple[float, float] = (0.0, 0.25)  # pixels a frame
     medium_speed: tuple[float, float] = (0.5, 1.3)  # pixels a frame
     fast_speed: tuple[float, float] = (2.0, 6.0)  # pixels a frame
@@ -32,14 +34,14 @@ class MovingDigitsConfig:
     leave_prob: float = 0.5  # chance that a fast digit leaves and comes back
     min_visible: float = 0.3  # share of the ink in the frame to be annotated
     camera_speed: float = 0.8  # drift of the photograph, pixels a frame
-    # What every frame suffers.
+    # Every frame.
     background_contrast: float = 0.6  # 1 is the photograph as it is
-    min_contrast: float = 80.0  # digit against background, grey levels
-    noise_std: float = 6.0  # sensor noise, grey levels
+    min_contrast: float = 80.0  # digit against background, gray levels
+    noise_std: float = 6.0  # sensor noise, gray levels
     exposure: float = 0.6  # share of the time between two frames
     jpeg_quality: int = 95  # 0 to 100
-    # What a degraded episode does.
-    degradations: tuple[str, ...] = ('motion_blur', 'defocus', 'occlusion', 'low_contrast')
+    # Degraded episodes.
+    degradations: tuple[str, ...] = DEGRADATIONS
     degraded_frames: tuple[int, int] = (2, 3)  # frames, both included
     clean_frames: tuple[int, int] = (2, 3)  # frames, both included
     second_prob: float = 0.3  # chance of a second degradation
@@ -50,42 +52,23 @@ class MovingDigitsConfig:
     decoy_prob: float = 0.3  # chance of a patch that covers no digit
 
     def __post_init__(self) -> None:
-        """Check every setting once."""
-        for name in (
-            'num_digits',
-            'size',
-            'slow_speed',
-            'medium_speed',
-            'fast_speed',
-            'degraded_frames',
-            'clean_frames',
-            'motion_blur',
-            'defocus',
-            'occlusion',
-            'low_contrast',
-        ):
-            low, high = getattr(self, name)
-            if not 0 <= low <= high:
-                raise ValueError(f'{name} must be (low, high) with 0 <= low <= high, got ({low}, {high})')
-        for name in ('seed', 'num_train_videos', 'num_val_videos'):
-            if getattr(self, name) < 0:
-                raise ValueError(f'{name} must be at least 0, got {getattr(self, name)}')
-        for name in ('train_frames', 'val_frames'):
-            if getattr(self, name) < 1:
+        for name in self.degradations:
+            if name not in DEGRADATIONS:
+                raise ValueError(f'degradations must be among {DEGRADATIONS}, got {name!r}')
+        for name, value in vars(self).items():
+            if name != 'degradations' and isinstance(value, tuple) and not 0 <= value[0] <= value[1]:
+                raise ValueError(f'{name} must be (low, high) with 0 <= low <= high, got ({value[0]}, {value[1]})')
+        least = dict(seed=0, num_train_videos=0, num_val_videos=0, train_frames=1, val_frames=1)
+        for name, low in least.items():
+            if getattr(self, name) < low:
+                raise ValueError(f'{name} must be at least {low}, got {getattr(self, name)}')
+        for name in ('num_digits', 'degraded_frames', 'clean_frames'):
+            if getattr(self, name)[0] < 1:
                 raise ValueError(f'{name} must be at least 1, got {getattr(self, name)}')
         if min(self.height, self.width) < 32 or max(self.height, self.width) > 200:
             raise ValueError(
-                'height and width must be 32 to 200 pixels (the '
-                'photographs hold no more), got '
+                'height and width must be 32 to 200 pixels (the photographs hold no more), got '
                 f'{self.height} x {self.width}'
             )
         if not 4 <= self.size[0] <= self.size[1] <= min(self.height, self.width):
             raise ValueError(f'size must lie between 4 pixels and the frame, got {self.size}')
-        if self.num_digits[0] < 1:
-            raise ValueError(f'num_digits must be at least 1, got {self.num_digits}')
-        if min(self.degraded_frames[0], self.clean_frames[0]) < 1:
-            raise ValueError('degraded_frames and clean_frames must be at least 1')
-        known = ('motion_blur', 'defocus', 'occlusion', 'low_contrast')
-        for name in self.degradations:
-            if name not in known:
-                raise ValueError(f'degradations must be among {known}, got {name!r}')

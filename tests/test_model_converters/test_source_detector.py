@@ -4,7 +4,7 @@ import torch
 from mmengine.config import Config
 
 from helpers.converters import COCO
-from mmrdn.model_converters import KeyCoverage, NewCheckpoint, read_source
+from mmrdn.model_converters import read_source
 
 KEYS = ('backbone.conv1.weight', 'rpn_head.rpn_cls.bias', 'roi_head.bbox_head.fc_cls.bias')
 TEXT = """model = dict(
@@ -105,38 +105,3 @@ def test_training_script_of_torchvision(tmp_path):
         'rpn_head.rpn_cls.bias': 8,
         'roi_head.bbox_head.fc_reg.bias': 4,  # less background's
     }
-
-
-def test_coverage():
-    coverage = KeyCoverage(['a', 'b', 'c'])
-    coverage.use('a', 'x.a')
-    coverage.drop('c', 'too old')
-    with pytest.raises(ValueError, match='^b is neither used nor dropped$'):
-        coverage.check_complete()
-    coverage.use('b', 'x.b', 'half of it')
-    coverage.check_complete()
-    assert coverage.lines() == ['dropped c: too old', 'changed b: half of it', '2 of 3 entries used, 1 dropped']
-    assert coverage.lines(with_used=True) == [
-        'used a as x.a',
-        'used b as x.b (half of it)',
-        'dropped c: too old',
-        '2 of 3 entries used, 1 dropped',
-    ]
-    with pytest.raises(ValueError, match='^a is accounted for already$'):
-        coverage.drop('a', 'twice')
-    with pytest.raises(ValueError, match='^the checkpoint has no entry d$'):
-        coverage.use('d', 'x.d')
-
-
-def test_new_checkpoint(tmp_path):
-    path = tmp_path / 'new' / 'x.pth'
-    out = NewCheckpoint(path)
-    out.save(dict(a=torch.ones(2)))
-    assert torch.load(path, weights_only=True)['a'].tolist() == [1, 1]
-    assert [p.name for p in path.parent.iterdir()] == ['x.pth']
-    with pytest.raises(FileExistsError) as error:
-        NewCheckpoint(path)
-    assert str(error.value) == f'{path} exists; choose another name'
-    with pytest.raises(FileExistsError):  # came into being meanwhile
-        out.save(dict(a=torch.zeros(2)))
-    assert torch.load(path, weights_only=True)['a'].tolist() == [1, 1]

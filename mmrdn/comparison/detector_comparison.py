@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Several detectors on one data set: trained, tested, timed."""
+"""Train, test and time several detectors on one data set."""
 
 import contextlib
 import os
@@ -30,30 +30,29 @@ def compare_detectors(
     out: str | None = None,
     trust_checkpoint: bool = False,
 ) -> list[dict[str, Any]]:
-    """Train and test detectors one after the other, and say how they compare.
+    """Train and test detectors one after the other, and write how they compare.
 
-    A detector that fails is reported, and the others go on. What an earlier comparison in the same
-    folder finished is kept.
+    A detector that fails is reported, and the others go on. Steps that an earlier comparison in the
+    same directory finished are not repeated.
 
     Args:
         configs (Sequence[str]): Paths, or names as in :func:`find_model`.
-        work_dir (str): Gets a folder for each detector.
-        checkpoints (Sequence[str], optional): For each config a file or an address, or ``-`` to
-            train it.
-        seed (int): Of the training.
-        device (str, optional): ``cpu`` or ``cuda:N``; a GPU if there is one.
-        threads (int): Of the CPU while testing.
-        options (Sequence[str]): Words of ``--cfg-options`` for all.
-        out (str, optional): Results go to this name with ``.json``, ``.csv`` and ``.png``;
-            ``comparison`` in ``work_dir`` if not given.
+        work_dir (str): Directory that gets one for each detector.
+        checkpoints (Sequence[str], optional): A path or URL for each config, or ``-`` to train it.
+        seed (int): Seed of the training.
+        device (str, optional): ``cpu`` or ``cuda:N``. Default: a GPU if there is one.
+        threads (int): Number of CPU threads in the test.
+        options (Sequence[str]): Words of ``--cfg-options`` for all configs.
+        out (str, optional): Path of the results without ``.json``, ``.csv`` and ``.png``. Default:
+            ``comparison`` in ``work_dir``.
         trust_checkpoint (bool): Unpickle checkpoints.
 
     Returns:
-        list[dict]: For each config ``name``, ``config`` and what
-        :class:`DetectorRun` gives, or ``error``.
+        list[dict]: For each config ``name``, ``config`` and the result of :class:`DetectorRun`, or
+        ``error``.
 
     Raises:
-        ValueError: The detectors are not tested on the same data, or the arguments are wrong.
+        ValueError: The detectors are not tested on the same data, or an argument is wrong.
     """
     if threads < 1:
         raise ValueError(f'--threads must be 1 or more, got {threads}')
@@ -100,7 +99,7 @@ def compare_detectors(
 
 @contextlib.contextmanager
 def _reported(row: dict[str, Any], console: Console) -> Iterator[None]:
-    """Let a detector fail, and say so in its row."""
+    """Let a detector fail, and record the error in its row."""
     try:
         yield
     except Exception as error:  # whatever it is, the others go on
@@ -109,52 +108,51 @@ def _reported(row: dict[str, Any], console: Console) -> Iterator[None]:
 
 
 def unique_names(configs: Sequence[str]) -> list[str]:
-    """Stems of the configs, numbered where they are the same."""
-    stems = [Path(config).name.removesuffix('.py') for config in configs]
+    """Return the stems of the configs, numbered where they repeat."""
     seen: Counter = Counter()
     names = []
-    for stem in stems:
+    for config in configs:
+        stem = Path(config).name.removesuffix('.py')
         seen[stem] += 1
         names.append(stem if seen[stem] == 1 else f'{stem}-{seen[stem]}')
     return names
 
 
 def check_same_data(runs: Sequence[DetectorRun]) -> str:
-    """See that all detectors are tested on the same frames in the same way.
+    """Check that all detectors are tested on the same frames in the same way.
 
     Args:
-        runs (Sequence[DetectorRun]): What is compared.
+        runs (Sequence[DetectorRun]): Runs to compare.
 
     Returns:
-        str: The annotation file.
+        str: Path of the annotation file.
 
     Raises:
-        ValueError: They are not; names the two files.
+        ValueError: They are not; the message names the two files or settings.
     """
     first, *others = runs
     data = _test_data(first)
     for run in others:
         theirs = _test_data(run)
-        for what, path in data.items():
-            if not _same_file(path, theirs[what]):
+        for part, path in data.items():
+            if not _same_file(path, theirs[part]):
                 raise ValueError(
-                    f'detectors must be compared on the same data: the {what} '
-                    f'of {first.name} is {path}, that of {run.name} is '
-                    f'{theirs[what]}'
+                    f'detectors must be compared on the same data: the {part} of {first.name} is {path}, '
+                    f'that of {run.name} is {theirs[part]}'
                 )
         for key in SETTINGS:
             default = signature(VIDMetric).parameters[key].default
             one, other = (r.metric.get(key, default) for r in (first, run))
             if one != other:
                 raise ValueError(
-                    f'detectors must be compared by the same metric: {key} of '
-                    f'{first.name} is {one}, that of {run.name} is {other}'
+                    f'detectors must be compared by the same metric: {key} of {first.name} is {one}, '
+                    f'that of {run.name} is {other}'
                 )
     return data['test data']
 
 
 def _test_data(run: DetectorRun) -> dict[str, str]:
-    """Where the frames of a test and their ground truth are."""
+    """Return the paths of the frames of a test and of their ground truth."""
     dataset = run.cfg.test_dataloader.dataset
     while 'ann_file' not in dataset and 'dataset' in dataset:
         dataset = dataset.dataset
@@ -164,10 +162,10 @@ def _test_data(run: DetectorRun) -> dict[str, str]:
         )
     root = dataset.get('data_root') or ''
     ann_file = osp.join(root, dataset.ann_file)
-    pictures = (dataset.get('data_prefix') or {}).get('img_path') or ''
+    images = (dataset.get('data_prefix') or {}).get('img_path') or ''
     return {
         'test data': ann_file,
-        'pictures': osp.join(root, pictures),
+        'images': osp.join(root, images),
         'ground truth': run.metric.get('ann_file') or ann_file,
     }
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmrdn.model_converters.norm_epsilon import rescale_norm
+from mmrdn.model_converters.backbone_conventions import rescale_norm
 
 
 @pytest.mark.parametrize('theirs, ours', [(0.0, 1e-5), (1e-3, 1e-5), (1e-5, 1e-3)])

@@ -10,16 +10,22 @@ from mmdet.models.task_modules import AnchorGenerator, DeltaXYWHBBoxCoder
 
 from helpers.converters import COCO, PAIRS
 from mmrdn.datasets.imagenet_vid_classes import IMAGENET_VID
-from mmrdn.model_converters.anchor_rows import AnchorGrid, anchor_moves, anchor_rows, match_anchors
-from mmrdn.model_converters.box_deltas import DeltaCoding, recode_deltas
-from mmrdn.model_converters.class_rows import class_delta_rows, class_logit_rows, match_classes
-from mmrdn.model_converters.input_pixels import InputPixels, convert_stem
-from mmrdn.model_converters.torchvision_source import coco_91_classes
+from mmrdn.model_converters.anchor_grid import AnchorGrid, anchor_moves, match_anchors
+from mmrdn.model_converters.backbone_conventions import InputPixels, convert_stem
+from mmrdn.model_converters.predictor_rows import (
+    check_coder,
+    class_delta_rows,
+    match_classes,
+    matched_rows,
+    recode_deltas,
+    source_coder,
+)
+from mmrdn.model_converters.torchvision_layout import coco_91_classes
 
 
 def grid(scales, offset=0.0, strides=(16,), coder=None):
     generator = AnchorGenerator(scales=scales, ratios=[0.5, 1.0, 2.0], strides=strides, center_offset=offset)
-    return generator, AnchorGrid.of_parts(generator, coder or DeltaXYWHBBoxCoder())
+    return generator, AnchorGrid.measure(generator, coder or DeltaXYWHBBoxCoder())
 
 
 # Classes.
@@ -27,7 +33,7 @@ def grid(scales, offset=0.0, strides=(16,), coder=None):
 
 def test_classes_of_coco():
     matches = match_classes(tuple(IMAGENET_VID), COCO)
-    assert {name: COCO[place] for name, place in zip(IMAGENET_VID, matches) if place is not None} == PAIRS
+    assert {name: COCO[index] for name, index in zip(IMAGENET_VID, matches) if index is not None} == PAIRS
 
 
 def test_names_are_compared_freely():
@@ -38,7 +44,7 @@ def test_names_are_compared_freely():
 def test_ids_of_coco():
     names = coco_91_classes()
     assert len(names) == 90
-    for place, name in (
+    for index, name in (
         (1, 'person'),
         (11, 'fire hydrant'),
         (12, 'N/A'),
@@ -51,12 +57,12 @@ def test_ids_of_coco():
         (70, 'toilet'),
         (90, 'toothbrush'),
     ):
-        assert names[place - 1] == name
+        assert names[index - 1] == name
 
 
 def test_class_rows():
     initial, source = -torch.ones(4, 2), torch.arange(6.0).view(3, 2)
-    rows = class_logit_rows(initial, source, [1, None, 0])
+    rows = matched_rows(initial, source, [1, None, 0, 2])  # the last row is background
     assert rows.tolist() == [[2, 3], [-1, -1], [0, 1], [4, 5]]
     deltas = class_delta_rows(-torch.ones(12), torch.arange(8.0), [1, None, 0])
     assert deltas.tolist() == [4, 5, 6, 7, -1, -1, -1, -1, 0, 1, 2, 3]
@@ -83,7 +89,7 @@ def test_match_anchors():
         with pytest.raises(ValueError) as error:
             match_anchors(ours[1], theirs[1])
         assert str(error.value) == message
-    assert anchor_rows(torch.zeros(6), torch.arange(4.0), [1, None, 0]).tolist() == [2, 3, 0, 0, 0, 1]
+    assert matched_rows(torch.zeros(6), torch.arange(4.0), [1, None, 0]).tolist() == [2, 3, 0, 0, 0, 1]
 
 
 @pytest.mark.parametrize(
@@ -121,9 +127,7 @@ def test_same_boxes_from_other_anchors(kind, pixel):
     matches = match_anchors(ours, theirs)
     assert matches == [0, 1, 2]
     weight, bias = torch.rand(12, 5), torch.rand(12) - 0.5
-    new = recode_deltas(
-        weight, bias, DeltaCoding.of_config({}), DeltaCoding.of_coder(coder), *anchor_moves(ours, theirs, matches)
-    )
+    new = recode_deltas(weight, bias, source_coder({}), check_coder(coder), *anchor_moves(ours, theirs, matches))
     x = torch.rand(5)
     old_deltas, new_deltas = ((w @ x + b).view(3, 4).double() for w, b in ((weight, bias), new))
     stds = (0.1, 0.1, 0.2, 0.2)
@@ -142,10 +146,10 @@ def test_same_boxes_from_other_anchors(kind, pixel):
 
 def test_coders_that_are_not_known():
     with pytest.raises(ValueError) as error:
-        DeltaCoding.of_config(dict(type='TBLRBBoxCoder'))
+        source_coder(dict(type='TBLRBBoxCoder'))
     assert str(error.value) == 'its boxes are coded by a TBLRBBoxCoder'
     with pytest.raises(ValueError) as error:
-        DeltaCoding.of_coder(torch.nn.Identity())
+        check_coder(torch.nn.Identity())
     assert str(error.value) == 'the model codes boxes by a Identity'
 
 
@@ -175,4 +179,3 @@ def test_other_pixels(rgb):
         maps(target, convert_stem(weight, caffe, target)), maps(caffe, weight), rtol=1e-5, atol=1e-4
     )
     assert caffe.mean_distance(target) == 0
-    assert caffe.is_near(target)

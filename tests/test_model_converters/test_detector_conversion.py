@@ -11,10 +11,10 @@ from helpers.converters import (
     COCO,
     PAIRS,
     TO_FPN,
+    bgr_image,
     build_mmdet,
     build_target,
     mmdet_config,
-    picture,
     randomize,
     save_mmdet,
     target_config,
@@ -56,7 +56,7 @@ def test_fpn(tmp_path):
     """Features, RPN, and the rows of the classes that both know."""
     theirs, ours, done = converted(tmp_path, '_fpn', TO_FPN)
     assert not done.coverage.dropped and not done.unfilled
-    data, video = inputs_of(theirs, ours, picture())
+    data, video = inputs_of(theirs, ours, bgr_image())
     x = theirs.extract_feat(data['inputs'])
     y = ours.detector.extract_feat(video['inputs']['img'][:, 0])
     for a, b in zip(x, y):
@@ -85,7 +85,7 @@ def test_fpn(tmp_path):
 
 @torch.no_grad()
 def test_detections(tmp_path):
-    """The whole way, from grey levels to boxes after NMS."""
+    """The whole way, from gray levels to boxes after NMS."""
     cfg = mmdet_config('_fpn')
     theirs = build_mmdet(cfg)
     path = save_mmdet(tmp_path / 'source.pth', cfg, theirs)
@@ -97,7 +97,7 @@ def test_detections(tmp_path):
     target.test_dataloader.dataset.metainfo = dict(classes=COCO[::-1])
     done = convert_detector(read_source(path), target)
     ours = build_target(target, done.checkpoint)
-    data, video = inputs_of(theirs, ours, picture())
+    data, video = inputs_of(theirs, ours, bgr_image())
     a = theirs.predict(data['inputs'], data['data_samples'])[0].pred_instances
     b = ours.predict(video['inputs'], video['data_samples'])[0].pred_det_instances
     assert len(a) == len(b) == 50
@@ -118,7 +118,7 @@ def test_c4(tmp_path):
         )
     )
     theirs, ours, done = converted(tmp_path, '-caffe-c4', CAFFE, wide)
-    data, video = inputs_of(theirs, ours, picture())
+    data, video = inputs_of(theirs, ours, bgr_image())
     (x,) = theirs.extract_feat(data['inputs'])
     conv4, conv5 = ours.detector.extract_feat(video['inputs']['img'][:, 0])
     torch.testing.assert_close(conv4, x, rtol=1e-3, atol=1e-3)
@@ -143,7 +143,7 @@ def test_c4(tmp_path):
 def test_dc5(tmp_path):
     """The first fc goes on; what stood on the second does not."""
     theirs, ours, done = converted(tmp_path, '-caffe-dc5', CAFFE)
-    data, video = inputs_of(theirs, ours, picture())
+    data, video = inputs_of(theirs, ours, bgr_image())
     (x,) = theirs.extract_feat(data['inputs'])
     y = ours.detector.extract_feat(video['inputs']['img'][:, 0])
     torch.testing.assert_close(y[1], x, rtol=1e-3, atol=1e-3)
@@ -277,7 +277,7 @@ def test_means_that_differ_a_little(tmp_path):
     with pytest.warns(
         UserWarning,
         match='^means of the pixels differ by up '
-        r'to 0\.90 grey levels$',
+        r'to 0\.90 gray levels$',
     ):
         converted(tmp_path, '_fpn', dict(data_preprocessor=dict(mean=mean[::-1])))
 

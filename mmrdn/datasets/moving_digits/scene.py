@@ -1,8 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""One video of moving digits: what moves where, and how a frame looks.
+"""One video of moving digits: objects, paths, and the look of each frame.
 
 Shapes: H, W height and width of a frame in pixels, t time in frames. Nothing here depends on the
-class of a digit but its ink: colour, size, pace, path and degradations are drawn without looking at
+class of a digit but its ink: color, size, pace, path and degradations are drawn without looking at
 the label.
 """
 
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from mmrdn.datasets.moving_digits_config import MovingDigitsConfig
-from mmrdn.datasets.moving_digits_track import DigitTrack, ink_box, make_glyph
+from mmrdn.datasets.moving_digits.config import MovingDigitsConfig
+from mmrdn.datasets.moving_digits.track import DigitTrack, ink_box, make_glyph
 
 LUMA = np.array([0.114, 0.587, 0.299], np.float32)  # weights of B, G, R
 
@@ -21,16 +21,16 @@ class DigitScene:
     """One video of moving digits.
 
     Args:
-        config (MovingDigitsConfig): The settings.
-        rng (np.random.Generator): All that is random comes from here, in the constructor:
-            ``render`` may be called in any order.
+        config (MovingDigitsConfig): Settings.
+        rng (np.random.Generator): Source of everything random. Only the constructor uses it, so
+            that ``render`` may be called in any order.
         num_frames (int): Length of the video.
         labels (Sequence[int]): Classes of the digits, as many as there may be; the first few are
             used.
-        digits (dict): ``samples`` (n,) indices into load_digits(), ``labels`` (n,) and ``cells``
-            (n, 8, 8): the digits to choose from.
-        photos (Sequence[np.ndarray]): BGR photographs to choose from, at least about 240 pixels
-            wide and high.
+        digits (dict): Digits to choose from: ``samples`` (n,) indices into load_digits(),
+            ``labels`` (n,) and ``cells`` (n, 8, 8).
+        photos (Sequence[np.ndarray]): (h, w, 3) BGR photographs to choose from, at least about 240
+            pixels wide and high.
     """
 
     def __init__(
@@ -53,18 +53,18 @@ class DigitScene:
         for label in labels[:count]:
             self.tracks.append(self._sample_track(int(label), digits))
         for track in self.tracks:
-            track.colour = self._sample_colour(track)
+            track.color = self._sample_color(track)
             track.episodes = self._sample_episodes()
         self.decoy = self._sample_decoy()
         self._noise_seeds = rng.integers(2**63, size=num_frames)
 
-    # What is drawn by lot.
+    # Random choices.
 
     def _sample_background(self) -> None:
         rng, size = self._rng, np.array(self.frame)
         height, width = self._photo.shape[:2]
         angle = rng.uniform(0, 2 * np.pi)
-        drift = np.array([np.cos(angle), np.sin(angle)])
+        drift = _direction(angle)
         drift *= rng.uniform(0, self.config.camera_speed)
         travel = np.abs(drift) * self.num_frames
         room = np.array([width, height]) - 2
@@ -76,7 +76,7 @@ class DigitScene:
         if rng.random() < 0.5:
             self._photo = np.ascontiguousarray(self._photo[:, ::-1])
         self._view = (zoom, first, drift * zoom)
-        self._grey = np.float32(self._photo[::4, ::4].mean())
+        self._gray = np.float32(self._photo[::4, ::4].mean())
 
     def _sample_track(self, label: int, digits: dict[str, np.ndarray]) -> DigitTrack:
         config, rng = self.config, self._rng
@@ -93,8 +93,8 @@ class DigitScene:
             if min(gaps, default=0) >= 0:
                 break
             start = rng.uniform(0.55 * size, np.array(self.frame) - 0.55 * size)
-        velocity = speed * np.array([np.cos(angle), np.sin(angle)])
-        if leaves:  # by the nearest way
+        velocity = speed * _direction(angle)
+        if leaves:  # by the shortest way
             velocity = np.copysign(velocity, start - np.array(self.frame) / 2)
             start = start + velocity * rng.uniform(0, 20)  # maybe outside
         wave = (
@@ -114,8 +114,8 @@ class DigitScene:
             size_wave=wave,
         )
 
-    def _sample_colour(self, track: DigitTrack) -> np.ndarray:
-        """A colour (3,) BGR that stands out from what the digit passes."""
+    def _sample_color(self, track: DigitTrack) -> np.ndarray:
+        """Return a color (3,) BGR that stands out from the background along the path."""
         luma = []
         for t in (0, self.num_frames // 2, self.num_frames - 1):
             x, y = track.position(t, self.frame)
@@ -153,7 +153,7 @@ class DigitScene:
         return episodes
 
     def _sample_patch(self) -> np.ndarray:
-        """What an occluder looks like: (64, 64, 3) BGR, flat or textured."""
+        """Return an occluder, (64, 64, 3) BGR, flat or textured."""
         rng = self._rng
         if rng.random() < 0.5:
             return np.broadcast_to(rng.uniform(0, 255, 3), (64, 64, 3)).astype(np.float32)
@@ -162,12 +162,12 @@ class DigitScene:
         return self._tone(self._photo[y : y + 64, x : x + 64])
 
     def _sample_decoy(self) -> dict:
-        """A patch that passes where it likes; maybe none."""
+        """Return a patch that follows no digit; maybe none."""
         config, rng = self.config, self._rng
         if 'occlusion' not in config.degradations or rng.random() >= config.decoy_prob:
             return {}
         angle, speed = rng.uniform(0, 2 * np.pi), rng.uniform(0, 3)
-        velocity = speed * np.array([np.cos(angle), np.sin(angle)])
+        velocity = speed * _direction(angle)
         return dict(
             start=rng.uniform(0, np.array(self.frame)),
             velocity=velocity,
@@ -175,40 +175,33 @@ class DigitScene:
             patch=self._sample_patch(),
         )
 
-    # How a frame looks.
+    # Drawing.
 
     def background(self, t: float) -> np.ndarray:
-        """The photograph alone, (H, W, 3) float32 BGR, at time t."""
+        """Return the photograph alone, (H, W, 3) float32 BGR, at time t."""
         zoom, first, drift = self._view
         x, y = first + drift * t
         view = np.array([[zoom, 0, x], [0, zoom, y]])
-        return self._tone(
-            cv2.warpAffine(
-                self._photo,
-                view,
-                self.frame,
-                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_REFLECT,
-            )
-        )
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return self._tone(cv2.warpAffine(self._photo, view, self.frame, flags=flags, borderMode=cv2.BORDER_REFLECT))
 
     def _tone(self, photo: np.ndarray) -> np.ndarray:
-        """A part of the photograph with its contrast lowered, float32."""
+        """Return a part of the photograph with lower contrast, float32."""
         contrast = np.float32(self.config.background_contrast)
-        return self._grey + contrast * (photo.astype(np.float32) - self._grey)
+        return self._gray + contrast * (photo.astype(np.float32) - self._gray)
 
     def _soften(self, track: DigitTrack, t: int, episode: dict) -> np.ndarray:
-        """Opacity (H, W) of a digit after blur, defocus and fading."""
+        """Return the opacity (H, W) of a digit after blur, defocus and fading."""
         size = track.scale(t) * track.ink_height
         angle = episode.get('angle', 0.0)
-        shake = episode.get('motion_blur', 0.0) * size * np.array([np.cos(angle), np.sin(angle)])
+        shake = episode.get('motion_blur', 0.0) * size * _direction(angle)
         reach = np.linalg.norm(shake) + self.config.exposure * np.linalg.norm(track.velocity)
         count = 2 * int(np.round(reach / 5)) + 1  # 2.5 pixels apart
         total = np.zeros(self.frame[::-1], np.float32)
         for part in (np.arange(count) + 0.5) / count - 0.5:
             moment = t + part * self.config.exposure
-            centre = track.position(moment, self.frame) + part * shake
-            total += track.draw(centre, track.scale(t), self.frame)
+            center = track.position(moment, self.frame) + part * shake
+            total += track.draw(center, track.scale(t), self.frame)
         total /= count
         if 'defocus' in episode:
             sigma = episode['defocus'] * size
@@ -216,10 +209,10 @@ class DigitScene:
         return total * np.float32(episode.get('low_contrast', 1.0))
 
     def _paste(
-        self, image: np.ndarray, shown: list[np.ndarray], patch: np.ndarray, centre: np.ndarray, side: float
+        self, image: np.ndarray, shown: list[np.ndarray], patch: np.ndarray, center: np.ndarray, side: float
     ) -> None:
-        """Put an opaque square over the image and over what is shown."""
-        x1, y1 = (int(round(c - side / 2)) for c in centre)
+        """Draw an opaque square onto the image and remove the ink under it."""
+        x1, y1 = (int(round(c - side / 2)) for c in center)
         side = max(int(round(side)), 1)
         tile = cv2.resize(patch, (side, side), interpolation=cv2.INTER_AREA)
         left, top = max(x1, 0), max(y1, 0)
@@ -235,7 +228,7 @@ class DigitScene:
         """Draw frame t.
 
         Args:
-            t (int): Frame, from 0.
+            t (int): Index of the frame.
 
         Returns:
             tuple[np.ndarray, list[dict]]: The frame (H, W, 3) uint8 BGR, and
@@ -248,7 +241,7 @@ class DigitScene:
         for track in self.tracks:
             sharp = track.draw(track.position(t, self.frame), track.scale(t), self.frame)
             soft = self._soften(track, t, track.episode(t))[..., None]
-            image += soft * (track.colour.astype(np.float32) - image)
+            image += soft * (track.color.astype(np.float32) - image)
             for opacity in shown:
                 opacity *= 1 - soft[..., 0]
             clean.append(sharp)
@@ -259,15 +252,11 @@ class DigitScene:
                 size = track.scale(t) * track.ink_height
                 length = episode['last'] - episode['first'] + 1
                 passed = (t - episode['first'] + 0.5) / length - 0.5
-                way = np.array([np.cos(episode['angle']), np.sin(episode['angle'])])
-                centre = track.position(t, self.frame)
-                self._paste(
-                    image, shown, episode['patch'], centre + way * passed * 0.5 * size, episode['occlusion'] * size
-                )
+                center = track.position(t, self.frame) + _direction(episode['angle']) * passed * 0.5 * size
+                self._paste(image, shown, episode['patch'], center, episode['occlusion'] * size)
         if self.decoy:
-            self._paste(
-                image, shown, self.decoy['patch'], self.decoy['start'] + self.decoy['velocity'] * t, self.decoy['side']
-            )
+            center = self.decoy['start'] + self.decoy['velocity'] * t
+            self._paste(image, shown, self.decoy['patch'], center, self.decoy['side'])
         if self.config.noise_std > 0:
             noise = np.random.default_rng(self._noise_seeds[t])
             image += self.config.noise_std * noise.standard_normal(image.shape, np.float32)
@@ -293,3 +282,8 @@ class DigitScene:
                 )
             )
         return objects
+
+
+def _direction(angle: float) -> np.ndarray:
+    """Return the unit vector (2,) of an angle in radians."""
+    return np.array([np.cos(angle), np.sin(angle)])

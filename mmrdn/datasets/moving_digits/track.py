@@ -10,10 +10,10 @@ GLYPH_ZOOM = 8  # pixels of a glyph for one cell of an 8 x 8 digit
 
 
 def make_glyph(cells: np.ndarray) -> np.ndarray:
-    """Turn an 8 x 8 digit into a smooth, large opacity mask.
+    """Turn an 8 x 8 digit into a large, smooth opacity mask.
 
     Args:
-        cells (np.ndarray): (8, 8), ink from 0 to 16.
+        cells (np.ndarray): (8, 8) ink from 0 to 16.
 
     Returns:
         np.ndarray: (h, w) float32 opacity from 0 to 1, with a blank margin.
@@ -25,14 +25,13 @@ def make_glyph(cells: np.ndarray) -> np.ndarray:
 
 
 def ink_box(opacity: np.ndarray) -> tuple[int, int, int, int]:
-    """Tight box of the pixels that are at least half covered with ink.
+    """Return the tight box of the pixels that are at least half covered with ink.
 
     Args:
-        opacity (np.ndarray): (H, W), from 0 to 1.
+        opacity (np.ndarray): (H, W) opacity from 0 to 1.
 
     Returns:
-        tuple[int, int, int, int]: Inclusive x1, y1, x2, y2; all -1 when no
-        pixel is covered.
+        tuple[int, int, int, int]: Inclusive x1, y1, x2, y2; all -1 if no pixel is covered.
     """
     ink = opacity >= 0.5
     columns, rows = np.flatnonzero(ink.any(0)), np.flatnonzero(ink.any(1))
@@ -43,7 +42,7 @@ def ink_box(opacity: np.ndarray) -> tuple[int, int, int, int]:
 
 @dataclass
 class DigitTrack:
-    """One digit of a video and everything drawn for it."""
+    """One digit of a video: ink, path, color and degradations."""
 
     label: int
     sample: int  # index into load_digits()
@@ -51,48 +50,48 @@ class DigitTrack:
     size: float  # height of the ink, pixels
     start: np.ndarray  # (2,) x, y at t = 0, pixels
     velocity: np.ndarray  # (2,) pixels a frame
-    margin: float  # how far from the border it turns, pixels, < 0 outside
+    margin: float  # distance from the border where it turns, pixels, < 0 outside
     tilt: float  # degrees
     size_wave: tuple[float, float, float]  # log amplitude, frequency, phase
-    colour: np.ndarray = field(default_factory=lambda: np.zeros(3))  # BGR
+    color: np.ndarray = field(default_factory=lambda: np.zeros(3))  # BGR
     episodes: list[dict] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         x1, y1, x2, y2 = ink_box(self.glyph)
         self.ink_height = y2 - y1 + 1
-        self.ink_centre = np.array([(x1 + x2) / 2, (y1 + y2) / 2])
+        self.ink_center = np.array([(x1 + x2) / 2, (y1 + y2) / 2])
 
     def position(self, t: float, frame: tuple[int, int]) -> np.ndarray:
-        """Centre (2,) at time t in a frame of (width, height) pixels."""
+        """Return the center (2,) at time t in a frame of (width, height) pixels."""
         low = np.full(2, self.margin)
         span = np.maximum(np.array(frame) - 1 - 2 * low, 1e-6)
         phase = np.mod(self.start + self.velocity * t - low, 2 * span)
         return low + np.minimum(phase, 2 * span - phase)
 
     def scale(self, t: float) -> float:
-        """Pixels of the frame for one pixel of the glyph at time t."""
+        """Return the pixels of the frame for one pixel of the glyph at time t."""
         amplitude, frequency, phase = self.size_wave
         change = amplitude * np.sin(frequency * t + phase)
         return float(self.size / self.ink_height * np.exp(change))
 
-    def draw(self, centre: np.ndarray, scale: float, frame: tuple[int, int]) -> np.ndarray:
-        """Opacity (H, W) of the digit with its ink centred at a point."""
+    def draw(self, center: np.ndarray, scale: float, frame: tuple[int, int]) -> np.ndarray:
+        """Return the opacity (H, W) of the digit with its ink centered at a point."""
         angle = np.deg2rad(self.tilt)
         turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         # Only the part of the frame that the glyph can reach is drawn.
         reach = scale * np.hypot(*self.glyph.shape) * 0.6
-        left, top = np.clip(np.floor(centre - reach), 0, frame).astype(int)
-        right, bottom = np.clip(np.ceil(centre + reach), 0, frame).astype(int)
+        left, top = np.clip(np.floor(center - reach), 0, frame).astype(int)
+        right, bottom = np.clip(np.ceil(center + reach), 0, frame).astype(int)
         opacity = np.zeros(frame[::-1], np.float32)  # (H, W)
         if left < right and top < bottom:
-            shift = centre - turn @ self.ink_centre - (left, top)
+            shift = center - turn @ self.ink_center - (left, top)
             opacity[top:bottom, left:right] = cv2.warpAffine(
                 self.glyph, np.column_stack([turn, shift]), (int(right - left), int(bottom - top))
             )
         return opacity
 
     def episode(self, t: int) -> dict:
-        """The degradations at frame t, strengths by name; maybe none."""
+        """Return the degradations at frame t, strengths by name; maybe none."""
         for episode in self.episodes:
             if episode['first'] <= t <= episode['last']:
                 return episode

@@ -1,8 +1,11 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+"""Turn a Faster R-CNN from elsewhere into a checkpoint that a video detector starts from."""
+
 import contextlib
 import copy
 import logging
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -15,19 +18,9 @@ from mmengine.registry import DefaultScope
 from mmrdn.apis.model_loading import class_names
 from mmrdn.model_converters.backbone_conventions import adapt_backbone
 from mmrdn.model_converters.key_coverage import KeyCoverage
-from mmrdn.model_converters.layer_carrier import LayerCarrier
-from mmrdn.model_converters.mmdet_source import settings_of
-from mmrdn.model_converters.predictor_carrier import (
-    FC_CLS,
-    FC_REG,
-    RPN_CLS,
-    RPN_REG,
-    carry_class_deltas,
-    carry_class_logits,
-    carry_rpn_predictors,
-    drop_layer,
-)
-from mmrdn.model_converters.source_detector import SourceDetector
+from mmrdn.model_converters.layer_transfer import LayerTransfer
+from mmrdn.model_converters.predictor_rows import FC_CLS, FC_REG, RPN_CLS, RPN_REG, fc_cls_rows, fc_reg_rows, rpn_rows
+from mmrdn.model_converters.source_detector import SourceDetector, detector_settings
 from mmrdn.registry import MODELS
 from mmrdn.version import __version__
 
@@ -39,65 +32,61 @@ _REG = (f'{_BOX}reg_convs', f'{_BOX}reg_fcs')
 
 
 class Conversion(NamedTuple):
-    """What came of a conversion."""
+    """Result of a conversion."""
 
-    checkpoint: dict  # to be saved
-    coverage: KeyCoverage  # what became of the source
-    unfilled: tuple[str, ...]  # entries of the model that it does not have
+    checkpoint: dict  # new checkpoint
+    coverage: KeyCoverage  # record of the source's entries
+    unfilled: tuple[str, ...]  # entries of the model that the checkpoint lacks
 
 
 def convert_detector(source: SourceDetector, cfg: Config, seed: int = 0) -> Conversion:
     """Turn a Faster R-CNN from elsewhere into a start for a video detector.
 
-    What fits is carried over, with rows of predictors by anchor and class. A layer that would get
-    another input than in the source is left to its initial values, however well its shape fits.
+    Layers that fit are taken over, rows of predictors by anchor and class. A layer whose input
+    would be another one than in the source keeps its initial values, however well its shape fits.
 
     Args:
-        source (SourceDetector): From :func:`read_source`.
-        cfg (Config): Of the video detector; its ``model.detector`` is filled.
-        seed (int): Of the initial rows of anchors and classes that the source has not.
+        source (SourceDetector): Result of :func:`read_source`.
+        cfg (Config): Config of the video detector; its ``model.detector`` is filled.
+        seed (int): Seed of the initial rows for anchors and classes that the source lacks.
 
     Returns:
-        Conversion: The checkpoint holds what was carried over and nothing
-        else, for ``load_from``.
+        Conversion: The checkpoint holds the entries taken over and nothing else, for ``load_from``.
 
     Raises:
         ValueError: The backbone or its input is another one, or the config has no detector.
     """
-    settings, data_preprocessor = _settings(cfg)
+    settings, data_preprocessor = _model_settings(cfg)
     model, classes = _build(cfg, seed)
     detector = model.detector
-    carrier = LayerCarrier(source, detector.state_dict())
-    adapt_backbone(carrier, detector, settings['backbone'], data_preprocessor)
-    carrier.carry_backbone()
-    neck = carrier.carry_layers(['neck'])
-    _carry_rpn(carrier, model, neck)
-    _carry_box_head(carrier, detector, neck, classes)
-    carrier.carry_rest()
-    carrier.coverage.check_complete()
+    source = adapt_backbone(source, detector, settings['backbone'], data_preprocessor)
+    transfer = LayerTransfer(source, detector.state_dict())
+    transfer.fill_backbone()
+    broken = transfer.fill_layers(['neck'])
+    _fill_rpn(transfer, model, broken)
+    _fill_box_head(transfer, detector, broken, classes)
+    transfer.fill_rest()
+    transfer.coverage.check_complete()
     meta = dict(mmrdn_version=__version__, converted_from=source.name)
     if classes:
         meta['dataset_meta'] = dict(classes=classes)
-    state = {f'detector.{key}': value for key, value in carrier.filled.items()}
+    state = {f'detector.{key}': value for key, value in transfer.filled.items()}
     unfilled = tuple(key for key in model.state_dict() if key not in state)
-    return Conversion(dict(meta=meta, state_dict=state), carrier.coverage, unfilled)
+    return Conversion(dict(meta=meta, state_dict=state), transfer.coverage, unfilled)
 
 
-def _carry_rpn(carrier: LayerCarrier, model: nn.Module, broken: str | None) -> None:
-    has_neck = any(key.startswith('neck.') for key in carrier.state)
+def _fill_rpn(transfer: LayerTransfer, model: nn.Module, broken: str | None) -> None:
+    has_neck = any(key.startswith('neck.') for key in transfer.source.state)
     if not has_neck and _rpn_sees_backbone(model):
         broken = None
-    broken = carrier.carry_layers(['rpn_head.rpn_conv'], broken)
-    if not broken:
-        carry_rpn_predictors(carrier, model.detector.rpn_head)
-        return
-    for layer in (RPN_CLS, RPN_REG):
-        drop_layer(carrier, layer, broken)
+    broken = transfer.fill_layers(['rpn_head.rpn_conv'], broken)
+    compute = partial(rpn_rows, transfer.source, transfer.wanted, model.detector.rpn_head)
+    transfer.fill_predictors((RPN_CLS, RPN_REG), compute, broken)
 
 
 @torch.no_grad()
 def _rpn_sees_backbone(model: nn.Module) -> bool:
-    """Whether the neck hands on the maps that the RPN sees as they are."""
+    """Return whether the maps that the RPN reads pass the neck unchanged."""
     if not model.detector.with_neck:
         return True
     maps = model.detector.backbone(torch.zeros(1, 3, 64, 64))
@@ -106,38 +95,30 @@ def _rpn_sees_backbone(model: nn.Module) -> bool:
     return all(any(seen[i] is given for given in maps) for i in (range(len(seen)) if inds is None else inds))
 
 
-def _carry_box_head(
-    carrier: LayerCarrier, detector: nn.Module, broken: str | None, classes: tuple[str, ...] | None
+def _fill_box_head(
+    transfer: LayerTransfer, detector: nn.Module, broken: str | None, classes: tuple[str, ...] | None
 ) -> None:
-    broken = carrier.carry_layers(_SHARED, broken)
-    above = carrier.carry_layers(_CLS, broken)
-    if above:
-        drop_layer(carrier, FC_CLS, above)
-    else:
-        carry_class_logits(carrier, classes)
-    above = carrier.carry_layers(_REG, broken)
-    if above:
-        drop_layer(carrier, FC_REG, above)
-    else:
-        carry_class_deltas(carrier, detector.roi_head.bbox_head, classes)
+    broken = transfer.fill_layers(_SHARED, broken)
+    above = transfer.fill_layers(_CLS, broken)
+    compute = partial(fc_cls_rows, transfer.source, transfer.wanted, classes)
+    transfer.fill_predictors([FC_CLS], compute, above)
+    above = transfer.fill_layers(_REG, broken)
+    compute = partial(fc_reg_rows, transfer.source, transfer.wanted, detector.roi_head.bbox_head, classes)
+    transfer.fill_predictors([FC_REG], compute, above)
 
 
-def _settings(cfg: Config) -> tuple[dict, dict]:
-    """See :func:`settings_of`.
-
-    Raises:
-        ValueError: It is no video detector with a Faster R-CNN.
-    """
+def _model_settings(cfg: Config) -> tuple[dict, dict]:
+    """Return the configs of the video detector's detector and its input."""
     if not isinstance(cfg.model.get('detector'), dict):
         raise ValueError('the config has no "model.detector", expected a video detector')
     try:
-        return settings_of(cfg)
+        return detector_settings(cfg)
     except ValueError as error:
         raise ValueError(f'the config has {error}') from None
 
 
 def _build(cfg: Config, seed: int) -> tuple[nn.Module, tuple[str, ...] | None]:
-    """The model, its heads with initial values, and names of its classes."""
+    """Return the model, its heads with initial values, and the names of its classes."""
     settings = copy.deepcopy(cfg.model)
     settings.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
     scope = DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmrdn')
@@ -156,7 +137,7 @@ def _build(cfg: Config, seed: int) -> tuple[nn.Module, tuple[str, ...] | None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """MMEngine logs how each parameter was initialised."""
+    """Silence MMEngine, which logs how each parameter was initialized."""
     logger = MMLogger.get_current_instance()
     level = logger.level
     logger.setLevel(logging.WARNING)

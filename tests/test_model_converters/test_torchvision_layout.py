@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from mmdet.structures.bbox import bbox2roi
 
-from helpers.converters import BASE, BOXES, FCS, FPN, PAIRS, TO_FPN, build_target, picture, randomize, target_config
+from helpers.converters import BASE, BOXES, FCS, FPN, PAIRS, TO_FPN, bgr_image, build_target, randomize, target_config
 from helpers.rdn import sample
 from mmrdn.model_converters import convert_detector, read_source
 
@@ -140,7 +140,7 @@ class Reference:
         return x
 
     def pyramid(self, image):
-        """Five levels of a BGR image of grey levels."""
+        """Five levels of a BGR image of gray levels."""
         x = ((image.flip(0) / 255.0 - MEAN) / STD)[None]
         body = 'backbone.body'
         x = self.layer(x, f'{body}.conv1', stride=2, padding=3)
@@ -208,7 +208,7 @@ def test_same_function(version, old_names, tmp_path):
     assert not done.coverage.dropped
     assert set(done.coverage.used) == set(state)
     assert all('num_batches_tracked' in key for key in done.unfilled)
-    reference, image = Reference(state), picture()
+    reference, image = Reference(state), bgr_image()
     levels = reference.pyramid(image)
     inputs = ours.data_preprocessor(dict(inputs=dict(img=[image[None]]), data_samples=[sample((96, 128), 1, 0, 1)]))[
         'inputs'
@@ -282,7 +282,7 @@ def test_torchvision_itself(name, tmp_path):
     state = randomize(theirs.state_dict())
     narrow = layout(2 if name.endswith('v2') else 1)
     assert set(narrow) == {key for key in state if name.endswith('v2') or not key.endswith('num_batches_tracked')}
-    reference, image = Reference(state), picture()
+    reference, image = Reference(state), bgr_image()
     x = ((image.flip(0) / 255.0 - MEAN) / STD)[None]
     levels = list(theirs.backbone(x).values())
     for a, b in zip(reference.pyramid(image), levels):
