@@ -30,9 +30,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--out', help='results go to OUT.json, OUT.csv and OUT.png (default: WORK_DIR/comparison)')
     add_arguments(parser, '--seed', '--device')
-    parser.add_argument(
-        '--threads', type=int, default=1, help='CPU threads in the timed test (default: %(default)s)'
-    )
+    parser.add_argument('--threads', type=int, default=1, help='CPU threads in the timed test (default: %(default)s)')
     add_arguments(parser, '--trust-checkpoint')
     add_arguments(parser, '--cfg-options', action='store', default=[], help='change all configs: key=value ...')
     return parser.parse_args()

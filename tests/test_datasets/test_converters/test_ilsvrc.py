@@ -10,7 +10,7 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-from helpers.configs import datasets, load
+from helpers.configs import ROOT, datasets, load
 from helpers.mmtrack_detectors import KINDS
 from mmrdn.datasets.converters.ilsvrc import read_annotation
 from mmrdn.datasets.converters.ilsvrc_det import convert_det
@@ -18,7 +18,7 @@ from mmrdn.datasets.converters.ilsvrc_vid import convert_vid, pick_train_frames
 from mmrdn.registry import DATASETS
 from mmrdn.setup_env import register_all_modules
 
-TOOLS = Path(__file__).parents[2] / 'tools' / 'dataset_converters'
+TOOLS = ROOT / 'tools' / 'dataset_converters'
 DOG, CAR, ZEBRA = 'n02084071', 'n02958343', 'n02391049'
 PERSON = 'n00007846'  # a class of DET that VID has not
 
