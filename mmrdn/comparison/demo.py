@@ -23,6 +23,8 @@ from mmrdn.datasets.converters.ilsvrc_vid import convert_vid
 from mmrdn.datasets.moving_digits import MovingDigitsConfig, make_moving_digits
 from mmrdn.fileio.json_files import write_json
 from mmrdn.fileio.whole_file import whole_file
+from mmrdn.structures import FrameAnnotations, FrameDetections
+from mmrdn.utils.boxes import paired_ious
 from mmrdn.video import VideoWriter
 from mmrdn.visualization import put_label
 
@@ -129,20 +131,13 @@ def write_images(frames: list[dict], classes: Sequence[str], video: Path, sheet:
         file.write(cv2.imencode('.png', np.vstack(panels))[1])
 
 
-def count_right(detections: dict, truth: dict) -> int:
+def count_right(detections: FrameDetections, truth: FrameAnnotations) -> int:
     """Count the objects found with the right class at IoU 0.5, less the false alarms."""
     right, taken = 0, set()
-    for i in np.argsort(-detections['scores']):
-        box = detections['bboxes'][i]
-        for j, other in enumerate(truth['bboxes']):
-            width = min(box[2], other[2]) - max(box[0], other[0])
-            height = min(box[3], other[3]) - max(box[1], other[1])
-            inside = max(width, 0) * max(height, 0)
-            areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (box, other)]
-            if j not in taken and 3 * inside >= sum(areas) and detections['labels'][i] == truth['labels'][j]:
-                taken.add(j)  # IoU >= 0.5 is 3 * inside >= sum of areas
-                right += 1
-                break
-        else:
-            right -= 1
+    for i in np.argsort(-detections.scores):
+        ious = paired_ious(detections.bboxes[i : i + 1], truth.bboxes)
+        hits = np.flatnonzero((ious >= 0.5) & (truth.labels == detections.labels[i]))
+        free = [j for j in hits.tolist() if j not in taken]
+        taken.update(free[:1])
+        right += 1 if free else -1
     return right

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mmrdn.fileio.coco_vid import parse_frames, read_coco_vid
+from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.fileio.image_files import read_image
+from mmrdn.structures import FrameDetections
 from mmrdn.utils.checks import check_score_thr
 from mmrdn.video import VideoWriter
 from mmrdn.visualization import draw_boxes, titled_panels
@@ -89,12 +90,12 @@ def load_results(
     Raises:
         ValueError: The predictions are for other images.
     """
-    coco = read_coco_vid(ann_file)
-    classes = [category['name'] for category in coco['categories']]
-    truth = parse_frames(coco, ann_file, classes)
+    file = CocoVidFile(ann_file)
+    classes = list(file.categories)
+    truth = file.ground_truth(classes)
     predictions = {}
     for name, path in prediction_files.items():
-        predictions[name] = parse_frames(read_coco_vid(path), path, classes, with_scores=True)
+        predictions[name] = CocoVidFile(path, annotations=('bbox', 'score')).predictions(classes)
         for key in truth:
             if key not in predictions[name]:
                 raise ValueError(f'{path} has no image id {key}, expected those of {ann_file}')
@@ -105,15 +106,14 @@ def load_results(
             truth=truth[image['id']],
             found={name: confident(found[image['id']], score_thr) for name, found in predictions.items()},
         )
-        for image in coco['images']
+        for image in file.data['images']
     ]
     return frames, classes
 
 
-def confident(detections: dict, threshold: float = 0.5) -> dict:
+def confident(detections: FrameDetections, threshold: float = 0.5) -> FrameDetections:
     """Return the detections with at least this score."""
-    keep = np.asarray(detections['scores']) >= threshold
-    return {key: np.asarray(detections[key])[keep] for key in ('bboxes', 'labels', 'scores')}
+    return detections.select(detections.scores >= threshold)
 
 
 def draw_panels(frame: dict, classes: Sequence[str], scale: int = 3, truth: bool = True) -> np.ndarray:
@@ -129,10 +129,8 @@ def draw_panels(frame: dict, classes: Sequence[str], scale: int = 3, truth: bool
         np.ndarray: See :func:`mmrdn.visualization.titled_panels`.
     """
     image = read_image(frame['path'])
-    shown = [(title, found, found['scores']) for title, found in frame['found'].items()]
+    shown = [(title, found, found.scores) for title, found in frame['found'].items()]
     if truth:
         shown.insert(0, ('ground truth', frame['truth'], None))
-    panels = [
-        draw_boxes(image, boxes['bboxes'], boxes['labels'], classes, scores, scale=scale) for _, boxes, scores in shown
-    ]
+    panels = [draw_boxes(image, boxes.bboxes, boxes.labels, classes, scores, scale=scale) for _, boxes, scores in shown]
     return titled_panels(panels, [title for title, _, _ in shown])

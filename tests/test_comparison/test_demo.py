@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mmrdn.comparison import pictures as demo_pictures
+from mmrdn.comparison.demo import count_right, write_images
+from mmrdn.comparison.prediction_comparison import confident
 from mmrdn.structures import FrameAnnotations, FrameDetections
 from mmrdn.visualization.canvas import title_height
 
@@ -29,19 +30,19 @@ TRUTH = FrameAnnotations(bboxes=[[0, 0, 10, 10], [20, 20, 40, 40]], labels=[1, 2
     ],
 )
 def test_count_right_by_hand(found, expected):
-    assert demo_pictures.count_right(detections(*found), TRUTH) == expected
+    assert count_right(detections(*found), TRUTH) == expected
 
 
 def test_only_confident_detections_are_drawn():
-    kept = demo_pictures.confident(detections((0, 0, 9, 9, 1, 0.6), (0, 0, 5, 5, 0, 0.4)))
+    kept = confident(detections((0, 0, 9, 9, 1, 0.6), (0, 0, 5, 5, 0, 0.4)))
     assert kept.scores.tolist() == [0.6] and kept.labels.tolist() == [1]
 
 
 @pytest.mark.parametrize('better', ['a', 'b', None])
-def test_pictures_show_where_two_differ(tmp_path, better):
+def test_images_show_where_two_differ(tmp_path, better):
     """One row for the video with a difference, whichever way it goes.
 
-    And one picture all the same if there is none.
+    And one image all the same if there is none.
     """
     frames, right = [], detections((0, 0, 10, 10, 1, 0.9))
     wrong = detections((0, 0, 10, 10, 0, 0.9))
@@ -51,7 +52,7 @@ def test_pictures_show_where_two_differ(tmp_path, better):
         found = {name: right if i or better in (None, name) else wrong for name in ('a', 'b')}
         frames.append(dict(path=str(path), video=i, truth=TRUTH, found=found))
     video, sheet = tmp_path / 'demo.mp4', tmp_path / 'demo.png'
-    demo_pictures.write_pictures(frames, ['x', 'y', 'z'], video, sheet)
+    write_images(frames, ['x', 'y', 'z'], video, sheet)
     with av.open(str(video)) as container:
         assert len(list(container.decode(video=0))) == 3
     height = 2 * 40 + title_height(80, 120)  # one row at twice the size

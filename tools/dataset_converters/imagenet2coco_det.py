@@ -19,7 +19,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('-o', '--output', required=True, help='directory for imagenet_det_30classes.json')
     add_arguments(parser, '--workers', '--skip-bad-boxes', '--overwrite')
-    parser.add_argument('--max-per-class', type=int, default=2000, help='images that a class may have (default: 2000)')
+    parser.add_argument('--max-per-class', type=int, default=2000, help='most images of a class (default: 2000)')
     return parser.parse_args()
 
 

@@ -2,7 +2,6 @@
 """Read the directory layout of ILSVRC."""
 
 import os
-import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
@@ -190,11 +189,3 @@ def check_output(path: PathLike, overwrite: bool) -> None:
     """Raise FileExistsError if a file exists and ``overwrite`` is False."""
     if Path(path).exists() and not overwrite:
         raise FileExistsError(f'{path} exists; pass --overwrite (overwrite=True) to replace it')
-
-
-def print_notes(notes: Sequence[str]) -> None:
-    """Print the first ten notes on boxes as warnings."""
-    for note in notes[:10]:
-        print(f'warning: {note}', file=sys.stderr)
-    if len(notes) > 10:
-        print(f'warning: and {len(notes) - 10} more', file=sys.stderr)
