@@ -70,7 +70,7 @@ def known_globals() -> list[Callable]:
 
 @contextlib.contextmanager
 def _allowing(allowed: list[Callable]):
-    """``torch.serialization.safe_globals``, which torch 2.4 has not."""
+    """Do what ``torch.serialization.safe_globals`` does, which torch 2.4 lacks."""
     before = torch.serialization.get_safe_globals()
     torch.serialization.add_safe_globals(allowed)
     try:
@@ -146,7 +146,7 @@ def _check_named_hash(filename: str) -> None:
 
 
 def _is_pickle(filename: str) -> bool:
-    """Whether ``torch.save`` or ``pickle`` could have written the file."""
+    """Return whether ``torch.save`` or ``pickle`` could have written a file."""
     with open(filename, 'rb') as file:
         head = file.read(4)
     return head.startswith(b'PK') or head.startswith(b'\x80')

@@ -21,7 +21,7 @@ def load_yaml(text: str) -> Any:
         Any: Mappings and lists that know their comments, or a scalar.
 
     Raises:
-        ValueError: The text is no YAML, or has aliases: two places would change at once.
+        ValueError: The text is no YAML, or has aliases: the same text would be two items.
     """
     try:
         if any(isinstance(event, AliasEvent) for event in _yaml().parse(text)):

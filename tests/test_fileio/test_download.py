@@ -16,14 +16,14 @@ from mmrdn.fileio.download import fetch, named_hash, shown_url
 @pytest.fixture
 def files(tmp_path):
     """A directory with a checkpoint under several names, and its hash."""
-    folder = tmp_path / 'served'
-    folder.mkdir()
-    torch.save(dict(state_dict=dict(a=torch.arange(3))), folder / 'plain.pth')
-    data = (folder / 'plain.pth').read_bytes()
+    directory = tmp_path / 'served'
+    directory.mkdir()
+    torch.save(dict(state_dict=dict(a=torch.arange(3))), directory / 'plain.pth')
+    data = (directory / 'plain.pth').read_bytes()
     digits = hashlib.sha256(data).hexdigest()[:8]
     for name in (f'good-{digits}.pth', 'bad-00decade.pth', 'short-rdn.pth', f'short-{digits}.pth', 'rdn_r50-dc5.pth'):
-        (folder / name).write_bytes(data)
-    return folder, digits
+        (directory / name).write_bytes(data)
+    return directory, digits
 
 
 @pytest.fixture
@@ -57,17 +57,17 @@ def test_hash_in_a_name(name, expected):
 
 @pytest.mark.parametrize('through', [read_checkpoint, 'mmengine'])
 def test_what_is_right_is_fetched_once(files, cache, through):
-    folder, digits = files
+    directory, digits = files
     if through == 'mmengine':
         install_safe_loading()
         through = CheckpointLoader.load_checkpoint
-    with serving(folder) as address:
+    with serving(directory) as url:
         for name in (f'good-{digits}.pth', 'rdn_r50-dc5.pth'):
-            loaded = through(f'{address}/{name}?token=x')
+            loaded = through(f'{url}/{name}?token=x')
             assert loaded['state_dict']['a'].tolist() == [0, 1, 2]
-            assert (cache / name).read_bytes() == (folder / name).read_bytes()
-            (folder / name).unlink()
-            through(f'{address}/{name}')  # from the cache
+            assert (cache / name).read_bytes() == (directory / name).read_bytes()
+            (directory / name).unlink()
+            through(f'{url}/{name}')  # from the cache
     assert len(list(cache.iterdir())) == 2
 
 
@@ -76,27 +76,24 @@ def test_what_is_right_is_fetched_once(files, cache, through):
     [
         (
             'bad-00decade.pth',
-            '{address}/bad-00decade.pth is corrupt: its SHA-256 starts with '
+            '{url}/bad-00decade.pth is corrupt: its SHA-256 starts with '
             '{digits}, expected 00decade as in its name; nothing was kept',
         ),
-        (
-            'short-rdn.pth',
-            '{address}/short-rdn.pth: the download broke off after {half} of {size} bytes; nothing was kept',
-        ),
+        ('short-rdn.pth', '{url}/short-rdn.pth: the download broke off after {half} of {size} bytes; nothing was kept'),
         (
             'short-{digits}.pth',
-            '{address}/short-{digits}.pth: the download broke off after {half} of {size} bytes; nothing was kept',
+            '{url}/short-{digits}.pth: the download broke off after {half} of {size} bytes; nothing was kept',
         ),
-        ('none.pth', '{address}/none.pth cannot be downloaded: HTTP Error 404: File not found'),
+        ('none.pth', '{url}/none.pth cannot be downloaded: HTTP Error 404: File not found'),
     ],
 )
 def test_what_is_wrong_is_refused_and_not_kept(files, cache, name, message):
-    folder, digits = files
-    size = (folder / 'plain.pth').stat().st_size
-    with serving(folder) as address:
-        values = dict(address=address, digits=digits, size=size, half=size // 2)
+    directory, digits = files
+    size = (directory / 'plain.pth').stat().st_size
+    with serving(directory) as url:
+        values = dict(url=url, digits=digits, size=size, half=size // 2)
         with pytest.raises((ValueError, OSError)) as error:
-            read_checkpoint(f'{address}/{name.format(**values)}?token=secret')
+            read_checkpoint(f'{url}/{name.format(**values)}?token=secret')
         assert str(error.value) == message.format(**values)
     assert list(cache.iterdir()) == []
 
@@ -104,8 +101,8 @@ def test_what_is_wrong_is_refused_and_not_kept(files, cache, name, message):
 def test_a_failed_download_leaves_what_was_there(files, tmp_path):
     target = tmp_path / 'mine.pth'
     target.write_text('mine')
-    with serving(files[0]) as address, pytest.raises(ValueError):
-        fetch(f'{address}/short-rdn.pth', target)
+    with serving(files[0]) as url, pytest.raises(ValueError):
+        fetch(f'{url}/short-rdn.pth', target)
     assert target.read_text() == 'mine'
 
 
@@ -132,9 +129,9 @@ def test_nobody_serves(tmp_path):
 
 def test_a_file_that_is_not_what_its_name_says(files):
     """Wherever it comes from, such as ``mim download``, which checks none."""
-    folder, digits = files
-    assert load_checkpoint_file(folder / f'good-{digits}.pth')
-    damaged = folder / 'bad-00decade.pth'
+    directory, digits = files
+    assert load_checkpoint_file(directory / f'good-{digits}.pth')
+    damaged = directory / 'bad-00decade.pth'
     for trusted in (False, True):
         with pytest.raises(ValueError) as error:
             load_checkpoint_file(damaged, trust_checkpoint=trusted)
@@ -143,8 +140,8 @@ def test_a_file_that_is_not_what_its_name_says(files):
             f'starts with {digits}, expected 00decade as in its name (if that '
             'is no hash, rename the file)'
         )
-    damaged.rename(folder / 'renamed.pth')
-    assert load_checkpoint_file(folder / 'renamed.pth')
+    damaged.rename(directory / 'renamed.pth')
+    assert load_checkpoint_file(directory / 'renamed.pth')
 
 
 @pytest.mark.parametrize(

@@ -339,7 +339,7 @@ def test_no_training_resumes_from_it(run_main, done, tiny_config, tmp_path):
     )
 
 
-def test_a_checkpoint_chooses_no_folder(trained, tmp_path):
+def test_a_checkpoint_chooses_no_directory(trained, tmp_path):
     """Its name of the experiment is a name, whatever is in it."""
     checkpoint = load_checkpoint_file(trained / 'iter_8.pth')
     checkpoint['meta']['experiment_name'] = '../../evil'

@@ -36,7 +36,7 @@ class KilledHook(Hook):
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         if dist.get_rank() == 1 and batch_idx == 2:
-            open({note!r}, 'w').write(str(time.time()))
+            open({path!r}, 'w').write(str(time.time()))
             os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -103,8 +103,8 @@ def test_a_broken_frame_of_one_rank_under_slurm(digits, trained, tmp_path):
 
 def test_a_rank_is_killed_in_training(digits, tmp_path):
     """Through ``dist_train.sh``: torchrun says who it was."""
-    note = tmp_path / 'note'
-    (tmp_path / 'killed.py').write_text(KILLED.format(note=str(note)))
+    path = tmp_path / 'time'
+    (tmp_path / 'killed.py').write_text(KILLED.format(path=str(path)))
     config = write_config(
         tmp_path / 'tiny.py',
         digits,
@@ -118,7 +118,7 @@ def test_a_rank_is_killed_in_training(digits, tmp_path):
         text=True,
         timeout=300,
     )
-    seconds = time.time() - float(note.read_text())
+    seconds = time.time() - float(path.read_text())
     assert done.returncode != 0 and seconds < 60, seconds
     report = done.stderr[done.stderr.index('Root Cause') :]
     assert 'rank      : 1 (local_rank: 1)' in report

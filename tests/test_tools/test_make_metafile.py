@@ -56,14 +56,14 @@ SHOWN = dict(mAP50=12.34, mAP50_fast=0.71)
 @pytest.fixture
 def zoo(digits, tmp_path, monkeypatch):
     """A directory with one config and its metafile."""
-    folder = tmp_path / 'zoo' / 'configs' / 'tiny'
-    folder.mkdir(parents=True)
-    write_config(folder / f'{NAME}.py', digits)
-    (folder / 'README.md').write_text('# Tiny\n')
-    (folder / 'metafile.yml').write_text(METAFILE)
-    (folder.parents[1] / 'model-index.yml').write_text('Import:\n  - configs/tiny/metafile.yml\n')
+    directory = tmp_path / 'zoo' / 'configs' / 'tiny'
+    directory.mkdir(parents=True)
+    write_config(directory / f'{NAME}.py', digits)
+    (directory / 'README.md').write_text('# Tiny\n')
+    (directory / 'metafile.yml').write_text(METAFILE)
+    (directory.parents[1] / 'model-index.yml').write_text('Import:\n  - configs/tiny/metafile.yml\n')
     (tmp_path / 'test.json').write_text(json.dumps(METRICS))
-    return folder
+    return directory
 
 
 @pytest.fixture(scope='module')

@@ -70,7 +70,7 @@ def test_killed_and_resumed_with_a_worker(trained, tiny_config, digits, tmp_path
 
 
 def test_resumed_without_workers(trained, tiny_config, run_main, tmp_path):
-    """From a folder that was moved; the log's history comes along."""
+    """From a directory that was moved; the log's history comes along."""
     shutil.copy(trained / 'iter_4.pth', tmp_path)
     (tmp_path / 'last_checkpoint').write_text('/elsewhere/iter_4.pth')
     status, _, err = run_main(
@@ -90,7 +90,7 @@ def test_nothing_to_resume_from(trained, tiny_config, run_main, tmp_path):
     assert_same_end(tmp_path, trained, first_step=1)
 
 
-def test_the_work_folder_goes_before_load_from(trained, digits, run_main, tmp_path):
+def test_the_work_directory_goes_before_load_from(trained, digits, run_main, tmp_path):
     """A phase 2 that is resumed must not start again from phase 1."""
     work_dir = tmp_path / 'work'
     work_dir.mkdir()

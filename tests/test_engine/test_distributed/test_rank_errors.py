@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""What a rank says when it fails; its end is noted, not carried out."""
+"""Messages of a rank that fails; its end is recorded, not carried out."""
 
 import json
 

@@ -36,7 +36,7 @@ def test_started_by_hand():
     assert this_rank('pytorch') == (0, 1)
 
 
-def test_a_task_that_is_no_rank_locks_its_folder(monkeypatch, tmp_path):
+def test_a_task_that_is_no_rank_locks_its_directory(monkeypatch, tmp_path):
     monkeypatch.setenv('SLURM_PROCID', '1')
     monkeypatch.setenv('SLURM_NTASKS', '4')
     lock = claim_work_dir(str(tmp_path / 'work'), resume=False)
