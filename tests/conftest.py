@@ -15,6 +15,27 @@ os.environ['OMP_NUM_THREADS'] = '1'
 
 import mmrdn  # noqa: E402, F401  (makes mmtrack importable)
 
+# Files and directories whose tests start commands, and fixtures that train: marked slow here,
+# single tests where they stand.
+SLOW_PATHS = ('tests/test_tools/', 'tests/test_mim_zoo.py', 'tests/test_packaging.py')
+SLOW_FIXTURES = {'trained'}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark slow tests before `-m` looks at the marks."""
+    for item in items:
+        if item.nodeid.startswith(SLOW_PATHS) or SLOW_FIXTURES & set(item.fixturenames):
+            item.add_marker('slow')
+
+
+def pytest_runtest_setup(item):
+    """Skip tests that need a GPU where there is none."""
+    import torch
+
+    if item.get_closest_marker('gpu') and not torch.cuda.is_available():
+        pytest.skip('no GPU')
+
 
 @pytest.fixture(scope='session')
 def digits(tmp_path_factory):
@@ -34,7 +55,7 @@ def tiny_config(digits):
 
 @pytest.fixture(scope='session')
 def trained(tiny_config):
-    """Work folder of ``tools/train.py`` with that config."""
+    """The work directory of ``tools/train.py`` with that config."""
     from helpers.tools import run_tool
 
     work_dir = tiny_config.parent / 'trained'
@@ -53,7 +74,7 @@ def run_main(monkeypatch, capsys):
         monkeypatch.setattr(sys, 'argv', [path, *map(str, args)])
         # Loggers of earlier runs still write to streams that are closed.
         monkeypatch.setattr(logging, 'raiseExceptions', False)
-        # The visualizer of an earlier run would log into that run's folder.
+        # The visualizer of an earlier run would log into that run's directory.
         VIDVisualizer._instance_dict.clear()
         status = 0
         try:
