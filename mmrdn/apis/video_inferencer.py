@@ -15,9 +15,8 @@ from torch import Tensor
 
 from mmrdn.apis.model_loading import load_detector, model_classes, resolve_config, resolve_device
 from mmrdn.evaluation.linkers import build_linker
-from mmrdn.inference.frame_pipeline import FramePipeline
 from mmrdn.inference.video_outputs import VideoOutputs, VideoSummary
-from mmrdn.inference.video_run import Progress, as_source, detect, detect_and_link, run_recorders, wanted
+from mmrdn.inference.video_run import FramePipeline, Progress, as_source, detect, detect_and_link, run_recorders, wanted
 from mmrdn.models import RDN
 from mmrdn.models.memory import FrameProposals, Recorder
 from mmrdn.models.vid.stream import VideoStream
