@@ -24,7 +24,7 @@ class VideoDetDataset(BaseVideoDataset):
     - random support frames always number ``num_ref_imgs`` (mmtrack returns fewer at the ends of a
       video, and then samples cannot be stacked): chosen frames are repeated, or the key frame
       itself where there is no other;
-    - what is random about a sample follows from its place in the training, if the sampler is a
+    - what is random about a sample follows from its position in the training, if the sampler is a
       :class:`SeededInfiniteSampler`;
     - what is wrong with the file is said in one line, and nothing is printed.
 
@@ -43,10 +43,10 @@ class VideoDetDataset(BaseVideoDataset):
         """Load a sample.
 
         Args:
-            idx (int): A ``SeededIndex`` says what is random about it too.
+            idx (int): Index of the sample; a ``SeededIndex`` seeds what is random about it.
 
         Returns:
-            dict: What the pipeline makes of it.
+            dict: Sample, as the pipeline returns it.
         """
         if isinstance(idx, SeededIndex):
             idx.seed_generators()

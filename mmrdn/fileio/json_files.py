@@ -11,9 +11,9 @@ def write_json(data: Any, path: str | os.PathLike, indent: int | None = 2) -> No
     """Write JSON, NaN as null, under its name only when complete.
 
     Args:
-        data (Any): What JSON knows.
-        path (str or Path): The file; its folder is made.
-        indent (int, optional): Of the lines; None for as few bytes as can be.
+        data (Any): Content that JSON can hold.
+        path (str or Path): Path of the file; its directory is made.
+        indent (int, optional): Spaces of a level; None for as few bytes as possible.
     """
     separators = (',', ':') if indent is None else None
     text = json.dumps(_without_nan(data), indent=indent, separators=separators)

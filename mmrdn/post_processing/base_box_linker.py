@@ -124,6 +124,6 @@ def _check_relations(relations: Sequence, frames: list[FrameDetections]) -> list
                 raise ValueError(f'relations[{t}] must be {shape}, got {relation.shape}')
             values = relation.data if sparse else relation
             if not (np.isfinite(values) & (values < 100)).all():
-                raise ValueError(f'relations[{t}] must be finite and below 100 (omega-bar is at most 1)')
+                raise ValueError(f'relations[{t}] must be finite and below 100 (mean attention weights are at most 1)')
         checked.append(relation)
     return checked

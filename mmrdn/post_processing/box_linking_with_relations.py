@@ -14,7 +14,7 @@ from mmrdn.post_processing.tube_linking import TubeLinking
 
 
 class BoxLinkingWithRelations(TubeLinking):
-    """Tube linking with scores ``(s_i + s_j + IoU) * exp(omega-bar_ij)``.
+    """Tube linking with scores ``(s_i + s_j + IoU) * exp(w_ij)``, w the mean attention weights.
 
     Where no relation weight is known it counts as 0: without ``relations`` this is
     :class:`TubeLinking`.
@@ -29,7 +29,7 @@ class BoxLinkingWithRelations(TubeLinking):
         if len(relations) and all(r is None for r in relations):
             warnings.warn(
                 'BoxLinkingWithRelations knows no relations and '
-                'links as TubeLinking does: the model must note '
+                'links as TubeLinking does: the model must record '
                 'them (recorders=[dict(type="NextFrameRelations")])'
             )
         scores *= np.exp(graph.gather(relations))

@@ -22,14 +22,14 @@ FREE, SUPPRESSED = -1, -2  # boxes without a path
 
 
 class _Search(NamedTuple):
-    """What is known of the paths so far."""
+    """Best paths from each box, as far as they are known."""
 
     path: np.ndarray  # (B,) number of the path, FREE or SUPPRESSED
     value: np.ndarray  # (B,) largest sum of a path from a box, or more
     via: np.ndarray  # (B,) link that begins it, -1 for none
     best: np.ndarray  # (S,) box that begins the best path of a slot, or -1
-    link_gain: np.ndarray  # (E,) what a link adds
-    box_gain: np.ndarray  # (B,) what a box adds
+    link_gain: np.ndarray  # (E,) gain of a link
+    box_gain: np.ndarray  # (B,) gain of a box
 
 
 def find_paths(
@@ -48,8 +48,8 @@ def find_paths(
 
     Args:
         graph (BoxGraph): B boxes and E links.
-        link_gain (np.ndarray): (E,) what a link adds to the sum, 0 or more.
-        box_gain (np.ndarray): (B,) what a box adds, 0 or more.
+        link_gain (np.ndarray): (E,) gain that a link adds to the sum, 0 or more.
+        box_gain (np.ndarray): (B,) gain that a box adds, 0 or more.
         min_length (int): Boxes of a path at least, 1 or 2.
         path (np.ndarray): (B,) int64, :data:`FREE` or, for boxes that take no part,
             :data:`SUPPRESSED`; written into.

@@ -15,10 +15,10 @@ from mmrdn.post_processing.path_search import FREE, find_paths
 
 
 class TubeLinking(BaseBoxLinker):
-    """Add the average of the better half of a tube's scores to its boxes.
+    """Add the average of the better half of a track's scores to its boxes.
 
     For each class, over a run of frames that all have boxes, the path with the largest sum of ``s_i
-    + s_j + IoU`` over consecutive boxes becomes a tube: its boxes get the average of the top half
+    + s_j + IoU`` over consecutive boxes becomes a track: its boxes get the average of the top half
     (rounded up) of its scores added, and leave. This is repeated until a frame of the run has no
     boxes left, and goes on with the runs on either side. A box that no path of two or more takes
     keeps its score. So scores are in [0, 2] afterwards.

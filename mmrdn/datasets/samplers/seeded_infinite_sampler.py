@@ -11,15 +11,15 @@ from mmrdn.registry import DATA_SAMPLERS
 
 
 class SeededIndex(int):
-    """An index into a data set that knows its place in the training.
+    """An index into a data set that knows its position in the training.
 
     It stays one when ``ConcatDataset`` subtracts an offset, and when it is sent to a worker
     process.
 
     Args:
-        index (int): The index.
+        index (int): Index of the sample.
         seed (int): Seed of the training.
-        position (int): How many indices all ranks together drew before.
+        position (int): Number of indices that all ranks together drew before.
     """
 
     def __new__(cls, index: int, seed: int, position: int) -> 'SeededIndex':
@@ -48,14 +48,14 @@ class SeededInfiniteSampler(InfiniteSampler):
     """MMEngine's ``InfiniteSampler`` whose indices carry their randomness.
 
     What a :class:`mmrdn.datasets.VideoDetDataset` draws for a sample (support frames, flips) then
-    depends on the training's seed and on the sample's place in the training alone: neither on the
+    depends on the training's seed and on the sample's position in the training alone: neither on the
     number of workers nor on whether the training was interrupted. See
     :class:`mmrdn.engine.IterSeedHook` for what the model draws.
 
     Args:
         dataset (Sized): The data set.
         shuffle (bool): Whether to shuffle it.
-        seed (int, optional): That of the runner; a random one, the same on all ranks, if not given.
+        seed (int, optional): Seed of the runner; a random one, the same on all ranks, if not given.
     """
 
     def _indices_of_rank(self) -> Iterator[SeededIndex]:

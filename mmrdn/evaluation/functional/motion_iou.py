@@ -5,7 +5,7 @@ The slow / medium / fast groups of ImageNet VID results follow from it (Zhu et a
 Feature Aggregation for Video Object Detection", ICCV 2017, section 5.1). Plain numpy.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -72,11 +72,11 @@ def motion_iou(
     return np.split(result, np.cumsum(sizes)[:-1])
 
 
-def with_motion_ious(frames: Sequence[FrameAnnotations], window: int = 10) -> list[FrameAnnotations]:
+def with_motion_ious(frames: Collection[FrameAnnotations], window: int = 10) -> list[FrameAnnotations]:
     """Return the annotated frames of any number of videos with their ``motion_ious``.
 
     Args:
-        frames (Sequence[FrameAnnotations]): Frames with ``video_id``, ``frame_id`` and
+        frames (Collection[FrameAnnotations]): Frames with ``video_id``, ``frame_id`` and
             ``instance_ids``, which are unique within a video; None is an instance of its own.
         window (int): See :func:`motion_iou`.
 

@@ -44,13 +44,13 @@ class VIDMetric(BaseMetric):
         iou_thr (float): IoU that a match must reach.
         pixel_tolerance (float): Pixels that lower it for small boxes.
         linker (dict, optional): Box linker, such as ``dict(type='SeqNMS')``, in front of the metric:
-            each video is linked when its last frame arrives. The metrics are those of the new scores; those of the
-            detector's own are reported as ``mAP50_unlinked`` and so on.
+            each video is linked when its last frame arrives. The metrics are those of the new
+            scores; those of the detector's own are reported as ``mAP50_unlinked`` and so on.
         classwise (bool): Whether to report and print each class.
         outfile_prefix (str, optional): Write the predictions to
             ``{outfile_prefix}.predictions.json`` (COCO-VID); further evaluations of the same run
             get a number before the suffix.
-        collect_device (str): 'cpu' or 'gpu', how ranks exchange results.
+        collect_device (str): 'cpu' or 'gpu', device over which ranks exchange results.
         prefix (str, optional): Prefix of the reported names.
 
     Raises:
@@ -95,20 +95,15 @@ class VIDMetric(BaseMetric):
                 raise FileExistsError(f'{path} exists; move it or choose another outfile_prefix')
             path.parent.mkdir(parents=True, exist_ok=True)
 
-    @property
-    def dataset_meta(self) -> dict | None:
-        """dict: Meta information of the data set, with ``classes``."""
-        return self._dataset_meta
-
-    @dataset_meta.setter
+    @BaseMetric.dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict | None) -> None:
+        """Take the meta information of the data set, with ``classes``, and the ground truth of these."""
         self._dataset_meta = dataset_meta
         if self.file is not None and dataset_meta is not None:
             # Here and not at the end: a wrong class stops the run early.
             self._annotations = self.file.ground_truth(self.classes)
             if self.settings['motion_ranges']:
-                frames = with_motion_ious(list(self._annotations.values()))
-                self._annotations = dict(zip(self._annotations, frames))
+                self._annotations = dict(zip(self._annotations, with_motion_ious(self._annotations.values())))
 
     @property
     def classes(self) -> list[str]:
@@ -136,10 +131,9 @@ class VIDMetric(BaseMetric):
             self._keep(self._linking.add(to_frame_detections(sample), sample.get('video_length')))
 
     def _keep(self, frames: Sequence[FrameDetections]) -> None:
-        """Add frames, with their ground truth where the samples have it, to the results."""
-        for frame in frames:
-            annotations = None if self.file else self._annotations[frame.img_id]
-            self.results.append(dict(frame=frame, annotations=annotations))
+        """Add frames to the results, with their ground truth where the samples have it."""
+        truth = {} if self.file else self._annotations
+        self.results += [dict(frame=frame, annotations=truth.get(frame.img_id)) for frame in frames]
 
     def evaluate(self, size: int) -> dict:
         """Collect the results of all ranks and evaluate.
@@ -184,7 +178,7 @@ class VIDMetric(BaseMetric):
                 ``annotations``.
         """
         frames = unique_frames([result['frame'] for result in results])
-        if self.file is not None:
+        if self.file:
             annotations = matching_annotations(frames, self._annotations, self.file.path)
         else:
             by_id = {result['frame'].img_id: result['annotations'] for result in results}
@@ -197,9 +191,7 @@ class VIDMetric(BaseMetric):
 
     def _dump(self, frames: Sequence[FrameDetections]) -> None:
         """Write the predictions under the first name that is free."""
-        info = dict(self.settings)
-        if self.linker is not None:
-            info['linker'] = type(self.linker).__name__
+        info = self.settings | (dict(linker=type(self.linker).__name__) if self.linker else {})
         path = predictions_path(self.outfile_prefix, free=True)
         head = prediction_head(frames, self.classes, self.file.data if self.file else None, info)
         write_predictions(path, head, frames)
