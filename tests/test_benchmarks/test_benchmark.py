@@ -9,6 +9,7 @@ from mmrdn.benchmarks import relation
 from mmrdn.benchmarks.relation import Setting, random_proposals, saved_bytes, time_relation
 from mmrdn.benchmarks.report import plot, speedup
 from mmrdn.benchmarks.streams import time_streams
+from mmrdn.setup_env import register_all_modules
 
 SMALL = Setting(temporal_range=1, num_support=10)
 
@@ -55,6 +56,7 @@ def test_proposals_lie_in_the_frame():
 
 
 def test_streams_count_all_frames():
+    register_all_modules(init_default_scope=True)
     rows = time_streams(repeats=1, frames=1)
     assert list(rows) == ['1', '4', '16']
     for row in rows.values():
