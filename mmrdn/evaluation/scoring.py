@@ -101,7 +101,7 @@ def matching_annotations(
     return [annotations[frame.img_id] for frame in frames]
 
 
-def _sort_key(img_id: int | str) -> tuple:
+def _sort_key(img_id: Any) -> tuple:
     """Numbers before strings, so that ids of both kinds can be sorted."""
     return isinstance(img_id, str), img_id
 

@@ -95,7 +95,7 @@ def _number_tracks(graph: BoxGraph, path: np.ndarray) -> np.ndarray:
     if not len(taken):
         return ids
     taken = taken[np.bincount(path[taken])[path[taken]] > 1]
-    taken = taken[np.lexsort((graph.index[taken], graph.frame[taken]))]
+    taken = taken[np.lexsort((graph.box[taken], graph.frame[taken]))]
     _, first, inverse = np.unique(path[taken], return_index=True, return_inverse=True)
     rank = 1 + np.argsort(np.argsort(first))
     ids[taken] = rank[inverse]

@@ -19,7 +19,7 @@ class BoxGraph(NamedTuple):
     """Links lead from a box to boxes of its class in later frames."""
 
     frame: np.ndarray  # (B,) of each box
-    index: np.ndarray  # (B,) index in its frame
+    box: np.ndarray  # (B,) index of each box in its frame
     boxes: np.ndarray  # (B, 4), xyxy
     scores: np.ndarray  # (B,)
     slot_first: np.ndarray  # (S + 1,) first box of each slot
@@ -37,7 +37,7 @@ class BoxGraph(NamedTuple):
         """Values of the boxes (B,) in the order of the frames' boxes."""
         first = np.cumsum([0] + [len(frame) for frame in frames])
         ordered = np.empty_like(values)
-        ordered[first[self.frame] + self.index] = values
+        ordered[first[self.frame] + self.box] = values
         return [ordered[start:stop] for start, stop in zip(first, first[1:])]
 
     def gather(self, relations: Sequence) -> np.ndarray:
@@ -63,7 +63,7 @@ class BoxGraph(NamedTuple):
                 continue
             if issparse(relation):
                 relation = relation.toarray()
-            weights[links] = relation[self.index[source[links]], self.index[self.target[links]]]
+            weights[links] = relation[self.box[source[links]], self.box[self.target[links]]]
         return weights
 
 
@@ -95,7 +95,7 @@ def build_graph(frames: Sequence[FrameDetections], min_iou: float, max_gap: int)
     return BoxGraph(frame, index, boxes, scores, slot_first, slot_label, slot_frame, first, target, iou)
 
 
-def _concatenate(parts: list[np.ndarray], dtype: type, empty: tuple | None = (0,)) -> np.ndarray:
+def _concatenate(parts: list[np.ndarray], dtype: type, empty: tuple[int, ...] = (0,)) -> np.ndarray:
     """One array of all frames, also of none."""
     return np.concatenate([np.zeros(empty), *parts]).astype(dtype)
 

@@ -59,7 +59,9 @@ class VideoLinker:
     def _continues(self, frame: FrameDetections) -> bool:
         """Whether a frame is of the current video and comes after its last one."""
         last = self._frames[-1]
-        if frame.frame_id is None or frame.video_id != last.video_id or frame.frame_id <= last.frame_id:
+        if frame.frame_id is None or last.frame_id is None or frame.video_id != last.video_id:
+            return False
+        if frame.frame_id <= last.frame_id:
             return False
         if self.linker is not None and frame.frame_id != last.frame_id + 1:
             raise ValueError(

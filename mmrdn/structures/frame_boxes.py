@@ -49,10 +49,9 @@ class FrameBoxes:
         """Return an array in its shape and type."""
         if values.size == 0 and (name == 'bboxes' or len(self) == 0):
             values = values.reshape(0, 4) if name == 'bboxes' else values.reshape(0)
+        shape: tuple[int, ...] = (len(self),)
         if name == 'bboxes':
             shape = (len(values) if values.ndim else 1, 4)
-        else:
-            shape = (len(self),)
         if values.shape != shape:
             raise self.error(f'{name} must be {shape}, got {values.shape}')
         if values.dtype.kind not in 'biuf':
@@ -90,8 +89,9 @@ class FrameBoxes:
         for i, frame in enumerate(frames):
             if not isinstance(frame, cls):
                 given = frame if isinstance(frame, Mapping) else {}
+                fields: dict[str, Any] = {field: given.get(field) for field in (*cls.required, *cls.optional)}
                 try:
-                    frame = cls(**{field: given.get(field) for field in (*cls.required, *cls.optional)})
+                    frame = cls(**fields)
                 except ValueError as error:
                     raise ValueError(f'{name}[{i}]: {error}') from None
             converted.append(frame)

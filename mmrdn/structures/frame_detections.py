@@ -1,7 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -78,6 +78,6 @@ class FrameDetections(FrameBoxes):
             keep (np.ndarray): (n,) bool.
         """
         arrays = {field: getattr(self, field) for field in (*self.required, *self.optional)}
-        selected = {field: None if values is None else values[keep] for field, values in arrays.items()}
+        selected: dict[str, Any] = {field: None if values is None else values[keep] for field, values in arrays.items()}
         supports = None if self.top_supports is None else self.top_supports.select(keep)
         return replace(self, **selected, top_supports=supports, relations=None, next_img_id=None, next_weights=None)

@@ -9,6 +9,7 @@ set; P pairs of a detection and a ground-truth box of the same frame.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -95,7 +96,7 @@ def vid_map(
     everything = np.ones(len(gts['labels']), dtype=bool)
     groups = [('', everything, np.ones(len(matches)))]
     groups += [(f'_{name}', inside, weights) for name, inside, weights in zip(ranges, in_group, group_weights)]
-    result = dict()
+    result: dict[str, Any] = dict()
     for suffix, inside, weights in groups:
         # A match of -1 reads the appended False.
         true_pos = np.append(inside, False)[matches].astype(np.float64)
