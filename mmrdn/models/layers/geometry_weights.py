@@ -15,7 +15,7 @@ Legend: N queries, M supports, D encoding dimensions, F = D / 8 wave lengths, H 
 several modules in a row.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -23,26 +23,37 @@ from torch import Tensor
 from mmrdn.models.layers.box_geometry import angle_factors, centers_and_sizes
 
 
-class BoxTerms(NamedTuple):
-    """What the geometry weight needs of each of n boxes."""
+@dataclass(frozen=True)
+class BoxTerms:
+    """The part of the geometry weight that each of n boxes brings along.
 
-    center: Tensor  # (n, 2), pixels
-    size: Tensor  # (n, 2), pixels
-    waves: Tensor  # (n, 4F + 1): of log w sines, cosines; of log h; a one
+    Attributes:
+        center (Tensor): (n, 2) centers, pixels.
+        size (Tensor): (n, 2) widths and heights, pixels.
+        waves (Tensor): (n, 4F + 1) sines and cosines of log w, then of log h, then a one.
+    """
 
-    def __getitem__(self, rows: slice) -> 'BoxTerms':
-        return BoxTerms(*(part[rows] for part in tuple(self)))
+    center: Tensor
+    size: Tensor
+    waves: Tensor
+
+    def __len__(self) -> int:
+        return len(self.center)
+
+    def rows(self, inds: slice | Tensor) -> 'BoxTerms':
+        """Return the terms of some of the boxes."""
+        return BoxTerms(self.center[inds], self.size[inds], self.waves[inds])
 
 
 @torch.no_grad()
 def box_terms(boxes: Tensor, dims: int = 64, wave_length: float = 1000.0, pixel_offset: float = 0.0) -> BoxTerms:
-    """The terms of boxes, by themselves. Boxes are taken as constants.
+    """Compute the terms of boxes, which are taken as constants.
 
     Args:
-        boxes (Tensor): (n, 4) xyxy in pixels, fp32 or better.
+        boxes (Tensor): (n, 4) boxes, xyxy in pixels, fp32 or better.
         dims (int): D, a multiple of 8.
         wave_length (float): The longest wave length.
-        pixel_offset (float): Added to ``x2 - x1`` for the width.
+        pixel_offset (float): Pixels added to ``x2 - x1`` for the width.
 
     Returns:
         BoxTerms: In the dtype of the boxes.
@@ -53,37 +64,57 @@ def box_terms(boxes: Tensor, dims: int = 64, wave_length: float = 1000.0, pixel_
     log_size = size.double().log()[..., None]  # (n, 2, 1)
     angles = log_size * angle_factors(dims, wave_length, log_size)
     waves = torch.stack([angles.sin(), angles.cos()], 2)  # (n, 2, 2, F)
-    waves = torch.cat([waves.flatten(1), waves.new_ones(len(boxes), 1)], 1)
+    waves = torch.cat([waves.flatten(1), waves.new_ones(len(boxes), 1)], 1)  # (n, 4F + 1)
     return BoxTerms(torch.stack([cx, cy], -1), size, waves.to(boxes.dtype))
 
 
-def size_queries(queries: BoxTerms, weight: Tensor, bias: Tensor) -> Tensor:
-    """What is multiplied with the waves of a support.
-
-    ``a sin(x - y) + b cos(x - y) = (b sin x - a cos x) sin y + (a sin x + b cos x) cos y``
+def geometry_tiles(
+    queries: BoxTerms, supports: BoxTerms, weight: Tensor, bias: Tensor, wave_length: float, columns: int
+) -> list[Tensor]:
+    """``max(W_G E(g_ij) + bias, 1e-6)``, a tile of supports at a time.
 
     Args:
-        queries (BoxTerms): Of N boxes.
-        weight (Tensor): (H, D), W_G of one or several modules.
-        bias (Tensor): (H,).
+        queries (BoxTerms): Terms of N boxes.
+        supports (BoxTerms): Terms of M boxes.
+        weight (Tensor): (H, D) W_G of one or several modules.
+        bias (Tensor): (H,) bias of W_G.
+        wave_length (float): The wave length of the terms.
+        columns (int): Supports of a tile.
 
     Returns:
-        Tensor: (H, N, 4F + 1).
+        list[Tensor]: Geometry weights (H, N, m) of each tile; none without supports.
     """
-    a, b = weight.unflatten(1, (4, 2, -1))[:, None, 2:].unbind(3)
+    half = weight.shape[1] // 2
+    sizes = _size_queries(queries, weight, bias)
+    tiles = []
+    for start in range(0, len(supports), columns):
+        tile = supports.rows(slice(start, start + columns))
+        encoding = _position_encoding(queries, tile, half // 4, wave_length)
+        positions = (weight[:, :half] @ encoding).view(-1, len(tile))  # (H * N, m)
+        products = positions.addmm_(sizes.flatten(0, 1), tile.waves.t())  # (H * N, m)
+        tiles.append(products.clamp_(min=1e-6).view(*sizes.shape[:2], len(tile)))  # (H, N, m)
+    return tiles
+
+
+def _size_queries(queries: BoxTerms, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return the factors (H, N, 4F + 1) of the waves of a support.
+
+    ``a sin(x - y) + b cos(x - y) = (b sin x - a cos x) sin y + (a sin x + b cos x) cos y``
+    """
+    a, b = weight.unflatten(1, (4, 2, -1))[:, None, 2:].unbind(3)  # (H, 1, 2, F)
     waves = queries.waves[:, :-1].unflatten(1, (2, 2, -1))
     sines, cosines = waves.unbind(2)  # (N, 2, F)
     of_sines = b * sines - a * cosines  # (H, N, 2, F)
     of_cosines = a * sines + b * cosines  # (H, N, 2, F)
-    products = torch.stack([of_sines, of_cosines], 3).flatten(2)
+    products = torch.stack([of_sines, of_cosines], 3).flatten(2)  # (H, N, 4F)
     bias = bias[:, None, None].expand(-1, products.shape[1], 1)
     return torch.cat([products, bias], -1)  # (H, N, 4F + 1)
 
 
 @torch.no_grad()
-def position_encoding(queries: BoxTerms, supports: BoxTerms, num_waves: int, wave_length: float) -> Tensor:
-    """The first half of the encoding, pairs last: (4F, N * M)."""
-    delta = queries.center.t()[:, :, None] - supports.center.t()[:, None]
+def _position_encoding(queries: BoxTerms, supports: BoxTerms, num_waves: int, wave_length: float) -> Tensor:
+    """Return the first half of the encoding, pairs last: (4F, N * M)."""
+    delta = queries.center.t()[:, :, None] - supports.center.t()[:, None]  # (2, N, M)
     distance = delta.abs_().div_(queries.size.t()[:, :, None]).add_(1e-3)
     logs = distance.log_().view(2, 1, -1)  # (2, 1, N * M)
     factors = angle_factors(8 * num_waves, wave_length, logs)
@@ -92,26 +123,4 @@ def position_encoding(queries: BoxTerms, supports: BoxTerms, num_waves: int, wav
     torch.mul(logs, factors[:, None], out=cosines)  # angles
     torch.sin(cosines, out=sines)
     cosines.cos_()
-    return encoding.flatten(0, 2)
-
-
-def geometry_weights(
-    queries: BoxTerms, supports: BoxTerms, weight: Tensor, sizes: Tensor, wave_length: float = 1000.0
-) -> Tensor:
-    """``max(W_G E(g_ij) + bias, 1e-6)``.
-
-    Args:
-        queries (BoxTerms): Of N boxes.
-        supports (BoxTerms): Of M boxes.
-        weight (Tensor): (H, D), W_G of one or several modules.
-        sizes (Tensor): (H, N, 4F + 1), the :func:`size_queries`.
-        wave_length (float): The one of the terms.
-
-    Returns:
-        Tensor: (H, N, M).
-    """
-    half = weight.shape[1] // 2
-    encoding = position_encoding(queries, supports, half // 4, wave_length)
-    positions = weight[:, :half] @ encoding  # (H, N * M)
-    products = positions.view(-1, len(supports.waves)).addmm_(sizes.flatten(0, 1), supports.waves.t())  # (H * N, M)
-    return products.clamp_(min=1e-6).view(*sizes.shape[:2], len(supports.waves))  # (H, N, M)
+    return encoding.flatten(0, 2)  # (4F, N * M)

@@ -2,16 +2,18 @@
 """Relation of the object relation module: Eq. 1-2, paper section 3.2.
 
 The softmax over supports of ``log geometry + appearance`` is written as the quotient of ``sum_j
-geometry_j exp(appearance_j - top) value_j`` and ``sum_j geometry_j exp(appearance_j - top)``: no
-logarithm is needed, and sums over parts of the supports, each with its own ``top``, can be put
-together. Geometry is at least 1e-6 and so cannot make the quotient lose digits.
+geometry_j exp(appearance_j - row max) value_j`` and the denominator ``sum_j geometry_j
+exp(appearance_j - row max)``: no logarithm of a pair is needed. Geometry is at least 1e-6 and so
+cannot make the quotient lose digits.
 
-Legend: N queries, M supports, C channels, G heads (the paper's M relation features), d = C / G
-channels a head.
+Parts of the supports can be attended to apart: the softmax over all of them weighs each part by the
+softmax of the parts' log denominators (an online softmax).
+
+Legend: N queries, M supports, P parts of them, C channels, G heads (the paper's M relation
+features), d = C / G channels a head.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,67 +29,65 @@ def merge_heads(feats: Tensor) -> Tensor:
     return feats.transpose(0, 1).flatten(1)  # (n, C)
 
 
-class RelationSum(NamedTuple):
-    """Sums over some of the supports, before the division."""
-
-    values: Tensor  # (G, N, d), numerator
-    total: Tensor  # (G, N, 1), denominator
-    top: Tensor  # (G, N, 1), what was taken from the appearance
-
-
-def relation_sum(query: Tensor, key: Tensor, value: Tensor, geometry: Tensor) -> tuple[RelationSum, Tensor]:
-    """Sum the values of supports, each by its weight.
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, geometry: Tensor, return_weights: bool = False
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Average the values of supports, each by its relation weight.
 
     Args:
-        query (Tensor): (G, N, d), projected and divided by sqrt(d).
-        key (Tensor): (G, M, d), projected support features.
-        value (Tensor): (G, M, d), projected support features.
-        geometry (Tensor): (G, N, M), positive geometry weights. Their dtype, at least fp32, is the
-            one of the sums.
+        query (Tensor): (G, N, d) queries, projected and divided by sqrt(d).
+        key (Tensor): (G, M, d) keys of one support or more.
+        value (Tensor): (G, M, d) values.
+        geometry (Tensor): (G, N, M) positive geometry weights. Their dtype, at least fp32, is the
+            one of the result.
+        return_weights (bool): Whether to return the relation weights too.
 
     Returns:
-        tuple[RelationSum, Tensor]: The sums, and the weights before the
-        division (G, N, M).
+        tuple[Tensor, Tensor, Tensor or None]: The averages (G, N, d), the log denominators
+        (G, N, 1), and the relation weights (G, N, M).
     """
     appearance = (query @ key.transpose(1, 2)).to(geometry.dtype)  # (G, N, M)
-    top = appearance.detach().amax(dim=-1, keepdim=True)  # (G, N, 1)
-    weights = appearance.sub_(top).exp_() * geometry  # (G, N, M)
-    values = (weights.to(value.dtype) @ value).to(geometry.dtype)  # (G, N, d)
-    return RelationSum(values, weights.sum(-1, keepdim=True), top), weights
+    row_max = appearance.detach().amax(-1, keepdim=True)  # (G, N, 1)
+    weights = appearance.sub_(row_max).exp_() * geometry  # (G, N, M)
+    denominator = weights.sum(-1, keepdim=True)  # (G, N, 1)
+    values = (weights.to(value.dtype) @ value).to(geometry.dtype) / denominator  # (G, N, d)
+    return values, row_max + denominator.log(), weights / denominator if return_weights else None
 
 
-def add_sums(first: RelationSum, second: RelationSum) -> RelationSum:
-    """The sums over the supports of both."""
-    top = torch.maximum(first.top, second.top)
-    scale, other = (first.top - top).exp(), (second.top - top).exp()
-    return RelationSum(first.values * scale + second.values * other, first.total * scale + second.total * other, top)
-
-
-def tiled_relation(
+def attend_parts(
     query: Tensor, key: Tensor, value: Tensor, geometry: Sequence[Tensor], return_weights: bool = False
-) -> tuple[RelationSum, Tensor | None]:
-    """:func:`relation_sum`, a tile of supports at a time.
+) -> tuple[Tensor, Tensor, tuple[Tensor | None, ...]]:
+    """:func:`attend` to each of P consecutive parts of the supports.
 
     Args:
-        query (Tensor): (G, N, d), projected and divided by sqrt(d).
-        key (Tensor): (G, M, d), of one support or more.
-        value (Tensor): (G, M, d).
-        geometry (Sequence[Tensor]): (G, N, m) of consecutive tiles of supports, M in all.
-        return_weights (bool): Whether to return omega-bar too.
+        query (Tensor): (G, N, d) queries.
+        key (Tensor): (G, M, d) keys.
+        value (Tensor): (G, M, d) values.
+        geometry (Sequence[Tensor]): Geometry weights (G, N, m) of each part, M columns in all.
+        return_weights (bool): Whether to return the relation weights too.
 
     Returns:
-        tuple[RelationSum, Tensor or None]: The sums, and the relation weights
-        averaged over heads (N, M).
+        tuple[Tensor, Tensor, tuple[Tensor or None]]: The averages (G, N, P, d), the log
+        denominators (G, N, P), and P relation weights (G, N, m).
     """
-    widths = [tile.shape[-1] for tile in geometry]
-    sums, parts = None, []
-    for k, v, tile in zip(key.split(widths, 1), value.split(widths, 1), geometry):
-        part, weights = relation_sum(query, k, v, tile)
-        sums = part if sums is None else add_sums(sums, part)
-        if return_weights:
-            parts.append((weights, part.top))
-    if not return_weights:
-        return sums, None
-    return sums, torch.cat(
-        [(weights * ((top - sums.top).exp() / sums.total)).mean(0) for weights, top in parts], -1
-    )  # (N, M)
+    widths = [part.shape[-1] for part in geometry]
+    parts = [
+        attend(query, *part, return_weights) for part in zip(key.split(widths, 1), value.split(widths, 1), geometry)
+    ]
+    values, log_denominators, weights = zip(*parts)
+    return torch.stack(values, 2), torch.cat(log_denominators, -1), weights
+
+
+def merge_parts(values: Tensor, log_denominators: Tensor) -> tuple[Tensor, Tensor]:
+    """Put together what was found in parts of the supports.
+
+    Args:
+        values (Tensor): (..., P, d) averages over each part.
+        log_denominators (Tensor): (..., P) of each part; -inf for one that does not count.
+
+    Returns:
+        tuple[Tensor, Tensor]: The averages over all parts (..., d), and the share that each part
+        has in them (..., P).
+    """
+    shares = log_denominators.softmax(-1)  # (..., P)
+    return (shares[..., None, :] @ values).squeeze(-2), shares  # (..., d)

@@ -1,19 +1,38 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""The supportive pool of a sliding window: paper section 3.3, Algorithm 1."""
+"""The cached supports of a sliding window: paper section 3.3, Algorithm 1.
 
+What depends on one support alone, its keys and values for each module and the geometry terms of its
+box, is computed once, when its frame is first looked at.
+
+Eq. 6 relates every advanced support to every support of the pool. When the window moves on, one
+frame leaves and one comes; relations to the others stay. So the average of Eq. 1 over each frame is
+kept for each advanced support, and only what is new is computed: all frames for a support that
+becomes advanced, the new frame for those that are. A frame that leaves no longer counts; nothing is
+subtracted, so no error builds up.
+
+Legend: N key proposals, M supports, A advanced supports, L frames at most, K supports of a frame at
+most, S slots for advanced supports, C channels, G heads, d = C / G channels a head, B modules that
+look at the pool.
+"""
+
+import math
 from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn as nn
 from torch import Tensor
 
-from mmrdn.models.memory.projected_pool import ProjectedPool
-from mmrdn.models.necks import RelationAggregator
+from mmrdn.models.layers import BoxTerms, attend_parts, merge_parts
+from mmrdn.models.necks import ObjectRelationModule, RelationAggregator
+from mmrdn.models.necks.projected_supports import ProjectedSupports, tile_shape
+from mmrdn.models.necks.relation_aggregator import distill
 from mmrdn.models.task_modules.selective_support_sampler import SelectiveSupportSampler
 
 
 class SupportFrame(NamedTuple):
-    """What the pool keeps of one frame: at most K proposals."""
+    """The supports of one frame: at most K proposals."""
 
     feats: Tensor  # (k, C)
     boxes: Tensor  # (k, 4), xyxy in pixels
@@ -21,20 +40,17 @@ class SupportFrame(NamedTuple):
 
 
 class RelationMemory:
-    """The one typed buffer of support frames.
+    """The frames of a window and what relation modules compute of them: a ``Pool`` of ``distill``.
 
-    Where no gradients are wanted (``torch.no_grad``, ``inference_mode``) and all modules are
-    :class:`ObjectRelationModule`, what depends on the supports alone is computed once, when their
-    frame is first looked at, and kept in a
-    :class:`ProjectedPool`. Elsewhere :meth:`aggregate` runs the aggregator on
-    the whole pool. The numbers are the same. Weights must not change between
-    :meth:`reset` and :meth:`aggregate`.
+    Nothing is cached where gradients are wanted, or where a relation module does not allow it
+    (``caches_supports``): :meth:`aggregate` then runs the aggregator on the whole pool. The numbers
+    are the same. Weights must not change between :meth:`reset` and :meth:`aggregate`.
 
     Args:
-        aggregator (RelationAggregator): What relates reference proposals to the pool. Not owned:
-            its parameters are the detector's.
-        sampler (SelectiveSupportSampler): Chooses the supports.
-        max_frames (int): Frames kept; 2T + 1 in Algorithm 1.
+        aggregator (RelationAggregator): The relation modules. Not owned: its parameters are the
+            detector's.
+        sampler (SelectiveSupportSampler): The choice of supports and advanced supports.
+        max_frames (int): L, frames kept; 2T + 1 in Algorithm 1.
     """
 
     def __init__(self, aggregator: RelationAggregator, sampler: SelectiveSupportSampler, max_frames: int) -> None:
@@ -43,9 +59,23 @@ class RelationMemory:
         self.aggregator = aggregator
         self.sampler = sampler
         self.max_frames = max_frames
+        self._capacity = max_frames * sampler.num_support
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all frames: a new video begins."""
         self._frames: deque[SupportFrame] = deque()
-        # Holds the oldest of the frames; the newest enter when needed.
-        self._projected: ProjectedPool | None = None
+        # Cached supports, oldest first, are rows start .. end of each column, in its last dimension
+        # but one: see _cache_new_frames. Frames that were not looked at yet are not among them.
+        self._columns: list[Tensor] | None = None
+        self._start = self._end = 0
+        self._num_cached = 0  # frames, the oldest ones
+        # Eq. 6, by slots: the average over each frame. Frame number n is at n % L.
+        self._queries: Tensor | None = None  # (G, S, d)
+        self._values: Tensor | None = None  # (G, S, L, d)
+        self._log_denominators: Tensor | None = None  # (G, S, L)
+        self._oldest = 0  # number of the oldest frame
+        self._num_unrelated = 0  # cached frames that no advanced support was related to
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -55,18 +85,13 @@ class RelationMemory:
         """list[int]: Supports of each frame, oldest first."""
         return [len(frame.feats) for frame in self._frames]
 
-    def reset(self) -> None:
-        """Forget all frames: a new video begins."""
-        self._frames.clear()
-        self._projected = None
-
     def append(self, feats: Tensor, boxes: Tensor, scores: Tensor) -> None:
-        """Take one frame's proposals; past ``max_frames`` the oldest go.
+        """Take one frame's proposals; past ``max_frames`` the oldest frame goes.
 
         Args:
             feats (Tensor): (P, C) RoI features.
             boxes (Tensor): (P, 4) boxes, xyxy in pixels.
-            scores (Tensor): (P,) objectness; the top K of them stay.
+            scores (Tensor): (P,) objectness; the top K stay.
         """
         if not len(feats) == len(boxes) == len(scores):
             raise ValueError(
@@ -79,23 +104,28 @@ class RelationMemory:
 
     def drop_oldest(self) -> None:
         """Forget the oldest frame (the window shrinks at a video's end)."""
-        self._frames.popleft()
-        if self._projected is not None and len(self._projected):
-            self._projected.drop_oldest()
+        frame = self._frames.popleft()
+        if not self._num_cached:
+            return
+        if self._log_denominators is not None:
+            self._log_denominators[:, :, self._oldest % self.max_frames] = -torch.inf
+        self._start += len(frame.feats)
+        self._oldest += 1
+        self._num_cached -= 1
+        self._num_unrelated = min(self._num_unrelated, self._num_cached)
 
     def nbytes(self) -> int:
-        """Bytes of the state: features and what is computed from them."""
-        projected = self._projected
-        return sum(part.nbytes for frame in self._frames for part in frame) + (
-            0 if projected is None else projected.nbytes()
-        )
+        """Return the bytes of the frames and of what is computed from them."""
+        cached = [*(self._columns or ()), self._queries, self._values, self._log_denominators]
+        tensors = [part for frame in self._frames for part in frame] + [part for part in cached if part is not None]
+        return sum(tensor.nbytes for tensor in tensors)
 
     def pool(self) -> tuple[Tensor, Tensor, Tensor, list[int]]:
-        """The supportive pool R^s, oldest frame first.
+        """Return the pool R^s, oldest frame first.
 
         Returns:
-            tuple: Features (M, C), boxes (M, 4), objectness (M,) and the
-            number of proposals of each frame.
+            tuple: Features (M, C), boxes (M, 4), objectness (M,) and the number of supports of each
+            frame.
         """
         if not self._frames:
             raise ValueError('the memory holds no frame: append one first')
@@ -106,29 +136,162 @@ class RelationMemory:
         """``RelationAggregator.forward`` over the pool that the memory holds.
 
         Args:
-            feats (Tensor): (N, C) features of the reference proposals.
+            feats (Tensor): (N, C) features of the key proposals.
             boxes (Tensor): (N, 4) their boxes, xyxy in pixels.
-            return_weights (bool): Whether to return omega-bar too.
+            return_weights (bool): Whether to return the mean attention weights too.
 
         Returns:
-            Tensor or tuple[Tensor, Tensor]: (N, C), and (N, M) with columns in
-            the order of :meth:`pool`.
+            Tensor or tuple[Tensor, Tensor]: (N, C) features, and (N, M) mean attention weights
+            (omega-bar) with columns in the order of :meth:`pool`.
         """
-        if torch.is_grad_enabled() or not self.aggregator.shares_geometry:
-            return self._aggregate_pool(feats, boxes, return_weights)
+        if torch.is_grad_enabled() or not self.aggregator.caches_supports:
+            support_feats, support_boxes, *_ = self.pool()
+            inds = self.select_advanced() if self.aggregator.advanced else None
+            return self.aggregator(feats, boxes, support_feats, support_boxes, inds, return_weights)
         if not self._frames:
             raise ValueError('the memory holds no frame: append one first')
-        if self._projected is None:
-            self._projected = ProjectedPool(self.aggregator, self.sampler, self.max_frames)
-        for i in range(len(self._projected), len(self)):
-            self._projected.append(*self._frames[i])
-        feats, weights = self._projected.aggregate(feats, boxes, return_weights)
-        return (feats, weights) if return_weights else feats
+        self._relations()[0].check(feats, boxes, 'feats', 'boxes')
+        self._cache_new_frames()
+        return distill(self.aggregator, feats, boxes, self, return_weights)
 
-    def _aggregate_pool(self, feats: Tensor, boxes: Tensor, return_weights: bool) -> Tensor | tuple[Tensor, Tensor]:
-        """The plain way, differentiable and for any relation module."""
-        support_feats, support_boxes, scores, num_per_frame = self.pool()
-        advanced_inds = None
-        if self.aggregator.advanced:
-            advanced_inds = self.sampler.select_advanced(scores, num_per_frame)
-        return self.aggregator(feats, boxes, support_feats, support_boxes, advanced_inds, return_weights)
+    # ------------------------------------------------------------- answers of a Pool
+
+    def query_blocks(self, boxes: Tensor) -> Iterator[tuple[slice, BoxTerms]]:
+        """See ``Pool``: blocks that fit into the caches."""
+        return self._supports().query_blocks(boxes)
+
+    def prepare(self, relations: Sequence[nn.Module], queries: BoxTerms) -> list[Callable]:
+        """See ``Pool``: one encoding of the boxes serves all modules."""
+        return self._supports().prepare(relations, queries)
+
+    def select_advanced(self) -> Tensor:
+        """See ``Pool``: indices (A,)."""
+        return self.sampler.select_advanced(torch.cat([frame.scores for frame in self._frames]), self.num_per_frame)
+
+    def refine(self, relation: ObjectRelationModule, inds: Tensor) -> Tensor:
+        """See ``Pool``: Eq. 6, of which only what is new is computed."""
+        feats, slots, *_ = self._rows()
+        if not len(inds):
+            return feats[inds]
+        slots = slots[:, 0]  # (M,), -1 where not advanced
+        own = slots[inds]  # (A,)
+        new = own < 0
+        query = relation.query(feats[inds[new]])  # (G, n, d)
+        self._reserve_slots(query, len(inds), len(feats))
+        free = torch.ones(self._queries.shape[1], dtype=torch.bool, device=own.device)
+        free[own[~new]] = False
+        own[new] = free.nonzero()[: query.shape[1], 0]
+        self._queries[:, own[new]] = query
+        self._attend_frames(relation, own[~new], inds[~new], self._num_unrelated)
+        self._attend_frames(relation, own[new], inds[new], len(self))
+        self._num_unrelated = 0
+        slots.fill_(-1)
+        slots[inds] = own
+        values, _ = merge_parts(self._values, self._log_denominators)  # (G, S, d), NaN in unused slots
+        return relation.augment(feats[inds], values[:, own])
+
+    def replace(self, inds: Tensor, feats: Tensor, relation: ObjectRelationModule) -> ProjectedSupports:
+        """See ``Pool``."""
+        return ProjectedSupports({relation: relation.project(feats)}, self._supports().terms.rows(inds))
+
+    # ------------------------------------------------------------- cached supports
+
+    def _relations(self) -> list[ObjectRelationModule]:
+        """Return the B modules that look at the pool: Eq. 3-4 and Eq. 6."""
+        return [*self.aggregator.basic, *([self.aggregator.support_relation] if self.aggregator.advanced else [])]
+
+    def _rows(self) -> list[Tensor]:
+        """Return the cached supports, column by column, without a copy."""
+        return [column[..., self._start : self._end, :] for column in self._columns]
+
+    def _supports(self) -> ProjectedSupports:
+        """Return the cached supports as the modules want them."""
+        _, _, keys, values, *terms = self._rows()
+        return ProjectedSupports(dict(zip(self._relations(), zip(keys, values))), BoxTerms(*terms))
+
+    def _cache_new_frames(self) -> None:
+        """Compute what frames that were not looked at yet bring along."""
+        frames = list(self._frames)[self._num_cached :]
+        if not frames:
+            return
+        feats, boxes, _ = (torch.cat(part) for part in zip(*frames))
+        relations = self._relations()
+        terms = relations[0].box_terms(boxes)
+        keys, values = (torch.stack(part) for part in zip(*(relation.project(feats) for relation in relations)))
+        slots = boxes.new_full((len(boxes), 1), -1, dtype=torch.long)
+        # (M, C), (M, 1), (B, G, M, d), (B, G, M, d), (M, 2), (M, 2), (M, 4F + 1)
+        self._append_rows([feats, slots, keys, values, terms.center, terms.size, terms.waves])
+        self._num_cached += len(frames)
+        self._num_unrelated += len(frames)
+
+    def _append_rows(self, columns: Sequence[Tensor]) -> None:
+        """Write rows behind the others; the first ones give the types.
+
+        Columns are a quarter longer than what they may hold. When their end is reached, what they
+        hold moves to the beginning: a row is copied about five times in its life.
+        """
+        num, length = len(columns[0]), self._capacity + max(1, self._capacity // 4)
+        if self._columns is None:
+            with torch.inference_mode(False):  # usable in and outside of it
+                self._columns = [
+                    torch.empty(*c.shape[:-2], length, c.shape[-1], dtype=c.dtype, device=c.device) for c in columns
+                ]
+        if self._end + num > length:
+            for target, held in zip(self._columns, self._rows()):
+                target[..., : self._end - self._start, :] = held.clone()
+            self._start, self._end = 0, self._end - self._start
+        for target, column in zip(self._columns, columns):
+            target[..., self._end : self._end + num, :] = column
+        self._end += num
+
+    # ------------------------------------------------------------- Eq. 6
+
+    def _reserve_slots(self, query: Tensor, num: int, pool: int) -> None:
+        """Make room for ``num`` advanced supports of ``pool``; more for a pool that grows.
+
+        Args:
+            query (Tensor): (G, n, d) queries, for the types.
+            num (int): A.
+            pool (int): M.
+        """
+        held = 0 if self._queries is None else self._queries.shape[1]
+        if num <= held:
+            return
+        heads, _, dims = query.shape
+        room = max(num, math.ceil(num / pool * self._capacity))
+        kind = dict(device=query.device, dtype=torch.promote_types(query.dtype, torch.float32))
+        with torch.inference_mode(False):  # usable in and outside of it
+            queries = torch.zeros(heads, room, dims, dtype=query.dtype, device=query.device)
+            values = torch.zeros(heads, room, self.max_frames, dims, **kind)
+            log_denominators = torch.full((heads, room, self.max_frames), -torch.inf, **kind)
+        if held:
+            queries[:, :held] = self._queries
+            values[:, :held] = self._values
+            log_denominators[:, :held] = self._log_denominators
+        self._queries, self._values, self._log_denominators = queries, values, log_denominators
+
+    def _attend_frames(self, relation: ObjectRelationModule, slots: Tensor, inds: Tensor, num_frames: int) -> None:
+        """Attend to each of the newest frames, for some advanced supports.
+
+        Args:
+            relation (ObjectRelationModule): The module of Eq. 6.
+            slots (Tensor): (n,) slots that take the result.
+            inds (Tensor): (n,) indices into the pool.
+            num_frames (int): Frames, the newest ones.
+        """
+        first, nums = len(self) - num_frames, self.num_per_frame
+        frames = [i for i in range(first, len(self)) if nums[i]]  # those with supports
+        if not frames or not len(slots):
+            return
+        widths, start = [nums[i] for i in frames], sum(nums[:first])
+        places = torch.tensor([(self._oldest + i) % self.max_frames for i in frames], device=slots.device)
+        supports = self._supports()
+        key, value = (part[:, start:] for part in supports.projected[relation])
+        newest = ProjectedSupports({relation: (key, value)}, supports.terms.rows(slice(start, None)))
+        rows, _ = tile_shape(len(newest.terms), slots.device)
+        for slot, ind in zip(slots.split(rows), inds.split(rows)):
+            tiles = newest.geometry([relation], supports.terms.rows(ind))
+            geometry = torch.cat([tile[0] for tile in tiles], -1).split(widths, -1)
+            values, log_denominators, _ = attend_parts(self._queries[:, slot], key, value, geometry)
+            self._values[:, slot[:, None], places] = values  # (G, n, frames, d)
+            self._log_denominators[:, slot[:, None], places] = log_denominators

@@ -9,17 +9,18 @@ Legend: N queries, M supports, C channels, G heads.
 """
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmrdn.models.layers import merge_heads, split_heads, tiled_relation
+from mmrdn.models.layers import merge_heads
 from mmrdn.models.necks.object_relation_module import ObjectRelationModule
 from mmrdn.registry import MODELS
 
 
 @MODELS.register_module()
 class ObjectRelationAggregator(BaseModule):
-    """The relation features of Eq. 1, of appearance only.
+    """The relation features of Eq. 1, by appearance only.
 
     For ``aggregator`` of ``mmtrack.SelsaBBoxHead``, which adds them to the features itself. Its
     :class:`ObjectRelationModule`, ``relation``, keeps the layer for geometry, frozen, so that it
@@ -40,21 +41,14 @@ class ObjectRelationAggregator(BaseModule):
         """Relate queries to supports.
 
         Args:
-            x (Tensor): (N, C) features of the proposals of the key frame.
-            ref_x (Tensor): (M, C) features of those of reference frames.
+            x (Tensor): (N, C) features of the key proposals.
+            ref_x (Tensor): (M, C) features of the supports, which mmtrack calls reference.
 
         Returns:
-            Tensor: (N, C), to be added to ``x``; zeros without supports.
+            Tensor: (N, C) features to be added to ``x``; zeros without supports.
         """
         if not len(ref_x):
             return torch.zeros_like(x)
-        module = self.relation
-        key, value = module.key_proj(ref_x), module.value_proj(ref_x)
-        same = x.new_ones((), dtype=torch.promote_types(x.dtype, torch.float))
-        sums, _ = tiled_relation(
-            module.query(x),
-            split_heads(key, module.num_heads),
-            split_heads(value, module.num_heads),
-            [same.expand(module.num_heads, len(x), len(ref_x))],
-        )
-        return merge_heads(sums.values / sums.total).to(x.dtype)  # (N, C)
+        key, value = self.relation.project(ref_x)
+        values = F.scaled_dot_product_attention(self.relation.query(x), key, value, scale=1.0)  # (G, N, d)
+        return merge_heads(values).to(x.dtype)  # (N, C)

@@ -14,8 +14,8 @@ import torch.nn as nn
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmrdn.models.layers import BoxTerms, RelationSum, box_terms, merge_heads, split_heads, tiled_relation
-from mmrdn.models.necks.relation_chain import Supports, relate_in_turn
+from mmrdn.models.layers import BoxTerms, attend_parts, box_terms, merge_heads, merge_parts, split_heads
+from mmrdn.models.necks.projected_supports import ProjectedSupports
 from mmrdn.registry import MODELS
 
 
@@ -33,7 +33,13 @@ class ObjectRelationModule(BaseModule):
         pixel_offset (float): Added to ``x2 - x1`` for the width, in pixels.
         init_cfg (dict, optional): Initialization. Normal with std 0.01 if not given, as Hu et al.
             do.
+
+    Attributes:
+        caches_supports (bool): Whether keys, values and box terms of supports can be kept, and
+            :meth:`relate` be given them.
     """
+
+    caches_supports = True
 
     def __init__(
         self,
@@ -60,68 +66,51 @@ class ObjectRelationModule(BaseModule):
         self.geometry_proj = nn.Linear(geometry_dims, num_heads)
 
     def box_terms(self, boxes: Tensor) -> BoxTerms:
-        """Geometry terms of boxes (n, 4), in fp32 or better."""
+        """Compute the geometry terms of boxes (n, 4), in fp32 or better."""
         dtype = torch.promote_types(self.geometry_proj.weight.dtype, torch.float32)
         with torch.autocast(boxes.device.type, enabled=False):
             return box_terms(boxes.to(dtype), self.geometry_dims, self.wave_length, self.pixel_offset)
 
-    def project(self, feats: Tensor, terms: BoxTerms) -> Supports:
-        """What supports bring along: keys, values, geometry terms.
-
-        Args:
-            feats (Tensor): (M, C) support features.
-            terms (BoxTerms): Of their boxes.
-
-        Returns:
-            Supports: Of M supports.
-        """
-        return Supports(self.key_proj(feats), self.value_proj(feats), terms)
+    def project(self, feats: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute keys and values (G, M, d) of support features (M, C)."""
+        return split_heads(self.key_proj(feats), self.num_heads), split_heads(self.value_proj(feats), self.num_heads)
 
     def query(self, feats: Tensor) -> Tensor:
-        """Queries (G, N, d), divided by sqrt(d), of features (N, C)."""
+        """Compute queries (G, N, d), divided by sqrt(d), of features (N, C)."""
         query = split_heads(self.query_proj(feats), self.num_heads)
         return query / query.shape[-1] ** 0.5
 
-    def augment(self, feats: Tensor, sums: RelationSum) -> Tensor:
-        """``f_i + concat_m(f_R^m)`` of Eq. 2.
+    def augment(self, feats: Tensor, values: Tensor) -> Tensor:
+        """Add relation features (G, N, d) to features (N, C): Eq. 2.
 
         The weights of a row sum to one: the value bias is added exactly once.
-
-        Args:
-            feats (Tensor): (N, C).
-            sums (RelationSum): Over all supports, (G, N, d).
-
-        Returns:
-            Tensor: (N, C).
         """
-        relation = merge_heads(sums.values / sums.total)  # (N, C)
-        return feats + relation.to(feats.dtype)
+        return feats + merge_heads(values).to(feats.dtype)
 
     def relate(
-        self, feats: Tensor, supports: Supports, geometry: Sequence[Tensor], return_weights: bool = False
+        self, key: Tensor, value: Tensor, geometry: Sequence[Tensor], feats: Tensor, return_weights: bool = False
     ) -> tuple[Tensor, Tensor | None]:
-        """Eq. 1-2 for supports that are projected and pairs that are encoded.
+        """Relate queries to supports that are projected: Eq. 1-2.
 
         Args:
-            feats (Tensor): (N, C) query features.
-            supports (Supports): Of M supports.
+            key (Tensor): (G, M, d) keys.
+            value (Tensor): (G, M, d) values.
             geometry (Sequence[Tensor]): Geometry weights (G, N, m) of consecutive tiles of
-                supports, M in all.
+                supports, M columns in all.
+            feats (Tensor): (N, C) query features.
             return_weights (bool): Whether to return omega-bar too.
 
         Returns:
-            tuple[Tensor, Tensor or None]: (N, C) and (N, M).
+            tuple[Tensor, Tensor or None]: (N, C) augmented features, and (N, M) omega-bar.
         """
         if not geometry:  # no supports
             return feats, feats.new_zeros(len(feats), 0)
-        sums, weights = tiled_relation(
-            self.query(feats),
-            split_heads(supports.key, self.num_heads),
-            split_heads(supports.value, self.num_heads),
-            geometry,
-            return_weights,
-        )
-        return self.augment(feats, sums), weights
+        values, log_denominators, weights = attend_parts(self.query(feats), key, value, geometry, return_weights)
+        values, shares = merge_parts(values, log_denominators)
+        if return_weights:
+            parts = [(part * share).mean(0) for part, share in zip(weights, shares.split(1, -1))]
+            return self.augment(feats, values), torch.cat(parts, -1)  # (N, M)
+        return self.augment(feats, values), None
 
     def forward(
         self, feats: Tensor, boxes: Tensor, support_feats: Tensor, support_boxes: Tensor, return_weights: bool = False
@@ -131,19 +120,23 @@ class ObjectRelationModule(BaseModule):
         Args:
             feats (Tensor): (N, C) query features.
             boxes (Tensor): (N, 4) query boxes, xyxy in pixels.
-            support_feats (Tensor): (M, C); with M = 0 there is nothing to add.
-            support_boxes (Tensor): (M, 4).
+            support_feats (Tensor): (M, C) support features; with M = 0 there is nothing to add.
+            support_boxes (Tensor): (M, 4) support boxes, xyxy in pixels.
             return_weights (bool): Whether to return omega-bar too.
 
         Returns:
-            Tensor or tuple[Tensor, Tensor]: (N, C) augmented features, and
-            (N, M) relation weights averaged over heads (paper section 3.4).
+            Tensor or tuple[Tensor, Tensor]: (N, C) augmented features, and (N, M) omega-bar, the
+            relation weights averaged over heads (paper section 3.4).
         """
         self.check(feats, boxes, 'feats', 'boxes')
         self.check(support_feats, support_boxes, 'support_feats', 'support_boxes')
-        supports = self.project(support_feats, self.box_terms(support_boxes))
-        out, weights = relate_in_turn([self], [supports], feats, self.box_terms(boxes), return_weights)
-        return (out, weights) if return_weights else out
+        supports = ProjectedSupports({self: self.project(support_feats)}, self.box_terms(support_boxes))
+        blocks = []
+        for rows, queries in supports.query_blocks(boxes):
+            (relate,) = supports.prepare([self], queries)
+            blocks.append(relate(feats[rows], return_weights))
+        outs, weights = zip(*blocks)
+        return (torch.cat(outs), torch.cat(weights)) if return_weights else torch.cat(outs)
 
     def check(self, feats: Tensor, boxes: Tensor, name: str, box_name: str) -> None:
         """Refuse shapes that would broadcast into nonsense."""

@@ -1,21 +1,133 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Relation distillation: paper section 3.3, Eq. 3-7.
 
-Legend: N reference proposals, M proposals of the supportive pool, A advanced supports, C channels.
+:func:`distill` is all of it. It takes the supports as a :class:`Pool`: plain tensors in training
+(:class:`PlainPool`), cached supports in testing (:class:`mmrdn.models.RelationMemory`).
+
+Legend: N key proposals (the paper's R^r), M supports (the pool, R^s), A advanced supports (R^sa), C
+channels.
 
 Deviations from the paper, off by default: ``advanced_transform=True`` puts one fc + ReLU behind Eq.
 6, as public re-implementations do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Protocol
 
+import torch
 import torch.nn as nn
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor
 
-from mmrdn.models.necks.object_relation_module import ObjectRelationModule
-from mmrdn.models.necks.relation_chain import relate_in_turn
 from mmrdn.registry import MODELS
+
+
+class Pool(Protocol):
+    """Supports that relation modules look at."""
+
+    def query_blocks(self, boxes: Tensor) -> Iterable[tuple[slice, Any]]:
+        """Split queries with boxes (N, 4) into blocks: their rows, and their boxes as the pool
+        wants them."""
+
+    def prepare(self, relations: Sequence[nn.Module], queries: Any) -> list[Callable]:
+        """Return Eq. 1-2 of each module for a block of queries and this pool.
+
+        It takes features (N, C) and whether to return omega-bar, and returns features (N, C) and
+        omega-bar (N, M) or None.
+        """
+
+    def select_advanced(self) -> Any:
+        """Return the rows of the advanced supports, R^sa."""
+
+    def refine(self, relation: nn.Module, inds: Any) -> Tensor:
+        """Relate advanced supports to the whole pool: features (A, C)."""
+
+    def replace(self, inds: Any, feats: Tensor, relation: nn.Module) -> 'Pool':
+        """Return a pool of advanced supports with new features (A, C), for one module."""
+
+
+class PlainPool:
+    """A pool of plain tensors: differentiable, and for any relation module.
+
+    Args:
+        feats (Tensor): (M, C) features.
+        boxes (Tensor): (M, 4) boxes, xyxy in pixels.
+        advanced_inds (Tensor, optional): (A,) indices of the advanced supports; all if not given.
+    """
+
+    def __init__(self, feats: Tensor, boxes: Tensor, advanced_inds: Tensor | None = None) -> None:
+        self.feats = feats
+        self.boxes = boxes
+        self.advanced_inds = slice(None) if advanced_inds is None else advanced_inds
+
+    def query_blocks(self, boxes: Tensor) -> list[tuple[slice, Tensor]]:
+        """Return all queries in one block."""
+        return [(slice(None), boxes)]
+
+    def prepare(self, relations: Sequence[nn.Module], queries: Tensor) -> list[Callable]:
+        """Return the modules' forward passes."""
+        return [partial(self._relate, relation, queries) for relation in relations]
+
+    def _relate(
+        self, relation: nn.Module, boxes: Tensor, feats: Tensor, return_weights: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        if return_weights:
+            return relation(feats, boxes, self.feats, self.boxes, return_weights=True)
+        return relation(feats, boxes, self.feats, self.boxes), None
+
+    def select_advanced(self) -> Tensor | slice:
+        """Return the rows of the advanced supports."""
+        return self.advanced_inds
+
+    def refine(self, relation: nn.Module, inds: Tensor | slice) -> Tensor:
+        """Relate advanced supports to the whole pool: features (A, C)."""
+        return relation(self.feats[inds], self.boxes[inds], self.feats, self.boxes)
+
+    def replace(self, inds: Tensor | slice, feats: Tensor, relation: nn.Module) -> 'PlainPool':
+        """Return a pool of advanced supports with new features (A, C)."""
+        return PlainPool(feats, self.boxes[inds])
+
+
+def distill(
+    aggregator: 'RelationAggregator', feats: Tensor, boxes: Tensor, pool: Pool, return_weights: bool = False
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Distill the relations of a pool into key proposals: Eq. 3-7.
+
+    A query does not depend on other queries, so a block of them passes all modules before the next.
+
+    Args:
+        aggregator (RelationAggregator): The relation modules.
+        feats (Tensor): (N, C) features of the key proposals, R^r.
+        boxes (Tensor): (N, 4) their boxes, xyxy in pixels.
+        pool (Pool): M supports, R^s.
+        return_weights (bool): Whether to return omega-bar too.
+
+    Returns:
+        Tensor or tuple[Tensor, Tensor]: (N, C) features R^r2 (R^r1 without the advanced stage), and
+        (N, M) omega-bar of the last module of the basic stage (section 3.4).
+    """
+    if return_weights and not aggregator.num_basic:
+        raise ValueError('return_weights needs num_basic >= 1: relation weights are those of the last basic module')
+    if aggregator.advanced:
+        inds = pool.select_advanced()  # R^sa
+        refined = pool.refine(aggregator.support_relation, inds)  # Eq. 6: R^a
+        if aggregator.advanced_transform:
+            refined = aggregator.support_transform(refined)
+        advanced = pool.replace(inds, refined, aggregator.reference_relation)
+    outs, weights = [], []
+    for rows, queries in pool.query_blocks(boxes):
+        x, omega = feats[rows], None
+        for k, relate in enumerate(pool.prepare(aggregator.basic, queries)):  # Eq. 3-4: R^r1
+            if k > 0:
+                x = aggregator.relu(aggregator.basic_transforms[k - 1](x))  # h
+            x, omega = relate(x, return_weights and k == aggregator.num_basic - 1)
+        if aggregator.advanced:
+            (relate,) = advanced.prepare([aggregator.reference_relation], queries)
+            x, _ = relate(x)  # Eq. 5, 7: R^r2
+        outs.append(x)
+        weights.append(omega)
+    return (torch.cat(outs), torch.cat(weights)) if return_weights else torch.cat(outs)
 
 
 class _LinearReLU(nn.Linear):
@@ -31,14 +143,14 @@ class RelationAggregator(BaseModule):
 
     Args:
         in_channels (int): C.
-        num_heads (int): Relation features of each module (the paper's M).
+        num_heads (int): G, relation features of each module (the paper's M).
         num_basic (int): N_b, relation modules of the basic stage. With 0 and ``advanced=False``
             features pass unchanged (Table 5, N_b = 0).
         advanced (bool): Whether there is an advanced stage.
         advanced_transform (bool): fc + ReLU behind Eq. 6.
         relation (dict, optional): Config of the relation module; by default an
             :class:`ObjectRelationModule`. ``embed_dims`` and ``num_heads`` are filled in.
-        pixel_offset (float): Of the default relation module, in pixels.
+        pixel_offset (float): ``pixel_offset`` of the default relation module, in pixels.
         init_cfg (dict, optional): Initialization; by default the fcs are initialized as mmdet's
             shared fcs are, relation modules as
             :class:`ObjectRelationModule` says.
@@ -94,86 +206,28 @@ class RelationAggregator(BaseModule):
         advanced_inds: Tensor | None = None,
         return_weights: bool = False,
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Distill the relations of the pool into the reference proposals.
+        """:func:`distill` of a pool of plain tensors.
 
         Args:
-            feats (Tensor): (N, C) features of the reference proposals, R^r.
+            feats (Tensor): (N, C) features of the key proposals.
             boxes (Tensor): (N, 4) their boxes, xyxy in pixels.
-            support_feats (Tensor): (M, C) features of the pool, R^s.
+            support_feats (Tensor): (M, C) features of the pool.
             support_boxes (Tensor): (M, 4) their boxes.
-            advanced_inds (Tensor, optional): (A,) indices into the pool of the advanced supports,
-                R^sa; the whole pool if not given.
+            advanced_inds (Tensor, optional): (A,) indices into the pool of the advanced supports;
+                the whole pool if not given.
             return_weights (bool): Whether to return omega-bar too.
 
         Returns:
-            Tensor or tuple[Tensor, Tensor]: (N, C), R^r2 (R^r1 without the
-            advanced stage), and (N, M), the relation weights of the last module of the basic stage
-            averaged over heads (section 3.4).
+            Tensor or tuple[Tensor, Tensor]: (N, C) features, and (N, M) omega-bar.
         """
-        weights = None
-        if return_weights and not self.num_basic:
-            raise ValueError('return_weights needs num_basic >= 1: relation weights are those of the last basic module')
-        if self.num_basic:
-            stage = self._shared_basic_stage if self.shares_geometry else self._basic_stage
-            feats, weights = stage(feats, boxes, support_feats, support_boxes, return_weights)
-        if self.advanced:
-            feats = self._advanced_stage(feats, boxes, support_feats, support_boxes, advanced_inds)
-        return (feats, weights) if return_weights else feats
-
-    @property
-    def shares_geometry(self) -> bool:
-        """bool: Whether there are modules, all :class:`ObjectRelationModule`.
-
-        Then those of the basic stage share one encoding of the boxes, and a
-        :class:`RelationMemory` can keep what the modules compute.
-        """
-        modules = self.modules_in_order()
-        return bool(modules) and all(type(module).forward is ObjectRelationModule.forward for module in modules)
+        return distill(self, feats, boxes, PlainPool(support_feats, support_boxes, advanced_inds), return_weights)
 
     def modules_in_order(self) -> list[nn.Module]:
-        """The relation modules: Eq. 3-4, Eq. 6, Eq. 7."""
-        modules = list(self.basic)
-        if self.advanced:
-            modules += [self.support_relation, self.reference_relation]
-        return modules
+        """Return the relation modules: Eq. 3-4, Eq. 6, Eq. 7."""
+        return [*self.basic, *([self.support_relation, self.reference_relation] if self.advanced else [])]
 
-    def between(self) -> list[Callable[[Tensor], Tensor]]:
-        """h of Eq. 4, between the modules of the basic stage."""
-        return [nn.Sequential(fc, self.relu) for fc in self.basic_transforms]
-
-    def _basic_stage(
-        self, feats: Tensor, boxes: Tensor, support_feats: Tensor, support_boxes: Tensor, return_weights: bool
-    ) -> tuple[Tensor, Tensor | None]:
-        """Eq. 3-4 with any module: R^r1 (N, C), and omega-bar (N, M)."""
-        supports = (support_feats, support_boxes)
-        for relation, transform in zip(self.basic, self.between()):
-            feats = transform(relation(feats, boxes, *supports))
-        if return_weights:
-            return self.basic[-1](feats, boxes, *supports, return_weights=True)
-        return self.basic[-1](feats, boxes, *supports), None
-
-    def _shared_basic_stage(
-        self, feats: Tensor, boxes: Tensor, support_feats: Tensor, support_boxes: Tensor, return_weights: bool
-    ) -> tuple[Tensor, Tensor | None]:
-        """Eq. 3-4 with one encoding of the boxes for all modules."""
-        first = self.basic[0]
-        first.check(feats, boxes, 'feats', 'boxes')
-        first.check(support_feats, support_boxes, 'support_feats', 'support_boxes')
-        terms = first.box_terms(support_boxes)
-        supports = [m.project(support_feats, terms) for m in self.basic]
-        return relate_in_turn(self.basic, supports, feats, first.box_terms(boxes), return_weights, self.between())
-
-    def _advanced_stage(
-        self, feats: Tensor, boxes: Tensor, support_feats: Tensor, support_boxes: Tensor, advanced_inds: Tensor | None
-    ) -> Tensor:
-        """Eq. 5-7: R^r2 (N, C) from R^r1 (N, C)."""
-        advanced_feats, advanced_boxes = support_feats, support_boxes
-        if advanced_inds is not None:
-            advanced_feats = support_feats[advanced_inds]  # (A, C)
-            advanced_boxes = support_boxes[advanced_inds]  # (A, 4)
-        advanced_feats = self.support_relation(
-            advanced_feats, advanced_boxes, support_feats, support_boxes
-        )  # Eq. 6: (A, C)
-        if self.advanced_transform:
-            advanced_feats = self.support_transform(advanced_feats)
-        return self.reference_relation(feats, boxes, advanced_feats, advanced_boxes)  # Eq. 7: (N, C)
+    @property
+    def caches_supports(self) -> bool:
+        """bool: Whether there are modules, and all can be given supports that are kept."""
+        modules = self.modules_in_order()
+        return bool(modules) and all(getattr(module, 'caches_supports', False) for module in modules)

@@ -4,15 +4,14 @@ import pytest
 import torch
 
 from mmrdn.models.layers import (
-    add_sums,
+    attend,
+    attend_parts,
     box_terms,
-    geometry_weights,
+    geometry_tiles,
+    merge_parts,
     pairwise_geometry_encoding,
-    relation_sum,
-    size_queries,
-    tiled_relation,
 )
-from mmrdn.models.necks.relation_chain import tile_shape
+from mmrdn.models.necks.projected_supports import tile_shape
 
 
 def random_boxes(n, generator, dtype=torch.double):
@@ -23,8 +22,8 @@ def random_boxes(n, generator, dtype=torch.double):
 
 @pytest.mark.parametrize('offset', [0.0, 1.0])
 @pytest.mark.parametrize('dims, wave_length', [(8, 10.0), (64, 1000.0)])
-@pytest.mark.parametrize('num, supports', [(1, 1), (5, 9), (0, 3)])
-def test_geometry_equals_the_encoding_of_each_pair(num, supports, dims, wave_length, offset):
+@pytest.mark.parametrize('num, supports, columns', [(1, 1, 1), (5, 9, 9), (5, 9, 4), (0, 3, 3)])
+def test_geometry_equals_the_encoding_of_each_pair(num, supports, columns, dims, wave_length, offset):
     generator = torch.Generator().manual_seed(num)
     boxes = random_boxes(num, generator)
     others = random_boxes(supports, generator)
@@ -36,11 +35,19 @@ def test_geometry_equals_the_encoding_of_each_pair(num, supports, dims, wave_len
     settings = (dims, wave_length, offset)
     encoding = pairwise_geometry_encoding(boxes, others, *settings)
     expected = (encoding @ weight.t() + bias).permute(2, 0, 1).clamp(min=1e-6)
-    queries = box_terms(boxes, *settings)
-    out = geometry_weights(
-        queries, box_terms(others, *settings), weight, size_queries(queries, weight, bias), wave_length
-    )
-    np.testing.assert_allclose(out, expected, rtol=1e-9, atol=1e-9)
+    terms = box_terms(boxes, *settings), box_terms(others, *settings)
+    tiles = geometry_tiles(*terms, weight, bias, wave_length, columns)
+    assert all(tile.shape[-1] <= columns for tile in tiles)
+    np.testing.assert_allclose(torch.cat(tiles, -1), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_terms_of_some_boxes():
+    boxes = random_boxes(5, torch.Generator().manual_seed(0))
+    for inds in (slice(1, 3), torch.tensor([4, 0])):
+        terms, expected = box_terms(boxes).rows(inds), box_terms(boxes[inds])
+        assert len(terms) == 2
+        for name in ('center', 'size', 'waves'):
+            assert torch.equal(getattr(terms, name), getattr(expected, name))
 
 
 def test_geometry_in_fp32_is_as_exact_as_its_input():
@@ -53,7 +60,7 @@ def test_geometry_in_fp32_is_as_exact_as_its_input():
     encoding = pairwise_geometry_encoding(boxes, boxes)
     expected = (encoding @ weight.t()).permute(2, 0, 1).clamp(min=1e-6)
     terms = box_terms(boxes.float())
-    out = geometry_weights(terms, terms, weight.float(), size_queries(terms, weight.float(), bias.float()))
+    (out,) = geometry_tiles(terms, terms, weight.float(), bias.float(), 1000.0, 40)
     np.testing.assert_allclose(out, expected, atol=2e-5)
 
 
@@ -71,23 +78,24 @@ def test_sums_over_parts_equal_the_softmax(spread, widths):
     """Also where the exponentials of whole parts vanish."""
     query, key, value, geometry = random_relation(spread, torch.Generator().manual_seed(0))
     omega = (geometry.log() + query @ key.transpose(1, 2)).softmax(-1)
-    sums, weights = tiled_relation(query, key, value, geometry.split(widths, -1), True)
-    np.testing.assert_allclose(sums.values / sums.total, omega @ value, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(weights, omega.mean(0), rtol=1e-9, atol=1e-12)
+    values, log_denominators, weights = attend_parts(query, key, value, geometry.split(widths, -1), True)
+    values, shares = merge_parts(values, log_denominators)
+    np.testing.assert_allclose(values, omega @ value, rtol=1e-9, atol=1e-12)
+    weights = [part * share for part, share in zip(weights, shares.split(1, -1))]
+    np.testing.assert_allclose(torch.cat(weights, -1), omega, rtol=1e-9, atol=1e-12)
 
 
 def test_parts_can_leave_again_whatever_their_size():
     """A part that dominated takes nothing of the others with it."""
     query, key, value, geometry = random_relation(1.0, torch.Generator().manual_seed(1))
     key[:, :2] = query.mean(1, keepdim=True) * 1e4
-    parts = [
-        relation_sum(query, k, v, g)[0]
-        for k, v, g in zip(key.split([2, 9], 1), value.split([2, 9], 1), geometry.split([2, 9], -1))
-    ]
-    assert (add_sums(*parts).top > 500).any()
-    rest = parts[1]
+    values, log_denominators, _ = attend_parts(query, key, value, geometry.split([2, 9], -1))
+    assert (log_denominators.logsumexp(-1) > 500).any()
+    log_denominators[..., 0] = -torch.inf
+    rest, shares = merge_parts(values, log_denominators)
+    assert torch.equal(shares[..., 1], torch.ones(2, 3, dtype=torch.double))
     omega = (geometry[..., 2:].log() + query @ key[:, 2:].transpose(1, 2)).softmax(-1)
-    np.testing.assert_allclose(rest.values / rest.total, omega @ value[:, 2:], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(rest, omega @ value[:, 2:], rtol=1e-9, atol=1e-12)
 
 
 def test_fp32_with_a_wide_range_of_geometry():
@@ -99,8 +107,8 @@ def test_fp32_with_a_wide_range_of_geometry():
     logits = np.log([1e-6, 60.0, 60.0]) + np.array([8.0, 0.0, -72.0])
     omega = np.exp(logits - logits.max())
     expected = (omega * [1, 2, 4]).sum() / omega.sum()
-    sums, _ = relation_sum(query, key, value, geometry)
-    assert (sums.values / sums.total).item() == pytest.approx(expected, rel=1e-6)
+    values, _, _ = attend(query, key, value, geometry)
+    assert values.item() == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize('num', [0, 1, 75, 479, 480, 481, 100000])

@@ -3,9 +3,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn as nn
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from helpers import naive_relation
-from mmrdn.benchmarks.common_order import common_order
+from mmrdn.benchmarks.baseline_relation import baseline_of
 from mmrdn.models import ObjectRelationModule, RelationAggregator, RelationMemory, SelectiveSupportSampler
 from mmrdn.registry import MODELS
 
@@ -107,6 +109,55 @@ def test_equals_naive_loops_while_the_window_slides(scope, settings):
         np.testing.assert_allclose(out, expected, rtol=1e-8, atol=1e-10)
 
 
+@settings(deadline=None)
+@given(
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.booleans()), max_size=15),
+)
+def test_holds_what_a_list_would_hold(max_frames, num_support, steps):
+    """Any order of appending, dropping and looking, against a plain list."""
+    module, sampler = aggregator(num_basic=1), SelectiveSupportSampler(num_support, 0.5)
+    memory, expected = RelationMemory(module, sampler, max_frames), []
+    query, boxes = next(frames([3], seed=99))[:2]
+    for t, (num, drop, look) in enumerate(steps):
+        for _ in range(min(drop, len(expected))):
+            memory.drop_oldest()
+            expected.pop(0)
+        frame = next(frames([num], seed=t))
+        with torch.no_grad():
+            memory.append(*frame)
+        inds = sampler.select_support(frame[2])
+        expected = [*expected, [part[inds] for part in frame]][-max_frames:]
+        assert memory.num_per_frame == [len(part) for part, *_ in expected]
+        pool = [torch.cat(part) for part in zip(*expected)]
+        for part, own in zip(memory.pool(), pool):
+            assert torch.equal(part, own)
+        if look:
+            with torch.no_grad():
+                out, weights = memory.aggregate(query, boxes, return_weights=True)
+                inds = sampler.select_advanced(pool[2], memory.num_per_frame)
+                right, right_weights = module(query, boxes, *pool[:2], inds, return_weights=True)
+            torch.testing.assert_close(out, right)
+            torch.testing.assert_close(weights, right_weights)
+    held = sum(part.nbytes for frame in expected for part in frame)
+    capacity = max_frames * num_support
+    rows = (capacity + max(1, capacity // 4)) * 8 * (8 + 1 + 4 * 8 + 4 + 33)  # feats, slot, keys, values, terms
+    assert memory.nbytes() <= held + rows + (capacity + 1) * 8 * (8 + max_frames * (8 + 2))
+
+
+def test_frames_may_come_from_inference_mode_and_not():
+    module = aggregator()
+    memory = RelationMemory(module, SelectiveSupportSampler(3, 0.4), 2)
+    for t, frame in enumerate(frames([3, 4, 5, 3, 6])):
+        with torch.inference_mode() if t % 2 == 0 else torch.no_grad():
+            memory.append(*frame)
+            out = memory.aggregate(*frame[:2])
+            feats, boxes, scores, nums = memory.pool()
+            inds = memory.sampler.select_advanced(scores, nums)
+            torch.testing.assert_close(out, module(*frame[:2], feats, boxes, inds))
+
+
 @pytest.mark.parametrize('scope', ['pool', 'frame'])
 def test_no_drift_over_500_frames_in_fp32(scope):
     """The forward pass over the whole pool, from the first to the last."""
@@ -180,7 +231,7 @@ class MeanRelation(nn.Module):
 @torch.inference_mode()
 def test_other_relation_modules_see_the_whole_pool():
     module = RelationAggregator(8, 2, num_basic=1, relation=dict(type='MeanRelation'))
-    assert not module.shares_geometry
+    assert not module.caches_supports
     memory = RelationMemory(module, SelectiveSupportSampler(2, 1.0), 2)
     chosen = []
     for feats, boxes, scores in frames([4, 4, 4]):
@@ -195,15 +246,18 @@ def test_other_relation_modules_see_the_whole_pool():
 @pytest.mark.parametrize(
     'settings', [dict(), dict(advanced=False, num_basic=3), dict(advanced_transform=True, pixel_offset=1.0)]
 )
-def test_the_common_order_gives_the_same_numbers(settings):
-    """What the benchmark compares with is the paper's Eq. 3-7 too."""
+def test_the_baseline_gives_the_same_numbers(settings):
+    """The benchmark compares with the paper's Eq. 3-7 too."""
     module = aggregator(**settings)
     feats, boxes, _ = next(frames([4]))
     pool, pool_boxes, _ = next(frames([7], seed=1))
     inds = [5, 0, 3]
-    out = common_order(module, feats, boxes, pool, pool_boxes, torch.tensor(inds))
-    expected, _ = naive_relation.aggregate(module, feats, boxes, pool, pool_boxes, inds)
+    baseline = baseline_of(module)
+    assert not baseline.caches_supports
+    out, weights = baseline(feats, boxes, pool, pool_boxes, torch.tensor(inds), return_weights=True)
+    expected, omega = naive_relation.aggregate(module, feats, boxes, pool, pool_boxes, inds)
     np.testing.assert_allclose(out.detach(), expected, rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(weights.detach(), omega, rtol=1e-8, atol=1e-12)
 
 
 def test_wrong_shapes_are_named():

@@ -6,7 +6,7 @@ import torch
 from helpers import naive_relation
 from mmrdn.models import ObjectRelationModule
 from mmrdn.models.layers import encode_geometry, geometric_features, merge_heads, split_heads
-from mmrdn.models.necks.relation_chain import geometry_tiles
+from mmrdn.models.necks.projected_supports import ProjectedSupports
 
 
 def random_boxes(n, generator, size=200.0):
@@ -139,11 +139,12 @@ def test_geometry_and_softmax_stay_in_fp32_under_autocast():
     boxes = random_boxes(6, generator, 1000.0).float()
     feats = torch.randn(6, 64)
     terms = module.box_terms(boxes)
-    plain = geometry_tiles([module], terms, terms, 6)[0]
+    supports = ProjectedSupports({module: module.project(feats)}, terms)
+    (plain,) = supports.geometry([module], terms)
     assert plain.shape == (1, 4, 6, 6)
     expected, omega = module(feats, boxes, feats, boxes, return_weights=True)
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        torch.testing.assert_close(geometry_tiles([module], terms, terms, 6)[0], plain, rtol=0, atol=0)
+        torch.testing.assert_close(supports.geometry([module], terms)[0], plain, rtol=0, atol=0)
         out, amp_omega = module(feats, boxes, feats, boxes, True)
     assert amp_omega.dtype == torch.float32
     torch.testing.assert_close(amp_omega, omega, rtol=0.05, atol=5e-3)

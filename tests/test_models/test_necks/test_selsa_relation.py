@@ -186,7 +186,7 @@ def selsa_aggregator(**kwargs):
 def test_memory_with_selsa_equals_loops(grad):
     """Eq. 3-7 with SELSA's relation, in training and in testing."""
     module = selsa_aggregator()
-    assert not module.shares_geometry
+    assert not module.caches_supports
     memory = RelationMemory(module, SelectiveSupportSampler(4, 0.5), 2)
     frames = [tensors(6, 1, seed=i)[:2] for i in range(3)]
     scores = torch.tensor([0.1, 0.9, 0.3, 0.8, 0.5, 0.2], dtype=torch.double)
