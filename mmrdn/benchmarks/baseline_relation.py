@@ -9,7 +9,6 @@ result is projected for each head by a grouped 1x1 convolution. Same numbers as
 Legend: N queries, M supports, C channels, G heads, D geometry dimensions.
 """
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Whether the incremental memory changes what is detected."""
-
-from unittest import mock
+"""Comparison of detections: cached supports against the baseline relation."""
 
 import torch
 from mmengine.config import Config
@@ -10,29 +8,19 @@ from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 
 from mmrdn.apis import build_runner
-from mmrdn.benchmarks.common_order import common_order
-from mmrdn.models import RelationMemory
-
-
-def common_aggregate(memory: RelationMemory, feats: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
-    """:meth:`RelationMemory.aggregate` in the common order of work."""
-    pool, pool_boxes, scores, nums = memory.pool()
-    inds = None
-    if memory.aggregator.advanced:
-        inds = memory.sampler.select_advanced(scores, nums)
-    return common_order(memory.aggregator, feats, boxes, pool, pool_boxes, inds)
+from mmrdn.benchmarks.baseline_relation import baseline_of
 
 
 def compare_detections(cfg: Config, checkpoint: str) -> dict[str, float]:
     """Detect in the first video of the test set, twice.
 
     Args:
-        cfg (Config): Of an RDN, with a test data set.
-        checkpoint (str): Its weights.
+        cfg (Config): Config of an RDN, with a test data set.
+        checkpoint (str): Path or URL of its weights.
 
     Returns:
-        dict[str, float]: Frames and detections, and the largest difference of
-        a box (pixels) and of a score.
+        dict[str, float]: Numbers of frames and detections, and the largest difference of a box
+        (pixels) and of a score.
 
     Raises:
         ValueError: The two find different numbers or classes.
@@ -45,8 +33,8 @@ def compare_detections(cfg: Config, checkpoint: str) -> dict[str, float]:
     loader = Runner.build_dataloader(cfg.test_dataloader)
     with torch.no_grad():
         ours = _first_video(model, loader)
-        with mock.patch.object(RelationMemory, 'aggregate', common_aggregate):
-            expected = _first_video(model, loader)
+        model.stream.window.memory.aggregator = baseline_of(model.neck)
+        expected = _first_video(model, loader)
     box = score = 0.0
     for frame, (a, b) in enumerate(zip(ours, expected)):
         if len(a) != len(b) or not torch.equal(a.labels, b.labels):
@@ -58,7 +46,7 @@ def compare_detections(cfg: Config, checkpoint: str) -> dict[str, float]:
 
 
 def _first_video(model: torch.nn.Module, loader) -> list[InstanceData]:
-    """Detections of each frame of the first video."""
+    """Return the detections of each frame of the first video."""
     model.stream.reset()
     found, first = [], None
     for data in loader:

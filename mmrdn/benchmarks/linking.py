@@ -11,13 +11,13 @@ from mmrdn.post_processing import BaseBoxLinker, BoxLinkingWithRelations, SeqNMS
 
 
 def random_video(num_frames: int, num_boxes: int, num_classes: int, seed: int = 0) -> list[dict]:
-    """Boxes that drift over 1000 x 600 pixels, with noise.
+    """Draw boxes that drift over 1000 x 600 pixels, with noise.
 
     Args:
-        num_frames (int): Frames.
+        num_frames (int): Number of frames.
         num_boxes (int): Boxes of each frame.
         num_classes (int): Classes, in equal shares.
-        seed (int): Of the boxes.
+        seed (int): Seed of the boxes.
 
     Returns:
         list[dict]: ``bboxes``, ``scores`` and ``labels`` of each frame.
@@ -40,18 +40,18 @@ def random_video(num_frames: int, num_boxes: int, num_classes: int, seed: int = 
 
 
 def random_relations(frames: list[dict], seed: int = 0) -> list[np.ndarray]:
-    """Relation weights between the boxes of consecutive frames."""
+    """Draw relation weights between the boxes of consecutive frames."""
     rng = np.random.default_rng(seed)
     return [rng.exponential(1 / 2775, (len(a['scores']), len(b['scores']))) for a, b in zip(frames, frames[1:])]
 
 
 def time_linking(repeats: int, seed: int = 0, quick: bool = False) -> dict[str, Any]:
-    """Seconds that box linking takes for a video, on one core.
+    """Time the box linking of a video, on one core.
 
     Args:
         repeats (int): Rounds that count.
-        seed (int): Of the boxes.
-        quick (bool): Without plain Python and long videos.
+        seed (int): Seed of the boxes.
+        quick (bool): Whether to leave out plain Python and long videos.
 
     Returns:
         dict[str, dict]: Summaries, by contender and video.
@@ -81,7 +81,7 @@ def time_linking(repeats: int, seed: int = 0, quick: bool = False) -> dict[str, 
 
 
 def _check_seq_nms(frames: list[dict]) -> None:
-    """Refuse to time what computes something else."""
+    """Refuse to time a contender that computes something else."""
     linker: BaseBoxLinker = SeqNMS()
     for t, (a, b) in enumerate(zip(linker.link(frames), plain_seq_nms(frames))):
         if not np.allclose(a, b, rtol=0, atol=1e-9):

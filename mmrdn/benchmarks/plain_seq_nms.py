@@ -1,9 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Seq-NMS in plain Python, as its public implementations are written.
 
-The yardstick of ``tools/analysis_tools/benchmark.py``, used nowhere else: links are found once, and
-after each sequence that is taken the best sums are searched anew through the whole video. Same
-scores as
+The baseline of ``tools/analysis_tools/benchmark.py``: links are found once, and after each sequence
+that is taken the best sums are searched anew through the whole video. Same scores as
 :class:`mmrdn.post_processing.SeqNMS`.
 """
 
@@ -13,7 +12,7 @@ Box = Sequence[float]
 
 
 def plain_iou(a: Box, b: Box) -> float:
-    """IoU of two boxes, xyxy."""
+    """Return the IoU of two boxes, xyxy."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:
@@ -24,7 +23,7 @@ def plain_iou(a: Box, b: Box) -> float:
 
 
 def plain_seq_nms(frames: Sequence[dict], min_iou: float = 0.5, nms_iou: float = 0.3) -> list[list[float]]:
-    """New scores of the boxes of a video.
+    """Compute new scores of the boxes of a video.
 
     Args:
         frames (Sequence[dict]): ``bboxes`` (n_t, 4), ``scores`` and ``labels`` (n_t,) of each
@@ -33,7 +32,7 @@ def plain_seq_nms(frames: Sequence[dict], min_iou: float = 0.5, nms_iou: float =
         nms_iou (float): IoU that suppresses boxes of a frame.
 
     Returns:
-        list[list[float]]: Of each frame.
+        list[list[float]]: New scores of each frame.
     """
     boxes = [[[float(v) for v in box] for box in f['bboxes']] for f in frames]
     scores = [[float(v) for v in f['scores']] for f in frames]
@@ -68,7 +67,7 @@ def plain_seq_nms(frames: Sequence[dict], min_iou: float = 0.5, nms_iou: float =
 def _best_sequence(
     alive: list[list[int]], scores: list[list[float]], links: dict[tuple[int, int], list[int]]
 ) -> list[tuple[int, int]]:
-    """Boxes (t, i) of the linked sequence with the largest sum."""
+    """Return the boxes (t, i) of the linked sequence with the largest sum."""
     sums: dict[tuple[int, int], float] = {}
     following: dict[tuple[int, int], int] = {}
     best, start = -1.0, None

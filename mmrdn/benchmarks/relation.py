@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Relation alone: the common order, the aggregator, the memory."""
+"""Relation alone: the baseline, the aggregator, the memory."""
 
 import itertools
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mmrdn.benchmarks.common_order import common_order
+from mmrdn.benchmarks.baseline_relation import baseline_of
 from mmrdn.benchmarks.timing import summary, take_turns
 from mmrdn.models import RelationAggregator, RelationMemory, SelectiveSupportSampler
 
@@ -15,12 +15,12 @@ from mmrdn.models import RelationAggregator, RelationMemory, SelectiveSupportSam
 TEMPORAL_RANGES = (3, 6, 9, 12, 15, 18, 21, 24)
 NUM_SUPPORTS = (25, 50, 100, 200, 300)
 RATIOS = (10, 20, 40, 60, 100)
-# Bytes of one encoding of Eq. 6 above which the common order is left out.
+# Bytes of one encoding of Eq. 6 above which the baseline is left out.
 _MOST_BYTES = 1.2e9
 
 
 class Setting(NamedTuple):
-    """What the paper varies."""
+    """The values that the paper varies."""
 
     temporal_range: int = 18  # T
     num_support: int = 75  # K
@@ -38,7 +38,7 @@ class Setting(NamedTuple):
 
 
 def random_aggregator(seed: int) -> RelationAggregator:
-    """An aggregator of the paper's size whose weights matter."""
+    """Build an aggregator of the paper's size with weights large enough to matter."""
     torch.manual_seed(seed)
     aggregator = RelationAggregator()
     for parameter in aggregator.parameters():
@@ -48,36 +48,36 @@ def random_aggregator(seed: int) -> RelationAggregator:
 
 
 def random_proposals(num: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Features (n, 1024), boxes (n, 4) in 600 x 1000 pixels, scores (n,)."""
+    """Draw features (n, 1024), boxes (n, 4) in 600 x 1000 pixels and scores (n,)."""
     corner = torch.rand(num, 2) * torch.tensor([800.0, 400.0])
     boxes = torch.cat([corner, corner + 4 + torch.rand(num, 2) * 196], 1)
     return torch.randn(num, 1024).relu(), boxes, torch.rand(num)
 
 
 def check_equal(expected: Tensor, found: Tensor, name: str) -> None:
-    """Refuse to time what computes something else.
+    """Refuse to time a contender that computes something else.
 
     Raises:
         ValueError: The difference exceeds 1e-3 of the norm.
     """
-    error = ((found - expected).norm() / expected.norm()).item()
+    error = ((found - expected).detach().norm() / expected.detach().norm()).item()
     if not error < 1e-3:
-        raise ValueError(f'{name} differs from the common order by {error:.1e} of the norm, expected less than 1e-3')
+        raise ValueError(f'{name} differs from the baseline by {error:.1e} of the norm, expected less than 1e-3')
 
 
 @torch.inference_mode()
 def time_relation(setting: Setting, repeats: int, seed: int = 0, num: int = 300) -> dict[str, dict | None]:
-    """Seconds that relation takes for a frame in the middle of a video.
+    """Time relation for a frame in the middle of a video.
 
     Args:
         setting (Setting): T, K and r.
         repeats (int): Frames that count.
-        seed (int): Of weights and proposals.
+        seed (int): Seed of weights and proposals.
         num (int): N, proposals of a frame.
 
     Returns:
-        dict[str, dict or None]: Summaries of ``common``, ``forward`` and
-        ``memory``; None for what needs too much memory.
+        dict[str, dict or None]: Summaries of ``baseline``, ``forward`` and ``memory``, None where
+        too much memory is needed; ``state_bytes``.
     """
     aggregator = random_aggregator(seed)
     sampler = SelectiveSupportSampler(setting.num_support, setting.percent / 100)
@@ -99,17 +99,18 @@ def time_relation(setting: Setting, repeats: int, seed: int = 0, num: int = 300)
     contenders = dict(forward=lambda: aggregator(*inputs), memory=step)
     expected = memory.aggregate(feats, boxes)
     if setting.advanced * setting.pool * 64 * 4 < _MOST_BYTES:
-        contenders['common'] = lambda: common_order(aggregator, *inputs)
-        expected = common_order(aggregator, *inputs)
+        baseline = baseline_of(aggregator)
+        contenders['baseline'] = lambda: baseline(*inputs)
+        expected = baseline(*inputs)
         check_equal(expected, memory.aggregate(feats, boxes), 'the memory')
     check_equal(expected, aggregator(*inputs), 'the aggregator')
     times = take_turns(contenders, repeats)
-    result = {name: summary(times[name]) if name in times else None for name in ('common', 'forward', 'memory')}
+    result = {name: summary(times[name]) if name in times else None for name in ('baseline', 'forward', 'memory')}
     return dict(result, state_bytes=memory.nbytes())
 
 
 def saved_bytes(run) -> int:
-    """Bytes that autograd keeps for the backward pass of a function."""
+    """Return the bytes that autograd keeps for the backward pass of a function."""
     storages = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -123,25 +124,26 @@ def saved_bytes(run) -> int:
 
 
 def time_training(repeats: int, seed: int = 0, num: int = 128, num_support: int = 75) -> dict[str, dict]:
-    """A training step's relation: 128 RoIs, a pool of three frames.
+    """Time a training step's relation: 128 RoIs, a pool of three frames.
 
     Args:
         repeats (int): Rounds that count.
-        seed (int): Of weights and proposals.
-        num (int): N.
-        num_support (int): K.
+        seed (int): Seed of weights and proposals.
+        num (int): N, proposals of the key frame.
+        num_support (int): K, supports of each frame.
 
     Returns:
-        dict[str, dict]: Of ``common`` and ``forward``: seconds of the forward
-        pass and of both passes, and bytes kept for the backward pass.
+        dict[str, dict]: For ``baseline`` and ``forward`` the seconds of the forward pass and of
+        both passes, and the bytes kept for the backward pass.
     """
     aggregator = random_aggregator(seed)
     feats, boxes, _ = random_proposals(num)
     pool, pool_boxes, scores = random_proposals(3 * num_support)
     inds = SelectiveSupportSampler().select_advanced(scores, [num_support] * 3)
     inputs = (feats.requires_grad_(), boxes, pool.requires_grad_(), pool_boxes, inds)
-    runs = dict(common=lambda: common_order(aggregator, *inputs), forward=lambda: aggregator(*inputs))
-    check_equal(runs['common'](), runs['forward'](), 'the aggregator')
+    baseline = baseline_of(aggregator)
+    runs = dict(baseline=lambda: baseline(*inputs), forward=lambda: aggregator(*inputs))
+    check_equal(runs['baseline'](), runs['forward'](), 'the aggregator')
     forward = take_turns(runs, repeats)
     both = take_turns({name: lambda run=run: run().sum().backward() for name, run in runs.items()}, repeats)
     return {

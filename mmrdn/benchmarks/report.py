@@ -1,10 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""The benchmark's parts, their JSON, table and plot."""
+"""Parts of the benchmark, their JSON file, tables and plot."""
 
 import json
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmrdn.benchmarks import relation
+from mmrdn.benchmarks.attention import time_attention
 from mmrdn.benchmarks.linking import time_linking
 from mmrdn.benchmarks.relation import Setting, time_relation, time_training
 from mmrdn.benchmarks.streams import time_streams
@@ -27,7 +28,7 @@ PAPER_MS = {3: 90.1, 6: 90.3, 9: 91.5, 12: 93.0, 15: 93.5, 18: 94.2, 21: 97.3, 2
 
 
 def _relation_part(repeats: int, seed: int, quick: bool) -> dict[str, Any]:
-    """Tables 4, 6 and 7: each value by itself, the others as in the paper."""
+    """Time relation for Tables 4, 6 and 7: one value varies, the others are the paper's."""
     ranges = (3, 18, 24) if quick else relation.TEMPORAL_RANGES
     settings = [Setting(temporal_range=t) for t in ranges]
     if not quick:
@@ -42,34 +43,12 @@ def _relation_part(repeats: int, seed: int, quick: bool) -> dict[str, Any]:
 
 
 def speedup(row: dict[str, dict | None]) -> float | None:
-    """Median of the common order over that of the memory."""
-    if row['common'] is None:
-        return None
-    return row['common']['median'] / row['memory']['median']
-
-
-def _training_part(repeats: int, seed: int, quick: bool) -> dict[str, Any]:
-    return time_training(repeats, seed)
-
-
-def _frame_part(repeats: int, seed: int, quick: bool) -> dict[str, Any]:
-    return time_frames(repeats, seed, quick)
-
-
-def _streams_part(repeats: int, seed: int, quick: bool) -> dict[str, Any]:
-    return time_streams(repeats, seed)
-
-
-def _linking_part(repeats: int, seed: int, quick: bool) -> dict[str, Any]:
-    return time_linking(repeats, seed, quick)
-
-
-def _video_part(repeats: int, seed: int, quick: bool) -> dict[str, Any]:
-    return time_video(repeats, seed, quick)
+    """Return the median of the baseline over that of the memory."""
+    return None if row['baseline'] is None else row['baseline']['median'] / row['memory']['median']
 
 
 def _cuda_part(repeats: int, seed: int, quick: bool) -> dict[str, Any]:
-    """Relation at T = 18 on a GPU, by precision; nothing without one."""
+    """Time relation at T = 18 on a GPU, by precision; nothing without one."""
     if not torch.cuda.is_available():
         return dict(note='not measured: no CUDA device')
     rows = dict()
@@ -80,13 +59,15 @@ def _cuda_part(repeats: int, seed: int, quick: bool) -> dict[str, Any]:
     return dict(device=torch.cuda.get_device_name(), **rows)
 
 
-PARTS = dict(
-    training=_training_part,
+# Functions of the repeats, the seed, and whether to leave out what takes long.
+PARTS: dict[str, Callable[[int, int, bool], dict[str, Any]]] = dict(
+    training=lambda repeats, seed, quick: time_training(repeats, seed),
     relation=_relation_part,
-    streams=_streams_part,
-    linking=_linking_part,
-    video=_video_part,
-    frame=_frame_part,
+    attention=lambda repeats, seed, quick: time_attention(repeats, seed),
+    streams=lambda repeats, seed, quick: time_streams(repeats, seed),
+    linking=time_linking,
+    video=time_video,
+    frame=time_frames,
     cuda=_cuda_part,
 )
 
@@ -103,16 +84,16 @@ def run_benchmark(
     """Measure, print tables, write ``benchmark.json`` and ``benchmark.png``.
 
     Args:
-        out (str): Folder; results are written after each part.
-        parts (Sequence[str]): Of :data:`PARTS`.
+        out (str): Output directory; results are written after each part.
+        parts (Sequence[str]): Names in :data:`PARTS`.
         repeats (int): Rounds that count.
-        threads (int, optional): Of torch.
-        quick (bool): Fewer settings.
-        seed (int): Of weights and inputs.
+        threads (int, optional): Threads of torch.
+        quick (bool): Whether to measure fewer settings.
+        seed (int): Seed of weights and inputs.
         overwrite (bool): Whether earlier results may be replaced.
 
     Returns:
-        dict: What the JSON holds.
+        dict: The content of the JSON file.
     """
     if repeats < 1:
         raise ValueError(f'--repeats must be 1 or more, got {repeats}')
@@ -138,7 +119,7 @@ def run_benchmark(
 
 
 def _cell(value: Any) -> str:
-    """A summary of seconds in milliseconds, or a number."""
+    """Format a summary of seconds in milliseconds, or a number."""
     if isinstance(value, dict) and 'median' in value:
         return f'{1e3 * value["median"]:.1f} ({1e3 * value["min"]:.1f}-{1e3 * value["max"]:.1f})'
     if isinstance(value, float):
@@ -147,7 +128,7 @@ def _cell(value: Any) -> str:
 
 
 def print_table(part: str, result: dict[str, Any]) -> None:
-    """Print what a part measured: ms, median and in brackets the range."""
+    """Print the figures of a part: ms, median and in brackets the range."""
     table = Table(title=f'{part}: ms, median (range)')
     rows = result.get('rows')
     if rows is None:
@@ -167,7 +148,7 @@ def print_table(part: str, result: dict[str, Any]) -> None:
 
 
 def plot(results: dict[str, Any], path: Path) -> None:
-    """Relation over T, K and r; the growth of a frame's time over T."""
+    """Plot relation over T, K and r, and the growth of a frame's time over T."""
     figure = Figure(figsize=(13, 4), layout='constrained')
     paper = Setting()
     axes = figure.subplots(1, 3, sharey=True)
@@ -181,7 +162,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
             ),
             key=lambda row: row[name],
         )
-        for contender in ('common', 'forward', 'memory'):
+        for contender in ('baseline', 'forward', 'memory'):
             points = [(row[name], 1e3 * row[contender]['median']) for row in rows if row[contender] is not None]
             axis.plot(*zip(*points), marker='o', label=contender)
         if name == 'temporal_range':

@@ -12,16 +12,16 @@ CONFIG = _CONFIGS / 'rdn_faster-rcnn_r18_1xb4-1500_movingdigits.py'
 
 
 def time_streams(repeats: int, seed: int = 0, frames: int = 12) -> dict[str, dict]:
-    """Seconds a frame with 1, 4 and 16 streams of the moving digits model.
+    """Time a frame with 1, 4 and 16 streams of the moving digits model.
 
     Args:
         repeats (int): Rounds that count.
-        seed (int): Of weights and frames.
+        seed (int): Seed of weights and frames.
         frames (int): Frames of each stream in a round.
 
     Returns:
-        dict[str, dict]: Summary of seconds by number of streams, with
-        ``frames_per_second`` over all streams.
+        dict[str, dict]: Summary of seconds by number of streams, with ``frames_per_second`` over
+        all streams.
     """
     model = random_model(Config.fromfile(CONFIG).model, seed)
     size = (160, 160)

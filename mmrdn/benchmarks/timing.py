@@ -17,7 +17,7 @@ def synchronize() -> None:
 
 
 def seconds(run: Callable[[], Any]) -> float:
-    """How long a run takes; with a GPU, between two events on it."""
+    """Time a run; with a GPU, between two events on it."""
     if not torch.cuda.is_available():
         start = time.perf_counter()
         run()
@@ -35,7 +35,7 @@ def take_turns(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[s
     """Run A, B, C, A, B, C ... after one round to warm up.
 
     Args:
-        contenders (dict[str, callable]): What to run, by name.
+        contenders (dict[str, callable]): Functions to run, by name.
         repeats (int): Rounds that count.
 
     Returns:
@@ -51,12 +51,12 @@ def take_turns(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[s
 
 
 def summary(times: Sequence[float]) -> dict[str, float]:
-    """Median and spread of seconds, and how many there are."""
+    """Return the median and the spread of seconds, and their number."""
     return dict(median=statistics.median(times), min=min(times), max=max(times), repeats=len(times))
 
 
 class Stages:
-    """Seconds that methods of an object take, one within another left out."""
+    """Seconds that methods of objects take; those of a method called within do not count twice."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -83,7 +83,7 @@ class Stages:
         """Watch methods for a while.
 
         Args:
-            parts (tuple[Any, str, str]): Object, method, name of the stage.
+            *parts (tuple[Any, str, str]): Object, name of its method, name of the stage.
         """
         for owner, method, name in parts:
             object.__setattr__(owner, method, self._watched(getattr(owner, method), name))

@@ -20,17 +20,17 @@ LENGTHS = (200, 2000)  # frames, for the memory
 
 
 def time_video(repeats: int, seed: int = 0, quick: bool = False) -> dict[str, Any]:
-    """Delay of results and peak memory of the moving digits model.
+    """Measure the delay of results and the peak memory of the moving digits model.
 
     Args:
         repeats (int): Seconds of video for each look-ahead.
-        seed (int): Of weights and frames.
-        quick (bool): Without the memory.
+        seed (int): Seed of weights and frames.
+        quick (bool): Whether to leave out the peak memory.
 
     Returns:
-        dict[str, dict]: By look-ahead seconds between a frame and its result,
-        from a source of 10 frames a second and from one that is as fast as can be; MB of the
-        process's peak after some numbers of frames.
+        dict[str, dict]: Seconds between a frame and its result by look-ahead, from a source of 10
+        frames a second and from one that is as fast as can be; MB of the process's peak after some
+        numbers of frames.
     """
     torch.manual_seed(seed)
     cfg = Config.fromfile(CONFIG)
@@ -53,8 +53,7 @@ def time_video(repeats: int, seed: int = 0, quick: bool = False) -> dict[str, An
 
 
 def _delays(inferencer: VideoInferencer, frames: np.ndarray, num: int, fps: int) -> list[float]:
-    """Seconds between reading a frame and its result, of frames that have all
-    of their look-ahead."""
+    """Measure the seconds between a frame and its result, for frames with all of their look-ahead."""
     read: list[float] = []
 
     def source() -> Iterator[np.ndarray]:

@@ -2,7 +2,7 @@
 """A whole frame of 600 x 1000 pixels: RDN, one frame alone, SELSA.
 
 Weights and frames are random: what is computed does not depend on them, as RPN keeps its 300
-proposals of a frame either way (which is checked).
+proposals of a frame either way (this is checked).
 """
 
 import copy
@@ -44,7 +44,7 @@ def random_model(cfg: ConfigDict, seed: int) -> torch.nn.Module:
 
 
 def sample(frame_id: int, size: tuple[int, int] = SIZE) -> TrackDataSample:
-    """Meta information of a frame of an endless video."""
+    """Make the meta information of a frame of an endless video."""
     return TrackDataSample(
         metainfo=dict(
             img_id=frame_id,
@@ -63,7 +63,7 @@ class RDNFrames:
 
     Args:
         model (RDN): The detector.
-        image (Tensor): (1, 1, 3, H, W), every frame.
+        image (Tensor): (1, 1, 3, H, W) input of every frame.
     """
 
     def __init__(self, model: RDN, image: torch.Tensor) -> None:
@@ -112,8 +112,8 @@ class SELSAFrames:
 
     Args:
         model (nn.Module): mmtrack's detector.
-        image (Tensor): (1, 1, 3, H, W), every frame.
-        supports (int): Support frames.
+        image (Tensor): (1, 1, 3, H, W) input of every frame.
+        supports (int): Number of support frames.
     """
 
     def __init__(self, model: torch.nn.Module, image: torch.Tensor, supports: int) -> None:
@@ -137,7 +137,7 @@ class SELSAFrames:
 
 
 def rdn_on_selsa_detector(cfg: ConfigDict) -> ConfigDict:
-    """RDN on the very detector that mmtrack gives to SELSA."""
+    """Return the config of RDN on the very detector that mmtrack gives to SELSA."""
     cfg = copy.deepcopy(cfg)
     head = cfg.detector.roi_head
     head.type = 'mmrdn.RDNRoIHead'
@@ -149,7 +149,7 @@ def rdn_on_selsa_detector(cfg: ConfigDict) -> ConfigDict:
 
 
 def time_decoding(repeats: int, seed: int) -> dict[str, dict]:
-    """Seconds to decode a JPEG of a frame and to make it a float tensor."""
+    """Time the decoding of a frame's JPEG to a float tensor."""
     noise = np.random.default_rng(seed).integers(0, 255, (30, 50, 3))
     image = cv2.resize(noise.astype(np.uint8), SIZE[::-1])
     data = cv2.imencode('.jpg', image)[1]
@@ -162,9 +162,9 @@ def time_decoding(repeats: int, seed: int) -> dict[str, dict]:
 
 
 def resnet101_contenders(image: torch.Tensor, seed: int) -> dict[str, Any]:
-    """One frame alone and RDN at T = 3, 18, 24 with one and the same detector.
+    """Build a single-frame detector, and RDN at T = 3, 18, 24 around it.
 
-    So RoIAlign, whose time depends on the boxes, has the same to do.
+    One detector for all, as the time of RoIAlign depends on the boxes.
     """
     single = random_model(Config.fromfile(_CONFIGS / _SINGLE.format('r101')).model, seed)
     contenders = {'single frame r101': RDNFrames(single, image)}
@@ -178,7 +178,7 @@ def resnet101_contenders(image: torch.Tensor, seed: int) -> dict[str, Any]:
 
 
 def selsa_contenders(image: torch.Tensor, seed: int) -> dict[str, Any]:
-    """mmtrack's SELSA and RDN on ResNet-50."""
+    """Build mmtrack's SELSA and RDN on ResNet-50."""
     cfg = get_config(_SELSA).model
     ours = Config.fromfile(_CONFIGS / _RDN.format('r50')).model
     return {
@@ -189,15 +189,15 @@ def selsa_contenders(image: torch.Tensor, seed: int) -> dict[str, Any]:
 
 
 def time_frames(repeats: int, seed: int = 0, quick: bool = False) -> dict[str, dict]:
-    """Seconds a frame of each detector, and where they go.
+    """Time a frame of each detector, by stages.
 
     Args:
         repeats (int): Frames that count; SELSA has half of them.
-        seed (int): Of weights and frames.
-        quick (bool): Without SELSA.
+        seed (int): Seed of weights and frames.
+        quick (bool): Whether to leave out SELSA.
 
     Returns:
-        dict[str, dict]: By detector: a summary with ``stages``, mean seconds.
+        dict[str, dict]: Summary by detector, with the mean seconds of its ``stages``.
     """
     torch.manual_seed(seed)
     image = torch.randn(1, 1, 3, 608, 1008)  # padded to a multiple of 16

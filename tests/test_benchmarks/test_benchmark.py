@@ -6,6 +6,7 @@ import torch
 
 from helpers.tools import run_tool
 from mmrdn.benchmarks import relation
+from mmrdn.benchmarks.attention import time_attention
 from mmrdn.benchmarks.relation import Setting, random_proposals, saved_bytes, time_relation
 from mmrdn.benchmarks.report import plot, speedup
 from mmrdn.benchmarks.streams import time_streams
@@ -20,16 +21,16 @@ def test_sizes_of_the_paper():
 
 def test_relation_of_a_small_pool():
     row = time_relation(SMALL, repeats=3, num=20)
-    for name in ('common', 'forward', 'memory'):
+    for name in ('baseline', 'forward', 'memory'):
         assert 0 < row[name]['min'] <= row[name]['median'] <= row[name]['max']
         assert row[name]['repeats'] == 3
-    assert speedup(row) == row['common']['median'] / row['memory']['median']
+    assert speedup(row) == row['baseline']['median'] / row['memory']['median']
     # Keys and values of three modules and the features, 30 supports each.
     assert row['state_bytes'] > 7 * 30 * 1024 * 4
 
 
 def test_what_computes_something_else_is_not_timed(monkeypatch):
-    monkeypatch.setattr(relation, 'common_order', lambda *args: args[1] + 1)
+    monkeypatch.setattr(relation, 'baseline_of', lambda aggregator: lambda *args: args[0] + 1)
     with pytest.raises(ValueError, match='the memory differs'):
         time_relation(SMALL, repeats=1, num=20)
 
@@ -37,7 +38,7 @@ def test_what_computes_something_else_is_not_timed(monkeypatch):
 def test_what_needs_too_much_memory_is_left_out(monkeypatch):
     monkeypatch.setattr(relation, '_MOST_BYTES', 0)
     row = time_relation(SMALL, repeats=1, num=20)
-    assert row['common'] is None and speedup(row) is None
+    assert row['baseline'] is None and speedup(row) is None
     assert row['memory']['median'] > 0
 
 
@@ -53,6 +54,13 @@ def test_proposals_lie_in_the_frame():
     assert feats.shape == (50, 1024) and scores.shape == (50,)
     assert (boxes[:, 2:] - boxes[:, :2] >= 3.9).all()
     assert (boxes[:, 2] <= 1000).all() and (boxes[:, 3] <= 600).all()
+
+
+def test_attention_is_timed_in_testing_and_in_training():
+    rows = time_attention(repeats=1)
+    sizes = ('300 x 2775', '128 x 225', '128 x 225, with backward')
+    assert set(rows) == {f'{run}, {size}' for run in ('ours', 'fused') for size in sizes}
+    assert all(row['median'] > 0 for row in rows.values())
 
 
 def test_streams_count_all_frames():
@@ -83,7 +91,7 @@ def test_the_command(tmp_path):
     assert results['seed'] == 3 and '--parts training' in results['command']
     assert results['machine']['torch'] == torch.__version__
     rows = results['training']
-    assert rows['forward']['saved_bytes'] < rows['common']['saved_bytes']
+    assert rows['forward']['saved_bytes'] < rows['baseline']['saved_bytes']
     again = run_tool(*command, status=1)
     assert '--overwrite' in again.stderr
     assert len(again.stderr.strip().splitlines()) == 1
@@ -92,7 +100,7 @@ def test_the_command(tmp_path):
 def test_the_plot_leaves_out_what_was_not_measured(tmp_path):
     times = dict(median=1.0, min=1.0, max=1.0)
     rows = [
-        dict(Setting(percent=percent)._asdict(), common=None if percent > 20 else times, forward=times, memory=times)
+        dict(Setting(percent=percent)._asdict(), baseline=None if percent > 20 else times, forward=times, memory=times)
         for percent in (10, 20, 40)
     ]
     results = dict(relation=dict(rows=rows), machine=dict(cpu='any', threads=1))

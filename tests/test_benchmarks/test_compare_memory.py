@@ -20,8 +20,14 @@ def test_a_video_has_the_same_detections(run_main, trained, tiny_config, digits,
 
 def test_a_difference_is_found(run_main, trained, tiny_config, tmp_path, monkeypatch):
     """Features that are wrong by one percent move the scores."""
-    right = detections.common_aggregate
-    monkeypatch.setattr(detections, 'common_aggregate', lambda *args: right(*args) * 1.01)
+    right = detections.baseline_of
+
+    def wrong(neck):
+        baseline = right(neck)
+        baseline.register_forward_hook(lambda module, args, out: out * 1.01)
+        return baseline
+
+    monkeypatch.setattr(detections, 'baseline_of', wrong)
     status, out, err = run_main(
         'analysis_tools/compare_memory.py', tiny_config, trained / 'iter_8.pth', '--work-dir', tmp_path
     )

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Compare detections with the incremental memory to those of the baseline."""
+"""Compare detections with cached supports to those of the baseline relation."""
 
 import argparse
 

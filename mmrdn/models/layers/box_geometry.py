@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Geometry of box pairs: the input of the geometry weight, as it is defined.
+"""Geometry of box pairs: the input of the geometry weight, by its definition.
 
 The paper (section 3.2) takes the object relation module from "Relation Networks for Object
 Detection" (Hu et al., CVPR 2018), whose section 3 defines this encoding. Legend: N queries, M
@@ -25,7 +25,7 @@ def centers_and_sizes(boxes: Tensor, pixel_offset: float = 0.0) -> tuple[Tensor,
 
 
 def geometric_features(boxes: Tensor, support_boxes: Tensor, pixel_offset: float = 0.0) -> Tensor:
-    """Relative position and size of each query box to each support box.
+    """Compute the relative position and size of each query box to each support box.
 
     ``g_ij = (log(|cx_i - cx_j| / w_i + 1e-3), log(|cy_i - cy_j| / h_i + 1e-3), log(w_i / w_j),
     log(h_i / h_j))``
@@ -33,11 +33,11 @@ def geometric_features(boxes: Tensor, support_boxes: Tensor, pixel_offset: float
     Args:
         boxes (Tensor): (N, 4) query boxes, xyxy in pixels.
         support_boxes (Tensor): (M, 4) support boxes, xyxy in pixels.
-        pixel_offset (float): Added to ``x2 - x1`` for the width; 1 where boxes include their last
-            pixel. Widths and heights are at least 1 pixel.
+        pixel_offset (float): Pixels added to ``x2 - x1`` for the width; 1 where boxes include their
+            last pixel. Widths and heights are at least 1 pixel.
 
     Returns:
-        Tensor: (N, M, 4).
+        Tensor: (N, M, 4) features g_ij.
     """
     cx, cy, width, height = centers_and_sizes(boxes, pixel_offset)
     support_cx, support_cy, support_width, support_height = centers_and_sizes(support_boxes, pixel_offset)
@@ -55,25 +55,25 @@ def geometric_features(boxes: Tensor, support_boxes: Tensor, pixel_offset: float
 
 
 def angle_factors(dims: int, wave_length: float, like: Tensor) -> Tensor:
-    """``100 / wave_length ** (k / (dims / 8))``, k = 0 .. dims / 8 - 1."""
+    """Return ``100 / wave_length ** (k / (dims / 8))``, k = 0 .. dims / 8 - 1."""
     num_waves = dims // 8
     powers = torch.arange(num_waves, dtype=like.dtype, device=like.device) / num_waves
     return 100 / wave_length**powers  # (D / 8,)
 
 
 def encode_geometry(geometry: Tensor, dims: int = 64, wave_length: float = 1000.0) -> Tensor:
-    """Embed geometric features by sines and cosines of several wave lengths.
+    """Encode geometric features by sines and cosines of several wave lengths.
 
     Each component is multiplied by 100 and divided by ``wave_length ** (k / (dims / 8))``, k = 0 ..
     dims / 8 - 1; its sines come first, then its cosines; the components keep their order.
 
     Args:
-        geometry (Tensor): (N, M, 4).
+        geometry (Tensor): (N, M, 4) features.
         dims (int): D, a multiple of 8.
         wave_length (float): The longest wave length.
 
     Returns:
-        Tensor: (N, M, D).
+        Tensor: (N, M, D) encoding.
     """
     factors = angle_factors(dims, wave_length, geometry)
     angles = geometry[..., None] * factors  # (N, M, 4, D/8)
@@ -84,6 +84,6 @@ def encode_geometry(geometry: Tensor, dims: int = 64, wave_length: float = 1000.
 def pairwise_geometry_encoding(
     boxes: Tensor, support_boxes: Tensor, dims: int = 64, wave_length: float = 1000.0, pixel_offset: float = 0.0
 ) -> Tensor:
-    """:func:`encode_geometry` of :func:`geometric_features`, (N, M, D)."""
+    """Return :func:`encode_geometry` of :func:`geometric_features`, (N, M, D)."""
     geometry = geometric_features(boxes, support_boxes, pixel_offset)
     return encode_geometry(geometry, dims, wave_length)

@@ -1,12 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Relation of the object relation module: Eq. 1-2, paper section 3.2.
 
-The softmax over supports of ``log geometry + appearance`` is written as the quotient of ``sum_j
-geometry_j exp(appearance_j - row max) value_j`` and the denominator ``sum_j geometry_j
-exp(appearance_j - row max)``: no logarithm of a pair is needed. Geometry is at least 1e-6 and so
-cannot make the quotient lose digits.
-
-Parts of the supports can be attended to apart: the softmax over all of them weighs each part by the
+The relation weight is the softmax over supports of ``log geometry + appearance``. Over parts of the
+supports it is written as the quotient of ``geometry_j exp(appearance_j - row max)`` and the
+denominator, the sum of these over j: no logarithm of a pair is needed. Geometry is at least 1e-6
+and so cannot make the quotient lose digits. The softmax over all supports weighs each part by the
 softmax of the parts' log denominators (an online softmax).
 
 Legend: N queries, M supports, P parts of them, C channels, G heads (the paper's M relation
@@ -29,53 +27,51 @@ def merge_heads(feats: Tensor) -> Tensor:
     return feats.transpose(0, 1).flatten(1)  # (n, C)
 
 
-def attend(
-    query: Tensor, key: Tensor, value: Tensor, geometry: Tensor, return_weights: bool = False
-) -> tuple[Tensor, Tensor, Tensor | None]:
+def attend(query: Tensor, key: Tensor, value: Tensor, geometry: Tensor) -> tuple[Tensor, Tensor]:
     """Average the values of supports, each by its relation weight.
 
     Args:
         query (Tensor): (G, N, d) queries, projected and divided by sqrt(d).
-        key (Tensor): (G, M, d) keys of one support or more.
+        key (Tensor): (G, M, d) keys.
         value (Tensor): (G, M, d) values.
-        geometry (Tensor): (G, N, M) positive geometry weights. Their dtype, at least fp32, is the
-            one of the result.
-        return_weights (bool): Whether to return the relation weights too.
+        geometry (Tensor): (G, N, M) positive geometry weights, in fp32 or better.
 
     Returns:
-        tuple[Tensor, Tensor, Tensor or None]: The averages (G, N, d), the log denominators
-        (G, N, 1), and the relation weights (G, N, M).
+        tuple[Tensor, Tensor]: The averages (G, N, d), and the relation weights (G, N, M).
     """
-    appearance = (query @ key.transpose(1, 2)).to(geometry.dtype)  # (G, N, M)
-    row_max = appearance.detach().amax(-1, keepdim=True)  # (G, N, 1)
-    weights = appearance.sub_(row_max).exp_() * geometry  # (G, N, M)
-    denominator = weights.sum(-1, keepdim=True)  # (G, N, 1)
-    values = (weights.to(value.dtype) @ value).to(geometry.dtype) / denominator  # (G, N, d)
-    return values, row_max + denominator.log(), weights / denominator if return_weights else None
+    weights = (query @ key.transpose(1, 2) + geometry.log()).softmax(-1)  # (G, N, M)
+    return weights.to(value.dtype) @ value, weights  # (G, N, d)
 
 
 def attend_parts(
     query: Tensor, key: Tensor, value: Tensor, geometry: Sequence[Tensor], return_weights: bool = False
-) -> tuple[Tensor, Tensor, tuple[Tensor | None, ...]]:
-    """:func:`attend` to each of P consecutive parts of the supports.
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """:func:`attend` to each of P consecutive parts of the supports, which stays in the caches.
 
     Args:
-        query (Tensor): (G, N, d) queries.
+        query (Tensor): (G, N, d) queries, projected and divided by sqrt(d).
         key (Tensor): (G, M, d) keys.
         value (Tensor): (G, M, d) values.
-        geometry (Sequence[Tensor]): Geometry weights (G, N, m) of each part, M columns in all.
+        geometry (Sequence[Tensor]): Positive geometry weights (G, N, m) of each part, of one
+            support or more, M columns in all. Their dtype is the one of the result.
         return_weights (bool): Whether to return the relation weights too.
 
     Returns:
-        tuple[Tensor, Tensor, tuple[Tensor or None]]: The averages (G, N, P, d), the log
-        denominators (G, N, P), and P relation weights (G, N, m).
+        tuple[Tensor, Tensor, list[Tensor]]: The averages (G, N, P, d), the log denominators
+        (G, N, P), and the relation weights (G, N, m) within each part.
     """
     widths = [part.shape[-1] for part in geometry]
-    parts = [
-        attend(query, *part, return_weights) for part in zip(key.split(widths, 1), value.split(widths, 1), geometry)
-    ]
-    values, log_denominators, weights = zip(*parts)
-    return torch.stack(values, 2), torch.cat(log_denominators, -1), weights
+    values, log_denominators, within = [], [], []
+    for k, v, part in zip(key.split(widths, 1), value.split(widths, 1), geometry):
+        appearance = (query @ k.transpose(1, 2)).to(part.dtype)  # (G, N, m)
+        row_max = appearance.detach().amax(-1, keepdim=True)  # (G, N, 1)
+        weights = appearance.sub_(row_max).exp_() * part  # (G, N, m)
+        denominator = weights.sum(-1, keepdim=True)  # (G, N, 1)
+        values.append((weights.to(v.dtype) @ v).to(part.dtype) / denominator)  # (G, N, d)
+        log_denominators.append(row_max + denominator.log())
+        if return_weights:
+            within.append(weights / denominator)
+    return torch.stack(values, 2), torch.cat(log_denominators, -1), within
 
 
 def merge_parts(values: Tensor, log_denominators: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,4 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor
@@ -11,11 +10,11 @@ from mmrdn.registry import MODELS
 class LastMapReducer(BaseModule):
     """A 1x1 convolution and ReLU on the last feature map alone.
 
-    Makes the RoI head's map lighter, where RPN looks at another one.
+    It makes the RoI head's map lighter where RPN looks at another one.
 
     Args:
-        in_channels (int): Of the last map.
-        out_channels (int): Of what it becomes.
+        in_channels (int): Channels of the last map.
+        out_channels (int): Channels of the map that replaces it.
         init_cfg (dict, optional): Initialization. Kaiming if not given.
     """
 
@@ -24,6 +23,5 @@ class LastMapReducer(BaseModule):
         self.conv = ConvModule(in_channels, out_channels, 1)
 
     def forward(self, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Feature maps (B, c, h, w); the last one is (B, in_channels, h, w)
-        and leaves as (B, out_channels, h, w)."""
+        """Replace the last of the feature maps (B, c, h, w)."""
         return (*x[:-1], self.conv(x[-1]))

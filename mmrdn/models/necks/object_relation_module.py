@@ -14,7 +14,7 @@ import torch.nn as nn
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmrdn.models.layers import BoxTerms, attend_parts, box_terms, merge_heads, merge_parts, split_heads
+from mmrdn.models.layers import BoxTerms, attend, attend_parts, box_terms, merge_heads, merge_parts, split_heads
 from mmrdn.models.necks.projected_supports import ProjectedSupports
 from mmrdn.registry import MODELS
 
@@ -98,19 +98,22 @@ class ObjectRelationModule(BaseModule):
             geometry (Sequence[Tensor]): Geometry weights (G, N, m) of consecutive tiles of
                 supports, M columns in all.
             feats (Tensor): (N, C) query features.
-            return_weights (bool): Whether to return omega-bar too.
+            return_weights (bool): Whether to return the mean attention weights too.
 
         Returns:
-            tuple[Tensor, Tensor or None]: (N, C) augmented features, and (N, M) omega-bar.
+            tuple[Tensor, Tensor or None]: (N, C) augmented features, and (N, M) mean
+            attention weights.
         """
         if not geometry:  # no supports
             return feats, feats.new_zeros(len(feats), 0)
-        values, log_denominators, weights = attend_parts(self.query(feats), key, value, geometry, return_weights)
+        query = self.query(feats)
+        if len(geometry) == 1:
+            values, weights = attend(query, key, value, geometry[0])
+            return self.augment(feats, values), weights.mean(0) if return_weights else None
+        values, log_denominators, within = attend_parts(query, key, value, geometry, return_weights)
         values, shares = merge_parts(values, log_denominators)
-        if return_weights:
-            parts = [(part * share).mean(0) for part, share in zip(weights, shares.split(1, -1))]
-            return self.augment(feats, values), torch.cat(parts, -1)  # (N, M)
-        return self.augment(feats, values), None
+        weights = [(part * share).mean(0) for part, share in zip(within, shares.split(1, -1))]  # (N, m)
+        return self.augment(feats, values), torch.cat(weights, -1) if return_weights else None
 
     def forward(
         self, feats: Tensor, boxes: Tensor, support_feats: Tensor, support_boxes: Tensor, return_weights: bool = False
@@ -122,11 +125,11 @@ class ObjectRelationModule(BaseModule):
             boxes (Tensor): (N, 4) query boxes, xyxy in pixels.
             support_feats (Tensor): (M, C) support features; with M = 0 there is nothing to add.
             support_boxes (Tensor): (M, 4) support boxes, xyxy in pixels.
-            return_weights (bool): Whether to return omega-bar too.
+            return_weights (bool): Whether to return the mean attention weights too.
 
         Returns:
-            Tensor or tuple[Tensor, Tensor]: (N, C) augmented features, and (N, M) omega-bar, the
-            relation weights averaged over heads (paper section 3.4).
+            Tensor or tuple[Tensor, Tensor]: (N, C) augmented features, and (N, M) attention weights
+            averaged over heads (omega-bar, paper section 3.4).
         """
         self.check(feats, boxes, 'feats', 'boxes')
         self.check(support_feats, support_boxes, 'support_feats', 'support_boxes')

@@ -87,8 +87,8 @@ class ProjectedSupports:
             queries (BoxTerms): Terms of the boxes of N queries.
 
         Returns:
-            list[Callable]: Eq. 1-2 of each module: it takes features (N, C) and whether to return
-            omega-bar, and returns features (N, C) and omega-bar (N, M) or None.
+            list[Callable]: ``relate(feats, return_weights=False)`` of each module, Eq. 1-2, with the
+            result of :meth:`ObjectRelationModule.relate`.
         """
         tiles = self.geometry(relations, queries) if relations else []
         return [

@@ -33,8 +33,8 @@ class Pool(Protocol):
     def prepare(self, relations: Sequence[nn.Module], queries: Any) -> list[Callable]:
         """Return Eq. 1-2 of each module for a block of queries and this pool.
 
-        It takes features (N, C) and whether to return omega-bar, and returns features (N, C) and
-        omega-bar (N, M) or None.
+        Each is ``relate(feats, return_weights=False)``; it takes features (N, C) and returns
+        features (N, C) and mean attention weights (N, M) or None.
         """
 
     def select_advanced(self) -> Any:
@@ -101,11 +101,12 @@ def distill(
         feats (Tensor): (N, C) features of the key proposals, R^r.
         boxes (Tensor): (N, 4) their boxes, xyxy in pixels.
         pool (Pool): M supports, R^s.
-        return_weights (bool): Whether to return omega-bar too.
+        return_weights (bool): Whether to return the mean attention weights too.
 
     Returns:
         Tensor or tuple[Tensor, Tensor]: (N, C) features R^r2 (R^r1 without the advanced stage), and
-        (N, M) omega-bar of the last module of the basic stage (section 3.4).
+        (N, M) mean attention weights (omega-bar, section 3.4) of the last module of the basic
+        stage.
     """
     if return_weights and not aggregator.num_basic:
         raise ValueError('return_weights needs num_basic >= 1: relation weights are those of the last basic module')
@@ -117,16 +118,16 @@ def distill(
         advanced = pool.replace(inds, refined, aggregator.reference_relation)
     outs, weights = [], []
     for rows, queries in pool.query_blocks(boxes):
-        x, omega = feats[rows], None
+        x, mean_weights = feats[rows], None
         for k, relate in enumerate(pool.prepare(aggregator.basic, queries)):  # Eq. 3-4: R^r1
             if k > 0:
                 x = aggregator.relu(aggregator.basic_transforms[k - 1](x))  # h
-            x, omega = relate(x, return_weights and k == aggregator.num_basic - 1)
+            x, mean_weights = relate(x, return_weights and k == aggregator.num_basic - 1)
         if aggregator.advanced:
             (relate,) = advanced.prepare([aggregator.reference_relation], queries)
             x, _ = relate(x)  # Eq. 5, 7: R^r2
         outs.append(x)
-        weights.append(omega)
+        weights.append(mean_weights)
     return (torch.cat(outs), torch.cat(weights)) if return_weights else torch.cat(outs)
 
 
@@ -215,10 +216,10 @@ class RelationAggregator(BaseModule):
             support_boxes (Tensor): (M, 4) their boxes.
             advanced_inds (Tensor, optional): (A,) indices into the pool of the advanced supports;
                 the whole pool if not given.
-            return_weights (bool): Whether to return omega-bar too.
+            return_weights (bool): Whether to return the mean attention weights too.
 
         Returns:
-            Tensor or tuple[Tensor, Tensor]: (N, C) features, and (N, M) omega-bar.
+            Tensor or tuple[Tensor, Tensor]: (N, C) features, and (N, M) mean attention weights.
         """
         return distill(self, feats, boxes, PlainPool(support_feats, support_boxes, advanced_inds), return_weights)
 

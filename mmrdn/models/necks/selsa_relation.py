@@ -1,7 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""mmtrack's ``SelsaAggregator`` (Wu et al., ICCV 2019) as relation of RDN.
+"""mmtrack's ``SelsaAggregator`` (Wu et al., ICCV 2019) as relation module of RDN.
 
-Appearance only: boxes are not looked at.
+Appearance only: boxes are not read.
 
 Legend: N queries, M supports, C channels, G attention blocks.
 """
@@ -15,9 +15,7 @@ from mmrdn.registry import MODELS
 
 @MODELS.register_module()
 class SelsaRelation(BaseModule):
-    """For ``relation`` of :class:`RelationAggregator`.
-
-    ``f(i) + SelsaAggregator(f, supports)(i)``
+    """A relation module for :class:`RelationAggregator`: ``f(i) + SelsaAggregator(f, supports)(i)``.
 
     Args:
         embed_dims (int): C, a multiple of ``num_heads``.
@@ -40,24 +38,20 @@ class SelsaRelation(BaseModule):
 
         Args:
             feats (Tensor): (N, C) query features.
-            boxes (Tensor): (N, 4), not read.
-            support_feats (Tensor): (M, C); with M = 0 there is nothing to add.
-            support_boxes (Tensor): (M, 4), not read.
-            return_weights (bool): Whether to return attention weights too.
+            boxes (Tensor): (N, 4) boxes, not read.
+            support_feats (Tensor): (M, C) support features; with M = 0 there is nothing to add.
+            support_boxes (Tensor): (M, 4) boxes, not read.
+            return_weights (bool): Whether to return the mean attention weights too.
 
         Returns:
-            Tensor or tuple[Tensor, Tensor]: (N, C) augmented features, and
-            (N, M) attention weights averaged over blocks.
+            Tensor or tuple[Tensor, Tensor]: (N, C) augmented features, and (N, M) attention weights
+            averaged over blocks.
         """
-        out = feats
-        if len(support_feats):
-            out = feats + self.aggregator(feats, support_feats)
-        if not return_weights:
-            return out
-        return out, self._weights(feats, support_feats)
+        out = feats + self.aggregator(feats, support_feats) if len(support_feats) else feats
+        return (out, self._weights(feats, support_feats)) if return_weights else out
 
     def _weights(self, feats: Tensor, support_feats: Tensor) -> Tensor:
-        """(N, M): once more what mmtrack computes and does not give away."""
+        """Compute once more the weights (N, M) that mmtrack computes and does not give away."""
         query, key = (
             split_heads(embedded, self.aggregator.num_attention_blocks)
             for embedded in (self.aggregator.fc_embed(feats), self.aggregator.ref_fc_embed(support_feats))

@@ -3,7 +3,7 @@
 
 The convention of Fast R-CNN and of maskrcnn-benchmark: a box from x1 to x2 is ``x2 - x1 + 1``
 pixels wide. mmdet's ``LegacyDeltaXYWHBBoxCoder`` measures widths so too, but leaves out the half
-pixel between the centre of the pixels and the middle of the box when it turns centre and size into
+pixel between the center of the pixels and the middle of the box when it turns center and size into
 corners.
 """
 
@@ -26,11 +26,11 @@ class InclusiveDeltaXYWHBBoxCoder(DeltaXYWHBBoxCoder):
     at most, and shrink without a bound.
 
     Args:
-        **kwargs: Of mmdet's ``DeltaXYWHBBoxCoder``.
+        **kwargs: Arguments of mmdet's ``DeltaXYWHBBoxCoder``.
     """
 
     def encode(self, bboxes: Tensor | BaseBoxes, gt_bboxes: Tensor | BaseBoxes) -> Tensor:
-        """Deltas that turn boxes (n, 4) into others (n, 4): (n, 4)."""
+        """Return the deltas (n, 4) that turn boxes (n, 4) into others (n, 4)."""
         return super().encode(_with_last_pixel(get_box_tensor(bboxes)), _with_last_pixel(get_box_tensor(gt_bboxes)))
 
     def decode(
@@ -43,13 +43,13 @@ class InclusiveDeltaXYWHBBoxCoder(DeltaXYWHBBoxCoder):
         """Apply deltas.
 
         Args:
-            bboxes (Tensor or BaseBoxes): (n, 4) xyxy in pixels.
-            pred_bboxes (Tensor): (n, 4 * classes).
+            bboxes (Tensor or BaseBoxes): (n, 4) boxes, xyxy in pixels.
+            pred_bboxes (Tensor): (n, 4 * classes) deltas.
             max_shape (Sequence[int], optional): Height and width to clip to.
-            wh_ratio_clip (float): The reciprocal bounds the growth.
+            wh_ratio_clip (float): Reciprocal of the bound on growth.
 
         Returns:
-            Tensor: (n, 4 * classes) xyxy in pixels.
+            Tensor: (n, 4 * classes) boxes, xyxy in pixels.
         """
         boxes = _with_last_pixel(get_box_tensor(bboxes))[:, None]  # (n, 1, 4)
         deltas = pred_bboxes.unflatten(1, (-1, 4))  # (n, classes, 4)
@@ -67,5 +67,5 @@ class InclusiveDeltaXYWHBBoxCoder(DeltaXYWHBBoxCoder):
 
 
 def _with_last_pixel(boxes: Tensor) -> Tensor:
-    """Boxes (n, 4) whose width is ``x2 - x1``, from inclusive ones."""
+    """Turn inclusive boxes (n, 4) into those whose width is ``x2 - x1``."""
     return torch.cat([boxes[:, :2], boxes[:, 2:] + 1], 1)

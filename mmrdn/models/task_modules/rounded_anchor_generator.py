@@ -15,26 +15,27 @@ from mmrdn.registry import TASK_UTILS
 
 @TASK_UTILS.register_module()
 class RoundedAnchorGenerator(AnchorGenerator):
-    """mmdet's anchors, of whole pixels around the middle of the first cell.
+    """mmdet's anchors, with integer sizes around the middle of the first cell.
 
     Args:
-        **kwargs: Of mmdet's ``AnchorGenerator``; ``centers`` and ``center_offset`` are not read.
+        **kwargs: Arguments of mmdet's ``AnchorGenerator``; ``centers`` and ``center_offset`` are not
+            read.
     """
 
     def gen_single_level_base_anchors(
         self, base_size: int, scales: Tensor, ratios: Tensor, center: tuple[float, float] | None = None
     ) -> Tensor:
-        """The anchors of the first cell.
+        """Make the anchors of the first cell.
 
         Args:
-            base_size (int): Side of the cell, pixels.
+            base_size (int): Side of the cell in pixels.
             scales (Tensor): (s,) sizes in cells.
             ratios (Tensor): (r,) height / width.
             center (tuple, optional): Not read.
 
         Returns:
-            Tensor: (r * s, 4) xyxy, inclusive pixels; all scales of the first
-            ratio, then of the next, if ``scale_major``.
+            Tensor: (r * s, 4) anchors, xyxy in inclusive pixels; all scales of the first ratio, then
+            of the next, if ``scale_major``.
         """
         # Halves are rounded to even, by torch as by numpy.
         width = (base_size**2 / ratios.double()).sqrt().round()  # (r,)

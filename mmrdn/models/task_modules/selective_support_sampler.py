@@ -38,26 +38,26 @@ class SelectiveSupportSampler:
         self.advanced_scope = advanced_scope
 
     def select_support(self, scores: Tensor) -> Tensor:
-        """The top K proposals of one frame.
+        """Select the top K proposals of one frame.
 
         Args:
             scores (Tensor): (P,) objectness.
 
         Returns:
-            Tensor: (min(K, P),) indices, highest objectness first; among
-            equals the lower index comes first.
+            Tensor: (min(K, P),) indices, highest objectness first; among equals the lower index
+            comes first.
         """
         return _highest(scores, self.num_support)
 
     def select_advanced(self, scores: Tensor, num_per_frame: Sequence[int]) -> Tensor:
-        """The top r% of the pool, rounded down, at least one.
+        """Select the top r% of the pool, rounded down, at least one.
 
         Args:
             scores (Tensor): (M,) objectness of the concatenated pool.
-            num_per_frame (Sequence[int]): Proposals of each frame, summing to M.
+            num_per_frame (Sequence[int]): Number of proposals of each frame, M in all.
 
         Returns:
-            Tensor: Indices into the concatenated pool; none for an empty pool.
+            Tensor: (A,) indices into the concatenated pool; none for an empty pool.
         """
         if sum(num_per_frame) != len(scores):
             raise ValueError(
@@ -73,10 +73,10 @@ class SelectiveSupportSampler:
         return torch.cat(chosen)
 
     def _share(self, num: int) -> int:
-        """r% of ``num``, rounded down although 0.29 * 100 < 29 in floats."""
+        """Return r% of ``num``, rounded down although 0.29 * 100 < 29 in floats."""
         return max(1, math.floor(self.advanced_ratio * num + 1e-6))
 
 
 def _highest(scores: Tensor, num: int) -> Tensor:
-    """Indices of the ``num`` highest scores, ties by the lower index."""
+    """Return the indices of the ``num`` highest scores, ties by the lower index."""
     return scores.argsort(descending=True, stable=True)[:num]

@@ -3,14 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmrdn.models.layers import (
-    attend,
-    attend_parts,
-    box_terms,
-    geometry_tiles,
-    merge_parts,
-    pairwise_geometry_encoding,
-)
+from mmrdn.models.layers import attend, attend_parts, box_terms, geometry_tiles, merge_parts, pairwise_geometry_encoding
 from mmrdn.models.necks.projected_supports import tile_shape
 
 
@@ -80,6 +73,8 @@ def test_sums_over_parts_equal_the_softmax(spread, widths):
     omega = (geometry.log() + query @ key.transpose(1, 2)).softmax(-1)
     values, log_denominators, weights = attend_parts(query, key, value, geometry.split(widths, -1), True)
     values, shares = merge_parts(values, log_denominators)
+    for whole, right in zip(attend(query, key, value, geometry), (omega @ value, omega)):
+        np.testing.assert_allclose(whole, right, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(values, omega @ value, rtol=1e-9, atol=1e-12)
     weights = [part * share for part, share in zip(weights, shares.split(1, -1))]
     np.testing.assert_allclose(torch.cat(weights, -1), omega, rtol=1e-9, atol=1e-12)
@@ -107,7 +102,8 @@ def test_fp32_with_a_wide_range_of_geometry():
     logits = np.log([1e-6, 60.0, 60.0]) + np.array([8.0, 0.0, -72.0])
     omega = np.exp(logits - logits.max())
     expected = (omega * [1, 2, 4]).sum() / omega.sum()
-    values, _, _ = attend(query, key, value, geometry)
+    assert attend(query, key, value, geometry)[0].item() == pytest.approx(expected, rel=1e-6)
+    values, _, _ = attend_parts(query, key, value, [geometry])
     assert values.item() == pytest.approx(expected, rel=1e-6)
 
 

@@ -268,7 +268,7 @@ def test_wrong_shapes_are_named():
         memory.aggregate(feats[:, :5], boxes)
 
 
-def test_a_module_alone_is_the_chain_of_one():
+def test_a_module_alone_works_in_tiles():
     """More queries and supports than fit into one tile."""
     torch.manual_seed(0)
     module = ObjectRelationModule(16, 2).double()
