@@ -4,6 +4,8 @@
 Ours works in tiles where there are many supports, and is a plain softmax where one tile has them all.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,19 +14,22 @@ from mmrdn.benchmarks.relation import check_equal, random_aggregator, random_pro
 from mmrdn.benchmarks.timing import summary, take_turns
 from mmrdn.models.necks.projected_supports import ProjectedSupports
 
+SIZES = ((300, 2775, False), (128, 225, True))
 
-def time_attention(repeats: int, seed: int = 0) -> dict[str, dict]:
-    """Time Eq. 1-2 of projected supports, in testing (T = 18) and in training.
+
+def time_attention(repeats: int, seed: int = 0, sizes: Sequence[tuple[int, int, bool]] = SIZES) -> dict[str, dict]:
+    """Time Eq. 1-2 for projected supports; by default in testing at T = 18 and in training.
 
     Args:
         repeats (int): Rounds that count.
         seed (int): Seed of weights and proposals.
+        sizes (Sequence[tuple[int, int, bool]]): Queries, supports, whether in training.
 
     Returns:
         dict[str, dict]: Summary of seconds by contender and size.
     """
     module, result = random_aggregator(seed).basic[0], {}
-    for num, num_supports, training in ((300, 2775, False), (128, 225, True)):
+    for num, num_supports, training in sizes:
         (feats, boxes, _), (support_feats, support_boxes, _) = random_proposals(num), random_proposals(num_supports)
         key, value = (part.detach().requires_grad_(training) for part in module.project(support_feats))
         supports = ProjectedSupports({module: (key, value)}, module.box_terms(support_boxes))

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.hub import get_config
+from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from mmtrack.structures import TrackDataSample
 
@@ -34,6 +35,7 @@ _EMPTY = TrackDataSample(pred_det_instances=InstanceData())
 
 def random_model(cfg: ConfigDict, seed: int) -> torch.nn.Module:
     """Build a model without downloading weights."""
+    init_default_scope('mmrdn')
     torch.manual_seed(seed)
     cfg = copy.deepcopy(cfg)
     cfg.detector.backbone.init_cfg = None

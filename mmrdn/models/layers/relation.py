@@ -39,7 +39,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, geometry: Tensor) -> tuple
     Returns:
         tuple[Tensor, Tensor]: The averages (G, N, d), and the relation weights (G, N, M).
     """
-    weights = (query @ key.transpose(1, 2) + geometry.log()).softmax(-1)  # (G, N, M)
+    weights = geometry.log().add_(query @ key.transpose(1, 2)).softmax(-1)  # (G, N, M)
     return weights.to(value.dtype) @ value, weights  # (G, N, d)
 
 
@@ -65,7 +65,8 @@ def attend_parts(
     for k, v, part in zip(key.split(widths, 1), value.split(widths, 1), geometry):
         appearance = (query @ k.transpose(1, 2)).to(part.dtype)  # (G, N, m)
         row_max = appearance.detach().amax(-1, keepdim=True)  # (G, N, 1)
-        weights = appearance.sub_(row_max).exp_() * part  # (G, N, m)
+        weights = appearance.sub_(row_max).exp_()
+        weights = weights * part if weights.requires_grad else weights.mul_(part)  # (G, N, m)
         denominator = weights.sum(-1, keepdim=True)  # (G, N, 1)
         values.append((weights.to(v.dtype) @ v).to(part.dtype) / denominator)  # (G, N, d)
         log_denominators.append(row_max + denominator.log())
