@@ -50,8 +50,8 @@ class CocoVidFile:
         videos (bool): Whether the file needs ``videos``.
 
     Attributes:
-        data (dict): Content, with the lists ``images``, ``annotations``, ``categories`` and
-            ``videos``.
+        data (dict): Content, with the lists ``images``, ``annotations``, ``categories`` and, if
+            there, ``videos``.
         categories (dict[str, Any]): Category ids by name, in the order of the file.
         annotations_of (dict[Any, list[dict]]): Annotations by image id, for all images in the order
             of the file.
@@ -66,11 +66,10 @@ class CocoVidFile:
     ) -> None:
         self.path = path
         self.data = self._read()
-        if not videos:
-            self.data.setdefault('videos', [])
         for part, required in _REQUIRED.items():
             more = dict(images=images, annotations=annotations).get(part, ())
-            self._check_part(part, (*required, *more))
+            if part != 'videos' or videos or self.data.get(part) is not None:
+                self._check_part(part, (*required, *more))
         self.categories = {entry['name']: entry['id'] for entry in self._unique('categories', 'name')}
         self.annotations_of: dict[Any, list[dict]] = {image['id']: [] for image in self._unique('images', 'id')}
         known = dict(

@@ -50,7 +50,7 @@ def prediction_head(
         videos = [dict(id=i, name=str(i)) for i in dict.fromkeys(frame.video_id for frame in frames)]
         categories = [dict(id=i, name=name) for i, name in enumerate(classes, 1)]
     else:
-        images, videos = coco['images'], coco['videos']
+        images, videos = coco['images'], coco.get('videos') or []
         by_name = {category['name']: category for category in coco['categories']}
         categories = [by_name[name] for name in classes]
     info = dict(description='predictions of mmrdn') | (info or {})

@@ -49,9 +49,8 @@ class FrameBoxes:
         """Return an array in its shape and type."""
         if values.size == 0 and (name == 'bboxes' or len(self) == 0):
             values = values.reshape(0, 4) if name == 'bboxes' else values.reshape(0)
-        shape: tuple[int, ...] = (len(self),)
-        if name == 'bboxes':
-            shape = (len(values) if values.ndim else 1, 4)
+        shape: tuple[int, ...]
+        shape = (len(values) if values.ndim else 1, 4) if name == 'bboxes' else (len(self),)
         if values.shape != shape:
             raise self.error(f'{name} must be {shape}, got {values.shape}')
         if values.dtype.kind not in 'biuf':
