@@ -89,7 +89,7 @@ def _check_arguments(out: str, num_frames: int, overwrite: bool) -> None:
 
 
 def _read_predictions(predictions: str, linked: str, classes: list[str]) -> tuple[Frames, Frames]:
-    """Return the detections before and after linking, or raise ValueError if they are of other boxes."""
+    """Return the detections before and after linking; ValueError if these are other boxes."""
     before, after = (
         CocoVidFile(path, annotations=('bbox', 'score')).predictions(classes) for path in (predictions, linked)
     )

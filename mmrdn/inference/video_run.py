@@ -20,7 +20,7 @@ from mmrdn.structures import FrameDetections
 from mmrdn.utils.interrupts import hold_interrupts
 from mmrdn.video import BaseSource, Frame, FrameBuffer, open_source, prefetch
 
-# The detections of a frame, the frame, and the images that are kept, by their offset from it in frames.
+# The detections of a frame, the frame, and the images kept, by their offset in frames from it.
 Found = Iterator[tuple[FrameDetections, Frame, Mapping]]
 # Called with the number of frames done, and of all if known.
 Progress = Callable[[int, int | None], None] | None

@@ -120,7 +120,9 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def font_size(height: int, width: int) -> int:
-    """Return the font size in pixels, 9 or more, that suits an image: relatively larger in a small one.
+    """Return the font size in pixels, 9 or more, that suits an image.
+
+    It is relatively larger in a small one.
 
     Args:
         height (int): Height of the image in pixels.
