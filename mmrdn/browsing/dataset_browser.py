@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 
 from mmrdn.datasets import SeededInfiniteSampler
 from mmrdn.registry import DATASETS
@@ -41,7 +42,8 @@ def browse_dataset(
         raise ValueError('the config has no train_dataloader')
     output_dir = Path(os.path.abspath(output_dir))
     ImageFolderWriter.refuse_existing(output_dir, overwrite)
-    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmrdn'):
+        dataset = DATASETS.build(cfg.train_dataloader.dataset)
     seed = cfg.get('randomness', {}).get('seed') or 0
     order = SeededInfiniteSampler(dataset, seed=seed)
     output_dir.mkdir(parents=True, exist_ok=True)
