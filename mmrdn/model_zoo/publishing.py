@@ -115,12 +115,8 @@ def _plain_meta(original: dict, cfg: Config | None) -> dict[str, Any]:
         dataset_meta['palette'] = [list(map(int, color)) for color in palette]
     text = cfg.pretty_text if cfg is not None else known['cfg']
     meta = dict(cfg=_without_run(text), dataset_meta=dataset_meta, mmrdn_version=versions['mmrdn'], versions=versions)
-    for key in ('iter', 'epoch', 'seed'):
-        if isinstance(known.get(key), int):
-            meta[key] = known[key]
-    if isinstance(known.get('converted_from'), str):
-        meta['converted_from'] = known['converted_from']
-    return meta
+    kept = dict(iter=int, epoch=int, seed=int, converted_from=str)
+    return meta | {key: known[key] for key, kind in kept.items() if isinstance(known.get(key), kind)}
 
 
 def _classes(original: dict, cfg: Config | None) -> list[str]:
