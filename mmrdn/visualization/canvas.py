@@ -33,14 +33,8 @@ _FONT = Path(matplotlib.get_data_path()) / 'fonts/ttf/DejaVuSans.ttf'
 
 def check_image(image: np.ndarray, name: str = 'image') -> None:
     """Raise ValueError, with shape and type, for anything but an (H, W, 3) uint8 image."""
-    good = (
-        isinstance(image, np.ndarray)
-        and image.dtype == np.uint8
-        and image.ndim == 3
-        and image.shape[2] == 3
-        and image.size > 0
-    )
-    if not good:
+    good = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
+    if not good or not image.size:
         shape = getattr(image, 'shape', type(image).__name__)
         dtype = getattr(image, 'dtype', '')
         raise ValueError(f'{name} must be (height, width, 3) uint8 in color, got {shape} {dtype}'.rstrip())

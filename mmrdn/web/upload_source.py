@@ -1,4 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,18 +52,19 @@ class UploadSource(VideoFileSource):
         Raises:
             ValueError: It is too long, has too many frames, or none.
         """
-        count, times, seconds = 0, [], 0.0
+        count, stamps, seconds = 0, [], 0.0
         container, stream = self._open()
-        with container:
-            step = 1 / (stream.guessed_rate or DEFAULT_FPS)
-            for packet in _packets(container, stream):
+        step = 1 / (stream.guessed_rate or DEFAULT_FPS)
+        with container, contextlib.suppress(av.error.FFmpegError):  # the first damage ends it
+            for packet in container.demux(stream):
+                if not packet.size:
+                    continue
                 count += 1
-                if packet.pts is not None:
-                    times = times or 2 * [packet.pts]
-                    times = [min(times[0], packet.pts), max(times[1], packet.pts)]
                 seconds = count * step
-                if times:
-                    seconds = (times[1] - times[0]) * stream.time_base + step
+                if packet.pts is not None:
+                    stamps = [min([*stamps, packet.pts]), max([*stamps, packet.pts])]
+                if stamps:
+                    seconds = (stamps[1] - stamps[0]) * stream.time_base + step
                 if count > self.max_frames:
                     raise ValueError(f'{self.name} has more than {self.max_frames} frames')
                 if seconds > max_seconds:
@@ -98,13 +100,3 @@ class UploadSource(VideoFileSource):
             raise ValueError(
                 f'{self._title} has frames of {width}x{height}, expected {self._max_pixels} pixels at most'
             )
-
-
-def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
-    """Yield the packets of a stream up to the first damage."""
-    try:
-        for packet in container.demux(stream):
-            if packet.size:
-                yield packet
-    except av.error.FFmpegError:
-        return
