@@ -104,7 +104,6 @@ class DigitScene:
         )
         return DigitTrack(
             label=label,
-            sample=int(digits['samples'][chosen]),
             glyph=make_glyph(digits['cells'][chosen]),
             size=size,
             start=start,

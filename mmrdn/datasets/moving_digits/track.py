@@ -45,7 +45,6 @@ class DigitTrack:
     """One digit of a video: ink, path, color and degradations."""
 
     label: int
-    sample: int  # index into load_digits()
     glyph: np.ndarray  # (h, w) opacity
     size: float  # height of the ink, pixels
     start: np.ndarray  # (2,) x, y at t = 0, pixels
