@@ -19,11 +19,11 @@ TINY = MovingDigitsConfig(num_train_videos=3, train_frames=3, num_val_videos=2, 
 CLEAN = replace(TINY, degradations=(), noise_std=0.0, exposure=0.0, num_digits=(1, 1))
 
 
-def _digest(folder):
-    """Hash of every file by its path below a folder."""
+def _digest(directory):
+    """Hash of every file by its path below a directory."""
     return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob('*'))
+        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(directory.rglob('*'))
         if path.is_file()
     }
 
@@ -35,9 +35,9 @@ def sources():
 
 @pytest.fixture(scope='module')
 def tiny(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('tiny') / 'digits'
-    assert make_moving_digits(folder, TINY, progress=False)
-    return folder
+    directory = tmp_path_factory.mktemp('tiny') / 'digits'
+    assert make_moving_digits(directory, TINY, progress=False)
+    return directory
 
 
 def test_same_bytes_and_independent_videos(tiny, tmp_path):

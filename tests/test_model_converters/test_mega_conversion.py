@@ -57,12 +57,12 @@ def test_number_of_entries():
         assert len(empty(layout)) == backbone + rpn + predictor + others
 
 
-def file(folder, change=lambda state: None, layout=TINY, **others):
+def file(directory, change=lambda state: None, layout=TINY, **others):
     """A tiny checkpoint and its config."""
     state = mega.state_dict(layout)
     change(state)
-    config = mega.write_config(folder / 'tiny.py', layout)
-    path = mega.save(folder / 'mega.pth', state, **others)
+    config = mega.write_config(directory / 'tiny.py', layout)
+    path = mega.save(directory / 'mega.pth', state, **others)
     return path, str(config)
 
 

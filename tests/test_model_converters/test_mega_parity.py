@@ -41,9 +41,9 @@ def weights(layout):
     return mega.state_dict(layout, SEEDS[layout.kind, layout.depth])
 
 
-def converted(layout, folder, dtype=torch.float32):
+def converted(layout, directory, dtype=torch.float32):
     """MEGA's state dict, and our model filled from it."""
-    path = mega.write_config(folder / 'tiny.py', layout)
+    path = mega.write_config(directory / 'tiny.py', layout)
     model = build_model(Config.fromfile(path)).to(dtype).eval()
     state = {key: value.to(dtype) for key, value in weights(layout).items()}
     parameters, _ = convert_state_dict(state, model, layout.kind)

@@ -99,7 +99,7 @@ OPTIONS = ['--cfg-options', 'test_evaluator.iou_thr=0.05']
 
 @pytest.fixture(scope='module')
 def compared(digits, trained, tiny_config, tmp_path_factory):
-    """Configs, work folder, and what the command said."""
+    """Configs, work directory, and what the command said."""
     from helpers.tools import run_tool
 
     root = tmp_path_factory.mktemp('compare')
@@ -219,14 +219,14 @@ def test_finished_steps_are_not_done_again(compared, run_main, monkeypatch):
     assert rows_of(args)[1] == before
 
     # As if it had been interrupted after 4 of 8 iterations.
-    folder = work / 'basic'
+    directory = work / 'basic'
     for name in ('result.json', 'trained.json', 'iter_8.pth'):
-        (folder / name).unlink()
-    (folder / 'last_checkpoint').write_text(str(folder / 'iter_4.pth'))
+        (directory / name).unlink()
+    (directory / 'last_checkpoint').write_text(str(directory / 'iter_4.pth'))
     assert run_main('analysis_tools/compare.py', *args)[0] == 1
     assert [title for _, title in commands] == ['training', 'testing']
     assert all('basic.py' in ' '.join(command) for command, _ in commands)
-    assert [line['step'] for line in logged_steps(folder)] == [5, 6, 7, 8]
+    assert [line['step'] for line in logged_steps(directory)] == [5, 6, 7, 8]
     after = rows_of(args)[1]
     assert after['basic'].pop('train_minutes') is None
     assert before['basic'].pop('train_minutes') > 0
@@ -288,15 +288,15 @@ def test_other_data(compared, run_main, digits, tmp_path):
 
 
 def test_a_folder_of_something_else(tiny_config, run_main, tmp_path):
-    folder = tmp_path / 'work' / 'tiny'
-    folder.mkdir(parents=True)
-    (folder / 'mine.txt').write_text('mine')
+    directory = tmp_path / 'work' / 'tiny'
+    directory.mkdir(parents=True)
+    (directory / 'mine.txt').write_text('mine')
     status, _, err = run_main('analysis_tools/compare.py', tiny_config, '--work-dir', tmp_path / 'work')
     assert status == 1
     assert err.splitlines()[-1] == (
-        f'error: tiny: {folder} is not empty and holds no run of this kind; choose another --work-dir'
+        f'error: tiny: {directory} is not empty and holds no run of this kind; choose another --work-dir'
     )
-    assert [path.name for path in folder.iterdir()] == ['mine.txt']
+    assert [path.name for path in directory.iterdir()] == ['mine.txt']
 
 
 @pytest.mark.parametrize(

@@ -63,11 +63,11 @@ def _make_vid(root, lists=True):
     for t in range(3):
         _write(root, 'VID', f'val/v/{t:06d}', _xml())
     if lists:
-        folder = root / 'ImageSets' / 'VID'
-        folder.mkdir(parents=True)
-        (folder / 'train_1.txt').write_text(f'{nest}/b 1\n{nest}/a 1\n')
-        (folder / 'train_2.txt').write_text(f'{nest}/b 1\n\n')
-        (folder / 'val.txt').write_text('v/000000 1\nv/000001 2\nv/000002 3\n')
+        directory = root / 'ImageSets' / 'VID'
+        directory.mkdir(parents=True)
+        (directory / 'train_1.txt').write_text(f'{nest}/b 1\n{nest}/a 1\n')
+        (directory / 'train_2.txt').write_text(f'{nest}/b 1\n\n')
+        (directory / 'val.txt').write_text('v/000000 1\nv/000001 2\nv/000002 3\n')
 
 
 def _convert(root, split, out_file, **kwargs):
@@ -165,9 +165,9 @@ def test_det_cap_and_order(tmp_path):
     assert data['annotations'][1]['bbox'] == [1, 1, 19, 29]
     # The list decides on the order, and on what is there at all. Its negative images have no
     # annotation files.
-    folder = tmp_path / 'ImageSets' / 'DET'
-    folder.mkdir(parents=True)
-    (folder / 'train.txt').write_text(
+    directory = tmp_path / 'ImageSets' / 'DET'
+    directory.mkdir(parents=True)
+    (directory / 'train.txt').write_text(
         'ILSVRC2013_train_extra0/ILSVRC2013_train_00000001 1\nILSVRC2013_train/n0/d 2\nILSVRC2013_train/n0/a 3\n'
     )
     convert_det(tmp_path, out_file, max_per_class=1, overwrite=True, progress=False)
@@ -308,14 +308,14 @@ def test_mmtracks_data_sets_read_what_is_written(tmp_path, kind):
     """Those of the configs of its detectors, one of either style."""
     _make_vid(tmp_path)
     _make_det(tmp_path)
-    picture = np.arange(60 * 100 * 3, dtype=np.uint8).reshape(60, 100, 3)
+    image = np.arange(60 * 100 * 3, dtype=np.uint8).reshape(60, 100, 3)
     for path in (tmp_path / 'Data').rglob('*.JPEG'):
-        path.write_bytes(cv2.imencode('.jpg', picture)[1].tobytes())
-    folder = tmp_path / 'annotations'
-    folder.mkdir()
+        path.write_bytes(cv2.imencode('.jpg', image)[1].tobytes())
+    directory = tmp_path / 'annotations'
+    directory.mkdir()
     for split in ('train', 'val'):
-        _convert(tmp_path, split, folder / f'imagenet_vid_{split}.json')
-    convert_det(tmp_path, folder / 'imagenet_det_30classes.json', progress=False)
+        _convert(tmp_path, split, directory / f'imagenet_vid_{split}.json')
+    convert_det(tmp_path, directory / 'imagenet_det_30classes.json', progress=False)
     cfg = load(KINDS[kind].config('r50-dc5_8xb1-7e_imagenetvid'))
     register_all_modules(init_default_scope=False)
     with DefaultScope.overwrite_default_scope('mmtrack'):
