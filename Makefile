@@ -10,11 +10,13 @@
 #
 # PYTHON= chooses the interpreter that $(VENV) is created with, VENV= another
 # environment; one that exists is used as it is, its torch>=2.4 kept.
-# STACK=openmmlab: the original mmcv, mmengine and mmdet instead of the onedl
-# forks, in an environment of their own, .venv-openmmlab.
+# STACK=openmmlab: the original mmengine and mmdet instead of the onedl forks,
+# in an environment of their own, .venv-openmmlab. OPS=compiled: mmcv compiled
+# from source, for its other operators (a C++ compiler, ten minutes or more).
 PYTHON ?= python3
 STACK ?= onedl
-VENV ?= $(if $(filter onedl,$(STACK)),.venv,.venv-$(STACK))
+OPS ?= own
+VENV ?= .venv$(if $(filter onedl,$(STACK)),,-$(STACK))$(if $(filter own,$(OPS)),,-$(OPS))
 
 RUN := $(VENV)/bin/python
 SOURCES := $(wildcard mmrdn configs tools tests docs setup.py)
@@ -40,7 +42,7 @@ check-python:
 	  exit 1; }
 
 setup: check-python
-	@"$(PYTHON)" tools/misc/setup_env.py --stack "$(STACK)" --venv "$(VENV)"
+	@"$(PYTHON)" tools/misc/setup_env.py --stack "$(STACK)" --ops "$(OPS)" --venv "$(VENV)"
 
 demo: setup
 	@$(RUN) tools/demo.py --work-dir work_dirs/demo
@@ -76,4 +78,4 @@ clean:
 	find mmrdn configs tools tests -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf .venv .venv-openmmlab
+	rm -rf .venv .venv-*

@@ -209,7 +209,7 @@ def elsewhere():
             dict(versions=elsewhere()),
             f'env newest-torch: {{python}} has the mmrdn of /elsewhere, expected that of {ROOT}',
         ),
-        ('openmmlab', {}, 'env openmmlab: expected mmcv 2.1.0, found none'),
+        ('openmmlab', {}, 'env openmmlab: expected mmcv-lite 2.1.0, found none'),
         (
             'mmdet-3.0.0rc5',
             dict(versions=VERSIONS | dict(packages=dict(mmdet=['mmdet', '3.3.0']))),

@@ -21,9 +21,8 @@ import tempfile
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-from stacks import REQUIREMENTS, Stack
+from setup_env import COMPILED, REQUIREMENTS, ROOT, listed
 
-ROOT = REQUIREMENTS.parent
 ALL_TESTS = ['tests']
 MARK = '<!-- Written by tools/misc/version_matrix.py. Do not edit. -->'
 MODULES = ('torch', 'numpy', 'mmcv', 'mmengine', 'mmdet', 'mmtrack')
@@ -53,9 +52,10 @@ failed, reasons of tests that were skipped, seconds.
 PINS = dict(re.findall(r'(?m)^([\w-]+)==([^\s;]+)', (REQUIREMENTS / 'constraints.txt').read_text()))
 
 
-def stack_versions(name):
+def stack_versions(name, ops='own'):
     """{distribution: version} of a stack, less mim, which provides no module that mmrdn imports."""
-    return {x: PINS[x] for x in Stack(name).distributions if x != 'onedl-mim'}
+    names = [x for x in listed(f'stacks/{name}') if x != 'onedl-mim']
+    return {x: PINS[x] for x in [COMPILED[name] if ops == 'compiled' and x == 'mmcv-lite' else x for x in names]}
 
 
 # {environment: (how to make it, {distribution: version that it must have})}; a version may begin
@@ -63,10 +63,8 @@ def stack_versions(name):
 ROWS = {
     'onedl': ('the default, `make setup`', stack_versions('onedl')),
     'openmmlab': ('the original distributions, `make setup STACK=openmmlab`', stack_versions('openmmlab')),
-    'newest-torch': (
-        'the newest torch when the page was written, see [a newer torch](get_started.md#a-newer-torch)',
-        {'torch': f'>{PINS["torch"]}'},
-    ),
+    'compiled': ('mmcv compiled from source, `make setup OPS=compiled`', stack_versions('onedl', 'compiled')),
+    'newest-torch': ('the newest torch when the page was written', {'torch': f'>{PINS["torch"]}'}),
     'mmdet-3.0.0rc5': (
         'the mmdet that mmtrack 1.0.0rc1 was released for, '
         'with an mmcv below 2.1, which it asserts: to be set up by hand',
