@@ -13,6 +13,7 @@ from numba import njit
 from scipy.sparse import issparse
 
 from mmrdn.structures import FrameDetections
+from mmrdn.structures.frame_boxes import concatenate
 
 
 class BoxGraph(NamedTuple):
@@ -30,18 +31,18 @@ class BoxGraph(NamedTuple):
     iou: np.ndarray  # (E,)
 
     def source(self) -> np.ndarray:
-        """The box that each link starts from, (E,)."""
+        """Return the box that each link starts from, (E,)."""
         return np.repeat(np.arange(len(self.boxes)), np.diff(self.first))
 
     def by_frame(self, values: np.ndarray, frames: Sequence[FrameDetections]) -> list[np.ndarray]:
-        """Values of the boxes (B,) in the order of the frames' boxes."""
+        """Return values of the boxes (B,) in the order of the frames' boxes."""
         first = np.cumsum([0] + [len(frame) for frame in frames])
         ordered = np.empty_like(values)
         ordered[first[self.frame] + self.box] = values
         return [ordered[start:stop] for start, stop in zip(first, first[1:])]
 
     def gather(self, relations: Sequence) -> np.ndarray:
-        """Relation weight of each link, 0 where none is known.
+        """Return the relation weight of each link, 0 where none is known.
 
         Args:
             relations (Sequence): For each frame but the last (n_t, n_{t+1}), an array, a sparse
@@ -78,14 +79,13 @@ def build_graph(frames: Sequence[FrameDetections], min_iou: float, max_gap: int)
     Returns:
         BoxGraph: Boxes and links.
     """
-    nums = [len(frame) for frame in frames]
+    nums = np.array([len(frame) for frame in frames], np.int64)
     frame = np.repeat(np.arange(len(frames)), nums)  # (B,)
-    index = _concatenate([np.arange(num) for num in nums], np.int64)
-    label = _concatenate([f.labels for f in frames], np.int64)
+    index = np.arange(len(frame)) - np.repeat(np.cumsum(nums) - nums, nums)
+    label = concatenate(frames, 'labels')
     order = np.lexsort((index, frame, label))
     frame, index, label = frame[order], index[order], label[order]
-    boxes = _concatenate([f.bboxes for f in frames], np.float64, (0, 4))[order]
-    scores = _concatenate([f.scores for f in frames], np.float64)[order]
+    boxes, scores = concatenate(frames, 'bboxes')[order], concatenate(frames, 'scores')[order]
     new = np.ones(len(order), bool)
     new[1:] = (np.diff(label) != 0) | (np.diff(frame) != 0)
     slots = np.flatnonzero(new)
@@ -95,14 +95,9 @@ def build_graph(frames: Sequence[FrameDetections], min_iou: float, max_gap: int)
     return BoxGraph(frame, index, boxes, scores, slot_first, slot_label, slot_frame, first, target, iou)
 
 
-def _concatenate(parts: list[np.ndarray], dtype: type, empty: tuple[int, ...] = (0,)) -> np.ndarray:
-    """One array of all frames, also of none."""
-    return np.concatenate([np.zeros(empty), *parts]).astype(dtype)
-
-
 @njit(cache=True)
 def box_iou(a: np.ndarray, b: np.ndarray) -> float:
-    """IoU of two boxes (4,), xyxy; 0 for boxes without area."""
+    """Return the IoU of two boxes (4,), xyxy; 0 for boxes without area."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:
@@ -114,7 +109,7 @@ def box_iou(a: np.ndarray, b: np.ndarray) -> float:
 
 @njit(cache=True)
 def _next_slots(slot: int, slot_label: np.ndarray, slot_frame: np.ndarray, max_gap: int) -> int:
-    """The slot behind the last one that links of a slot may lead to."""
+    """Return the slot behind the last one that links of a slot may lead to."""
     stop = slot + 1
     while (
         stop < len(slot_label)
@@ -134,7 +129,7 @@ def _find_links(
     min_iou: float,
     max_gap: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where the links of each box begin (B + 1,), their targets and IoU."""
+    """Return where the links of each box begin (B + 1,), their targets and IoU."""
     num_slots, pairs = len(slot_label), 0
     stops = np.empty(num_slots, np.int64)
     for slot in range(num_slots):

@@ -95,3 +95,9 @@ class FrameBoxes:
                     raise ValueError(f'{name}[{i}]: {error}') from None
             converted.append(frame)
         return converted
+
+
+def concatenate(frames: Sequence[FrameBoxes], name: str) -> np.ndarray:
+    """Return an array of all frames in one, float64 or int64, also of no frames."""
+    empty = np.zeros((0, 4) if name == 'bboxes' else 0, np.int64 if name in _INTEGERS else np.float64)
+    return np.concatenate([empty] + [getattr(frame, name) for frame in frames])

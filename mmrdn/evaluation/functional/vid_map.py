@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mmrdn.structures import FrameAnnotations, FrameDetections
-from mmrdn.structures.frame_boxes import FrameBoxes
+from mmrdn.structures.frame_boxes import FrameBoxes, concatenate
 from mmrdn.utils.boxes import paired_ious
 
 # Bounds the memory: pairs whose IoU is held at the same time.
@@ -242,11 +242,8 @@ def _flatten(frames: Sequence[FrameBoxes], fields: Sequence[str]) -> dict:
     Returns:
         dict: Arrays of all N boxes, and ``starts`` (F + 1,), where each frame's boxes begin.
     """
-    flat = dict(starts=np.cumsum([0] + [len(frame) for frame in frames]))
-    for field in fields:
-        empty = np.zeros((0, 4) if field == 'bboxes' else 0, dtype=np.int64 if field == 'labels' else np.float64)
-        flat[field] = np.concatenate([empty] + [getattr(frame, field) for frame in frames])
-    return flat
+    starts = np.cumsum([0] + [len(frame) for frame in frames])
+    return dict({field: concatenate(frames, field) for field in fields}, starts=starts)
 
 
 def _check_labels(flat: dict, frames: Sequence[FrameBoxes], name: str, num_classes: int) -> None:
