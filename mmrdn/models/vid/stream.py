@@ -17,7 +17,7 @@ from mmrdn.models.memory import FrameProposals, Recorder
 
 
 class VideoStream:
-    """A video on its way through a detector, frame by frame; then perhaps the next video.
+    """A video on its way through a detector, frame by frame; the next video may follow.
 
     Frames come as images (:meth:`prepare`, :meth:`feed`), as batches of the network's input
     (:meth:`feed_batch`) or after backbone and RPN (:meth:`advance`).
@@ -156,6 +156,7 @@ class VideoStream:
 
     @contextlib.contextmanager
     def _computing(self) -> Iterator[None]:
+        """Enter the context of the model's computations, without gradients."""
         with torch.inference_mode(), self._precision():
             yield
 
