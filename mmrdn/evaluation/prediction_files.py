@@ -5,6 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +92,9 @@ def _linked_frames(file: CocoVidFile, linker: BaseBoxLinker) -> Iterator[FrameDe
     for frame in file.predictions(list(file.categories)).values():
         videos[frame.video_id].append(frame)
     for video_id, frames in videos.items():
-        frames.sort(key=lambda frame: frame.frame_id)
+        frames.sort(key=attrgetter('frame_id'))
         for i, (frame, following) in enumerate(zip(frames, frames[1:])):
-            if following.frame_id != frame.frame_id + 1:
+            if following.frame_id != frame.frame_id + 1:  # type: ignore[operator]
                 raise ValueError(
                     f'{file.path}: video {video_id}: frame {following.frame_id} comes after frame {frame.frame_id}, '
                     'expected all frames of a video, each once'

@@ -7,7 +7,7 @@ Feature Aggregation for Video Object Detection", ICCV 2017, section 5.1). Plain 
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import overload
 
 import numpy as np
 
@@ -17,6 +17,10 @@ from mmrdn.utils.boxes import paired_ious
 Track = dict | np.ndarray
 
 
+@overload
+def motion_iou(tracks: Mapping[Hashable, Track], window: int = 10) -> dict[Hashable, np.ndarray]: ...
+@overload
+def motion_iou(tracks: Sequence[Track], window: int = 10) -> list[np.ndarray]: ...
 def motion_iou(
     tracks: Sequence[Track] | Mapping[Hashable, Track], window: int = 10
 ) -> list[np.ndarray] | dict[Hashable, np.ndarray]:
@@ -83,11 +87,11 @@ def with_motion_ious(frames: Collection[FrameAnnotations], window: int = 10) -> 
     Raises:
         ValueError: An instance has two boxes in one frame.
     """
-    tracks: dict[Any, dict] = dict()
-    keys = []  # of each box, with its index in its track
+    tracks: dict[Hashable, dict] = dict()
+    keys: list[tuple[Hashable, int]] = []  # of each box, with its index in its track
     for i, frame in enumerate(frames):
-        for j, instance_id in enumerate(frame.instance_ids):
-            key = (frame.video_id, instance_id) if instance_id is not None else (frame.video_id, None, i, j)
+        for j, instance_id in enumerate(frame.instance_ids or [None] * len(frame)):
+            key: tuple = (frame.video_id, instance_id) if instance_id is not None else (frame.video_id, None, i, j)
             track = tracks.setdefault(key, dict(frame_ids=[], bboxes=[]))
             if frame.frame_id in track['frame_ids'][-1:]:
                 raise ValueError(
@@ -97,10 +101,10 @@ def with_motion_ious(frames: Collection[FrameAnnotations], window: int = 10) -> 
             keys.append((key, len(track['frame_ids'])))
             track['frame_ids'].append(frame.frame_id)
             track['bboxes'].append(frame.bboxes[j])
-    ious = motion_iou(tracks, window)
+    ious = motion_iou(dict(tracks), window)
     remaining = iter(keys)
     return [
-        replace(frame, motion_ious=[ious[key][k] for _, (key, k) in zip(range(len(frame)), remaining)])
+        replace(frame, motion_ious=np.array([ious[key][k] for _, (key, k) in zip(range(len(frame)), remaining)]))
         for frame in frames
     ]
 

@@ -74,7 +74,9 @@ class VIDMetric(BaseMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        self.settings = dict(motion_ranges=motion_ranges, iou_thr=iou_thr, pixel_tolerance=pixel_tolerance)
+        self.settings: dict[str, Any] = dict(
+            motion_ranges=motion_ranges, iou_thr=iou_thr, pixel_tolerance=pixel_tolerance
+        )
         vid_map([], [], 1, **self.settings)  # refuses wrong settings
         self.linker = None if linker is None else build_linker(linker)
         self._linking = VideoLinker(self.linker, keep_relations=outfile_prefix is not None)
@@ -186,13 +188,13 @@ class VIDMetric(BaseMetric):
             if self.settings['motion_ranges']:
                 annotations = with_motion_ious(annotations)
         if self.outfile_prefix:
-            self._dump(frames)
+            self._dump(self.outfile_prefix, frames)
         return score_frames(frames, annotations, self.classes, self.settings, self.classwise)
 
-    def _dump(self, frames: Sequence[FrameDetections]) -> None:
+    def _dump(self, prefix: str, frames: Sequence[FrameDetections]) -> None:
         """Write the predictions under the first name that is free."""
         info = self.settings | (dict(linker=type(self.linker).__name__) if self.linker else {})
-        path = predictions_path(self.outfile_prefix, free=True)
+        path = predictions_path(prefix, free=True)
         head = prediction_head(frames, self.classes, self.file.data if self.file else None, info)
         write_predictions(path, head, frames)
         MMLogger.get_current_instance().info(f'Predictions are in {path}')
