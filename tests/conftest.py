@@ -15,9 +15,16 @@ os.environ['OMP_NUM_THREADS'] = '1'
 
 import mmrdn  # noqa: E402, F401  (makes mmtrack importable)
 
-# Files and directories whose tests start commands, and fixtures that train: marked slow here,
-# single tests where they stand.
-SLOW_PATHS = ('tests/test_tools/', 'tests/test_mim_zoo.py', 'tests/test_packaging.py')
+# What starts commands or a browser, and fixtures that train: marked slow here, single tests where
+# they stand.
+SLOW_PATHS = (
+    'tests/test_tools/',
+    'tests/test_web/test_web_page.py',
+    'tests/test_benchmarks/test_compare_memory.py',
+    'tests/test_models/test_memory/test_relation_memory.py::test_no_drift_over_500_frames_in_fp32',
+    'tests/test_mim_zoo.py',
+    'tests/test_packaging.py',
+)
 SLOW_FIXTURES = {'trained'}
 
 

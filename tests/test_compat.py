@@ -13,6 +13,7 @@ from mmtrack.datasets import BaseVideoDataset
 from mmrdn import compat
 
 
+@pytest.mark.slow
 def test_versions_are_put_back():
     """mmtrack saw old versions when it was imported, nobody else does."""
     code = (

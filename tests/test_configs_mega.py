@@ -132,6 +132,7 @@ def test_schedule_and_data_are_those_of_rdn(stem):
     assert all(key.startswith(('neck.support_', 'neck.reference_')) for key in wanted.keys() - given.keys())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', ['single-frame', 'rdn-basic', 'rdn'])
 def test_a_training_step(kind, tmp_path):
     """Losses that are numbers, gradients where weights are to be trained."""

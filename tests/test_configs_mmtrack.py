@@ -122,6 +122,7 @@ def test_small_ones_are_trained_as_rdn_is(kind):
     assert num_refs == (1 if kind == 'dff' else 2)  # mmtrack's DFF takes one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'rest, shape', [('r101-dc5_8xb1-7e_imagenetvid', (1, 512, 8, 10)), ('r18_1xb1-6000_movingdigits', (1, 64, 16, 20))]
 )

@@ -39,6 +39,7 @@ def test_proposals_and_sampling(stem):
     assert detector.test_cfg.rcnn.nms == dict(type='nms', iou_threshold=0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('stem', VID)
 def test_feature_maps(stem):
     """Stride 16 throughout; RPN sees conv4, the RoI head conv5."""

@@ -14,6 +14,7 @@ from mmrdn.datasets import LoadFrame
 from mmrdn.fileio.checkpoint import load_checkpoint_file
 
 
+@pytest.mark.slow
 def test_each_frame_is_decoded_and_passes_the_backbone_once(tiny_config, trained, tmp_path, monkeypatch):
     """In a whole test run, T = 2: 4 videos of 5 frames."""
     decoded, frames = [], []

@@ -32,6 +32,7 @@ def assert_same(results, expected):
 # ------------------------------------------------------- against the test loop
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('lookahead', [None, 0, 1])
 @pytest.mark.parametrize('scale', [(160, 128), (300, 200)])
 def test_results_are_those_of_the_test_loop(lookahead, scale, trained, tiny_config, digits, tmp_path):
@@ -214,6 +215,7 @@ print(count, peaks[200], peaks[2000])
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_video():
     """2,000 frames would be 18 MiB, their features and samples more."""
     env = tool_env()

@@ -63,6 +63,7 @@ def test_attention_is_timed_in_testing_and_in_training():
     assert all(row['median'] > 0 for row in rows.values())
 
 
+@pytest.mark.slow
 def test_streams_count_all_frames():
     register_all_modules(init_default_scope=True)
     rows = time_streams(repeats=1, frames=1)
@@ -71,6 +72,7 @@ def test_streams_count_all_frames():
         assert row['frames_per_second'] * row['median'] == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path):
     """Results are kept, and earlier ones are not overwritten."""
     command = (

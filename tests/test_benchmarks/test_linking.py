@@ -7,6 +7,7 @@ from mmrdn.benchmarks.plain_seq_nms import plain_seq_nms
 from mmrdn.post_processing import SeqNMS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('num_classes', [1, 4])
 @pytest.mark.parametrize('seed', range(3))
 def test_plain_seq_nms_and_ours_agree(seed, num_classes):
@@ -20,6 +21,7 @@ def test_plain_seq_nms_and_ours_agree(seed, num_classes):
     assert any((scores == 0).any() for scores in found)  # some suppressed
 
 
+@pytest.mark.slow
 def test_crowds_in_which_chains_mend_each_other():
     """A chain that is mended lowers the sums of chains that it crosses."""
     frames = linking.random_video(150, 80, 1)
@@ -33,6 +35,7 @@ def test_what_computes_something_else_is_not_timed(monkeypatch):
         linking._check_seq_nms(linking.random_video(3, 4, 1))
 
 
+@pytest.mark.slow
 def test_every_linker_is_timed():
     times = linking.time_linking(repeats=2, quick=True)
     assert len(times) == 3 * 2

@@ -127,6 +127,7 @@ def test_little_ink_in_the_frame_is_not_annotated(sources):
     assert seen[0] == 0 and seen[-1] == 1 and seen == sorted(seen)
 
 
+@pytest.mark.slow
 def test_labels_do_not_leak(sources):
     """Color, size, pace and start are independent of the class."""
     config = replace(TINY, train_frames=1)

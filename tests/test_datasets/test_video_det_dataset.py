@@ -56,6 +56,7 @@ def build(tmp_path):
     return _build
 
 
+@pytest.mark.slow
 def test_labels_follow_the_metainfo(build):
     for classes, label in ((('cat', 'dog'), 0), (('dog', 'cat'), 1)):
         info = build(classes=classes).get_data_info(0)
@@ -77,6 +78,7 @@ def test_frames_out_of_order_in_the_file(build):
     assert [i['video_length'] for i in infos[:4]] == [1, 3, 3, 3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('method', ['uniform', 'bilateral_uniform'])
 @pytest.mark.parametrize('filter_key_img', [True, False])
 @pytest.mark.parametrize('num_ref_imgs', [2, 4])
@@ -131,6 +133,7 @@ def test_support_reaches_unflagged_frames(build):
     assert len(build(data, test_mode=True)) == sum(LENGTHS)
 
 
+@pytest.mark.slow
 def test_frames_without_boxes(build):
     data = _data()
     data['annotations'] = data['annotations'][:10]

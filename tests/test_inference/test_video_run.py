@@ -88,6 +88,7 @@ def linked_results(kind, images, lookahead=1):
     return kind().trace(found, [pair_relations(a, b) for a, b in zip(found, found[1:])])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('show_relations', [False, True])
 @pytest.mark.parametrize('kind', LINKERS)
 def test_linked_boxes(kind, show_relations, clip, tmp_path, monkeypatch):

@@ -229,6 +229,7 @@ def test_detections(full):
     np.testing.assert_allclose(found.bboxes, [box for *_, box in expected], atol=1e-3)
 
 
+@pytest.mark.slow
 @every_layout
 def test_videos(layout, tmp_path):
     """From the file to detections: a clip of 4 frames, shorter than 2T + 1, so

@@ -47,6 +47,7 @@ def test_roi_align(aligned, ratio, mode):
     np.testing.assert_allclose(found, expected, atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('mode', ['avg', 'max'])
 def test_gradients_of_roi_align(mode):
     feats, rois = maps_and_rois(torch.float64)

@@ -303,6 +303,7 @@ def test_digits_tool(tmp_path, monkeypatch, capsys):
     assert 'train_frames must be at least 1' in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', ['selsa', 'dff'])
 def test_mmtracks_data_sets_read_what_is_written(tmp_path, kind):
     """Those of the configs of its detectors, one of either style."""

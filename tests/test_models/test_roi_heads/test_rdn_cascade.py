@@ -136,6 +136,7 @@ def detections_by_hand(model, frames, t, past=2, ahead=2):
     return probability, np.array(moved), omega
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('lookahead_batch', [1, 3])
 def test_streaming_equals_each_frame_from_scratch(lookahead_batch):
     """Scores are those of all stages, boxes those of the last one."""

@@ -87,6 +87,7 @@ def detections_of(model, samples):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('way', SAMPLERS)
 @pytest.mark.parametrize('kind', ['selsa', 'temporal_roi_align'])
 @torch.no_grad()
@@ -122,6 +123,7 @@ def test_mmtracks_own_selsa_still_needs_ours(digits):
         detections_of(model, samples)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('way', SAMPLERS)
 @torch.no_grad()
 def test_fgfa(way, digits):

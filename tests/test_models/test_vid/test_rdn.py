@@ -51,6 +51,7 @@ def pool_from_scratch(model, frames, t):
     return naive_relation.aggregate(model.neck, feats, boxes, pool, pool_boxes, advanced)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('length', [1, 2, 3, 4, 5, 7])
 @torch.no_grad()
 def test_streaming_equals_each_pool_from_scratch(length):
@@ -372,6 +373,7 @@ def test_fpn_and_multi_level_rois():
 # -------------------------------------------------- streams and look-ahead
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('lookahead_batch', [2, 3, 10])
 @pytest.mark.parametrize('length', [1, 2, 4, 7])
 def test_frames_of_the_look_ahead_pass_in_batches(lookahead_batch, length):
