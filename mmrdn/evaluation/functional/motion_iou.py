@@ -28,7 +28,7 @@ def motion_iou(
 
     A box is compared with every box of its track that lies at most ``window`` frames before or
     after it, itself excluded. Frames where the instance is absent don't count. A box without any
-    such neighbour gets 1, as no motion was seen.
+    such neighbor gets 1, as no motion was seen.
 
     Args:
         tracks (Sequence | Mapping): One track per instance, each a dict of ``frame_ids`` (n,),
@@ -63,7 +63,7 @@ def motion_iou(
         raise ValueError(f'tracks[{owners[first]}] must have one box per frame, got two in frame {frame_ids[first]}')
 
     total, count = np.zeros(len(order)), np.zeros(len(order))
-    # Frames of a track differ, so a neighbour is at most `window` boxes away.
+    # Frames of a track differ, so a neighbor is at most `window` boxes away.
     for shift in range(1, min(int(window), max(sizes) - 1) + 1):
         near = np.flatnonzero((owners[shift:] == owners[:-shift]) & (frame_ids[shift:] - frame_ids[:-shift] <= window))
         ious = paired_ious(bboxes[near], bboxes[near + shift], pixel_offset=1)
