@@ -67,13 +67,12 @@ class RelationMemory:
         self._frames: deque[SupportFrame] = deque()
         # Cached supports, oldest first, are rows start .. end of each column, in its last dimension
         # but one: see _cache_new_frames. Frames that were not looked at yet are not among them.
-        self._columns: list[Tensor] | None = None
+        self._columns: list[Tensor] = []
         self._start = self._end = 0
         self._num_cached = 0  # frames, the oldest ones
-        # Eq. 6, by slots: the average over each frame. Frame number n is at n % L.
-        self._queries: Tensor | None = None  # (G, S, d)
-        self._values: Tensor | None = None  # (G, S, L, d)
-        self._log_denominators: Tensor | None = None  # (G, S, L)
+        # Eq. 6: queries (G, S, d), and over each frame averages (G, S, L, d) and log denominators
+        # (G, S, L). Frame number n is at n % L.
+        self._slots: list[Tensor] = []
         self._oldest = 0  # number of the oldest frame
         self._num_unrelated = 0  # cached frames that no advanced support was related to
 
@@ -107,8 +106,8 @@ class RelationMemory:
         frame = self._frames.popleft()
         if not self._num_cached:
             return
-        if self._log_denominators is not None:
-            self._log_denominators[:, :, self._oldest % self.max_frames] = -torch.inf
+        if self._slots:
+            self._slots[-1][:, :, self._oldest % self.max_frames] = -torch.inf
         self._start += len(frame.feats)
         self._oldest += 1
         self._num_cached -= 1
@@ -116,9 +115,8 @@ class RelationMemory:
 
     def nbytes(self) -> int:
         """Return the bytes of the frames and of what is computed from them."""
-        cached = [*(self._columns or ()), self._queries, self._values, self._log_denominators]
-        tensors = [part for frame in self._frames for part in frame] + [part for part in cached if part is not None]
-        return sum(tensor.nbytes for tensor in tensors)
+        frames = [part for frame in self._frames for part in frame]
+        return sum(tensor.nbytes for tensor in [*frames, *self._columns, *self._slots])
 
     def pool(self) -> tuple[Tensor, Tensor, Tensor, list[int]]:
         """Return the pool R^s, oldest frame first.
@@ -178,17 +176,18 @@ class RelationMemory:
         new = own < 0
         query = relation.query(feats[inds[new]])  # (G, n, d)
         self._reserve_slots(query, len(inds), len(feats))
-        free = torch.ones(self._queries.shape[1], dtype=torch.bool, device=own.device)
+        queries, values, log_denominators = self._slots
+        free = torch.ones(queries.shape[1], dtype=torch.bool, device=own.device)
         free[own[~new]] = False
         own[new] = free.nonzero()[: query.shape[1], 0]
-        self._queries[:, own[new]] = query
+        queries[:, own[new]] = query
         self._attend_frames(relation, own[~new], inds[~new], self._num_unrelated)
         self._attend_frames(relation, own[new], inds[new], len(self))
         self._num_unrelated = 0
         slots.fill_(-1)
         slots[inds] = own
-        values, _ = merge_parts(self._values, self._log_denominators)  # (G, S, d), NaN in unused slots
-        return relation.augment(feats[inds], values[:, own])
+        merged, _ = merge_parts(values, log_denominators)  # (G, S, d), NaN in unused slots
+        return relation.augment(feats[inds], merged[:, own])
 
     def replace(self, inds: Tensor, feats: Tensor, relation: ObjectRelationModule) -> ProjectedSupports:
         """See ``Pool``."""
@@ -231,7 +230,7 @@ class RelationMemory:
         hold moves to the beginning: a row is copied about five times in its life.
         """
         num, length = len(columns[0]), self._capacity + max(1, self._capacity // 4)
-        if self._columns is None:
+        if not self._columns:
             with torch.inference_mode(False):  # usable in and outside of it
                 self._columns = [
                     torch.empty(*c.shape[:-2], length, c.shape[-1], dtype=c.dtype, device=c.device) for c in columns
@@ -254,21 +253,21 @@ class RelationMemory:
             num (int): A.
             pool (int): M.
         """
-        held = 0 if self._queries is None else self._queries.shape[1]
+        held = self._slots[0].shape[1] if self._slots else 0
         if num <= held:
             return
         heads, _, dims = query.shape
         room = max(num, math.ceil(num / pool * self._capacity))
-        kind = dict(device=query.device, dtype=torch.promote_types(query.dtype, torch.float32))
+        dtype = torch.promote_types(query.dtype, torch.float32)
         with torch.inference_mode(False):  # usable in and outside of it
-            queries = torch.zeros(heads, room, dims, dtype=query.dtype, device=query.device)
-            values = torch.zeros(heads, room, self.max_frames, dims, **kind)
-            log_denominators = torch.full((heads, room, self.max_frames), -torch.inf, **kind)
-        if held:
-            queries[:, :held] = self._queries
-            values[:, :held] = self._values
-            log_denominators[:, :held] = self._log_denominators
-        self._queries, self._values, self._log_denominators = queries, values, log_denominators
+            slots = [
+                torch.zeros(heads, room, dims, dtype=query.dtype, device=query.device),
+                torch.zeros(heads, room, self.max_frames, dims, dtype=dtype, device=query.device),
+                torch.full((heads, room, self.max_frames), -torch.inf, dtype=dtype, device=query.device),
+            ]
+        for target, source in zip(slots, self._slots):
+            target[:, :held] = source
+        self._slots = slots
 
     def _attend_frames(self, relation: ObjectRelationModule, slots: Tensor, inds: Tensor, num_frames: int) -> None:
         """Attend to each of the newest frames, for some advanced supports.
@@ -292,6 +291,6 @@ class RelationMemory:
         for slot, ind in zip(slots.split(rows), inds.split(rows)):
             tiles = newest.geometry([relation], supports.terms.rows(ind))
             geometry = torch.cat([tile[0] for tile in tiles], -1).split(widths, -1)
-            values, log_denominators, _ = attend_parts(self._queries[:, slot], key, value, geometry)
-            self._values[:, slot[:, None], places] = values  # (G, n, frames, d)
-            self._log_denominators[:, slot[:, None], places] = log_denominators
+            values, log_denominators, _ = attend_parts(self._slots[0][:, slot], key, value, geometry)
+            self._slots[1][:, slot[:, None], places] = values  # (G, n, frames, d)
+            self._slots[2][:, slot[:, None], places] = log_denominators

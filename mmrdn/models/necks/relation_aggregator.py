@@ -23,28 +23,32 @@ from torch import Tensor
 from mmrdn.registry import MODELS
 
 
-class Pool(Protocol):
+class Supports(Protocol):
     """Supports that relation modules look at."""
 
-    def query_blocks(self, boxes: Tensor) -> Iterable[tuple[slice, Any]]:
-        """Split queries with boxes (N, 4) into blocks: their rows, and their boxes as the pool
-        wants them."""
-
-    def prepare(self, relations: Sequence[nn.Module], queries: Any) -> list[Callable]:
-        """Return Eq. 1-2 of each module for a block of queries and this pool.
+    def prepare(self, relations: Any, queries: Any) -> list[Callable]:
+        """Return Eq. 1-2 of each module for a block of queries and these supports.
 
         Each is ``relate(feats, return_weights=False)``; it takes features (N, C) and returns
         features (N, C) and mean attention weights (N, M) or None.
         """
 
+
+class Pool(Supports, Protocol):
+    """The supports of a window, some of them advanced."""
+
+    def query_blocks(self, boxes: Tensor) -> Iterable[tuple[slice, Any]]:
+        """Split queries with boxes (N, 4) into blocks: their rows, and their boxes as the pool
+        wants them."""
+
     def select_advanced(self) -> Any:
         """Return the rows of the advanced supports, R^sa."""
 
-    def refine(self, relation: nn.Module, inds: Any) -> Tensor:
+    def refine(self, relation: Any, inds: Any) -> Tensor:
         """Relate advanced supports to the whole pool: features (A, C)."""
 
-    def replace(self, inds: Any, feats: Tensor, relation: nn.Module) -> 'Pool':
-        """Return a pool of advanced supports with new features (A, C), for one module."""
+    def replace(self, inds: Any, feats: Tensor, relation: Any) -> Supports:
+        """Return the advanced supports with new features (A, C), for one module."""
 
 
 class PlainPool:
@@ -85,7 +89,7 @@ class PlainPool:
         return relation(self.feats[inds], self.boxes[inds], self.feats, self.boxes)
 
     def replace(self, inds: Tensor | slice, feats: Tensor, relation: nn.Module) -> 'PlainPool':
-        """Return a pool of advanced supports with new features (A, C)."""
+        """Return the advanced supports with new features (A, C)."""
         return PlainPool(feats, self.boxes[inds])
 
 
