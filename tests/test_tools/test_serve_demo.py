@@ -113,7 +113,7 @@ def test_missing_checkpoint_is_named(run_main, tiny_config, tmp_path):
 
 
 def test_missing_extra_is_named(monkeypatch, run_main, tiny_config):
-    for name in [n for n in sys.modules if n.startswith('mmrdn.apis.web')]:
+    for name in [n for n in sys.modules if n.startswith('mmrdn.web')]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, 'flask', None)
     status, _, err = run_main(TOOL, tiny_config, 'x.pth')
