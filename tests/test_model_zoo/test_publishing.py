@@ -170,6 +170,7 @@ def test_views_and_wrappers(trained, tmp_path):
     assert set(state) == {'a', 'b'} and state['b'].shape == (0, 4000)
 
 
+@pytest.mark.slow
 def test_averaged_weights_of_an_ema_hook(run_main, digits, tmp_path):
     """Against the average of the weights of each iteration, by hand."""
     config = write_config(

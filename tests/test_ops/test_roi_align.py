@@ -93,6 +93,7 @@ def test_half_precision_is_summed_in_fp32(dtype):
     assert torch.equal(found, expected.to(dtype))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('aligned', [True, False])
 @pytest.mark.parametrize('ratio', [0, 2])
 def test_gradients(aligned, ratio):
