@@ -70,9 +70,14 @@ def _quiet():
 
 def _provide_operators() -> None:
     """Put :mod:`mmrdn.ops.mmcv_ext` in the place of ``mmcv._ext`` where that is missing."""
+    wanted = os.environ.get('MMRDN_OPS', '')
+    if wanted not in ('', 'own'):
+        raise ValueError(f'MMRDN_OPS must be "own" or not set, got {wanted!r}')
     if 'mmcv._ext' in sys.modules:
+        if wanted and not getattr(sys.modules['mmcv._ext'], 'is_stand_in', False):
+            raise ValueError('MMRDN_OPS=own needs mmrdn to be imported before mmcv.ops')
         return
-    if os.environ.get('MMRDN_OPS') == 'own' or importlib.util.find_spec('mmcv._ext') is None:
+    if wanted or importlib.util.find_spec('mmcv._ext') is None:
         sys.modules['mmcv._ext'] = importlib.import_module('mmrdn.ops.mmcv_ext')
 
 

@@ -1,4 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import subprocess
+import sys
+
 import mmtrack.registry
 import pytest
 from mmdet.registry import MODELS as MMDET_MODELS
@@ -40,3 +43,13 @@ def test_builds_inside_any_scope(scope):
     with DefaultScope.overwrite_default_scope(scope):
         aggregator = MODELS.build(dict(type='mmrdn.RelationAggregator', in_channels=8, num_heads=2))
     assert isinstance(aggregator, RelationAggregator)
+
+
+def test_visualizers_of_mmtrack_resolve_in_a_fresh_process():
+    """Nothing registers modules by hand before a runner is built."""
+    code = (
+        'import mmrdn.registry as r\n'
+        "for name in ('TrackLocalVisualizer', 'DetLocalVisualizer', 'VIDVisualizer'):\n"
+        '    assert r.VISUALIZERS.get(name).__name__ == name\n'
+    )
+    subprocess.run([sys.executable, '-c', code], check=True)

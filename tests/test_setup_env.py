@@ -169,6 +169,25 @@ def test_suitable_torch_is_kept(setup_env, found, expected):
     assert [x for x in lines if x.startswith('torch==')] == [expected]
 
 
+def test_every_listed_package_is_a_pinned_one(setup_env):
+    """Names with a dot, such as ruamel.yaml, are whole."""
+    names = setup_env.listed('stacks/onedl', 'stacks/openmmlab', 'mminstall_nodeps', 'runtime', 'tests', 'web')
+    assert set(names) <= set(pins())
+    assert setup_env.listed('runtime')[0] == 'torch'
+
+
+def test_an_environment_with_broken_packages(setup_env, tmp_path):
+    """A pip that was killed leaves directories without metadata."""
+    folder = tmp_path / 'env'
+    venv.create(folder, symlinks=True)
+    site = next(folder.glob('lib/*/site-packages'))
+    (site / 'broken-1.0.dist-info').mkdir()
+    (site / 'whole-1.0.dist-info').mkdir()
+    (site / 'whole-1.0.dist-info' / 'METADATA').write_text('Name: Whole_Thing\nVersion: 1.0\n')
+    found = setup_env.look_into(folder / 'bin' / 'python')
+    assert found['versions']['whole-thing'] == '1.0' and found['here'] == str(site)
+
+
 def test_old_torch_is_refused(call, setup_env, monkeypatch):
     found = dict(
         versions=dict(torch='2.3.0'), own=['pip', 'torch'], here='', paths=[], python='%d.%d' % sys.version_info[:2]
@@ -202,6 +221,7 @@ def test_mmcv_is_compiled_only_where_asked_for(setup_env, stack):
         commands = [command for _, command in setup_env.steps(python, stack, ops, dict(own=['mmcv', 'onedl-mmcv']))]
         names = {command[-1] for command in commands if '--no-build-isolation' in command and '-e' not in command}
         assert names == ({STACKS[stack][1]} if ops == 'compiled' else set())
+        assert ('mmcv-lite' in sum(commands, [])) == (ops == 'own')
         removed = [command[5:] for command in commands if 'uninstall' in command]
         others = {STACKS[stack][1]} if ops == 'own' else set()
         assert removed[0] == sorted({'mmcv', 'onedl-mmcv'} - {STACKS[stack][1]} | others)

@@ -35,7 +35,7 @@ def enable_amp(cfg: Config) -> None:
         cfg.optim_wrapper.type = 'mmrdn.CPUAmpOptimWrapper'
 
 
-def claim_work_dir(work_dir: str, resume: bool, launcher: str = 'none') -> IO | None:
+def claim_work_dir(work_dir: str, resume: bool, launcher: str) -> IO | None:
     """Keep a training from overwriting another one's results.
 
     Args:

@@ -37,6 +37,11 @@ def deform_conv(
     Returns:
         Tensor: (B, O, h, w).
     """
+    dtype = input.dtype
+    if not len(input):
+        return input.new_zeros(0, len(weight), *offset.shape[2:])
+    compute = torch.promote_types(dtype, torch.float32)  # halves cannot tell pixels apart
+    input, weight, offset = input.to(compute), weight.to(compute), offset.to(compute)
     # A row and a column of zeros, which are there anyway: grid_sample needs two pixels to tell places.
     input = F.pad(input, (0, 1, 0, 1))
     batch, _, height, width = input.shape
@@ -62,4 +67,4 @@ def deform_conv(
         samples = samples * mask.view(batch, deform_groups, 1, num, rows, columns)
     samples = samples.reshape(batch, groups, -1, rows * columns)  # (B, groups, C / groups * K, h * w)
     kernels = weight.reshape(groups, -1, samples.shape[2])  # (groups, O / groups, C / groups * K)
-    return (kernels @ samples).view(batch, -1, rows, columns)  # (B, O, h, w)
+    return (kernels @ samples).view(batch, -1, rows, columns).to(dtype)  # (B, O, h, w)

@@ -8,6 +8,7 @@ that the caller made. What is not here raises, in one line, when it is called.
 from collections.abc import Callable, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mmrdn.ops import deformable, nms_cpu, roi_align_torch
@@ -127,7 +128,7 @@ def _fill_gradients(
     function: Callable[..., Tensor], inputs: Sequence[Tensor], grad_output: Tensor, targets: Sequence[Tensor]
 ) -> None:
     """Add the gradients of ``function(*inputs)`` to ``targets``, one for each input."""
-    with torch.enable_grad():
+    with torch.enable_grad(), torch.autocast(grad_output.device.type, enabled=False):
         leaves = [value.detach().requires_grad_() for value in inputs]
         found = torch.autograd.grad(function(*leaves), leaves, grad_output)
     for target, grad in zip(targets, found):
@@ -136,10 +137,10 @@ def _fill_gradients(
 
 def _sigmoid_focal(input: Tensor, target: Tensor, weight: Tensor, gamma: float, alpha: float) -> Tensor:
     """(n, C) losses (Lin et al., ICCV 2017); the last class, C, is the background."""
-    prob = input.sigmoid()
+    x = input if input.dtype == torch.float64 else input.float()
     positive = target[:, None] == torch.arange(input.shape[1], device=input.device)
-    of_positive = -alpha * (1 - prob) ** gamma * prob.clamp(min=_SMALLEST).log()
-    of_negative = -(1 - alpha) * prob**gamma * (1 - prob).clamp(min=_SMALLEST).log()
+    of_positive = -alpha * (-x).sigmoid() ** gamma * F.logsigmoid(x)
+    of_negative = -(1 - alpha) * x.sigmoid() ** gamma * F.logsigmoid(-x)
     loss = torch.where(positive, of_positive, of_negative)
     return loss * weight[target][:, None] if len(weight) else loss
 
@@ -181,12 +182,12 @@ def softmax_focal_loss_backward(
     softmax: Tensor, target: Tensor, weight: Tensor, buff: Tensor, grad_input: Tensor, gamma: float, alpha: float
 ) -> None:
     """Add the gradient of the logits to ``grad_input`` (n, C)."""
-
-    def loss(logits: Tensor) -> Tensor:
-        return _softmax_focal(logits.softmax(1), target, weight, gamma, alpha)
-
-    logits = softmax.clamp(min=_SMALLEST).log()
-    _fill_gradients(loss, [logits], torch.ones_like(logits[:, 0]), [grad_input])
+    label = target.clamp(min=0)
+    own = softmax.gather(1, label[:, None])[:, 0].double()
+    power = gamma * (1 - own) ** (gamma - 1) * own * own.clamp(min=_SMALLEST).log()
+    factor = alpha * (power - (1 - own) ** gamma) * (target >= 0)
+    factor = factor * weight[label] if len(weight) else factor
+    grad_input += factor[:, None] * (F.one_hot(label, softmax.shape[1]) - softmax.double())
 
 
 def _attend(shapes: Tensor) -> Callable[[Tensor, Tensor, Tensor], Tensor]:

@@ -1,16 +1,15 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Greedy non-maximum suppression as an operator of torch, ``mmrdn::nms``.
 
-CPU: numba. Other devices: mmcv's kernel where mmcv is compiled, else a matrix of IoUs in torch and
-the greedy choice on the CPU.
+CPU: numba. CUDA: mmcv's kernel where mmcv is compiled, else torchvision's for ``offset=0``, else
+the CPU's.
 """
-
-import importlib
 
 import torch
 from torch import Tensor
 
 from mmrdn.ops import nms_cpu
+from mmrdn.ops.roi_align_cuda import kernels
 
 
 @torch.library.custom_op('mmrdn::nms', mutates_args=(), device_types='cpu')
@@ -20,17 +19,16 @@ def _nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Te
 
 @_nms.register_kernel('cuda')
 def _(boxes, scores, iou_threshold, offset):
-    try:
-        compiled = importlib.import_module('mmcv._ext')
-    except ImportError:
-        compiled = None
-    if compiled is None or getattr(compiled, 'is_stand_in', False):
+    name, module = kernels()
+    if name == 'torch' or (name == 'torchvision' and offset):
         return nms_cpu.nms(boxes.cpu(), scores.cpu(), iou_threshold, offset).to(boxes.device)
-    # Its sort is not stable: equal scores are ranked first.
+    # Their sorts need not be stable: equal scores are ranked first.
     order = scores.argsort(descending=True, stable=True)
     ranks = torch.arange(len(order), 0, -1, device=boxes.device, dtype=torch.float32)
-    kept = compiled.nms(boxes[order].float(), ranks, iou_threshold=iou_threshold, offset=offset)
-    return order[kept]
+    ranked = boxes[order].float().contiguous()
+    if name == 'mmcv':
+        return order[module.nms(ranked, ranks, iou_threshold=iou_threshold, offset=offset)]
+    return order[torch.ops.torchvision.nms(ranked, ranks, iou_threshold)]
 
 
 @_nms.register_fake

@@ -3,11 +3,12 @@
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
+from mmrdn.ops.kernels import kernel
 
-@njit(cache=True, nogil=True, error_model='numpy')
+
+@kernel()
 def _keep(boxes, threshold, offset):
     """Whether each of the boxes (n, 4), best first, is kept."""
     num = len(boxes)
@@ -33,12 +34,11 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
     dtype = torch.float64 if boxes.dtype == torch.float64 else torch.float32
     ranked = boxes[order].to(dtype).numpy()
     number = ranked.dtype.type
-    with np.errstate(invalid='ignore', divide='ignore'):
-        keep = _keep(ranked, number(iou_threshold), number(offset))
+    keep = _keep(ranked, number(iou_threshold), number(offset))
     return order[torch.from_numpy(keep)]
 
 
-@njit(cache=True, nogil=True, error_model='numpy')
+@kernel()
 def _soften(boxes, scores, threshold, sigma, min_score, method, offset):
     """Soft-NMS (Bodla et al., ICCV 2017): indices in the order in which boxes are taken, and their scores."""
     num = len(boxes)
@@ -94,7 +94,7 @@ def soft_nms(
     return torch.from_numpy(inds), torch.from_numpy(new)
 
 
-@njit(cache=True, nogil=True, error_model='numpy')
+@kernel()
 def _match(boxes, threshold):
     """For each of the boxes (n, 4), best first, the box that suppresses it, or itself."""
     num = len(boxes)

@@ -12,15 +12,28 @@ from torch import Tensor
 
 from mmrdn.ops import roi_align_cpu, roi_align_cuda
 
+# Written out: torch 2.4 reads fewer kinds of annotations.
+_SETTINGS = 'float spatial_scale, SymInt sampling_ratio, bool aligned) -> Tensor'
 
-@torch.library.custom_op('mmrdn::roi_align', mutates_args=(), device_types='cpu')
+
+@torch.library.custom_op(
+    'mmrdn::roi_align',
+    mutates_args=(),
+    device_types='cpu',
+    schema=f'(Tensor input, Tensor rois, SymInt[] output_size, {_SETTINGS}',
+)
 def _roi_align(
     input: Tensor, rois: Tensor, output_size: Sequence[int], spatial_scale: float, sampling_ratio: int, aligned: bool
 ) -> Tensor:
     return roi_align_cpu.forward(input, rois, output_size, spatial_scale, sampling_ratio, aligned)
 
 
-@torch.library.custom_op('mmrdn::roi_align_backward', mutates_args=(), device_types='cpu')
+@torch.library.custom_op(
+    'mmrdn::roi_align_backward',
+    mutates_args=(),
+    device_types='cpu',
+    schema=f'(Tensor grad, Tensor rois, SymInt[] shape, {_SETTINGS}',
+)
 def roi_align_backward(
     grad: Tensor, rois: Tensor, shape: Sequence[int], spatial_scale: float, sampling_ratio: int, aligned: bool
 ) -> Tensor:

@@ -16,53 +16,61 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
-from mmrdn.ops.threads import run_in_ranges
+from mmrdn.ops.kernels import kernel, run_in_ranges
 
 _BLOCK = 256  # channels that stay in the cache together
 
 
-@njit(cache=True, nogil=True)
-def _axis_weights(start, step, count, index, weights, low, high):
+@kernel()
+def _axis_weights(start, step, count, cell, weights, low, high):
     """Weights (bins, size) of one axis of a RoI, and the pixels [low, high) of each bin.
 
-    ``index`` holds 0, 1, ... and ``index[1] / 2`` in the type of the sums, so that all is computed in it.
+    Numbers become the type of the sums by way of ``cell`` (1,): samples at the border of the map are
+    then inside or outside as in mmcv.
     """
     bins, size = weights.shape
-    half = index[1] / index[2]
+    cell[0] = 0.5
+    half = cell[0]
+    cell[0] = count
+    num = cell[0]
     for p in range(bins):
         weights[p] = 0
         low[p], high[p] = size, 0
+        cell[0] = p
+        edge = start + cell[0] * step
         for i in range(count):
-            at = start + index[p] * step + (index[i] + half) * step / index[count]
-            if at < -index[1] or at > index[size]:
+            cell[0] = i
+            at = edge + (cell[0] + half) * step / num
+            if at < -1 or at > size:
                 continue
-            at = max(at, index[0])
+            at = max(at, 0)
             near = min(int(at), size - 1)
             far = min(near + 1, size - 1)
-            part = at - index[near] if far > near else index[0]
-            weights[p, near] += index[1] - part
+            part = at - near if far > near else 0.0
+            weights[p, near] += 1 - part
             weights[p, far] += part
             low[p] = min(low[p], near)
             high[p] = max(high[p], far + 1)
 
 
-@njit(cache=True, nogil=True, fastmath={'contract'})
-def _forward(feats, images, starts, steps, counts, index, out, first, last):
+@kernel(fastmath={'contract'})
+def _forward(feats, images, starts, steps, counts, out, first, last):
     """Fill ``out[first:last]`` (n, C, P, Q) from ``feats`` (B, H, W, C)."""
     _, height, width, channels = feats.shape
     _, _, rows, columns = out.shape
     wy, wx = np.empty((rows, height), feats.dtype), np.empty((columns, width), feats.dtype)
+    cell = np.empty(1, feats.dtype)
     top, bottom = np.empty(rows, np.int64), np.empty(rows, np.int64)
     left, right = np.empty(columns, np.int64), np.empty(columns, np.int64)
     sums = np.empty((rows * columns, min(channels, _BLOCK)), feats.dtype)
     for n in range(first, last):
         image = images[n]
-        _axis_weights(starts[n, 1], steps[n, 1], counts[n, 1], index, wy, top, bottom)
-        _axis_weights(starts[n, 0], steps[n, 0], counts[n, 0], index, wx, left, right)
-        wy /= index[max(counts[n, 0] * counts[n, 1], 1)]
+        _axis_weights(starts[n, 1], steps[n, 1], counts[n, 1], cell, wy, top, bottom)
+        _axis_weights(starts[n, 0], steps[n, 0], counts[n, 0], cell, wx, left, right)
+        cell[0] = max(counts[n, 0] * counts[n, 1], 1)
+        wy /= cell[0]
         for start in range(0, channels, _BLOCK):
             num = min(_BLOCK, channels - start)
             sums[:] = 0
@@ -82,20 +90,22 @@ def _forward(feats, images, starts, steps, counts, index, out, first, last):
                         out[n, start + c, p, q] = sums[p * columns + q, c]
 
 
-@njit(cache=True, nogil=True, fastmath={'contract'})
-def _backward(grad, images, starts, steps, counts, index, grad_feats, first, last):
+@kernel(fastmath={'contract'})
+def _backward(grad, images, starts, steps, counts, grad_feats, first, last):
     """Add to channels ``first:last`` of ``grad_feats`` (B, H, W, C), from ``grad`` (n, C, P, Q)."""
     _, height, width, _ = grad_feats.shape
     num, _, rows, columns = grad.shape
     wy, wx = np.empty((rows, height), grad.dtype), np.empty((columns, width), grad.dtype)
+    cell = np.empty(1, grad.dtype)
     top, bottom = np.empty(rows, np.int64), np.empty(rows, np.int64)
     left, right = np.empty(columns, np.int64), np.empty(columns, np.int64)
     part = np.empty((rows * columns, last - first), grad.dtype)
     for n in range(num):
         image = images[n]
-        _axis_weights(starts[n, 1], steps[n, 1], counts[n, 1], index, wy, top, bottom)
-        _axis_weights(starts[n, 0], steps[n, 0], counts[n, 0], index, wx, left, right)
-        wy /= index[max(counts[n, 0] * counts[n, 1], 1)]
+        _axis_weights(starts[n, 1], steps[n, 1], counts[n, 1], cell, wy, top, bottom)
+        _axis_weights(starts[n, 0], steps[n, 0], counts[n, 0], cell, wx, left, right)
+        cell[0] = max(counts[n, 0] * counts[n, 1], 1)
+        wy /= cell[0]
         for c in range(first, last):
             for p in range(rows):
                 for q in range(columns):
@@ -118,24 +128,26 @@ def _computed(tensor: Tensor) -> Tensor:
 
 
 def _sample_grids(rois: Tensor, size: Sequence[int], maps: Sequence[int], spatial_scale: float, *settings) -> tuple:
-    """Where the samples of RoIs (n, 5) lie: what the loops take, as arrays.
+    """Compute where the samples of RoIs (n, 5) lie in maps of shape (B, C, H, W).
 
     Returns:
-        tuple: Indices of the images (n,); of the x and y axis (n, 2) start of the first bin, size of
-        a bin and number of samples of a bin; and the numbers 0, 1, ... in the type of the sums.
+        tuple: Indices of the images (n,); for the x and y axis (n, 2) start of the first bin, size of
+        a bin and number of samples of a bin; arrays.
     """
     sampling_ratio, aligned = settings
+    images = rois[:, 0].long()
+    if len(rois) and not (0 <= images.min() and images.max() < maps[0] and min(maps[2:]) > 0):
+        raise ValueError(
+            f'rois must name images 0 to {maps[0] - 1} of maps with pixels, got images {images.min()} to '
+            f'{images.max()} and maps {tuple(maps)}'
+        )
     corners = rois[:, 1:] * spatial_scale - (0.5 if aligned else 0.0)
     start, length = corners[:, :2], corners[:, 2:] - corners[:, :2]  # (n, 2)
     if not aligned:
         length = length.clamp(min=1)
     step = length / length.new_tensor([size[1], size[0]])
     count = torch.full_like(step, sampling_ratio) if sampling_ratio > 0 else step.ceil().clamp(min=0)
-    count = count.long()
-    most = max(int(count.prod(1).amax()) if len(count) else 0, *size, *maps, 2)
-    index = torch.arange(most + 1, dtype=rois.dtype)
-    parts = rois[:, 0].long(), start.contiguous(), step.contiguous(), count, index
-    return tuple(part.numpy() for part in parts)
+    return tuple(part.contiguous().numpy() for part in (images, start, step, count.long()))
 
 
 def forward(
@@ -144,7 +156,7 @@ def forward(
     """(n, C, P, Q) of feature maps (B, C, H, W) and RoIs (n, 5), contiguous."""
     last = _computed(feats).permute(0, 2, 3, 1).contiguous()  # (B, H, W, C), free for channels last
     out = last.new_empty(len(rois), feats.shape[1], *output_size)  # (n, C, P, Q)
-    grids = _sample_grids(rois.to(last.dtype), output_size, feats.shape[2:], spatial_scale, sampling_ratio, aligned)
+    grids = _sample_grids(rois.to(last.dtype), output_size, feats.shape, spatial_scale, sampling_ratio, aligned)
     pixels, bins = last.numpy(), out.numpy()
     run_in_ranges(lambda a, b: _forward(pixels, *grids, bins, a, b), len(rois), 4)
     return out.to(feats.dtype)
@@ -157,7 +169,7 @@ def backward(
     batch, channels, height, width = shape
     given = _computed(grad).contiguous()
     found = given.new_zeros(batch, height, width, channels)
-    grids = _sample_grids(rois.to(given.dtype), given.shape[2:], shape[2:], spatial_scale, sampling_ratio, aligned)
+    grids = _sample_grids(rois.to(given.dtype), given.shape[2:], shape, spatial_scale, sampling_ratio, aligned)
     bins, pixels = given.numpy(), found.numpy()
 
     def add(first: int, last: int) -> None:

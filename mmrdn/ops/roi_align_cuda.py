@@ -10,17 +10,20 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C import _dispatch_has_kernel_for_dispatch_key as has_kernel
 
 from mmrdn.ops import roi_align_torch
 
 
 @functools.lru_cache(maxsize=1)
-def _kernels() -> tuple[str, Any]:
+def kernels() -> tuple[str, Any]:
     """Name and module of the best kernels that there are."""
     for name, module in (('mmcv', 'mmcv._ext'), ('torchvision', 'torchvision.ops')):
         try:
             found = importlib.import_module(module)
         except (ImportError, RuntimeError, AttributeError):  # absent, or built for another torch
+            continue
+        if name == 'torchvision' and not has_kernel('torchvision::roi_align', 'CUDA'):  # built for CPUs
             continue
         if not getattr(found, 'is_stand_in', False):
             return name, found
@@ -31,7 +34,9 @@ def forward(
     input: Tensor, rois: Tensor, output_size: list[int], spatial_scale: float, sampling_ratio: int, aligned: bool
 ) -> Tensor:
     """(n, C, P, Q) of feature maps (B, C, H, W) and RoIs (n, 5)."""
-    name, module = _kernels()
+    if input.dtype == torch.float64:
+        return roi_align_torch.forward(input, rois, output_size, spatial_scale, sampling_ratio, aligned)
+    name, module = kernels()
     feats, boxes = input.float().contiguous(), rois.float().contiguous()
     settings = spatial_scale, sampling_ratio, aligned
     if name == 'mmcv':
@@ -49,7 +54,9 @@ def backward(
     grad: Tensor, rois: Tensor, shape: list[int], spatial_scale: float, sampling_ratio: int, aligned: bool
 ) -> Tensor:
     """Gradient (B, C, H, W) of the feature maps, channels last, of ``grad`` (n, C, P, Q)."""
-    name, module = _kernels()
+    if grad.dtype == torch.float64:
+        return roi_align_torch.backward(grad, rois, shape, spatial_scale, sampling_ratio, aligned)
+    name, module = kernels()
     boxes, given = rois.float().contiguous(), grad.float().contiguous()
     settings = spatial_scale, sampling_ratio, aligned
     if name == 'mmcv':

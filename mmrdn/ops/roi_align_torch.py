@@ -7,14 +7,27 @@ samples of a RoI are one product ``wy @ feats @ wx.T`` (see also ``roi_align_cpu
 Legend: B images, C channels, H x W pixels, n RoIs, P x Q output bins, S samples of a bin along an axis.
 """
 
+import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 _CHUNK = 32  # RoIs that are handled together
+
+
+def _in_fp32(function: Callable) -> Callable:
+    """Let a function compute in fp32 at least, under autocast too."""
+
+    @functools.wraps(function)
+    def wrapper(values: Tensor, rois: Tensor, *args):
+        dtype = torch.promote_types(values.dtype, torch.float32)
+        with torch.autocast(values.device.type, enabled=False):
+            return function(values.to(dtype), rois.to(dtype), *args)
+
+    return wrapper
 
 
 class _Axis(NamedTuple):
@@ -58,6 +71,7 @@ def _means(axis: _Axis) -> Tensor:
     return axis.hats.sum(2) / axis.count[:, None, None].clamp(min=1)
 
 
+@_in_fp32
 def forward(feats: Tensor, rois: Tensor, size: Sequence[int], *settings) -> Tensor:
     """(n, C, P, Q) means, see :func:`mmrdn.ops.roi_align`."""
     out = feats.new_zeros(len(rois), feats.shape[1], *size)
@@ -66,6 +80,7 @@ def forward(feats: Tensor, rois: Tensor, size: Sequence[int], *settings) -> Tens
     return out
 
 
+@_in_fp32
 def backward(grad: Tensor, rois: Tensor, shape: Sequence[int], *settings) -> Tensor:
     """Gradient (B, C, H, W) of :func:`forward`."""
     found = grad.new_zeros(tuple(shape))
@@ -74,6 +89,7 @@ def backward(grad: Tensor, rois: Tensor, shape: Sequence[int], *settings) -> Ten
     return found
 
 
+@_in_fp32
 def max_forward(feats: Tensor, rois: Tensor, size: Sequence[int], *settings) -> tuple[Tensor, Tensor, Tensor]:
     """The largest sample of each bin, and its y and x, each (n, C, P, Q); -1 in bins without samples."""
     out = feats.new_zeros(len(rois), feats.shape[1], *size)
@@ -94,6 +110,7 @@ def max_forward(feats: Tensor, rois: Tensor, size: Sequence[int], *settings) -> 
     return out, at_y, at_x
 
 
+@_in_fp32
 def max_backward(grad: Tensor, rois: Tensor, at_y: Tensor, at_x: Tensor, shape: Sequence[int]) -> Tensor:
     """Gradient (B, C, H, W) of :func:`max_forward`."""
     found = grad.new_zeros(tuple(shape))

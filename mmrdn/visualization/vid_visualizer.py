@@ -3,6 +3,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import cv2
+import mmtrack.visualization  # noqa: F401  (its names resolve once they are in mmtrack's registry node)
 import numpy as np
 from mmdet.structures import DetDataSample
 from mmdet.visualization import DetLocalVisualizer

@@ -131,6 +131,17 @@ def test_sigmoid_focal_loss(weighted):
     assert torch.autograd.gradcheck(lambda x: mmcv.ops.sigmoid_focal_loss(x, target, 2.0, 0.25, given, 'sum'), logits)
 
 
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float16])
+def test_confident_mistakes_have_gradients(dtype):
+    logits = torch.tensor([[20.0, -100.0], [-100.0, 20.0]], dtype=dtype).requires_grad_()
+    target = torch.tensor([1, 2])  # the second is background
+    mmcv.ops.sigmoid_focal_loss(logits, target, 2.0, 0.25, None, 'sum').backward()
+    torch.testing.assert_close(logits.grad, torch.tensor([[0.75, -0.25], [0, 0.75]], dtype=dtype), rtol=1e-3, atol=1e-3)
+    logits = torch.tensor([[200.0, 0.0]]).requires_grad_()
+    mmcv.ops.softmax_focal_loss(logits, torch.tensor([1]), 2.0, 0.25, None, 'sum').backward()
+    torch.testing.assert_close(logits.grad, torch.tensor([[0.25, -0.25]]))
+
+
 def test_softmax_focal_loss():
     logits = torch.randn(5, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
     target = torch.tensor([0, 3, 1, 2, 2])
@@ -185,6 +196,16 @@ def test_gradients_of_deform_conv():
     )
     one = [torch.ones(1, 1, 1, 1), torch.ones(1, 1, 1, 1), torch.zeros(1, 2, 1, 1), None]
     assert deform_conv(*one, (1, 1), (0, 0), (1, 1), 1, 1).item() == 1  # a map of one pixel
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_halves_are_sampled_in_fp32(dtype):
+    """Without offsets, a kernel of one pixel is the identity, however wide the map."""
+    maps = torch.randn(1, 1, 3, 150, generator=torch.Generator().manual_seed(0)).to(dtype)
+    one = torch.ones(1, 1, 1, 1, dtype=dtype), torch.zeros(1, 2, 3, 150, dtype=dtype)
+    assert torch.allclose(deform_conv(maps, *one, None, (1, 1), (0, 0), (1, 1), 1, 1), maps, atol=1e-2)
+    none = deform_conv(maps[:0], one[0], one[1][:0], None, (1, 1), (0, 0), (1, 1), 1, 1)
+    assert none.shape == (0, 1, 3, 150)
 
 
 def test_multi_scale_deformable_attention():

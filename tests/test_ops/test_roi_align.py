@@ -120,6 +120,36 @@ def test_is_an_operator_of_torch():
     assert torch.equal(program.module()(feats.detach(), rois[:7]), roi_align(feats, rois[:7], 7, 1 / 16))
 
 
+def test_wide_and_flat_boxes():
+    """The samples of one axis are many, those of the other none."""
+    feats, _ = case()
+    rois = torch.tensor([[0, -1e5, 40, 1e5, 40], [1, 40, -3e4, 40, 3e4], [0, 0, 0, 1e6, 16.0]])
+    np.testing.assert_allclose(roi_align(feats, rois[:2], 2, 1 / 16), np.zeros((2, 5, 2, 2)))
+    expected = naive_ops.roi_align(feats, rois[2:], (1, 1), 1 / 16, 3, True)
+    np.testing.assert_allclose(roi_align(feats, rois[2:], 1, 1 / 16, 3), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize('image', [-1, 2, 100000])
+def test_images_that_are_not_there(image):
+    feats, rois = case()
+    rois[3, 0] = image
+    with pytest.raises(ValueError, match=f'rois must name images 0 to 1 of maps with pixels, got images .*{image}'):
+        roi_align(feats, rois, 7, 1 / 16)
+    with pytest.raises(ValueError, match='rois must name images'):
+        torch.ops.mmrdn.roi_align_backward(torch.zeros(len(rois), 5, 7, 7), rois, feats.shape, 1 / 16, 0, True)
+    with pytest.raises(ValueError, match='of maps with pixels, got images 0 to 0'):
+        roi_align(feats[:, :, :0], torch.zeros(1, 5), 7)
+
+
+def test_autocast_changes_nothing():
+    feats, rois = case()
+    settings = (3, 3), 1 / 16, 2, True
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        found = roi_align_torch.forward(feats, rois, *settings), roi_align_torch.max_forward(feats, rois, *settings)[0]
+    assert torch.equal(found[0], roi_align_torch.forward(feats, rois, *settings))
+    assert torch.equal(found[1], roi_align_torch.max_forward(feats, rois, *settings)[0])
+
+
 @pytest.mark.parametrize(
     ('change', 'message'),
     [

@@ -34,11 +34,11 @@ ASTRAY = ('PYTHONPATH', 'PYTHONHOME', 'PIP_USER', 'PIP_TARGET', 'PIP_PREFIX', 'P
 ENVIRON = {k: v for k, v in os.environ.items() if k not in ASTRAY} | dict(PYTHONNOUSERSITE='1', PIP_NO_INPUT='1')
 # Names and versions of what an interpreter can import, those of the environment itself, and its paths.
 LOOK = """import importlib.metadata as m, json, sys, sysconfig
-name = lambda d: d.metadata['Name'].lower().replace('_', '-')
-here = sysconfig.get_path('purelib')
+here, name = sysconfig.get_path('purelib'), lambda d: d.metadata['Name'].lower().replace('_', '-')
+found = [d for d in m.distributions() if d.metadata and d.metadata['Name']]  # a killed pip leaves nameless ones
 print(json.dumps(dict(
-    versions={name(d): d.version for d in reversed(list(m.distributions()))},
-    own=[name(d) for d in m.distributions() if str(d.locate_file('')) == here],
+    versions={name(d): d.version for d in reversed(found)},
+    own=[name(d) for d in found if str(d.locate_file('')) == here],
     here=here, paths=[p for p in sys.path if p.endswith('-packages')], python='%d.%d' % sys.version_info[:2])))"""
 # Operators through mmcv, and every package of the family.
 CHECK = """import torch, mmrdn, mmcv, mmengine, mmdet, mmtrack, mmcls, mim, cv2, av
@@ -60,7 +60,9 @@ def look_into(python):
 
 def listed(*names):
     """Names of the packages that requirements/<name>.txt lists."""
-    return [found for name in names for found in re.findall(r'(?m)^[\w-]+', (REQUIREMENTS / f'{name}.txt').read_text())]
+    return [
+        found for name in names for found in re.findall(r'(?m)^[\w.-]+', (REQUIREMENTS / f'{name}.txt').read_text())
+    ]
 
 
 def kept_torch(versions):
@@ -81,7 +83,7 @@ def run(title, command, log):
     start = time.monotonic()
     with open(log, 'a') as file:
         print(f'$ {" ".join(map(str, command))}', file=file, flush=True)
-        process = subprocess.Popen(command, cwd=ROOT, env=ENVIRON, stdin=-3, stdout=file, stderr=file)
+        process = subprocess.Popen(command, cwd=ROOT, env=ENVIRON, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
         while True:
             try:
                 process.wait(HEARTBEAT)
@@ -99,21 +101,21 @@ def steps(python, stack, ops, found):
     """Titles and commands that install everything, in order."""
     pip = [python, '-m', 'pip', 'install', '-c', python.parents[1] / 'mmrdn-setup' / 'constraints.txt']
     files = [word for name in ('runtime', 'tests', 'web') for word in ('-r', REQUIREMENTS / f'{name}.txt')]
-    family = ['-r', REQUIREMENTS / 'stacks' / f'{stack}.txt', '-r', REQUIREMENTS / 'mminstall_nodeps.txt']
-    unwanted = {'mmcv-lite', *COMPILED.values()} - {'mmcv-lite' if ops == 'own' else COMPILED[stack]}
+    mmcv = 'mmcv-lite' if ops == 'own' else COMPILED[stack]
+    unwanted = {'mmcv-lite', *COMPILED.values()} - {mmcv}
     yield 'install torch and the other dependencies', [*pip, 'pip', 'setuptools', *files]
     if unwanted & set(found['own']):  # each provides the module mmcv
         yield 'remove the other mmcv', [python, '-m', 'pip', 'uninstall', '-y', *sorted(unwanted & set(found['own']))]
     # Their own requirements name an mmcv to compile and pandas of 2021. opencv-python, which others ask for by name,
     # writes the same directory as the headless one and needs libGL: the last one installed wins.
-    family = [*family, 'opencv-python-headless']
+    family = [x for x in listed(f'stacks/{stack}', 'mminstall_nodeps') if x != 'mmcv-lite'] + ['opencv-python-headless']
+    family += ['mmcv-lite'] if ops == 'own' else []
     yield 'install mmcv, mmengine, mmdet, mmtrack and mim', [*pip, '--no-deps', '--force-reinstall', *family]
     if ops == 'compiled':
         yield 'install build tools', [*pip, 'ninja', 'psutil', 'wheel']
-        yield 'remove the mmcv without compiled ops', [python, '-m', 'pip', 'uninstall', '-y', 'mmcv-lite']
         # Under build isolation pip would build without torch, and so without the compiled operators.
-        compiled = [*pip, '--no-deps', '--no-build-isolation', COMPILED[stack]]
-        yield 'compile mmcv (ten minutes or more; needs g++ and python3-dev)', compiled
+        compile_mmcv = [*pip, '--no-deps', '--no-build-isolation', mmcv]
+        yield 'compile mmcv (ten minutes or more; needs g++ and python3-dev)', compile_mmcv
     yield 'install mmrdn, editable', [*pip, '--no-deps', '--no-build-isolation', '-e', ROOT]
     yield 'check the whole', [python, '-c', CHECK]
 

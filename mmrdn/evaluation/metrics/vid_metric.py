@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from mmengine.evaluator import BaseMetric
@@ -130,7 +131,8 @@ class VIDMetric(BaseMetric):
             require_fields(sample, self._needed, 'a data sample')
             if self.file is None:
                 self._annotations[sample['img_id']] = to_frame_annotations(sample)
-            self._keep(self._linking.add(to_frame_detections(sample), sample.get('video_length')))
+            frame = replace(to_frame_detections(sample), top_supports=None)
+            self._keep(self._linking.add(frame, sample.get('video_length')))
 
     def _keep(self, frames: Sequence[FrameDetections]) -> None:
         """Add frames to the results, with their ground truth where the samples have it."""

@@ -87,4 +87,5 @@ def merge_parts(values: Tensor, log_denominators: Tensor) -> tuple[Tensor, Tenso
         has in them (..., P).
     """
     shares = log_denominators.softmax(-1)  # (..., P)
-    return (shares[..., None, :] @ values).squeeze(-2), shares  # (..., d)
+    with torch.autocast(values.device.type, enabled=False):  # or rounded shares would not sum to one
+        return (shares[..., None, :] @ values).squeeze(-2), shares  # (..., d)

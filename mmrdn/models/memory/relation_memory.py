@@ -97,6 +97,8 @@ class RelationMemory:
                 f'feats, boxes and scores must be of one length, got {len(feats)}, {len(boxes)} and {len(scores)}'
             )
         inds = self.sampler.select_support(scores)
+        if len(inds) > self.sampler.num_support:
+            raise ValueError(f'the sampler chose {len(inds)} supports, expected {self.sampler.num_support} at most')
         if len(self) == self.max_frames:
             self.drop_oldest()
         self._frames.append(SupportFrame(feats[inds], boxes[inds], scores[inds]))

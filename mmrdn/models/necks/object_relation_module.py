@@ -8,6 +8,7 @@ weights expect it.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn as nn
@@ -40,6 +41,12 @@ class ObjectRelationModule(BaseModule):
     """
 
     caches_supports = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let a subclass with a forward pass of its own say itself whether supports can be kept."""
+        super().__init_subclass__(**kwargs)
+        if 'forward' in vars(cls) and 'caches_supports' not in vars(cls):
+            cls.caches_supports = False
 
     def __init__(
         self,

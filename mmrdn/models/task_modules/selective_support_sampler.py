@@ -20,8 +20,8 @@ class SelectiveSupportSampler:
 
     Args:
         num_support (int): K, proposals kept of each support frame.
-        advanced_ratio (float): r / 100, the share of the pool that becomes the advanced supportive
-            pool, in (0, 1].
+        advanced_ratio (float): r / 100, the share of the pool that becomes the advanced supports,
+            in (0, 1].
         advanced_scope (str): ``'pool'``: the highest objectness of the whole pool (the paper);
             ``'frame'``: of each frame.
     """

@@ -35,8 +35,9 @@ def to_frame_detections(sample: TrackDataSample | Mapping) -> FrameDetections:
     if supports is not None:
         names = ('detection_inds', 'frame_offsets', 'bboxes', 'weights')
         supports = SupportWeights(*(to_numpy(supports.get(name)) for name in names))
+    bboxes = found.get('bboxes')
     return FrameDetections(
-        bboxes=found.get('bboxes'),
+        bboxes=getattr(bboxes, 'tensor', bboxes),  # of mmdet's box types
         scores=found.get('scores'),
         labels=found.get('labels'),
         frame_id=sample.get('frame_id'),

@@ -14,7 +14,9 @@ Algorithm 1 with frames left out (the "temporal dropout" of FGFA).
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from mmdet.models.task_modules import OHEMSampler
 from mmengine.structures import InstanceData
 from mmtrack.models import BaseVideoDetector
 from mmtrack.structures import TrackDataSample
@@ -87,6 +89,9 @@ class RDN(BaseVideoDetector):
                 f'got a {type(self.detector).__name__} without one'
             )
         self.neck = MODELS.build(neck) if neck is not None else None
+        samplers = getattr(self.detector.roi_head, 'bbox_sampler', None)
+        if neck is not None and any(isinstance(x, OHEMSampler) for x in np.atleast_1d(samplers)):
+            raise ValueError('train_cfg.rcnn.sampler must not be an OHEMSampler: it would mine without relation')
         self.support_sampler = TASK_UTILS.build(support_sampler or dict(type='mmrdn.SelectiveSupportSampler'))
         self.temporal_range = temporal_range
         self.lookahead = temporal_range if lookahead is None else lookahead
@@ -140,7 +145,7 @@ class RDN(BaseVideoDetector):
             return list(self.detector.rpn_head.predict(x, data_samples, rescale=False))
 
     def seen_maps(self, x: tuple[Tensor, ...], owners: Sequence[int]) -> list[Tensor] | None:
-        """Return ``seen`` of :class:`FrameMaps` for frames of training samples ``owners``: none."""
+        """Return maps of other frames that RoI features see in training; none here, see ``TemporalRDN``."""
         return None
 
     # ------------------------------------------------------------- training

@@ -39,12 +39,12 @@ def test_started_by_hand():
 def test_a_task_that_is_no_rank_locks_its_directory(monkeypatch, tmp_path):
     monkeypatch.setenv('SLURM_PROCID', '1')
     monkeypatch.setenv('SLURM_NTASKS', '4')
-    lock = claim_work_dir(str(tmp_path / 'work'), resume=False)
+    lock = claim_work_dir(str(tmp_path / 'work'), resume=False, launcher='none')
     assert lock is not None
     lock.close()
     (tmp_path / 'work' / 'iter_1.pth').write_text('mine')
     with pytest.raises(ValueError, match='holds checkpoints already'):
-        claim_work_dir(str(tmp_path / 'work'), resume=False)
+        claim_work_dir(str(tmp_path / 'work'), resume=False, launcher='none')
     assert job_store().add('count', 1) == 1
 
 

@@ -281,3 +281,33 @@ def test_a_module_alone_works_in_tiles():
     expected, omega = naive_relation.relation(module, feats[some], boxes[some], pool, pool_boxes)
     np.testing.assert_allclose(out.detach()[some], expected, rtol=1e-8)
     np.testing.assert_allclose(weights.detach()[some], omega, rtol=1e-8)
+
+
+def test_a_subclass_with_its_own_forward_is_called():
+    class Twice(ObjectRelationModule):
+        def forward(self, *args, return_weights=False):
+            out = super().forward(*args, return_weights=return_weights)
+            return (2 * out[0], out[1]) if return_weights else 2 * out
+
+    class Renamed(ObjectRelationModule):
+        """Adds nothing."""
+
+    assert not Twice.caches_supports and Renamed.caches_supports
+    aggregator = RelationAggregator(in_channels=8, num_heads=2, num_basic=1, advanced=False)
+    aggregator.basic[0].__class__ = Twice
+    memory = RelationMemory(aggregator, SelectiveSupportSampler(num_support=3), 2)
+    rng = torch.Generator().manual_seed(0)
+    feats, boxes = torch.randn(3, 8, generator=rng), torch.rand(3, 4, generator=rng).cumsum(1) * 20
+    memory.append(feats, boxes, torch.arange(3, 0, -1.0))
+    with torch.no_grad():
+        torch.testing.assert_close(memory.aggregate(feats, boxes), aggregator(feats, boxes, feats, boxes))
+
+
+def test_a_sampler_that_keeps_too_many():
+    class Greedy(SelectiveSupportSampler):
+        def select_support(self, scores):
+            return torch.arange(len(scores))
+
+    memory = RelationMemory(RelationAggregator(in_channels=8, num_heads=2), Greedy(num_support=4), 2)
+    with pytest.raises(ValueError, match='the sampler chose 9 supports, expected 4 at most'):
+        memory.append(torch.zeros(9, 8), torch.zeros(9, 4), torch.zeros(9))

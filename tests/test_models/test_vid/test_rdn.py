@@ -439,3 +439,12 @@ def test_results_may_be_changed_although_made_in_inference_mode():
 def test_wrong_lookahead_batch_is_named(value):
     with pytest.raises(ValueError, match='lookahead_batch must be'):
         build(lookahead_batch=value)
+
+
+def test_hard_mining_without_relation_is_refused():
+    config = model_config()
+    config['detector']['train_cfg']['rcnn']['sampler'] = dict(type='mmdet.OHEMSampler', num=16, pos_fraction=0.25)
+    with pytest.raises(ValueError, match='must not be an OHEMSampler: it would mine without relation'):
+        build(config)
+    config['neck'] = None
+    assert build(config).neck is None

@@ -1,16 +1,34 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Split a loop over torch's number of threads."""
+"""How kernels for the CPU are compiled, and run by several threads."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
+from numba import njit
 
-# Threads that live for one call only: a pool that outlives it would be dead in a forked process.
+
+def kernel(**options) -> Callable[[Callable], Callable]:
+    """Compile a function by numba when it is first called; keep the result on disk where that is possible.
+
+    Args:
+        **options: Options of ``numba.njit``. Python's lock is released, numbers divide as numpy's do.
+    """
+    options = dict(nogil=True, error_model='numpy') | options
+
+    def decorate(function: Callable) -> Callable:
+        try:
+            return njit(cache=True, **options)(function)
+        except RuntimeError:  # neither the package nor the home directory can be written
+            return njit(**options)(function)
+
+    return decorate
 
 
 def run_in_ranges(function: Callable[[int, int], None], num: int, grain: int = 1) -> None:
     """Call ``function(first, last)`` for ranges that cover ``range(num)``, each in a thread of its own.
+
+    The threads live for one call: a pool that outlives it would be dead in a forked process.
 
     Args:
         function (callable): Compiled code that releases Python's lock.
