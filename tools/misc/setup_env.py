@@ -1,13 +1,11 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Set up one virtual environment with all that mmrdn needs, from wheels alone.
 
-Run by `make setup`. Standard library only, Python >= 3.10.
-
     python3 tools/misc/setup_env.py [--venv .venv] [--stack onedl] [--ops own]
 
-It may be run again at any time: after an interruption it goes on, in a complete environment it
+Run by `make setup`, at any time: after an interruption it goes on, in a complete environment it
 installs nothing. `--ops compiled` compiles mmcv, for those who need more of its operators than
-mmrdn.ops has.
+mmrdn.ops has. Standard library only, Python >= 3.10.
 
 A `torch>=2.4` that is there already is kept: that of the environment, or that of the interpreter
 which runs this script (a new environment then sees its packages). Otherwise the torch of
@@ -29,18 +27,18 @@ ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / 'requirements'
 COMPILED = dict(onedl='onedl-mmcv', openmmlab='mmcv')  # mmcv as source, by stack
 HEARTBEAT = 30  # seconds between two signs of life of a running step
+VERSION = '%d.%d' % sys.version_info[:2]
 # Variables that lead pip astray.
 ASTRAY = ('PYTHONPATH', 'PYTHONHOME', 'PIP_USER', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_CONSTRAINT', 'PIP_REQUIREMENT')
 ENVIRON = {k: v for k, v in os.environ.items() if k not in ASTRAY} | dict(PYTHONNOUSERSITE='1', PIP_NO_INPUT='1')
-# Names and versions of what an interpreter can import, those of the environment itself, and its paths.
+# What an interpreter can import, which of it is the environment's own, and where it looks.
 LOOK = """import importlib.metadata as m, json, sys, sysconfig
 here, name = sysconfig.get_path('purelib'), lambda d: d.metadata['Name'].lower().replace('_', '-')
 found = [d for d in m.distributions() if d.metadata and d.metadata['Name']]  # a killed pip leaves nameless ones
 print(json.dumps(dict(
-    versions={name(d): d.version for d in reversed(found)},
+    versions={name(d): d.version for d in reversed(found)}, here=here,
     own=[name(d) for d in found if str(d.locate_file('')) == here],
-    here=here, paths=[p for p in sys.path if p.endswith('-packages')], python='%d.%d' % sys.version_info[:2])))"""
-# Operators through mmcv, and every package of the family.
+    paths=[p for p in sys.path if p.endswith('-packages')], python='%d.%d' % sys.version_info[:2])))"""
 CHECK = """import torch, mmrdn, mmcv, mmengine, mmdet, mmtrack, mmcls, mim, cv2, av
 from mmcv.ops import nms, roi_align
 boxes = torch.tensor([[0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30.0]])
@@ -60,9 +58,8 @@ def look_into(python):
 
 def listed(*names):
     """Names of the packages that requirements/<name>.txt lists."""
-    return [
-        found for name in names for found in re.findall(r'(?m)^[\w.-]+', (REQUIREMENTS / f'{name}.txt').read_text())
-    ]
+    text = '\n'.join((REQUIREMENTS / f'{name}.txt').read_text() for name in names)
+    return re.findall(r'(?m)^[\w.-]+', text)
 
 
 def kept_torch(versions):
@@ -84,10 +81,9 @@ def run(title, command, log):
     with open(log, 'a') as file:
         print(f'$ {" ".join(map(str, command))}', file=file, flush=True)
         process = subprocess.Popen(command, cwd=ROOT, env=ENVIRON, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
-        while True:
+        while process.poll() is None:
             try:
                 process.wait(HEARTBEAT)
-                break
             except subprocess.TimeoutExpired:
                 print(f'        {time.monotonic() - start:.0f} s', flush=True)
     lines = Path(log).read_text(errors='replace').splitlines()
@@ -101,16 +97,15 @@ def steps(python, stack, ops, found):
     """Titles and commands that install everything, in order."""
     pip = [python, '-m', 'pip', 'install', '-c', python.parents[1] / 'mmrdn-setup' / 'constraints.txt']
     files = [word for name in ('runtime', 'tests', 'web') for word in ('-r', REQUIREMENTS / f'{name}.txt')]
-    mmcv = 'mmcv-lite' if ops == 'own' else COMPILED[stack]
-    unwanted = {'mmcv-lite', *COMPILED.values()} - {mmcv}
     yield 'install torch and the other dependencies', [*pip, 'pip', 'setuptools', *files]
-    if unwanted & set(found['own']):  # each provides the module mmcv
-        yield 'remove the other mmcv', [python, '-m', 'pip', 'uninstall', '-y', *sorted(unwanted & set(found['own']))]
-    # Their own requirements name an mmcv to compile and pandas of 2021. opencv-python, which others ask for by name,
-    # writes the same directory as the headless one and needs libGL: the last one installed wins.
-    family = [x for x in listed(f'stacks/{stack}', 'mminstall_nodeps') if x != 'mmcv-lite'] + ['opencv-python-headless']
-    family += ['mmcv-lite'] if ops == 'own' else []
-    yield 'install mmcv, mmengine, mmdet, mmtrack and mim', [*pip, '--no-deps', '--force-reinstall', *family]
+    mmcv = 'mmcv-lite' if ops == 'own' else COMPILED[stack]
+    if others := {'mmcv-lite', *COMPILED.values()} & set(found['own']) - {mmcv}:  # each provides the module mmcv
+        yield 'remove the other mmcv', [python, '-m', 'pip', 'uninstall', '-y', *sorted(others)]
+    # Without what they require: an mmcv to compile, pandas of 2021. opencv-python, which others require, writes
+    # the same directory as the headless one and needs libGL: the last one installed wins.
+    names = [x for x in listed(f'stacks/{stack}', 'mminstall_nodeps') if x != 'mmcv-lite'] + ['opencv-python-headless']
+    names += ['mmcv-lite'] if ops == 'own' else []
+    yield 'install mmcv, mmengine, mmdet, mmtrack and mim', [*pip, '--no-deps', '--force-reinstall', *names]
     if ops == 'compiled':
         yield 'install build tools', [*pip, 'ninja', 'psutil', 'wheel']
         # Under build isolation pip would build without torch, and so without the compiled operators.
@@ -120,8 +115,33 @@ def steps(python, stack, ops, found):
     yield 'check the whole', [python, '-c', CHECK]
 
 
+def set_up(venv, stack, ops, wanted):
+    """Install what is missing, unless a stamp says that all is there."""
+    python, state = venv / 'bin' / 'python', venv / 'mmrdn-setup'
+    found, stamp, log = look_into(python), state / 'complete', state / 'log.txt'
+    inputs = [*sorted(REQUIREMENTS.rglob('*.txt')), ROOT / 'pyproject.toml', ROOT / 'setup.py', Path(__file__)]
+    key = stack + ops + hashlib.sha256(b'\0'.join(x.read_bytes() for x in inputs)).hexdigest()
+    if stamp.exists() and stamp.read_text() == key and {*wanted, 'mmrdn'} - {'mmcv-lite'} <= set(found['versions']):
+        return print(f'[setup] {venv} is complete, nothing to install')
+    stamp.unlink(missing_ok=True)
+    log.write_text('')
+    if 'pip' not in found['own']:
+        run('create the virtual environment', [sys.executable, '-m', 'venv', venv], log)
+        parent, found = look_into(sys.executable), look_into(python)
+        if kept_torch(parent['versions']):
+            # Unlike --system-site-packages, this works where the parent is a virtual environment too.
+            Path(found['here'], 'mmrdn_parent.pth').write_text('\n'.join(parent['paths']) + '\n')
+            found = look_into(python)
+    if 'torch' in found['versions'] and not kept_torch(found['versions']):
+        sys.exit(f'error: {venv} has torch {found["versions"]["torch"]}, expected >=2.4: upgrade or uninstall it')
+    (state / 'constraints.txt').write_text(constraints(found['versions']))
+    last = [run(title, command, log) for title, command in steps(python, stack, ops, found)][-1]
+    print(f'[setup] complete: {last}')
+    stamp.write_text(key)
+
+
 def main():
-    """Install what is missing."""
+    """Refuse what does not go together, and set up."""
     stacks = sorted(path.stem for path in (REQUIREMENTS / 'stacks').glob('*.txt'))
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--stack', default='onedl', choices=stacks)
@@ -129,39 +149,16 @@ def main():
     parser.add_argument('--venv', default=ROOT / '.venv', type=Path)
     args = parser.parse_args()
     venv, wanted = args.venv.absolute(), listed(f'stacks/{args.stack}', 'mminstall_nodeps', 'runtime', 'tests', 'web')
-    python, state, found = venv / 'bin' / 'python', venv / 'mmrdn-setup', look_into(venv / 'bin' / 'python')
-    others = {x for name in stacks for x in listed(f'stacks/{name}')} - set(wanted)
-    if others & set(found['own']):
-        names = ', '.join(sorted(others & set(found['own'])))
+    found = look_into(venv / 'bin' / 'python')
+    if others := {x for name in stacks for x in listed(f'stacks/{name}')} & set(found['own']) - set(wanted):
+        names = ', '.join(sorted(others))
         sys.exit(f'error: {venv} has {names}, which STACK={args.stack} would overwrite: choose another VENV= or STACK=')
-    if found['python'] and found['python'] != '%d.%d' % sys.version_info[:2]:
+    if found['python'] not in ('', VERSION):
         sys.exit(f'error: {venv} has Python {found["python"]}: choose it by PYTHON=, or another VENV=')
-    state.mkdir(parents=True, exist_ok=True)
-    with open(state / 'lock', 'w') as lock:
+    (venv / 'mmrdn-setup').mkdir(parents=True, exist_ok=True)
+    with open(venv / 'mmrdn-setup' / 'lock', 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two `make` at once take turns
-        found = look_into(python)
-        inputs = [*sorted(REQUIREMENTS.rglob('*.txt')), ROOT / 'pyproject.toml', ROOT / 'setup.py', Path(__file__)]
-        key = args.stack + args.ops + hashlib.sha256(b'\0'.join(x.read_bytes() for x in inputs)).hexdigest()
-        stamp, log = state / 'complete', state / 'log.txt'
-        if stamp.exists() and stamp.read_text() == key and {*wanted, 'mmrdn'} - {'mmcv-lite'} <= set(found['versions']):
-            print(f'[setup] {venv} is complete, nothing to install')
-            return
-        stamp.unlink(missing_ok=True)
-        log.write_text('')
-        if 'pip' not in found['own']:
-            run('create the virtual environment', [sys.executable, '-m', 'venv', venv], log)
-            parent, here = look_into(sys.executable), Path(look_into(python)['here'])
-            if kept_torch(parent['versions']):
-                # Unlike --system-site-packages, this works where the parent is a virtual environment too.
-                (here / 'mmrdn_parent.pth').write_text('\n'.join(parent['paths']) + '\n')
-            found = look_into(python)
-        if 'torch' in found['versions'] and not kept_torch(found['versions']):
-            sys.exit(f'error: {venv} has torch {found["versions"]["torch"]}, expected >=2.4: upgrade or uninstall it')
-        (state / 'constraints.txt').write_text(constraints(found['versions']))
-        for title, command in steps(python, args.stack, args.ops, found):
-            last = run(title, command, log)
-        print(f'[setup] complete: {last}')
-        stamp.write_text(key)
+        set_up(venv, args.stack, args.ops, wanted)
 
 
 if __name__ == '__main__':
