@@ -9,7 +9,7 @@
 # make clean   remove what builds and tests leave; `distclean` also .venv*
 #
 # PYTHON= chooses the interpreter that $(VENV) is created with, VENV= another
-# environment; one that exists is used as it is, its torch>=2.4 kept.
+# environment; one that exists is completed, its torch>=2.4 kept.
 # STACK=openmmlab: the original mmengine and mmdet instead of the onedl forks,
 # in an environment of their own, .venv-openmmlab. OPS=compiled: mmcv compiled
 # from source, for its other operators (a C++ compiler, ten minutes or more).
