@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""What the commands in tools/ share: arguments, and errors of one line."""
+"""Parts that the commands in tools/ share: arguments, and errors of one line."""
 
 import argparse
 import functools

@@ -83,3 +83,13 @@ def test_is_an_operator_of_torch():
 def test_wrong_input(args, message):
     with pytest.raises(ValueError, match=message):
         nms(*args)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='no GPU')
+@pytest.mark.parametrize('offset', [0, 1])
+def test_gpus_equal_cpus(offset):
+    for seed in range(50):
+        boxes, scores = case(seed, 60)
+        found = nms(boxes.cuda(), scores.cuda(), 0.5, offset)
+        assert found.is_cuda and found.tolist() == nms(boxes, scores, 0.5, offset).tolist(), seed

@@ -183,3 +183,18 @@ def test_equals_the_compiled_operator(aligned, ratio):
         ours.backward(grad)
         theirs.backward(grad)
         torch.testing.assert_close(maps[0].grad, maps[1].grad, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='no GPU')
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float16, torch.float64])
+def test_gpus_equal_cpus(dtype):
+    feats, rois = case()
+    maps = [feats.to(dtype).requires_grad_(), feats.to('cuda', dtype).requires_grad_()]
+    outs = [roi_align(x, rois.to(x), 7, 1 / 16) for x in maps]
+    tolerance = dict(atol=5e-3, rtol=5e-3) if dtype == torch.float16 else dict(atol=2e-5, rtol=1e-5)
+    torch.testing.assert_close(outs[1].cpu(), outs[0], **tolerance)
+    grad = torch.randn(outs[0].shape, generator=torch.Generator().manual_seed(1)).to(dtype)
+    for out in outs:
+        out.backward(grad.to(out.device))
+    torch.testing.assert_close(maps[1].grad.cpu(), maps[0].grad, **{k: 10 * v for k, v in tolerance.items()})

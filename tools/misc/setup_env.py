@@ -48,7 +48,7 @@ print(', '.join(f'{x.__name__} {x.__version__}' for x in (torch, mmcv, mmengine,
 
 
 def look_into(python):
-    """What LOOK says of an interpreter; nothing at all where it is missing or does not run."""
+    """Return what LOOK prints of an interpreter; nothing where it is missing or does not run."""
     try:
         done = subprocess.run([python, '-c', LOOK], cwd=ROOT / 'docs', env=ENVIRON, capture_output=True, text=True)
         return json.loads(done.stdout)
