@@ -56,12 +56,21 @@ def test_progress_is_reported(tmp_path):
     path = tmp_path / 'reports'
     loader = SimpleNamespace(sampler=range(5), batch_size=2)
     runner = SimpleNamespace(iter=49, max_iters=100, val_dataloader=loader, test_dataloader=loader)
-    hook = ReportProgressHook(str(path))
+    hook = ReportProgressHook(str(path), interval=0)
     hook.after_train_iter(runner, 0, None, dict(loss=torch.tensor(0.5)))
     hook.after_val_iter(runner, 0)
     hook.after_test_iter(runner, 2)
     lines = path.read_text().splitlines()
     assert lines == ['["train", 50, 100, 0.5]', '["val", 2, 5, null]', '["test", 5, 5, null]']
+
+
+def test_progress_is_reported_from_time_to_time(tmp_path):
+    """The first iteration, those after the interval, and the last."""
+    path = tmp_path / 'reports'
+    hook = ReportProgressHook(str(path), interval=3600)
+    for i in range(5):
+        hook.after_train_iter(SimpleNamespace(iter=i, max_iters=5), i, None, dict(loss=torch.tensor(float(i))))
+    assert path.read_text().splitlines() == ['["train", 1, 5, 0.0]', '["train", 5, 5, 4.0]']
 
 
 @pytest.mark.parametrize('count', [0, 1, 3])

@@ -17,13 +17,16 @@ class ReportProgressHook(Hook):
         out_file (str): File or pipe that gets a JSON line each: ``train``, ``val`` or ``test``;
             number of iterations done, in validation and test of frames; number of all; and the
             loss, in training.
+        interval (float): Seconds between two lines; the last iteration always gets one. (A look at
+            the loss waits for the GPU.)
     """
 
     priority = 'VERY_LOW'
 
-    def __init__(self, out_file: str) -> None:
+    def __init__(self, out_file: str, interval: float = 0.25) -> None:
+        self.interval = interval
         self._file = open(out_file, 'w', buffering=1)
-        self._written = 0.0
+        self._written = float('-inf')
 
     def _after_iter(
         self,
@@ -33,20 +36,15 @@ class ReportProgressHook(Hook):
         outputs: dict | Sequence | None = None,
         mode: str = 'train',
     ) -> None:
-        """Write a line, four times a second at most: the loss waits for the GPU."""
-        if time.monotonic() - self._written < 0.25 and not self._is_last(runner, batch_idx, mode):
-            return
-        self._written = time.monotonic()
+        """Write a line, if it is time for one."""
         if mode == 'train':
-            report = mode, runner.iter + 1, runner.max_iters, float(outputs['loss'])
+            done, total = runner.iter + 1, runner.max_iters
         else:
             loader = getattr(runner, f'{mode}_dataloader')
-            frames = len(loader.sampler)
-            report = mode, min((batch_idx + 1) * (loader.batch_size or 1), frames), frames, None
-        print(json.dumps(report), file=self._file)
-
-    @staticmethod
-    def _is_last(runner: Runner, batch_idx: int, mode: str) -> bool:
-        if mode == 'train':
-            return runner.iter + 1 >= runner.max_iters
-        return batch_idx + 1 >= len(getattr(runner, f'{mode}_dataloader'))
+            total = len(loader.sampler)
+            done = min((batch_idx + 1) * (loader.batch_size or 1), total)
+        if done < total and time.monotonic() - self._written < self.interval:
+            return
+        self._written = time.monotonic()
+        loss = float(outputs['loss']) if mode == 'train' else None
+        print(json.dumps((mode, done, total, loss)), file=self._file)
