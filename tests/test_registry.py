@@ -45,6 +45,7 @@ def test_builds_inside_any_scope(scope):
     assert isinstance(aggregator, RelationAggregator)
 
 
+@pytest.mark.slow
 def test_visualizers_of_mmtrack_resolve_in_a_fresh_process():
     """Nothing registers modules by hand before a runner is built."""
     code = (

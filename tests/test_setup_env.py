@@ -132,6 +132,7 @@ def call(setup_env, tmp_path, monkeypatch):
     return setup
 
 
+@pytest.mark.slow
 def test_failed_step_names_itself_and_is_resumed(call, setup_env, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(setup_env, 'listed', lambda *names: [])
     with pytest.raises(SystemExit) as error:

@@ -86,7 +86,6 @@ def test_wrong_input(args, message):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason='no GPU')
 @pytest.mark.parametrize('offset', [0, 1])
 def test_gpus_equal_cpus(offset):
     for seed in range(50):

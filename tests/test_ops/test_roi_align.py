@@ -186,7 +186,6 @@ def test_equals_the_compiled_operator(aligned, ratio):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason='no GPU')
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float16, torch.float64])
 def test_gpus_equal_cpus(dtype):
     feats, rois = case()

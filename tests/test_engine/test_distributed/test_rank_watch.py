@@ -49,6 +49,7 @@ def test_all_end_when_one_has_failed(watches):
     assert sorted(ended) == [f'error: rank {rank} of 4 ends: rank 2 failed: no disk' for rank in (0, 3)]
 
 
+@pytest.mark.slow
 def test_a_rank_that_falls_silent(watches):
     ranks, ended = watches(3, patience=1.0)
     time.sleep(1.5)
@@ -58,6 +59,7 @@ def test_a_rank_that_falls_silent(watches):
     assert sorted(ended) == [f'error: rank {rank} of 3 ends: rank 1 has been silent for 1 seconds' for rank in (0, 2)]
 
 
+@pytest.mark.slow
 def test_no_rank_leaves_before_all_are_done(watches):
     ranks, ended = watches(3, patience=1.0)
     leaving = [threading.Thread(target=watch.leave, daemon=True) for watch in ranks]
