@@ -113,7 +113,7 @@ def test_relation(stem):
 
 @every_config
 def test_schedule_and_data_are_those_of_rdn(stem):
-    """What differs from configs/rdn is the model and the resizing."""
+    """Only the model and the resizing differ from configs/rdn."""
     row, _, backbone, *rest = stem.split('_')
     other = MEGA[stem].parents[1] / 'rdn' / '_'.join([row, 'faster-rcnn', backbone.replace('caffe-c4', 'dc5'), *rest])
     cfg, other = load(MEGA[stem]), load(other.with_suffix('.py'))

@@ -86,7 +86,7 @@ def tool_help(tool):
 
 @every_page
 def test_paths_exist(page):
-    """Of anything that looks like one of our files or folders."""
+    """Everything that looks like one of our files or directories exists."""
     pattern = (
         r'(?<![\w/.$-])(?:\.\./)*((?:configs|tools|docs|mmrdn|tests|'
         r'requirements)/[\w./{},-]*)'
@@ -247,7 +247,7 @@ def test_options_of_commands_exist(page, tool, arguments):
 
 
 def assert_read(cfg, key):
-    """What --cfg-options sets is in the config, or an argument of its type."""
+    """Check that options of --cfg-options are in the config, or an argument of its type."""
     if key in ('randomness.seed',):  # MMEngine's
         return
     *parents, last = key.split('.')
@@ -260,7 +260,7 @@ def assert_read(cfg, key):
 
 
 def test_searched_options_are_in_the_config():
-    """Of ``mim gridsearch``, which refuses others."""
+    """``mim gridsearch`` refuses other options."""
     found = [words for _, words in commands() if 'gridsearch' in words[:2]]
     for words in found:
         search = words[words.index('--search-args') + 1].split()

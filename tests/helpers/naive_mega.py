@@ -82,7 +82,7 @@ def conv4(p, x):
 
 
 def conv5(p, x):
-    """What the RoI layer looks at."""
+    """Return the maps that the RoI layer looks at."""
     x = stage(p, f'{FEATURES}head.layer4', x, stride=1, dilation=2)
     if f'{FEATURES}conv.weight' in p:
         x = F.conv2d(x, p[f'{FEATURES}conv.weight'], p[f'{FEATURES}conv.bias']).relu()
@@ -152,7 +152,7 @@ def proposals(p, x, size, before, after):
 
 
 def roi_align(x, box, bins=7, stride=16):
-    """Of one box: (channels, bins, bins); no half-pixel shift, as many samples
+    """Pool one box: (channels, bins, bins); no half-pixel shift, as many samples
     a bin as it has pixels, rounded up."""
     x = x[0].numpy()
     rows, cols = x.shape[1:]

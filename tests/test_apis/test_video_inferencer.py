@@ -150,7 +150,7 @@ def test_size_may_change_in_the_middle():
 
 @pytest.mark.parametrize('lookahead', [0, None])
 def test_many_streams_are_one_at_a_time(lookahead):
-    """Of other lengths and sizes, one of which changes, and one empty."""
+    """Videos of other lengths and sizes, one of which changes, and one empty."""
     videos = [
         noise(5, seed=1),
         noise(2, (64, 48), seed=2),

@@ -66,7 +66,9 @@ def test_none_one_and_many():
 
 def test_is_an_operator_of_torch():
     boxes, scores = case(0, 20)
-    torch.library.opcheck(torch.ops.mmrdn.nms, (boxes, scores, 0.5, 0), test_utils=('test_schema', 'test_faketensor'))
+    checks = 'test_schema', 'test_faketensor'
+    found = torch.library.opcheck(torch.ops.mmrdn.nms, (boxes, scores, 0.5, 0), test_utils=checks)
+    assert found == dict.fromkeys(checks, 'SUCCESS')
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ TRACE = 'Traceback (most recent call last):'
 
 
 class Watch:
-    """Of a job in which this rank is the first to fail, or not."""
+    """A watch of a job in which this rank is the first to fail, or not."""
 
     def __init__(self, first):
         self.first = first
