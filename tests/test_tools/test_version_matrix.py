@@ -250,7 +250,7 @@ def test_bad_environment_keeps_the_page(row, options, message, matrix, page, stu
     [
         ('versions.md', '# Mine\n', 'was not written by this script'),
         ('versions.json', '{"onedl": ', 'is damaged: Expecting value: line 1 column 11 (char 10)'),
-        ('versions.json', '{"mmdet4": {}}', "has unknown rows ['mmdet4']"),
+        ('versions.json', '{"mmdet4": {}}', "is damaged: unknown rows ['mmdet4']"),
         ('versions.json', '{"onedl": {}}', "is damaged: no field 'tests'"),
         ('versions.json', '3', "is damaged: 'int' object is not iterable"),
     ],

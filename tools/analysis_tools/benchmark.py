@@ -7,8 +7,9 @@ from mmrdn.benchmarks.report import PARTS, run_benchmark
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+@one_line_errors
+def main() -> None:
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--out', required=True, help='directory of the results')
     parser.add_argument('--parts', nargs='+', choices=list(PARTS), default=list(PARTS), help='what to measure')
@@ -19,13 +20,7 @@ def parse_args() -> argparse.Namespace:
     )
     add_arguments(parser, '--seed', help='seed of everything')
     add_arguments(parser, '--overwrite', help='replace earlier results')
-    return parser.parse_args()
-
-
-@one_line_errors
-def main() -> None:
-    """Run the benchmark."""
-    run_benchmark(**vars(parse_args()))
+    run_benchmark(**vars(parser.parse_args()))
 
 
 if __name__ == '__main__':

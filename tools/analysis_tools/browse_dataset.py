@@ -8,8 +8,9 @@ from mmrdn.browsing.dataset_browser import browse_dataset
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+@one_line_errors
+def main() -> None:
+    """Write the images."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser, 'config', '--cfg-options')
     parser.add_argument('--output-dir', required=True, help='directory of the images')
@@ -17,13 +18,7 @@ def parse_args() -> argparse.Namespace:
         '--max-samples', type=int, default=50, help='number of samples, in the order of the training (default: 50)'
     )
     add_arguments(parser, '--overwrite', help='write into a directory that is not empty')
-    return parser.parse_args()
-
-
-@one_line_errors
-def main() -> None:
-    """Write the images."""
-    args = parse_args()
+    args = parser.parse_args()
     cfg = load_config(args.config, args.cfg_options)
     paths = browse_dataset(cfg, args.output_dir, args.max_samples, args.overwrite)
     print(f'{len(paths)} images are in {args.output_dir}')

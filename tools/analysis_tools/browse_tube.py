@@ -7,8 +7,9 @@ from mmrdn.browsing.tube_browser import browse_tube
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+@one_line_errors
+def main() -> None:
+    """Draw, and print what."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('predictions', help='JSON of the detector')
     parser.add_argument('linked', help='JSON that link_predictions.py made of it')
@@ -18,13 +19,7 @@ def parse_args() -> argparse.Namespace:
     add_arguments(parser, '--score-thr')
     parser.add_argument('--num-frames', type=int, default=6, help='number of frames that are drawn')
     add_arguments(parser, '--overwrite', help='replace OUT')
-    return parser.parse_args()
-
-
-@one_line_errors
-def main() -> None:
-    """Draw, and print what."""
-    args = parse_args()
+    args = parser.parse_args()
     tube = browse_tube(**vars(args))
     print(
         f'{args.out}: tube {tube["instance_id"]} of video '

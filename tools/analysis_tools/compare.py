@@ -13,8 +13,9 @@ from mmrdn.utils.cli import add_arguments, one_line_errors
 from mmrdn.utils.interrupts import end_as_ctrl_c_does
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+@one_line_errors
+def main() -> None:
+    """Compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('configs', nargs='+', metavar='CONFIG', help='config file, or the name of one of the package')
     parser.add_argument(
@@ -33,13 +34,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--threads', type=int, default=1, help='CPU threads in the timed test (default: %(default)s)')
     add_arguments(parser, '--trust-checkpoint')
     add_arguments(parser, '--cfg-options', action='store', default=[], help='change all configs: key=value ...')
-    return parser.parse_args()
-
-
-@one_line_errors
-def main() -> None:
-    """Compare."""
-    args = parse_args()
+    args = parser.parse_args()
     end_as_ctrl_c_does()
     options = vars(args)
     options['options'] = options.pop('cfg_options')

@@ -8,20 +8,15 @@ from mmrdn.benchmarks.detections import compare_detections
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+@one_line_errors
+def main() -> None:
+    """Compare over the first video of the test set."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser, 'config', help='config file of an RDN')
     add_arguments(parser, '--cfg-options')
     parser.add_argument('checkpoint', help='its checkpoint')
     add_arguments(parser, '--work-dir')
-    return parser.parse_args()
-
-
-@one_line_errors
-def main() -> None:
-    """Compare over the first video of the test set."""
-    args = parse_args()
+    args = parser.parse_args()
     cfg = load_config(
         args.config, args.cfg_options, args.work_dir, needs=('test_cfg', 'test_dataloader', 'test_evaluator')
     )

@@ -7,26 +7,6 @@ from mmrdn.comparison.prediction_comparison import compare_predictions
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('ann_file', help='COCO-VID JSON of the data set')
-    parser.add_argument('image_root', help='directory of its images')
-    parser.add_argument('out', help='video to write, .mp4')
-    parser.add_argument(
-        'predictions',
-        nargs='+',
-        metavar='NAME=FILE',
-        help='title of a panel and its predictions, from tools/test.py or link_predictions.py',
-    )
-    parser.add_argument('--video', help='id of one video (default: all)')
-    add_arguments(parser, '--score-thr')
-    parser.add_argument('--truth', action='store_true', help='show the ground truth first')
-    parser.add_argument('--fps', type=float, default=25, help='frames per second (default: %(default)s)')
-    add_arguments(parser, '--overwrite', help='replace the video')
-    return parser.parse_args()
-
-
 def named_files(words: list[str]) -> dict[str, str]:
     """Return {title: path} of arguments NAME=FILE."""
     files: dict[str, str] = {}
@@ -43,7 +23,22 @@ def named_files(words: list[str]) -> dict[str, str]:
 @one_line_errors
 def main() -> None:
     """Write the video."""
-    options = vars(parse_args())
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('ann_file', help='COCO-VID JSON of the data set')
+    parser.add_argument('image_root', help='directory of its images')
+    parser.add_argument('out', help='video to write, .mp4')
+    parser.add_argument(
+        'predictions',
+        nargs='+',
+        metavar='NAME=FILE',
+        help='title of a panel and its predictions, from tools/test.py or link_predictions.py',
+    )
+    parser.add_argument('--video', help='id of one video (default: all)')
+    add_arguments(parser, '--score-thr')
+    parser.add_argument('--truth', action='store_true', help='show the ground truth first')
+    parser.add_argument('--fps', type=float, default=25, help='frames per second (default: %(default)s)')
+    add_arguments(parser, '--overwrite', help='replace the video')
+    options = vars(parser.parse_args())
     files = named_files(options.pop('predictions'))
     count = compare_predictions(prediction_files=files, **options)
     print(f'{options["out"]}: {count} frames')

@@ -7,18 +7,13 @@ from mmrdn.evaluation import evaluate_predictions
 from mmrdn.utils.cli import one_line_errors
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('predictions', help='*.predictions.json (COCO-VID)')
-    parser.add_argument('ann_file', help='ground truth (COCO-VID JSON)')
-    return parser.parse_args()
-
-
 @one_line_errors
 def main() -> None:
     """Print the table and the metrics."""
-    args = parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('predictions', help='*.predictions.json (COCO-VID)')
+    parser.add_argument('ann_file', help='ground truth (COCO-VID JSON)')
+    args = parser.parse_args()
     metrics, table = evaluate_predictions(args.predictions, args.ann_file)
     print(table)
     for name, value in metrics.items():

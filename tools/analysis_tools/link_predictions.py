@@ -10,8 +10,9 @@ from mmrdn.setup_env import register_all_modules
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+@one_line_errors
+def main() -> None:
+    """Link, and print where the result is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('predictions', help='JSON that VIDMetric wrote with outfile_prefix')
     parser.add_argument('--out', help='JSON with the new scores (default: NAME.linked.json)')
@@ -26,13 +27,7 @@ def parse_args() -> argparse.Namespace:
         help='options of the linker, such as min_iou=0.3 max_gap=1',
     )
     add_arguments(parser, '--overwrite', help='replace the output')
-    return parser.parse_args()
-
-
-@one_line_errors
-def main() -> None:
-    """Link, and print where the result is."""
-    args = parse_args()
+    args = parser.parse_args()
     register_all_modules()
     linker = build_linker(dict(args.linker_options, type=args.linker))
     out = link_predictions(args.predictions, linker, args.out, args.overwrite)

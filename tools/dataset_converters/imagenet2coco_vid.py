@@ -10,8 +10,9 @@ from mmrdn.datasets.imagenet_vid_classes import CLASS_SETS
 from mmrdn.utils.cli import add_arguments, one_line_errors, print_warnings
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+@one_line_errors
+def main() -> None:
+    """Run the tool."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         '-i',
@@ -34,26 +35,14 @@ def parse_args() -> argparse.Namespace:
         default=['train', 'val'],
         help='splits to convert (default: both)',
     )
-    return parser.parse_args()
-
-
-@one_line_errors
-def main() -> None:
-    """Run the tool."""
-    args = parse_args()
-    files = {split: Path(args.output) / f'{args.classes}_{split}.json' for split in args.splits}
+    options = vars(parser.parse_args())
+    data_root, splits = options.pop('input'), options.pop('splits')
+    output = Path(options.pop('output'))
+    files = {split: output / f'{options["classes"]}_{split}.json' for split in splits}
     for file in files.values():
-        check_output(file, args.overwrite)
+        check_output(file, options['overwrite'])
     for split, file in files.items():
-        summary = convert_vid(
-            args.input,
-            split,
-            file,
-            classes=args.classes,
-            workers=args.workers,
-            overwrite=args.overwrite,
-            skip_bad_boxes=args.skip_bad_boxes,
-        )
+        summary = convert_vid(data_root, split, file, **options)
         print_warnings(summary.pop('notes'))
         print(f'{file}: ' + ', '.join(f'{v} {k}' for k, v in summary.items()))
 

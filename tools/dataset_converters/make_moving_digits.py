@@ -7,8 +7,9 @@ from mmrdn.datasets.moving_digits import MovingDigitsConfig, make_moving_digits
 from mmrdn.utils.cli import one_line_errors
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+@one_line_errors
+def main() -> None:
+    """Run the tool."""
     defaults = MovingDigitsConfig()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('out_dir', help='directory to make')
@@ -21,13 +22,7 @@ def parse_args() -> argparse.Namespace:
     ):
         default = getattr(defaults, name.replace('-', '_'))
         parser.add_argument(f'--{name}', type=int, default=default, help=f'{text} (default: {default})')
-    return parser.parse_args()
-
-
-@one_line_errors
-def main() -> None:
-    """Run the tool."""
-    args = vars(parse_args())
+    args = vars(parser.parse_args())
     out_dir = args.pop('out_dir')
     made = make_moving_digits(out_dir, MovingDigitsConfig(**args))
     print(f'moving digits {"written to" if made else "already in"} {out_dir}')

@@ -7,17 +7,12 @@ from mmrdn.apis import load_config
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_arguments(parser, 'config', '--cfg-options')
-    return parser.parse_args()
-
-
 @one_line_errors
 def main() -> None:
     """Print the config as Python that can be read again."""
-    args = parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_arguments(parser, 'config', '--cfg-options')
+    args = parser.parse_args()
     print(load_config(args.config, args.cfg_options).pretty_text)
 
 

@@ -4,9 +4,10 @@
     python tools/misc/version_matrix.py --env onedl=.venv/bin/python \
         --env openmmlab=.venv-openmmlab/bin/python --out docs/versions.md
 
-The page and, beside it, the record that it is made of (versions.json) are written by this script
-alone. Each --env replaces one row; rows that nobody ran say so. Without --env, the page is made
-anew out of the record. Standard library only. Exits with 1 if a test failed.
+The table of the page, between two marks, and beside it the record that it is made of
+(versions.json) are written by this script alone. Each --env replaces one row; rows that nobody ran
+say so. Without --env, the table is made anew out of the record. Standard library only. Exits with 1
+if a test failed.
 """
 
 import argparse
@@ -24,31 +25,12 @@ from pathlib import Path
 from setup_env import COMPILED, REQUIREMENTS, ROOT, listed
 
 ALL_TESTS = ['tests']
-MARK = '<!-- Written by tools/misc/version_matrix.py. Do not edit. -->'
+DOCS_PAGE = ROOT / 'docs' / 'versions.md'  # what stands around the table is that of this page
+BEGIN, END = (f'<!-- {word} of the table that tools/misc/version_matrix.py writes -->' for word in ('Begin', 'End'))
 MODULES = ('torch', 'numpy', 'mmcv', 'mmengine', 'mmdet', 'mmtrack')
 TITLES = ('Outcome', 'Tests', 'Passed', 'Failed', 'Skipped', 'Date', 'Commit', 'Python', *MODULES)
-PAGE = rf"""# Versions
-
-{MARK}
-
-Which versions mmrdn was tested with: `tools/misc/version_matrix.py` finds the
-versions in an environment, runs the tests there and writes the outcome.
-
-%s
-
-## Run it
-
-Each `--env` names an environment of this page and its interpreter, which has
-mmrdn (editable), and replaces what stands there:
-
-```shell
-python tools/misc/version_matrix.py --env onedl=.venv/bin/python \
-    --env openmmlab=.venv-openmmlab/bin/python
-```
-
-`versions.json`, beside this page, holds more of each run: names of tests that
-failed, reasons of tests that were skipped, seconds.
-"""
+# Less what changes what is tested.
+ENVIRON = {k: v for k, v in os.environ.items() if k not in ('PYTHONPATH', 'PYTHONHOME', 'PYTEST_ADDOPTS')}
 PINS = dict(re.findall(r'(?m)^([\w-]+)==([^\s;]+)', (REQUIREMENTS / 'constraints.txt').read_text()))
 
 
@@ -66,29 +48,20 @@ ROWS = {
     'compiled': ('mmcv compiled from source, `make setup OPS=compiled`', stack_versions('onedl', 'compiled')),
     'newest-torch': ('the newest torch when the page was written', {'torch': f'>{PINS["torch"]}'}),
     'mmdet-3.0.0rc5': (
-        'the mmdet that mmtrack 1.0.0rc1 was released for, '
-        'with an mmcv below 2.1, which it asserts: to be set up by hand',
+        'the mmdet that mmtrack 1.0.0rc1 was released for, with an mmcv below 2.1, which it asserts: set up by hand',
         {'mmdet': '3.0.0rc5'},
     ),
 }
 
 
-def environ():
-    """The environment variables, less those that change what is tested."""
-    drop = ('PYTHONPATH', 'PYTHONHOME', 'PYTEST_ADDOPTS')
-    return {k: v for k, v in os.environ.items() if k not in drop}
-
-
 def look_into(name, python):
     """Return what print_versions.py says of an interpreter."""
-    script = Path(__file__).with_name('print_versions.py')
-    with tempfile.TemporaryDirectory() as directory:  # not where mmrdn lies
-        try:
-            done = subprocess.run([python, script], cwd=directory, env=environ(), capture_output=True, text=True)
-        except OSError as error:
-            raise ValueError(f'env {name}: no interpreter {python} ({error.strerror})')
+    command = [python, Path(__file__).with_name('print_versions.py')]
     try:
+        done = subprocess.run(command, env=ENVIRON, capture_output=True, text=True)
         found = json.loads(done.stdout.splitlines()[-1])
+    except OSError as error:
+        raise ValueError(f'env {name}: no interpreter {python} ({error.strerror})')
     except (IndexError, ValueError):
         why = (done.stderr.strip().splitlines() or ['it printed nothing'])[-1]
         raise ValueError(f'env {name}: {python} has no mmrdn that works: {why.removeprefix("error: ")}') from None
@@ -113,34 +86,29 @@ def check_versions(name, found):
 
 def commit():
     """The commit that is tested, with '-dirty' if code differs from it."""
-    done = [
-        subprocess.run(['git', *command], cwd=ROOT, capture_output=True, text=True)
-        for command in (['rev-parse', '--short=12', 'HEAD'], ['status', '--porcelain', '-uno', '--', ':!docs'])
-    ]
-    if any(x.returncode for x in done):
+    commands = (['rev-parse', '--short=12', 'HEAD'], ['status', '--porcelain', '-uno', '--', ':!docs'])
+    head, status = (subprocess.run(['git', *x], cwd=ROOT, capture_output=True, text=True) for x in commands)
+    if head.returncode or status.returncode:
         return 'unknown'
-    return done[0].stdout.strip() + ('-dirty' if done[1].stdout else '')
+    return head.stdout.strip() + ('-dirty' if status.stdout else '')
 
 
 def run_tests(name, python, tests):
-    """Run pytest and return what came of it."""
+    """Run pytest and return counts and names out of its JUnit XML."""
     command = ['-m', 'pytest', *tests]
+    options = '-q --continue-on-collection-errors -p no:cacheprovider -o junit_family=xunit1'.split()
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory) / 'report.xml'
-        options = '-q --continue-on-collection-errors -p no:cacheprovider -o junit_family=xunit1'.split()
-        done = subprocess.run([python, *command, *options, f'--junitxml={report}'], cwd=ROOT, env=environ())
+        done = subprocess.run([python, *command, *options, f'--junitxml={report}'], cwd=ROOT, env=ENVIRON)
         if done.returncode not in (0, 1):  # 1: some test failed
             raise ValueError(f'env {name}: pytest ended with status {done.returncode}, see above')
-        return dict(command=' '.join(['python', *command]), tests=tests) | read_report(report)
-
-
-def read_report(path):
-    """Return counts and names out of pytest's JUnit XML."""
-    cases = list(ElementTree.parse(path).iter('testcase'))
+        cases = list(ElementTree.parse(report).iter('testcase'))
     failed = [x for x in cases if x.find('failure') is not None or x.find('error') is not None]
     skipped = [x for x in cases if x.find('skipped') is not None and x not in failed]
     reasons = (x.find('skipped').get('message', '').replace(f'{ROOT}/', '') for x in skipped)
     return dict(
+        command=' '.join(['python', *command]),
+        tests=tests,
         passed=len(cases) - len(failed) - len(skipped),
         failed=len(failed),
         skipped=len(skipped),
@@ -152,40 +120,32 @@ def read_report(path):
 
 def read_record(path):
     """Return {row: what was found} of earlier runs."""
+    if not path.exists():
+        return {}
     try:
         record = json.loads(path.read_text())
-        unknown = sorted(set(record) - set(ROWS))
-        if not unknown:
-            render(record)
-    except FileNotFoundError:
-        return {}
-    except KeyError as error:
-        raise ValueError(f'{path} is damaged: no field {error}') from None
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f'{path} is damaged: {error}') from None
-    if unknown:
-        raise ValueError(f'{path} has unknown rows {unknown}')
+        if unknown := sorted(set(record) - set(ROWS)):
+            raise ValueError(f'unknown rows {unknown}')
+        render(record)
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        reason = f'no field {error}' if isinstance(error, KeyError) else error
+        raise ValueError(f'{path} is damaged: {reason}') from None
     return record
 
 
 def cells(result):
     """{title: cell} of an environment that was tested."""
     whole = result['tests'] == ALL_TESTS
-    packages = {x: version if name == x else f'{name} {version}' for x, (name, version) in result['packages'].items()}
     return {
         **{title: result[title.lower()] for title in ('Passed', 'Failed', 'Skipped', 'Date', 'Commit', 'Python')},
         'Outcome': ('failed' if result['failed'] else 'passed') + ('' if whole else ', only a part'),
         'Tests': 'all' if whole else f'`{" ".join(result["tests"])}`',
-        **packages,
+        **{x: version if name == x else f'{name} {version}' for x, (name, version) in result['packages'].items()},
     }
 
 
 def render(record):
-    """Return the page.
-
-    Args:
-        record (dict): {name of a row: its result}; rows may be missing.
-    """
+    """Return the page of {name of a row: its result}; rows may be missing."""
     columns = [cells(record[name]) if name in record else {'Outcome': 'not tested'} for name in ROWS]
     table = [['', *ROWS], ['---'] * (len(ROWS) + 1)]
     table += [[title, *(x.get(title, '-') for x in columns)] for title in TITLES]
@@ -196,7 +156,8 @@ def render(record):
             result = record[name]
             lines.append(f'  `{result["command"]}` on {result["system"]}, {result["device"]}.')
             lines += [f'  Failed: `{test}`.' for test in result['failures']]
-    return PAGE % '\n'.join(lines)
+    before, _, rest = DOCS_PAGE.read_text().partition(BEGIN)
+    return '\n'.join([before + BEGIN, '', *lines, '', END]) + rest.partition(END)[2]
 
 
 def write(page, record):
@@ -210,17 +171,11 @@ def write(page, record):
 def parse_args():
     """Read the command line; ``env`` becomes [(row, interpreter)]."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument(
-        '--env',
-        action='append',
-        default=[],
-        metavar='NAME=PYTHON',
-        help=f'a row to make and its interpreter; rows: {", ".join(ROWS)}',
-    )
-    parser.add_argument(
-        '--tests', nargs='+', default=ALL_TESTS, help='arguments of pytest; the page names them, if it is not all'
-    )
-    parser.add_argument('--out', type=Path, default=ROOT / 'docs' / 'versions.md', help='page to write')
+    rows = f'a row to make and its interpreter; rows: {", ".join(ROWS)}'
+    parser.add_argument('--env', action='append', default=[], metavar='NAME=PYTHON', help=rows)
+    tests = 'arguments of pytest; the page names them, if it is not all'
+    parser.add_argument('--tests', nargs='+', default=ALL_TESTS, help=tests)
+    parser.add_argument('--out', type=Path, default=DOCS_PAGE, help='page to write')
     args = parser.parse_args()
     for i, text in enumerate(args.env):
         name, equals, python = text.partition('=')
@@ -234,7 +189,7 @@ def parse_args():
 def main():
     """Look into all environments first, then test one after another."""
     args = parse_args()
-    if args.out.exists() and MARK not in args.out.read_text():
+    if args.out.exists() and BEGIN not in args.out.read_text():
         raise ValueError(f'{args.out} was not written by this script')
     record = read_record(args.out.with_suffix('.json'))
     found = [look_into(name, python) for name, python in args.env]
@@ -243,14 +198,12 @@ def main():
     failed, tested = 0, commit()
     for (name, python), versions in zip(args.env, found):
         result = run_tests(name, python, args.tests)
-        date = datetime.date.today().isoformat()
         # Read anew: another run may have filled other rows meanwhile.
         record = read_record(args.out.with_suffix('.json'))
-        record[name] = dict(date=date, commit=tested) | versions | result
+        record[name] = dict(date=datetime.date.today().isoformat(), commit=tested) | versions | result
         failed += result['failed']
         print(f'{name}: {result["passed"]} passed, {result["failed"]} failed, {result["skipped"]} skipped')
-        # After each row: the next one may take another ten minutes.
-        write(args.out, record)
+        write(args.out, record)  # the next row may take another ten minutes
     if not args.env:
         write(args.out, record)
     return int(failed > 0)

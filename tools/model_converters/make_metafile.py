@@ -13,8 +13,9 @@ from mmrdn.model_zoo.yaml_text import dump_yaml
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+@one_line_errors
+def main() -> None:
+    """Make the entry and print it; put it into the metafile."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
     parser.add_argument('--checkpoint', help='checkpoint that publish_model.py wrote; it must fit')
@@ -38,13 +39,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', help='metafile.yml to change or make (default: print)')
     parser.add_argument('--collection', help='collection of a new entry or metafile')
     add_arguments(parser, '--overwrite', help='replace other results or weights')
-    return parser.parse_args()
-
-
-@one_line_errors
-def main() -> None:
-    """Make the entry and print it; put it into the metafile."""
-    args = parse_args()
+    args = parser.parse_args()
     entry = make_entry(args.config, args.checkpoint, args.weights, args.metrics, args.dataset, tuple(args.frame_size))
     if args.out:
         update_metafile(entry, args.out, args.collection, args.overwrite)

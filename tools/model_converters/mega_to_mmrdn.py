@@ -12,8 +12,9 @@ from mmrdn.model_converters import convert_mega
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+@one_line_errors
+def main() -> None:
+    """Convert, save, and report each entry."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', help='path or http(s) URL of a checkpoint')
     parser.add_argument('out', help='file to write; must not exist')
@@ -24,13 +25,7 @@ def parse_args() -> argparse.Namespace:
         '--all-keys', action='store_true', help='list every entry, not only those that are changed or dropped'
     )
     add_arguments(parser, '--trust-checkpoint')
-    return parser.parse_args()
-
-
-@one_line_errors
-def main() -> None:
-    """Convert, save, and report each entry."""
-    args = parse_args()
+    args = parser.parse_args()
     out = Path(args.out).expanduser()
     check_new(out)
     done = convert_mega(args.source, args.config, args.trust_checkpoint)

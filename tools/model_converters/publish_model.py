@@ -7,8 +7,9 @@ from mmrdn.model_zoo import publish_model
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+@one_line_errors
+def main() -> None:
+    """Publish, and print what the file holds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('checkpoint', help='checkpoint of a training')
     parser.add_argument(
@@ -20,13 +21,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--metrics', help='<time>.json that tools/test.py wrote')
     add_arguments(parser, '--trust-checkpoint')
-    return parser.parse_args()
-
-
-@one_line_errors
-def main() -> None:
-    """Publish, and print what the file holds."""
-    args = parse_args()
+    args = parser.parse_args()
     done = publish_model(args.checkpoint, args.out, args.config, args.metrics, args.trust_checkpoint)
     meta, state = done.checkpoint['meta'], done.checkpoint['state_dict']
     print(f'{done.path}: ' + ('written' if done.is_new else 'is there already, the same'))
