@@ -1,11 +1,14 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Comparison of detections: cached supports against the baseline relation."""
 
+import itertools
+
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
+from torch.utils.data import DataLoader
 
 from mmrdn.apis import build_runner
 from mmrdn.benchmarks.baseline_relation import baseline_of
@@ -45,14 +48,9 @@ def compare_detections(cfg: Config, checkpoint: str) -> dict[str, float]:
     return dict(frames=len(ours), detections=sum(map(len, ours)), box_difference=box, score_difference=score)
 
 
-def _first_video(model: torch.nn.Module, loader) -> list[InstanceData]:
+def _first_video(model: torch.nn.Module, loader: DataLoader) -> list[InstanceData]:
     """Return the detections of each frame of the first video."""
     model.stream.reset()
-    found, first = [], None
-    for data in loader:
-        video = data['data_samples'][0].metainfo['video_id']
-        first = video if first is None else first
-        if video != first:
-            break
-        found += [r.pred_det_instances for r in model.test_step(data)]
-    return found
+    videos = itertools.groupby(loader, lambda data: data['data_samples'][0].metainfo['video_id'])
+    _, first = next(videos)
+    return [result.pred_det_instances for data in first for result in model.test_step(data)]

@@ -8,7 +8,10 @@ that is taken the best sums are searched anew through the whole video. Same scor
 
 from collections.abc import Sequence
 
+import numpy as np
+
 Box = Sequence[float]
+Place = tuple[int, int]  # frame t, box i
 
 
 def plain_iou(a: Box, b: Box) -> float:
@@ -34,16 +37,14 @@ def plain_seq_nms(frames: Sequence[dict], min_iou: float = 0.5, nms_iou: float =
     Returns:
         list[list[float]]: New scores of each frame.
     """
-    boxes = [[[float(v) for v in box] for box in f['bboxes']] for f in frames]
-    scores = [[float(v) for v in f['scores']] for f in frames]
-    labels = [[int(v) for v in f['labels']] for f in frames]
+    boxes, scores, labels = ([np.asarray(f[key]).tolist() for f in frames] for key in ('bboxes', 'scores', 'labels'))
     new = [list(values) for values in scores]
     for label in sorted({x for values in labels for x in values}):
         alive = [
             [i for i, x in enumerate(values) if x == label and scores[t][i] > 0] for t, values in enumerate(labels)
         ]
-        links: dict[tuple[int, int], list[int]] = {
-            (t, i): [j for j in alive[t + 1] if plain_iou(boxes[t][i], boxes[t + 1][j]) >= min_iou]
+        links = {
+            (t, i): [(t + 1, j) for j in alive[t + 1] if plain_iou(boxes[t][i], boxes[t + 1][j]) >= min_iou]
             for t in range(len(frames) - 1)
             for i in alive[t]
         }
@@ -51,38 +52,25 @@ def plain_seq_nms(frames: Sequence[dict], min_iou: float = 0.5, nms_iou: float =
             path = _best_sequence(alive, scores, links)
             mean = sum(scores[t][i] for t, i in path) / len(path)
             for t, i in path:
+                hit = [j for j in alive[t] if j != i and plain_iou(boxes[t][i], boxes[t][j]) >= nms_iou]
+                alive[t] = [j for j in alive[t] if j != i and j not in hit]
                 new[t][i] = mean
-                kept = []
-                for j in alive[t]:
-                    if j == i:
-                        continue
-                    if plain_iou(boxes[t][i], boxes[t][j]) >= nms_iou:
-                        new[t][j] = 0.0
-                    else:
-                        kept.append(j)
-                alive[t] = kept
+                for j in hit:
+                    new[t][j] = 0.0
     return new
 
 
-def _best_sequence(
-    alive: list[list[int]], scores: list[list[float]], links: dict[tuple[int, int], list[int]]
-) -> list[tuple[int, int]]:
+def _best_sequence(alive: list[list[int]], scores: list[list[float]], links: dict[Place, list[Place]]) -> list[Place]:
     """Return the boxes (t, i) of the linked sequence with the largest sum."""
-    sums: dict[tuple[int, int], float] = {}
-    following: dict[tuple[int, int], int] = {}
-    best, start = -1.0, None
-    for t in range(len(alive) - 1, -1, -1):
+    sums: dict[Place, float] = {}
+    following: dict[Place, Place | None] = {}
+    for t in reversed(range(len(alive))):
         for i in reversed(alive[t]):
-            ahead, to = 0.0, None
-            for j in links.get((t, i), ()):
-                if (t + 1, j) in sums and (to is None or sums[t + 1, j] > ahead):
-                    ahead, to = sums[t + 1, j], j
-            sums[t, i] = scores[t][i] + ahead
-            if to is not None:
-                following[t, i] = to
-            if sums[t, i] >= best:
-                best, start = sums[t, i], (t, i)
-    path = [start]
-    while path[-1] in following:
-        path.append((path[-1][0] + 1, following[path[-1]]))
+            ahead = [place for place in links.get((t, i), ()) if place in sums]
+            best = max(ahead, key=sums.__getitem__, default=None)
+            sums[t, i] = scores[t][i] + (sums[best] if best else 0.0)
+            following[t, i] = best
+    path = [max(reversed(sums), key=sums.__getitem__)]  # of equal ones the first in the video
+    while place := following[path[-1]]:
+        path.append(place)
     return path

@@ -3,32 +3,11 @@
 
 import contextlib
 import statistics
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from unittest import mock
 
-import torch
-
-
-def synchronize() -> None:
-    """Wait for the GPU, if there is one."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-
-
-def seconds(run: Callable[[], Any]) -> float:
-    """Time a run; with a GPU, between two events on it."""
-    if not torch.cuda.is_available():
-        start = time.perf_counter()
-        run()
-        return time.perf_counter() - start
-    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    synchronize()
-    begin.record()
-    run()
-    end.record()
-    synchronize()
-    return begin.elapsed_time(end) / 1e3
+from mmrdn.utils.machine import idle_time
 
 
 def take_turns(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
@@ -42,12 +21,12 @@ def take_turns(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[s
         dict[str, list[float]]: Seconds of each run.
     """
     times: dict[str, list[float]] = {name: [] for name in contenders}
-    for i in range(repeats + 1):
+    for _ in range(repeats + 1):
         for name, run in contenders.items():
-            spent = seconds(run)
-            if i > 0:
-                times[name].append(spent)
-    return times
+            start = idle_time()
+            run()
+            times[name].append(idle_time() - start)
+    return {name: values[1:] for name, values in times.items()}
 
 
 def summary(times: Sequence[float]) -> dict[str, float]:
@@ -65,16 +44,13 @@ class Stages:
     @contextlib.contextmanager
     def watch(self, name: str) -> Iterator[None]:
         """Add the time of a block to a stage."""
-        synchronize()
-        start = time.perf_counter()
+        start = idle_time()
         self._open.append(0.0)
         try:
             yield
         finally:
-            synchronize()
-            spent = time.perf_counter() - start
-            own = spent - self._open.pop()
-            self.seconds[name] = self.seconds.get(name, 0.0) + own
+            spent = idle_time() - start
+            self.seconds[name] = self.seconds.get(name, 0.0) + spent - self._open.pop()
             if self._open:
                 self._open[-1] += spent
 
@@ -85,18 +61,8 @@ class Stages:
         Args:
             *parts (tuple[Any, str, str]): Object, name of its method, name of the stage.
         """
-        for owner, method, name in parts:
-            object.__setattr__(owner, method, self._watched(getattr(owner, method), name))
-        try:
+        with contextlib.ExitStack() as stack:
+            for owner, method, name in parts:
+                watched = self.watch(name)(getattr(owner, method))
+                stack.enter_context(mock.patch.object(owner, method, watched))
             yield
-        finally:
-            for owner, method, _ in parts:
-                object.__delattr__(owner, method)
-
-    def _watched(self, original: Callable, name: str) -> Callable:
-
-        def run(*args, **kwargs):
-            with self.watch(name):
-                return original(*args, **kwargs)
-
-        return run

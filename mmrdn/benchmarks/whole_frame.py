@@ -6,9 +6,10 @@ proposals of a frame either way (this is checked).
 """
 
 import copy
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import cv2
 import numpy as np
@@ -16,12 +17,10 @@ import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.hub import get_config
 from mmengine.registry import init_default_scope
-from mmengine.structures import InstanceData
 from mmtrack.structures import TrackDataSample
 
 from mmrdn.benchmarks.timing import Stages, summary, take_turns
 from mmrdn.models import RDN
-from mmrdn.models.memory import FrameProposals
 from mmrdn.registry import MODELS
 
 SIZE = (600, 1000)  # pixels, height and width
@@ -29,8 +28,6 @@ _CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'rdn'
 _SINGLE = 'single-frame_faster-rcnn_{}-dc5_4xb1-120k_imagenetvid.py'
 _RDN = 'rdn_faster-rcnn_{}-dc5_4xb1-60k_imagenetvid.py'
 _SELSA = 'mmtrack::vid/selsa/selsa_faster-rcnn_r50-dc5_8xb1-7e_imagenetvid.py'
-
-_EMPTY = TrackDataSample(pred_det_instances=InstanceData())
 
 
 def random_model(cfg: ConfigDict, seed: int) -> torch.nn.Module:
@@ -60,54 +57,60 @@ def sample(frame_id: int, size: tuple[int, int] = SIZE) -> TrackDataSample:
     )
 
 
-class RDNFrames:
-    """Frame after frame of an RDN (or single-frame detector), window full.
+class Contender:
+    """A detector that takes a frame at each call, and the time of its stages.
+
+    Args:
+        step (callable): Function that takes a frame.
+        *parts (tuple[Any, str, str]): See :meth:`Stages.watching`.
+    """
+
+    def __init__(self, step: Callable[[], Any], *parts: tuple[Any, str, str]) -> None:
+        self.step, self.parts = step, parts
+        self.stages = Stages()
+
+    def __call__(self) -> None:
+        with torch.inference_mode(), self.stages.watching(*self.parts):
+            self.step()
+
+
+def rdn_frames(model: RDN, image: torch.Tensor) -> Contender:
+    """Make a contender of an RDN (or single-frame detector), window full.
 
     Args:
         model (RDN): The detector.
         image (Tensor): (1, 1, 3, H, W) input of every frame.
     """
+    frame_ids = itertools.count()
+    with torch.inference_mode():
+        (first,) = model.extract(image[0], [sample(0)])
+        if len(first) != 300:
+            raise ValueError(f'RPN gave {len(first)} proposals, expected 300')
+        # The window fills without a pass of the backbone for each frame.
+        for frame_id in itertools.islice(frame_ids, 2 * model.temporal_range + 1):
+            frame = copy.copy(first)
+            frame.data_sample = sample(frame_id)
+            model.stream.advance(frame, rescale=True)
 
-    def __init__(self, model: RDN, image: torch.Tensor) -> None:
-        self.model, self.image = model, image
-        self.stages = Stages()
-        with torch.inference_mode():
-            first = model.extract(image[0], [sample(0)])[0]
-            if len(first) != 300:
-                raise ValueError(f'RPN gave {len(first)} proposals, expected 300')
-            # The window fills without a pass of the backbone for each frame.
-            for self.frame_id in range(2 * model.temporal_range + 1):
-                frame = copy.copy(first)
-                frame.data_sample = sample(self.frame_id)
-                if self.frame_id < 2 * model.temporal_range:
-                    self._skip(frame)
-                else:
-                    model.stream.advance(frame, rescale=True)
-        head = model.detector.roi_head
-        self.parts = [
-            (model.detector, 'extract_feat', 'backbone'),
-            (model.detector.rpn_head, 'predict', 'RPN'),
-            (head, 'extract', 'RoI'),
-            (head.bbox_head, 'forward', 'head'),
-            (head, 'detect', 'NMS'),
-        ]
-        if model.window is not None:
-            self.parts.append((model.window.memory, 'aggregate', 'relation'))
-
-    def _skip(self, frame: FrameProposals) -> None:
-        """Let a frame pass without its result."""
-        with mock.patch.object(self.model, 'detect', lambda frame, *_: _EMPTY):
-            self.model.stream.advance(frame, rescale=True)
-
-    def __call__(self) -> None:
-        self.frame_id += 1
-        with self.stages.watching(*self.parts):
-            results = self.model.predict(dict(img=self.image), [sample(self.frame_id)])
+    def step() -> None:
+        results = model.predict(dict(img=image), [sample(next(frame_ids))])
         assert len(results) == 1
 
+    head = model.detector.roi_head
+    parts = [
+        (model.detector, 'extract_feat', 'backbone'),
+        (model.detector.rpn_head, 'predict', 'RPN'),
+        (head, 'extract', 'RoI'),
+        (head.bbox_head, 'forward', 'head'),
+        (head, 'detect', 'NMS'),
+    ]
+    if model.window is not None:
+        parts.append((model.window.memory, 'aggregate', 'relation'))
+    return Contender(step, *parts)
 
-class SELSAFrames:
-    """mmtrack's SELSA in its adaptive-stride test.
+
+def selsa_frames(model: torch.nn.Module, image: torch.Tensor, supports: int) -> Contender:
+    """Make a contender of mmtrack's SELSA in its adaptive-stride test.
 
     The feature maps of the support frames are there already, as after the first frame of a video;
     RPN and RoI head run on all of them again.
@@ -117,25 +120,18 @@ class SELSAFrames:
         image (Tensor): (1, 1, 3, H, W) input of every frame.
         supports (int): Number of support frames.
     """
-
-    def __init__(self, model: torch.nn.Module, image: torch.Tensor, supports: int) -> None:
-        self.model, self.image = model, image
-        self.stages = Stages()
-        with torch.inference_mode():
-            maps = model.detector.extract_feat(image[0])
-        model.memo = ConfigDict(
-            feats=[level.repeat(supports, 1, 1, 1) for level in maps], img_metas=[sample(0).metainfo] * supports
-        )
-        detector = model.detector
-        self.parts = [
-            (detector, 'extract_feat', 'backbone'),
-            (detector.rpn_head, 'predict', 'RPN'),
-            (detector.roi_head, 'predict', 'RoI, relation, head'),
-        ]
-
-    def __call__(self) -> None:
-        with torch.inference_mode(), self.stages.watching(*self.parts):
-            self.model.predict(dict(img=self.image), [sample(1)])
+    detector = model.detector
+    with torch.inference_mode():
+        maps = detector.extract_feat(image[0])
+    model.memo = ConfigDict(
+        feats=[level.repeat(supports, 1, 1, 1) for level in maps], img_metas=[sample(0).metainfo] * supports
+    )
+    return Contender(
+        lambda: model.predict(dict(img=image), [sample(1)]),
+        (detector, 'extract_feat', 'backbone'),
+        (detector.rpn_head, 'predict', 'RPN'),
+        (detector.roi_head, 'predict', 'RoI, relation, head'),
+    )
 
 
 def rdn_on_selsa_detector(cfg: ConfigDict) -> ConfigDict:
@@ -163,30 +159,30 @@ def time_decoding(repeats: int, seed: int) -> dict[str, dict]:
     return {name: summary(times) for name, times in take_turns(dict(decode=decode), repeats).items()}
 
 
-def resnet101_contenders(image: torch.Tensor, seed: int) -> dict[str, Any]:
+def resnet101_contenders(image: torch.Tensor, seed: int) -> dict[str, Contender]:
     """Build a single-frame detector, and RDN at T = 3, 18, 24 around it.
 
     One detector for all, as the time of RoIAlign depends on the boxes.
     """
     single = random_model(Config.fromfile(_CONFIGS / _SINGLE.format('r101')).model, seed)
-    contenders = {'single frame r101': RDNFrames(single, image)}
+    contenders = {'single frame r101': rdn_frames(single, image)}
     for temporal_range in (3, 18, 24):
         cfg = Config.fromfile(_CONFIGS / _RDN.format('r101')).model
         cfg.temporal_range = temporal_range
         model = random_model(cfg, seed)
         model.detector = single.detector
-        contenders[f'RDN T={temporal_range} r101'] = RDNFrames(model, image)
+        contenders[f'RDN T={temporal_range} r101'] = rdn_frames(model, image)
     return contenders
 
 
-def selsa_contenders(image: torch.Tensor, seed: int) -> dict[str, Any]:
+def selsa_contenders(image: torch.Tensor, seed: int) -> dict[str, Contender]:
     """Build mmtrack's SELSA and RDN on ResNet-50."""
     cfg = get_config(_SELSA).model
     ours = Config.fromfile(_CONFIGS / _RDN.format('r50')).model
     return {
-        'RDN T=18 r50': RDNFrames(random_model(ours, seed), image),
-        "RDN T=18 on SELSA's r50": RDNFrames(random_model(rdn_on_selsa_detector(cfg), seed), image),
-        'SELSA 36 supports r50': SELSAFrames(random_model(cfg, seed), image, 36),
+        'RDN T=18 r50': rdn_frames(random_model(ours, seed), image),
+        "RDN T=18 on SELSA's r50": rdn_frames(random_model(rdn_on_selsa_detector(cfg), seed), image),
+        'SELSA 36 supports r50': selsa_frames(random_model(cfg, seed), image, 36),
     }
 
 

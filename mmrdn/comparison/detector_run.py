@@ -98,11 +98,12 @@ class DetectorRun:
     def _claim(self) -> None:
         """Take the directory, or check that it holds this run."""
         claim = self.directory / 'settings.json'
-        text = self.cfg.pretty_text
+        ann_file = self.metric.get('ann_file')
         settings = dict(
-            config=hashlib.sha256(text.encode()).hexdigest()[:16],
+            config=hashlib.sha256(self.cfg.pretty_text.encode()).hexdigest()[:16],
             checkpoint=_identity(self.checkpoint),
-            ground_truth=self._ground_truth(),
+            # Another run may make the annotation file anew.
+            ground_truth=file_hash(ann_file)[:16] if ann_file else None,
             machine={key: value for key, value in machine().items() if key in ('cpu', 'gpu')},
             device=self.device,
             threads=self.threads,
@@ -117,11 +118,6 @@ class DetectorRun:
             raise ValueError(f'{self.directory} is not empty and holds no run of this kind; choose another --work-dir')
         self.directory.mkdir(parents=True, exist_ok=True)
         write_json(settings, claim)
-
-    def _ground_truth(self) -> str | None:
-        """Return the hash of the annotation file, which another run may make anew."""
-        path = self.metric.get('ann_file')
-        return file_hash(path)[:16] if path else None
 
     def _train(self, console: Console) -> tuple[str, float | None]:
         """Train; return the checkpoint and the minutes."""

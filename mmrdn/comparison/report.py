@@ -55,9 +55,9 @@ def check_out(prefix: Path, work_dir: str, names: Sequence[str]) -> None:
     Raises:
         ValueError: There are results of other detectors, or other files.
     """
-    path = _with_suffix(prefix, '.json')
+    path = Path(f'{prefix}.json')
     if not path.exists():
-        for other in (_with_suffix(prefix, '.csv'), _with_suffix(prefix, '.png')):
+        for other in (Path(f'{prefix}.csv'), Path(f'{prefix}.png')):
             if other.exists():
                 raise ValueError(f'{other} exists; choose another --out')
         return
@@ -85,14 +85,14 @@ def write_results(
         labels (Sequence[str]): Labels of the points in the plot.
         title (str): Title of the plot.
     """
-    write_json(dict(head, rows=list(rows)), _with_suffix(prefix, '.json'))
+    write_json(dict(head, rows=list(rows)), Path(f'{prefix}.json'))
     text = io.StringIO(newline='')
     writer = csv.DictWriter(text, COLUMNS, extrasaction='ignore')
     writer.writeheader()
     writer.writerows(rows)
-    with whole_file(_with_suffix(prefix, '.csv')) as file:
+    with whole_file(Path(f'{prefix}.csv')) as file:
         file.write(text.getvalue().encode())
-    with whole_file(_with_suffix(prefix, '.png')) as file:
+    with whole_file(Path(f'{prefix}.png')) as file:
         plot_comparison(rows, labels, title).savefig(file, format='png')
 
 
@@ -115,8 +115,3 @@ def print_results(rows: Sequence[dict[str, Any]], labels: Sequence[str], title: 
         numbers += [(parameters and parameters / 1e6, 2), (row.get('train_minutes'), 1)]
         table.add_row(label, *('-' if n is None else f'{n:.{digits}f}' for n, digits in numbers))
     console.print(table)
-
-
-def _with_suffix(prefix: Path, suffix: str) -> Path:
-    """Append a suffix; ``Path.with_suffix`` would replace the part after a dot in the name."""
-    return prefix.with_name(prefix.name + suffix)

@@ -1,9 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import itertools
+import time
 
 import pytest
 
-from mmrdn.benchmarks import timing
 from mmrdn.benchmarks.timing import Stages, summary, take_turns
 
 
@@ -11,7 +11,7 @@ from mmrdn.benchmarks.timing import Stages, summary, take_turns
 def clock(monkeypatch):
     """A clock that a test sets."""
     now = [0.0]
-    monkeypatch.setattr(timing.time, 'perf_counter', lambda: now[0])
+    monkeypatch.setattr(time, 'perf_counter', lambda: now[0])
     return now
 
 

@@ -174,9 +174,14 @@ def drawn(points, labels):
 
 
 def markers(figure):
-    """Points of the plot, without the lines to far labels."""
+    """Points of the plot."""
     (axes,) = figure.axes
-    return [line for line in axes.lines if line.get_marker() != 'None']
+    return list(axes.lines)
+
+
+def names(figure):
+    """Names beside the plot, in the order of its points."""
+    return [text for legend in figure.legends for text in legend.get_texts()]
 
 
 def test_points_and_axes():
@@ -184,7 +189,7 @@ def test_points_and_axes():
     figure = drawn(points, ['single', 'RDN', 'FGFA'])
     (axes,) = figure.axes
     assert [tuple(line.get_xydata()[0]) for line in markers(figure)] == points
-    assert [text.get_text() for text in axes.texts] == ['single', 'RDN', 'FGFA']
+    assert [text.get_text() for text in names(figure)] == ['single', 'RDN', 'FGFA']
     assert axes.get_xlabel() == 'time a frame (ms), Abacus, 2 threads'
     assert axes.get_ylabel() == 'mAP50 (%)'
     assert axes.get_title() == 'digits, seed 0'
@@ -201,7 +206,7 @@ def test_rows_without_result_are_left_out():
     figure = plot_comparison(rows, ['a', 'b', 'c'], '')
     (line,) = markers(figure)
     assert line.get_xydata().tolist() == [[2.0, 30.0]]
-    assert [text.get_text() for text in figure.axes[0].texts] == ['b']
+    assert [text.get_text() for text in names(figure)] == ['b']
     assert figure.axes[0].get_xlabel() == 'time a frame (ms), H'
     assert not markers(plot_comparison(rows[:1], ['a'], ''))
 
@@ -209,24 +214,26 @@ def test_rows_without_result_are_left_out():
 @pytest.mark.parametrize('seed', range(3))
 @pytest.mark.parametrize('spread', [1e-3, 0.05, 1.0])
 def test_names_cover_nothing(seed, spread, tmp_path):
-    """Seven detectors, alike or not: pixel rectangles as they are saved."""
+    """Seven detectors, alike or not: pixel rectangles as they are saved; each name has its point's marker."""
     rng = np.random.default_rng(seed)
     points = [(30 + 20 * spread * x, 60 + 20 * spread * y) for x, y in rng.normal(size=(7, 2))]
     labels = ['a detector', 'RDN', 'single frame', 'SELSA seqnms', 'b', 'FGFA', 'Temporal RoI Align']
     figure = drawn(points, labels)
     figure.savefig(tmp_path / 'plot.png')
     (axes,) = figure.axes
-    boxes = [text.get_window_extent() for text in axes.texts]
-    inside = axes.get_window_extent()
+    boxes = [text.get_window_extent() for text in names(figure)]
+    assert len(boxes) == len(labels)
     dots = axes.transData.transform(points)
-    assert all(inside.contains(*dot) for dot in dots)
+    assert all(axes.get_window_extent().contains(*dot) for dot in dots)
     for i, box in enumerate(boxes):
-        assert inside.x0 <= box.x0 and box.x1 <= inside.x1
-        assert inside.y0 <= box.y0 and box.y1 <= inside.y1
+        assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1
         for other in boxes[:i]:
             assert not box.overlaps(other), (labels[i], seed)
         for x, y in dots:
             assert not box.contains(x, y)
+    keys = [(handle.get_marker(), handle.get_color()) for handle in figure.legends[0].legend_handles]
+    assert keys == [(line.get_marker(), line.get_color()) for line in markers(figure)]
 
 
 def seen_by(matrix, color):

@@ -14,7 +14,7 @@ FRAMES = [(7, 0, 500), (7, 1, 300), (8, 0, 0), (8, 1, 0), (8, 2, 90), (9, 0, 10)
 def measured(frames, path, monkeypatch):
     now = 0.0
     hook = CostHook(str(path))
-    monkeypatch.setattr(hook, '_now', lambda: now)
+    monkeypatch.setattr('mmrdn.engine.hooks.cost_hook.idle_time', lambda: now)
     runner = SimpleNamespace(model=nn.Sequential(nn.Conv2d(3, 4, 5), nn.BatchNorm2d(4)), rank=0)
     hook.before_test_epoch(runner)
     for i, (video, place, milliseconds) in enumerate(frames):

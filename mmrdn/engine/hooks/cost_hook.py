@@ -1,15 +1,13 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmrdn.fileio.json_files import write_json
 from mmrdn.registry import HOOKS
-from mmrdn.utils.machine import machine
+from mmrdn.utils.machine import idle_time, machine
 
 
 @HOOKS.register_module()
@@ -44,13 +42,13 @@ class CostHook(Hook):
         if video != self._video or first.metainfo.get('frame_id') == 0:
             self._video = video
             self._videos.append(dict(frames=0, seconds=0.0))
-        self._start = self._now()
+        self._start = idle_time()
 
     def after_test_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None
     ) -> None:
         """Add the time since the start of the step."""
-        self._videos[-1]['seconds'] += self._now() - self._start
+        self._videos[-1]['seconds'] += idle_time() - self._start
         self._videos[-1]['frames'] += len(data_batch['data_samples'])
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
@@ -68,10 +66,3 @@ class CostHook(Hook):
         )
         if runner.rank == 0:
             write_json(result, self.out_file)
-
-    @staticmethod
-    def _now() -> float:
-        """Return the time in seconds, once the GPU is idle."""
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        return time.perf_counter()
