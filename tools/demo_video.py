@@ -58,14 +58,8 @@ def run(args: argparse.Namespace) -> int:
     from mmrdn.utils.frame_progress import FrameProgress
     from mmrdn.video import open_source
 
-    outputs = dict(
-        out_video=args.out_video,
-        out_json=args.out_json,
-        out_mot=args.out_mot,
-        out_images=args.out_images,
-        overwrite=args.overwrite,
-        scale=args.scale,
-    )
+    names = ('out_video', 'out_json', 'out_mot', 'out_images', 'overwrite', 'scale')
+    outputs = {name: getattr(args, name) for name in names}
     # What is refused is refused before the model is loaded.
     VideoOutputs(**outputs)
     source = open_source(args.video, args.size, args.strict, args.max_frames, args.fps)

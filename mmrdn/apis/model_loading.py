@@ -96,7 +96,7 @@ def class_names(num_classes: int, dataset: ConfigDict, checkpoint: dict) -> tupl
     Raises:
         ValueError: They differ, or their number is not the model's.
     """
-    trained = _classes_of_meta(checkpoint.get('meta', {}).get('dataset_meta'))
+    trained = classes_of_meta(checkpoint.get('meta', {}).get('dataset_meta'))
     configured = _classes_of_dataset(dataset)
     for who, names in (('checkpoint', trained), ('config', configured)):
         if names is not None and len(names) != num_classes:
@@ -117,10 +117,10 @@ def _classes_of_dataset(dataset: ConfigDict) -> tuple[str, ...] | None:
     kind = DATASETS.get(dataset.get('type', ''))
     meta = dict(getattr(kind, 'METAINFO', {}))
     meta.update(dataset.get('metainfo') or {})
-    return _classes_of_meta(meta)
+    return classes_of_meta(meta)
 
 
-def _classes_of_meta(meta: dict | None) -> tuple[str, ...] | None:
+def classes_of_meta(meta: dict | None) -> tuple[str, ...] | None:
     """Return the names in the meta information of a data set, None if it has none."""
     meta = meta or {}
     names = meta.get('classes', meta.get('CLASSES'))

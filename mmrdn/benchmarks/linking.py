@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mmrdn.benchmarks.plain_seq_nms import plain_seq_nms
-from mmrdn.benchmarks.timing import summary, take_turns
+from mmrdn.benchmarks.timing import take_turns
 from mmrdn.post_processing import BaseBoxLinker, BoxLinkingWithRelations, SeqNMS, TubeLinking
 
 
@@ -75,8 +75,7 @@ def time_linking(repeats: int, seed: int = 0, quick: bool = False) -> dict[str, 
         if shape[0] == 300 and not quick:
             _check_seq_nms(frames)
             contenders[f'plain Seq-NMS, {name}'] = lambda: plain_seq_nms(frames)
-        for contender, times in take_turns(contenders, repeats).items():
-            result[contender] = summary(times)
+        result.update(take_turns(contenders, repeats))
     return result
 
 

@@ -1,20 +1,25 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Relation alone: the baseline, the aggregator, the memory."""
+"""Relation alone: the baseline, the aggregator, the memory; its attention against torch's."""
 
 import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mmrdn.benchmarks.baseline_relation import baseline_of
-from mmrdn.benchmarks.timing import summary, take_turns
+from mmrdn.benchmarks.timing import take_turns
 from mmrdn.models import RelationAggregator, RelationMemory, SelectiveSupportSampler
+from mmrdn.models.necks.projected_supports import ProjectedSupports
 
 # Tables 4, 6 and 7 of the paper.
 TEMPORAL_RANGES = (3, 6, 9, 12, 15, 18, 21, 24)
 NUM_SUPPORTS = (25, 50, 100, 200, 300)
 RATIOS = (10, 20, 40, 60, 100)
+# Queries, supports, whether in training: testing at T = 18, and training.
+ATTENTION_SIZES = ((300, 2775, False), (128, 225, True))
 # Bytes of one encoding of Eq. 6 above which the baseline is left out.
 _MOST_BYTES = 1.2e9
 
@@ -105,8 +110,7 @@ def time_relation(setting: Setting, repeats: int, seed: int = 0, num: int = 300)
         check_equal(expected, memory.aggregate(feats, boxes), 'the memory')
     check_equal(expected, aggregator(*inputs), 'the aggregator')
     times = take_turns(contenders, repeats)
-    result = {name: summary(times[name]) if name in times else None for name in ('baseline', 'forward', 'memory')}
-    return dict(result, state_bytes=memory.nbytes())
+    return dict({name: times.get(name) for name in ('baseline', 'forward', 'memory')}, state_bytes=memory.nbytes())
 
 
 def saved_bytes(run) -> int:
@@ -147,6 +151,51 @@ def time_training(repeats: int, seed: int = 0, num: int = 128, num_support: int 
     forward = take_turns(runs, repeats)
     both = take_turns({name: lambda run=run: run().sum().backward() for name, run in runs.items()}, repeats)
     return {
-        name: dict(forward=summary(forward[name]), forward_backward=summary(both[name]), saved_bytes=saved_bytes(run))
+        name: dict(forward=forward[name], forward_backward=both[name], saved_bytes=saved_bytes(run))
         for name, run in runs.items()
     }
+
+
+def time_attention(
+    repeats: int, seed: int = 0, sizes: Sequence[tuple[int, int, bool]] = ATTENTION_SIZES
+) -> dict[str, dict]:
+    """Time Eq. 1-2 for projected supports: ours against ``scaled_dot_product_attention``.
+
+    Ours works in tiles where there are many supports, and is a plain softmax where one tile has
+    them all.
+
+    Args:
+        repeats (int): Rounds that count.
+        seed (int): Seed of weights and proposals.
+        sizes (Sequence[tuple[int, int, bool]]): Queries, supports, whether in training.
+
+    Returns:
+        dict[str, dict]: Summary of seconds by contender and size.
+    """
+    module, result = random_aggregator(seed).basic[0], {}
+    for num, num_supports, training in sizes:
+        (feats, boxes, _), (support_feats, support_boxes, _) = random_proposals(num), random_proposals(num_supports)
+        key, value = (part.detach().requires_grad_(training) for part in module.project(support_feats))
+        supports = ProjectedSupports({module: (key, value)}, module.box_terms(support_boxes))
+
+        def ours() -> Tensor:
+            blocks = supports.query_blocks(boxes)
+            return torch.cat([supports.prepare([module], queries)[0](feats[rows])[0] for rows, queries in blocks])
+
+        def fused() -> Tensor:
+            outs = []
+            for rows, queries in supports.query_blocks(boxes):
+                mask = torch.cat([tile[0] for tile in supports.geometry([module], queries)], -1).log()  # (G, n, M)
+                batch = (part[None] for part in (module.query(feats[rows]), key, value))  # (1, G, n or M, d)
+                values = F.scaled_dot_product_attention(*batch, attn_mask=mask[None], scale=1.0)
+                outs.append(module.augment(feats[rows], values[0]))
+            return torch.cat(outs)
+
+        with torch.set_grad_enabled(training):
+            check_equal(fused(), ours(), 'the module')
+            runs = {f'{run.__name__}, {num} x {num_supports}': run for run in (ours, fused)}
+            result.update(take_turns(runs, repeats))
+            if training:
+                both = {f'{name}, with backward': lambda run=run: run().sum().backward() for name, run in runs.items()}
+                result.update(take_turns(both, repeats))
+    return result

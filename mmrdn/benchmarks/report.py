@@ -15,11 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from mmrdn.benchmarks import relation
-from mmrdn.benchmarks.attention import time_attention
 from mmrdn.benchmarks.linking import time_linking
-from mmrdn.benchmarks.relation import Setting, time_relation, time_training
-from mmrdn.benchmarks.streams import time_streams
-from mmrdn.benchmarks.video import time_video
+from mmrdn.benchmarks.relation import Setting, time_attention, time_relation, time_training
+from mmrdn.benchmarks.video import time_streams, time_video
 from mmrdn.benchmarks.whole_frame import time_frames
 from mmrdn.utils.machine import machine
 
@@ -153,17 +151,13 @@ def plot(results: dict[str, Any], path: Path) -> None:
     paper = Setting()
     axes = figure.subplots(1, 3, sharey=True)
     for axis, name, label in zip(axes, Setting._fields, ('T (frames)', 'K', 'r (%)')):
-        others = [field for field in Setting._fields if field != name]
-        rows = sorted(
-            (
-                row
-                for row in results['relation']['rows']
-                if all(row[field] == getattr(paper, field) for field in others)
-            ),
-            key=lambda row: row[name],
-        )
+        rows = {
+            row[name]: row
+            for row in results['relation']['rows']
+            if Setting(*map(row.get, Setting._fields)) == paper._replace(**{name: row[name]})
+        }
         for contender in ('baseline', 'forward', 'memory'):
-            points = [(row[name], 1e3 * row[contender]['median']) for row in rows if row[contender] is not None]
+            points = [(x, 1e3 * row[contender]['median']) for x, row in sorted(rows.items()) if row[contender]]
             axis.plot(*zip(*points), marker='o', label=contender)
         if name == 'temporal_range':
             axis.plot(list(PAPER_MS), list(PAPER_MS.values()), 'k--', label='paper: whole frame, V100')

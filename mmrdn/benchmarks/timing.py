@@ -10,7 +10,7 @@ from unittest import mock
 from mmrdn.utils.machine import idle_time
 
 
-def take_turns(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
+def take_turns(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[str, dict[str, float]]:
     """Run A, B, C, A, B, C ... after one round to warm up.
 
     Args:
@@ -18,7 +18,7 @@ def take_turns(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[s
         repeats (int): Rounds that count.
 
     Returns:
-        dict[str, list[float]]: Seconds of each run.
+        dict[str, dict[str, float]]: :func:`summary` of the seconds of each.
     """
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(repeats + 1):
@@ -26,7 +26,7 @@ def take_turns(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[s
             start = idle_time()
             run()
             times[name].append(idle_time() - start)
-    return {name: values[1:] for name, values in times.items()}
+    return {name: summary(values[1:]) for name, values in times.items()}
 
 
 def summary(times: Sequence[float]) -> dict[str, float]:

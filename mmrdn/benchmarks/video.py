@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Videos through :class:`VideoInferencer`: delay, and memory over length."""
+"""The moving digits model on videos: several streams at once, delay, memory over length."""
 
 import resource
 import time
@@ -11,12 +11,52 @@ import torch
 from mmengine.config import Config
 
 from mmrdn.apis import VideoInferencer
-from mmrdn.benchmarks.streams import CONFIG
-from mmrdn.benchmarks.timing import summary
-from mmrdn.benchmarks.whole_frame import random_model
+from mmrdn.benchmarks.timing import summary, take_turns
+from mmrdn.benchmarks.whole_frame import CONFIGS, random_model, sample
+from mmrdn.models.vid.stream import VideoStream
 
+CONFIG = CONFIGS / 'rdn_faster-rcnn_r18_1xb4-1500_movingdigits.py'
 FPS = 10  # of the source that is waited for
 LENGTHS = (200, 2000)  # frames, for the memory
+
+
+def time_streams(repeats: int, seed: int = 0, frames: int = 12) -> dict[str, dict]:
+    """Time a frame with 1, 4 and 16 streams of the moving digits model.
+
+    Args:
+        repeats (int): Rounds that count.
+        seed (int): Seed of weights and frames.
+        frames (int): Frames of each stream in a round.
+
+    Returns:
+        dict[str, dict]: Summary of seconds by number of streams, with ``frames_per_second`` over
+        all streams.
+    """
+    model = random_model(Config.fromfile(CONFIG).model, seed)
+    size = (160, 160)
+
+    def contender(num: int):
+        streams = [VideoStream(model) for _ in range(num)]
+        image = torch.randn(num, 3, *size)
+        clock = iter(range(10**9))
+
+        def run() -> None:
+            for _ in range(frames):
+                frame_id = next(clock)
+                with torch.inference_mode():
+                    found = model.extract(image, [sample(frame_id, size) for _ in streams])
+                for stream, frame in zip(streams, found):
+                    stream.advance(frame, rescale=True)
+
+        for _ in range(4):  # fill the windows
+            run()
+        return run
+
+    result = take_turns({str(num): contender(num) for num in (1, 4, 16)}, repeats)
+    for num, row in result.items():
+        row['frames_per_second'] = frames * int(num) / row['median']
+        row.update({key: row[key] / frames / int(num) for key in ('median', 'min', 'max')})
+    return result
 
 
 def time_video(repeats: int, seed: int = 0, quick: bool = False) -> dict[str, Any]:

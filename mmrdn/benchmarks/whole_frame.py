@@ -19,12 +19,12 @@ from mmengine.hub import get_config
 from mmengine.registry import init_default_scope
 from mmtrack.structures import TrackDataSample
 
-from mmrdn.benchmarks.timing import Stages, summary, take_turns
+from mmrdn.benchmarks.timing import Stages, take_turns
 from mmrdn.models import RDN
 from mmrdn.registry import MODELS
 
 SIZE = (600, 1000)  # pixels, height and width
-_CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'rdn'
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'rdn'
 _SINGLE = 'single-frame_faster-rcnn_{}-dc5_4xb1-120k_imagenetvid.py'
 _RDN = 'rdn_faster-rcnn_{}-dc5_4xb1-60k_imagenetvid.py'
 _SELSA = 'mmtrack::vid/selsa/selsa_faster-rcnn_r50-dc5_8xb1-7e_imagenetvid.py'
@@ -156,7 +156,7 @@ def time_decoding(repeats: int, seed: int) -> dict[str, dict]:
         frame = torch.from_numpy(cv2.imdecode(data, cv2.IMREAD_COLOR))
         return (frame.permute(2, 0, 1).flip(0).float() - 120) / 58
 
-    return {name: summary(times) for name, times in take_turns(dict(decode=decode), repeats).items()}
+    return take_turns(dict(decode=decode), repeats)
 
 
 def resnet101_contenders(image: torch.Tensor, seed: int) -> dict[str, Contender]:
@@ -164,10 +164,10 @@ def resnet101_contenders(image: torch.Tensor, seed: int) -> dict[str, Contender]
 
     One detector for all, as the time of RoIAlign depends on the boxes.
     """
-    single = random_model(Config.fromfile(_CONFIGS / _SINGLE.format('r101')).model, seed)
+    single = random_model(Config.fromfile(CONFIGS / _SINGLE.format('r101')).model, seed)
     contenders = {'single frame r101': rdn_frames(single, image)}
     for temporal_range in (3, 18, 24):
-        cfg = Config.fromfile(_CONFIGS / _RDN.format('r101')).model
+        cfg = Config.fromfile(CONFIGS / _RDN.format('r101')).model
         cfg.temporal_range = temporal_range
         model = random_model(cfg, seed)
         model.detector = single.detector
@@ -178,7 +178,7 @@ def resnet101_contenders(image: torch.Tensor, seed: int) -> dict[str, Contender]
 def selsa_contenders(image: torch.Tensor, seed: int) -> dict[str, Contender]:
     """Build mmtrack's SELSA and RDN on ResNet-50."""
     cfg = get_config(_SELSA).model
-    ours = Config.fromfile(_CONFIGS / _RDN.format('r50')).model
+    ours = Config.fromfile(CONFIGS / _RDN.format('r50')).model
     return {
         'RDN T=18 r50': rdn_frames(random_model(ours, seed), image),
         "RDN T=18 on SELSA's r50": rdn_frames(random_model(rdn_on_selsa_detector(cfg), seed), image),
@@ -205,7 +205,7 @@ def time_frames(repeats: int, seed: int = 0, quick: bool = False) -> dict[str, d
     for group, rounds in groups:
         contenders = group(image, seed)
         times = take_turns(contenders, rounds)
-        for name, values in times.items():
+        for name, row in times.items():
             stages = {stage: seconds / (rounds + 1) for stage, seconds in contenders[name].stages.seconds.items()}
-            result[name] = dict(summary(values), stages=stages)
+            result[name] = dict(row, stages=stages)
     return result

@@ -1,7 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """An image of a track over time, before and after box linking."""
 
-import os
 from collections import defaultdict
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.fileio.image_files import read_image
 from mmrdn.structures import FrameAnnotations, FrameDetections
 from mmrdn.utils.boxes import paired_ious
+from mmrdn.video import BaseWriter
 from mmrdn.visualization import draw_boxes, titled_panels
 
 Track = list[tuple[int, int]]  # (image id, index of the box) in frame order
@@ -51,10 +51,18 @@ def browse_tube(
         FileExistsError: ``out`` is there already.
         ValueError: The files do not fit together, or linking recovered no right detection.
     """
-    _check_arguments(out, num_frames, overwrite)
+    BaseWriter.refuse_existing(out, overwrite)
+    if Path(out).suffix.lower() not in ('.png', '.jpg', '.jpeg'):
+        raise ValueError(f'{out} must end in .png or .jpg')
+    if num_frames < 1:
+        raise ValueError(f'num_frames must be 1 or more, got {num_frames}')
     file = CocoVidFile(ann_file)
     classes = list(file.categories)
-    before, after = _read_predictions(predictions, linked, classes)
+    before, after = (
+        CocoVidFile(path, annotations=('bbox', 'score')).predictions(classes) for path in (predictions, linked)
+    )
+    if {k: len(f) for k, f in before.items()} != {k: len(f) for k, f in after.items()}:
+        raise ValueError(f'{linked} must hold the boxes of {predictions}')
     linked_thr = _linked_threshold(before, after, score_thr)
     truth, tracks = file.ground_truth(classes), _tracks(after)
     raised = {k: (before[k].scores < score_thr) & (after[k].scores >= linked_thr) for k in after}
@@ -76,26 +84,6 @@ def browse_tube(
     return dict(
         video_id=best[0], instance_id=best[1], frames=len(track), recovered=len(recovered[best]), linked_thr=linked_thr
     )
-
-
-def _check_arguments(out: str, num_frames: int, overwrite: bool) -> None:
-    """Refuse wrong arguments of :func:`browse_tube`."""
-    if os.path.exists(out) and not overwrite:
-        raise FileExistsError(f'{out} exists; choose another name or say --overwrite')
-    if Path(out).suffix.lower() not in ('.png', '.jpg', '.jpeg'):
-        raise ValueError(f'{out} must end in .png or .jpg')
-    if num_frames < 1:
-        raise ValueError(f'num_frames must be 1 or more, got {num_frames}')
-
-
-def _read_predictions(predictions: str, linked: str, classes: list[str]) -> tuple[Frames, Frames]:
-    """Return the detections before and after linking; ValueError if these are other boxes."""
-    before, after = (
-        CocoVidFile(path, annotations=('bbox', 'score')).predictions(classes) for path in (predictions, linked)
-    )
-    if {k: len(f) for k, f in before.items()} != {k: len(f) for k, f in after.items()}:
-        raise ValueError(f'{linked} must hold the boxes of {predictions}')
-    return before, after
 
 
 def _linked_threshold(before: Frames, after: Frames, score_thr: float) -> float:

@@ -2,7 +2,6 @@
 """Train, test and time several detectors on one data set."""
 
 import contextlib
-import os
 import os.path as osp
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -135,7 +134,7 @@ def check_same_data(runs: Sequence[DetectorRun]) -> str:
     for run in others:
         theirs = _test_data(run)
         for part, path in data.items():
-            if not _same_file(path, theirs[part]):
+            if osp.realpath(path) != osp.realpath(theirs[part]):
                 raise ValueError(
                     f'detectors must be compared on the same data: the {part} of {first.name} is {path}, '
                     f'that of {run.name} is {theirs[part]}'
@@ -168,9 +167,3 @@ def _test_data(run: DetectorRun) -> dict[str, str]:
         'images': osp.join(root, images),
         'ground truth': run.metric.get('ann_file') or ann_file,
     }
-
-
-def _same_file(one: str, other: str) -> bool:
-    if osp.exists(one) and osp.exists(other):
-        return os.path.samefile(one, other)
-    return osp.abspath(one) == osp.abspath(other)

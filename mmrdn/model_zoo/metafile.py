@@ -37,7 +37,9 @@ def update_metafile(
     elif collection is None:
         raise ValueError(f'{out} is new: say --collection')
     else:
-        text = dump_yaml(dict(Collections=[_new_collection(collection, out)])) + '\n'
+        readme = out.resolve().with_name('README.md')
+        known = dict(README=readme.relative_to(find_root(out)).as_posix()) if readme.is_file() else {}
+        text = dump_yaml(dict(Collections=[dict(Name=collection, **known)])) + '\n'
         text += dump_yaml(dict(Models=[_in_collection(entry, collection)]))
     with whole_file(out) as file:
         file.write(text.encode())
@@ -50,13 +52,6 @@ def update_metafile(
 def _in_collection(entry: dict[str, Any], collection: str) -> dict[str, Any]:
     """Return the entry with the name of its collection behind its own."""
     return {'Name': entry['Name'], 'In Collection': collection, **entry}
-
-
-def _new_collection(name: str, out: Path) -> dict[str, Any]:
-    readme = out.resolve().with_name('README.md')
-    if not readme.is_file():
-        return dict(Name=name)
-    return dict(Name=name, README=readme.relative_to(find_root(out)).as_posix())
 
 
 def _updated(text: str, entry: dict[str, Any], collection: str | None, overwrite: bool) -> str:

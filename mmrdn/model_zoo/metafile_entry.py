@@ -14,8 +14,8 @@ from mmrdn.apis.config_files import load_config
 from mmrdn.apis.model_loading import build_model
 from mmrdn.fileio.checkpoint import check_state_dict, read_checkpoint
 from mmrdn.fileio.download import file_hash
-from mmrdn.model_zoo.metric_file import read_metrics
 from mmrdn.model_zoo.model_complexity import FRAME_SIZE, count_complexity
+from mmrdn.model_zoo.publishing import read_metrics
 
 _TASK = 'Video Object Detection'
 _DATASETS = dict(ImageNetVIDDataset='ImageNet VID', MovingDigitsDataset='Moving Digits')
@@ -60,7 +60,11 @@ def make_entry(
     if measured:
         known['Results'] = [_result(measured, cfg, dataset)]
     if weights is not None:
-        known['Weights'] = _check_weights(weights, checkpoint, root)
+        if checkpoint is not None and Path(weights).name != Path(checkpoint).name:
+            raise ValueError(f'the weights {weights} must be named {Path(checkpoint).name}, as the checkpoint is')
+        if not re.match('https?://', weights) and not (root / weights).is_file():
+            raise FileNotFoundError(f'weights {weights} are neither a URL nor a file below {root}')
+        known['Weights'] = weights
     name = Path(config).stem
     return dict(
         Name=name,
@@ -127,12 +131,3 @@ def _result(measured: dict[str, float], cfg: Config, dataset: str | None) -> dic
     if name is None:
         raise ValueError(f'the name of the data set of a {kind} is not known: say --dataset')
     return dict(Task=_TASK, Dataset=name, Metrics=metrics)
-
-
-def _check_weights(weights: str, checkpoint: str | None, root: Path) -> str:
-    """Return the weights; refuse those that are not the checkpoint's."""
-    if checkpoint is not None and Path(weights).name != Path(checkpoint).name:
-        raise ValueError(f'the weights {weights} must be named {Path(checkpoint).name}, as the checkpoint is')
-    if not re.match('https?://', weights) and not (root / weights).is_file():
-        raise FileNotFoundError(f'weights {weights} are neither a URL nor a file below {root}')
-    return weights

@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import io
 import json
+import math
 import os
 import re
 from pathlib import Path
@@ -20,11 +21,10 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mmrdn.apis.config_files import load_config
-from mmrdn.apis.model_loading import build_model, model_classes
+from mmrdn.apis.model_loading import build_model, classes_of_meta, model_classes
 from mmrdn.fileio.checkpoint import check_finite, check_state_dict, read_checkpoint, state_dict_of
 from mmrdn.fileio.download import shown_url
 from mmrdn.fileio.whole_file import whole_file
-from mmrdn.model_zoo.metric_file import read_metrics
 
 _PACKAGES = ('mmrdn', 'mmtrack', 'mmdet', 'mmcv', 'mmengine', 'torch')
 # Settings of one run on one machine, not of the model.
@@ -84,10 +84,41 @@ def publish_model(
         meta['metrics'] = read_metrics(metrics)
     # Through JSON: all values become plain, and no two of them share a string by chance.
     published = dict(meta=json.loads(json.dumps(meta)), state_dict=state)
-    data = _to_bytes(published)
+    buffer = io.BytesIO()  # torch.save to a path would put its name in
+    torch.save(published, buffer)
+    data = buffer.getvalue()
     path = _path(out, checkpoint, config, original, data)
     left_out = [key for key in original if key not in ('meta', 'state_dict')]
     return Published(path, _write(data, path), published, left_out)
+
+
+def read_metrics(path: str | os.PathLike) -> dict[str, float]:
+    """Read the metrics that ``tools/test.py`` wrote.
+
+    Args:
+        path (str or Path): Path of ``<time>.json`` in ``<work directory>/<time>``.
+
+    Returns:
+        dict[str, float]: Metrics from 0 to 1 by name, such as ``vid/mAP50``, in the order of the
+        file. Those that are NaN (motion groups without ground truth) and times are left out.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: The file holds no metrics.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'metrics file {path} does not exist')
+    with open(path, encoding='utf-8', errors='replace') as file:
+        text = file.read()
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f'{path} is not the JSON object that tools/test.py writes: {error}') from error
+    found = found if isinstance(found, dict) else {}
+    metrics = {name: value for name, value in found.items() if '/' in name and type(value) in (int, float)}
+    if not metrics:
+        raise ValueError(f'{path} holds no metrics such as vid/mAP50: expected what tools/test.py writes')
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}
 
 
 def _plain_state(original: dict) -> dict[str, Tensor]:
@@ -122,11 +153,10 @@ def _plain_meta(original: dict, cfg: Config | None) -> dict[str, Any]:
 def _classes(original: dict, cfg: Config | None) -> list[str]:
     """Return the class names; with a config those of its model, which the weights must fit."""
     if cfg is None:
-        dataset_meta = original['meta'].get('dataset_meta') or {}
-        names = dataset_meta.get('classes', dataset_meta.get('CLASSES'))
-        if not names:
+        names = classes_of_meta(original['meta'].get('dataset_meta'))
+        if names is None:
             raise ValueError('the checkpoint names no classes: say --config')
-        return [names] if isinstance(names, str) else list(map(str, names))
+        return list(names)
     with torch.device('meta'):
         model = build_model(cfg)
     check_state_dict(model, original)
@@ -145,13 +175,6 @@ def _without_run(text: str) -> str:
             for number in range(node.lineno - 1, node.end_lineno):
                 lines[number] = None
     return '\n'.join(line for line in lines if line is not None) + '\n'
-
-
-def _to_bytes(checkpoint: dict) -> bytes:
-    """Return the bytes of a checkpoint file; ``torch.save`` to a path would put its name in."""
-    buffer = io.BytesIO()
-    torch.save(checkpoint, buffer)
-    return buffer.getvalue()
 
 
 def _path(

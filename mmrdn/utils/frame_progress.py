@@ -2,17 +2,7 @@
 import time
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 
 class FrameProgress:
@@ -38,7 +28,7 @@ class FrameProgress:
             TextColumn('{task.description}'),
             BarColumn(),
             MofNCompleteColumn(),
-            _NoteOrRate(),
+            TextColumn('{task.fields[note]}'),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=console,
@@ -67,7 +57,9 @@ class FrameProgress:
         if self.quiet:
             return
         try:
-            self._bar.update(self._task, description=self.title, completed=done, total=total, note=note)
+            speed = self._bar.tasks[0].speed
+            shown = note or (f'{speed:.1f} fps' if speed else '- fps')
+            self._bar.update(self._task, description=self.title, completed=done, total=total, note=shown)
             if not self.console.is_terminal and self._is_due(done, total):
                 self.console.print(self._text(done, total, note), highlight=False, soft_wrap=True)
         except (OSError, SystemExit):  # rich exits when a pipe is broken
@@ -94,10 +86,3 @@ class FrameProgress:
                 left = int((total - done) / speed)
                 text += f', {speed:.1f} fps, {left // 3600}:{left // 60 % 60:02}:{left % 60:02} left'
         return f'{text} {note}'.rstrip()
-
-
-class _NoteOrRate(ProgressColumn):
-    """The note of a task, or frames a second of late."""
-
-    def render(self, task: Task) -> Text:
-        return Text(task.fields['note'] or (f'{task.speed:.1f} fps' if task.speed else '- fps'))

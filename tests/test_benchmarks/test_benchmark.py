@@ -6,10 +6,9 @@ import torch
 
 from helpers.tools import run_tool
 from mmrdn.benchmarks import relation
-from mmrdn.benchmarks.attention import time_attention
-from mmrdn.benchmarks.relation import Setting, random_proposals, saved_bytes, time_relation
+from mmrdn.benchmarks.relation import Setting, random_proposals, saved_bytes, time_attention, time_relation
 from mmrdn.benchmarks.report import plot, speedup
-from mmrdn.benchmarks.streams import time_streams
+from mmrdn.benchmarks.video import time_streams
 from mmrdn.setup_env import register_all_modules
 
 SMALL = Setting(temporal_range=1, num_support=10)

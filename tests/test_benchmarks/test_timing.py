@@ -24,7 +24,7 @@ def test_contenders_take_turns(clock):
 
     times = take_turns(dict(a=lambda: run('a'), b=lambda: run('b')), 2)
     assert ''.join(order) == 'ababab'  # the first round warms up
-    assert times == dict(a=[1, 2], b=[10, 20])
+    assert times == dict(a=dict(median=1.5, min=1, max=2, repeats=2), b=dict(median=15, min=10, max=20, repeats=2))
 
 
 def test_median_and_spread_by_hand():

@@ -10,8 +10,7 @@ from mmengine.config import Config
 
 from mmrdn.comparison.detector_comparison import check_same_data, unique_names
 from mmrdn.comparison.detector_run import find_vid_metric, parse_options, visible_devices
-from mmrdn.comparison.plot import COLORS, plot_comparison
-from mmrdn.comparison.report import check_out, short_names
+from mmrdn.comparison.report import COLORS, check_out, plot_comparison, short_names
 
 MACHINE = dict(cpu='Abacus', threads=2)
 

@@ -10,7 +10,6 @@ from mmengine.dist import get_dist_info
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from rich.console import Console
-from torch.utils.data import DataLoader
 
 from mmrdn.engine.distributed.ranks import job_store
 from mmrdn.registry import HOOKS
@@ -40,23 +39,11 @@ class ShardProgressHook(Hook):
         self._progress: FrameProgress | None = None
         self._shown = contextlib.ExitStack()
 
-    def before_val_epoch(self, runner: Runner) -> None:
+    def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
         """Count from 0."""
-        self._begin(runner, runner.val_dataloader, 'validation')
-
-    def before_test_epoch(self, runner: Runner) -> None:
-        """Count from 0."""
-        self._begin(runner, runner.test_dataloader, 'testing')
-
-    def after_val_iter(
-        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None
-    ) -> None:
-        """Report; after the last frame wait for the other ranks."""
-        self._advance(batch_idx)
-
-    after_test_iter = after_val_iter
-
-    def _begin(self, runner: Runner, loader: DataLoader, title: str) -> None:
+        if mode == 'train':
+            return
+        loader, title = getattr(runner, f'{mode}_dataloader'), 'validation' if mode == 'val' else 'testing'
         rank, self._size = get_dist_info()
         store = job_store()
         # Every runner of a job has its own hook, all share the store.
@@ -76,9 +63,18 @@ class ShardProgressHook(Hook):
         if not self._batches:
             self._wait()
 
-    def _advance(self, batch_idx: int) -> None:
-        last = batch_idx + 1 >= self._batches
-        now = time.monotonic()
+    def _after_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: dict | Sequence | None = None,
+        mode: str = 'train',
+    ) -> None:
+        """Report; after the last frame wait for the other ranks."""
+        if mode == 'train':
+            return
+        last, now = batch_idx + 1 >= self._batches, time.monotonic()
         if now - self._time < self.interval and not last:
             return
         self._time = now
