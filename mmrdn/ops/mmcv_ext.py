@@ -6,12 +6,14 @@ that the caller made. What is not here raises, in one line, when it is called.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmrdn.ops import deformable, nms_cpu, roi_align_torch
+from mmrdn.ops import nms_cpu, roi_align_torch
+from mmrdn.ops.deformable import deform_conv
 from mmrdn.ops.nms import nms as _nms
 from mmrdn.ops.roi_align import roi_align
 from mmrdn.ops.roi_align import roi_align_backward as _roi_align_backward
@@ -59,69 +61,47 @@ def nms_match(dets: Tensor, iou_threshold: float) -> list[list[int]]:
 
 
 def roi_align_forward(
-    input: Tensor,
-    rois: Tensor,
-    output: Tensor,
-    argmax_y: Tensor,
-    argmax_x: Tensor,
-    aligned_height: int,
-    aligned_width: int,
-    spatial_scale: float,
-    sampling_ratio: int,
-    pool_mode: int,
-    aligned: bool,
+    input: Tensor, rois: Tensor, output: Tensor, argmax_y: Tensor, argmax_x: Tensor, pool_mode: int, **settings
 ) -> None:
     """Fill ``output`` (n, C, h, w) with means (``pool_mode=1``) or maxima of samples and their places."""
-    size, settings = (aligned_height, aligned_width), (spatial_scale, sampling_ratio, aligned)
-    if pool_mode == 1:
-        output.copy_(roi_align(input, rois, size, *settings))
-    else:
-        for target, found in zip(
-            (output, argmax_y, argmax_x), roi_align_torch.max_forward(input, rois, size, *settings)
-        ):
-            target.copy_(found)
+    function = roi_align_torch.max_forward if pool_mode == 0 else lambda *args: [roi_align(*args)]
+    found = function(input, rois, _bins(settings, 'aligned'), *_sampling(**settings))
+    for target, values in zip((output, argmax_y, argmax_x), found):
+        target.copy_(values)
 
 
 def roi_align_backward(
-    grad_output: Tensor,
-    rois: Tensor,
-    argmax_y: Tensor,
-    argmax_x: Tensor,
-    grad_input: Tensor,
-    aligned_height: int,
-    aligned_width: int,
-    spatial_scale: float,
-    sampling_ratio: int,
-    pool_mode: int,
-    aligned: bool,
+    grad: Tensor, rois: Tensor, argmax_y: Tensor, argmax_x: Tensor, grad_input: Tensor, pool_mode: int, **settings
 ) -> None:
     """Fill ``grad_input`` (B, C, H, W)."""
     shape = list(grad_input.shape)
-    if pool_mode == 1:
-        found = _roi_align_backward(grad_output, rois, shape, spatial_scale, sampling_ratio, aligned)
+    if pool_mode == 0:
+        found = roi_align_torch.max_backward(grad, rois, argmax_y, argmax_x, shape)
     else:
-        found = roi_align_torch.max_backward(grad_output, rois, argmax_y, argmax_x, shape)
+        found = _roi_align_backward(grad, rois, shape, *_sampling(**settings))
     grad_input.copy_(found)
 
 
-def roi_pool_forward(
-    input: Tensor,
-    rois: Tensor,
-    output: Tensor,
-    argmax: Tensor,
-    pooled_height: int,
-    pooled_width: int,
-    spatial_scale: float,
-) -> None:
+def _bins(settings: dict, kind: str) -> tuple[int, int]:
+    """Rows and columns of bins."""
+    return settings[f'{kind}_height'], settings[f'{kind}_width']
+
+
+def _sampling(spatial_scale: float, sampling_ratio: int, aligned: bool, **others) -> tuple[float, int, bool]:
+    """The settings of RoIAlign in their order."""
+    return spatial_scale, sampling_ratio, aligned
+
+
+def roi_pool_forward(input: Tensor, rois: Tensor, output: Tensor, argmax: Tensor, **settings) -> None:
     """Fill ``output`` and ``argmax`` (n, C, h, w)."""
-    found = roi_align_torch.pool_forward(input, rois, (pooled_height, pooled_width), spatial_scale)
+    found = roi_align_torch.pool_forward(input, rois, _bins(settings, 'pooled'), settings['spatial_scale'])
     for target, values in zip((output, argmax), found):
         target.copy_(values)
 
 
-def roi_pool_backward(grad_output: Tensor, rois: Tensor, argmax: Tensor, grad_input: Tensor, **settings) -> None:
+def roi_pool_backward(grad: Tensor, rois: Tensor, argmax: Tensor, grad_input: Tensor, **settings) -> None:
     """Fill ``grad_input`` (B, C, H, W)."""
-    grad_input.copy_(roi_align_torch.pool_backward(grad_output, rois, argmax, grad_input.shape))
+    grad_input.copy_(roi_align_torch.pool_backward(grad, rois, argmax, grad_input.shape))
 
 
 def _fill_gradients(
@@ -145,21 +125,14 @@ def _sigmoid_focal(input: Tensor, target: Tensor, weight: Tensor, gamma: float, 
     return loss * weight[target][:, None] if len(weight) else loss
 
 
-def sigmoid_focal_loss_forward(
-    input: Tensor, target: Tensor, weight: Tensor, output: Tensor, gamma: float, alpha: float
-) -> None:
+def sigmoid_focal_loss_forward(input: Tensor, target: Tensor, weight: Tensor, output: Tensor, **settings) -> None:
     """Fill ``output`` (n, C)."""
-    output.copy_(_sigmoid_focal(input, target, weight, gamma, alpha))
+    output.copy_(_sigmoid_focal(input, target, weight, **settings))
 
 
-def sigmoid_focal_loss_backward(
-    input: Tensor, target: Tensor, weight: Tensor, grad_input: Tensor, gamma: float, alpha: float
-) -> None:
+def sigmoid_focal_loss_backward(input: Tensor, target: Tensor, weight: Tensor, grad_input: Tensor, **settings) -> None:
     """Add to ``grad_input`` (n, C)."""
-
-    def loss(values: Tensor) -> Tensor:
-        return _sigmoid_focal(values, target, weight, gamma, alpha)
-
+    loss = partial(_sigmoid_focal, target=target, weight=weight, **settings)
     _fill_gradients(loss, [input], torch.ones_like(input), [grad_input])
 
 
@@ -171,11 +144,9 @@ def _softmax_focal(prob: Tensor, target: Tensor, weight: Tensor, gamma: float, a
     return loss * weight[label] if len(weight) else loss
 
 
-def softmax_focal_loss_forward(
-    softmax: Tensor, target: Tensor, weight: Tensor, output: Tensor, gamma: float, alpha: float
-) -> None:
+def softmax_focal_loss_forward(softmax: Tensor, target: Tensor, weight: Tensor, output: Tensor, **settings) -> None:
     """Fill ``output`` (n,)."""
-    output.copy_(_softmax_focal(softmax, target, weight, gamma, alpha).view_as(output))
+    output.copy_(_softmax_focal(softmax, target, weight, **settings).view_as(output))
 
 
 def softmax_focal_loss_backward(
@@ -205,113 +176,71 @@ def ms_deform_attn_forward(
 
 
 def ms_deform_attn_backward(
-    value: Tensor,
-    shapes: Tensor,
-    starts: Tensor,
-    places: Tensor,
-    weights: Tensor,
-    grad_output: Tensor,
-    grad_value: Tensor,
-    grad_places: Tensor,
-    grad_weights: Tensor,
-    im2col_step: int,
+    value: Tensor, shapes: Tensor, starts: Tensor, places: Tensor, weights: Tensor, grad: Tensor, *targets: Tensor, **_
 ) -> None:
-    """Add to the three gradients."""
-    targets = grad_value, grad_places, grad_weights
-    _fill_gradients(_attend(shapes), [value, places, weights], grad_output, targets)
+    """Add to the gradients of values, places and weights."""
+    _fill_gradients(_attend(shapes), [value, places, weights], grad, targets)
 
 
-def _modulated(bias: bool, settings: dict) -> Callable[..., Tensor]:
-    """Deformable convolution v2 as a function of input, weight, offset, mask and, perhaps, bias."""
-    pairs = [(settings[f'{name}_h'], settings[f'{name}_w']) for name in ('stride', 'pad', 'dilation')]
+def _deform_conv(settings: dict, *names: str) -> Callable[..., Tensor]:
+    """Deformable convolution as a function of input, weight, offset and, in version 2, mask and bias.
+
+    Args:
+        settings (dict): Settings by mmcv's names.
+        *names (str): Names of stride, padding and dilation: rows, then columns, of each.
+    """
+    pairs = [(settings[rows], settings[columns]) for rows, columns in zip(names[::2], names[1::2])]
     groups = settings['group'], settings['deformable_group']
 
-    def function(input: Tensor, weight: Tensor, offset: Tensor, mask: Tensor, *biases: Tensor) -> Tensor:
-        out = deformable.deform_conv(input, weight, offset, mask, *pairs, *groups)
-        return out + biases[0][:, None, None] if bias else out
+    def function(input: Tensor, weight: Tensor, offset: Tensor, mask: Tensor | None = None, *bias: Tensor) -> Tensor:
+        out = deform_conv(input, weight, offset, mask, *pairs, *groups)
+        return out + bias[0][:, None, None] if bias else out
 
     return function
 
 
-def modulated_deform_conv_forward(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    ones: Tensor,
-    offset: Tensor,
-    mask: Tensor,
-    output: Tensor,
-    columns: Tensor,
-    with_bias: bool,
-    **settings,
-) -> None:
-    """Fill ``output`` (B, O, h, w), see :func:`mmrdn.ops.deformable.deform_conv`."""
-    biases = [bias] if with_bias else []
-    output.copy_(_modulated(with_bias, settings)(input, weight, offset, mask, *biases))
+_NAMES = ('dH', 'dW', 'padH', 'padW', 'dilationH', 'dilationW')
+_NAMES_V2 = ('stride_h', 'stride_w', 'pad_h', 'pad_w', 'dilation_h', 'dilation_w')
 
 
-def modulated_deform_conv_backward(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    ones: Tensor,
-    offset: Tensor,
-    mask: Tensor,
-    columns: Tensor,
-    grad_input: Tensor,
-    grad_weight: Tensor,
-    grad_bias: Tensor,
-    grad_offset: Tensor,
-    grad_mask: Tensor,
-    grad_output: Tensor,
-    with_bias: bool,
-    **settings,
-) -> None:
+def modulated_deform_conv_forward(*tensors: Tensor, with_bias: bool, **settings) -> None:
+    """Fill the output (B, O, h, w), see :func:`mmrdn.ops.deformable.deform_conv`."""
+    input, weight, bias, _, offset, mask, output, _ = tensors
+    output.copy_(_deform_conv(settings, *_NAMES_V2)(input, weight, offset, mask, *[bias] * with_bias))
+
+
+def modulated_deform_conv_backward(*tensors: Tensor, with_bias: bool, **settings) -> None:
     """Add to the gradients."""
+    input, weight, bias, _, offset, mask, _, *targets, grad_output = tensors
+    grad_input, grad_weight, grad_bias, grad_offset, grad_mask = targets
     inputs, targets = [input, weight, offset, mask], [grad_input, grad_weight, grad_offset, grad_mask]
     if with_bias:
         inputs, targets = [*inputs, bias], [*targets, grad_bias]
-    _fill_gradients(_modulated(with_bias, settings), inputs, grad_output, targets)
-
-
-def _plain(settings: dict) -> Callable[..., Tensor]:
-    """Deformable convolution v1 as a function of input, weight and offset."""
-    pairs = [(settings[f'{name}H'], settings[f'{name}W']) for name in ('d', 'pad', 'dilation')]
-    groups = settings['group'], settings['deformable_group']
-    return lambda input, weight, offset: deformable.deform_conv(input, weight, offset, None, *pairs, *groups)
+    _fill_gradients(_deform_conv(settings, *_NAMES_V2), inputs, grad_output, targets)
 
 
 def deform_conv_forward(
     input: Tensor, weight: Tensor, offset: Tensor, output: Tensor, columns: Tensor, ones: Tensor, **settings
 ) -> None:
     """Fill ``output`` (B, O, h, w)."""
-    output.copy_(_plain(settings)(input, weight, offset).view_as(output))
+    output.copy_(_deform_conv(settings, *_NAMES)(input, weight, offset).view_as(output))
 
 
 def deform_conv_backward_input(
-    input: Tensor,
-    offset: Tensor,
-    grad_output: Tensor,
-    grad_input: Tensor,
-    grad_offset: Tensor,
-    weight: Tensor,
-    columns: Tensor,
-    **settings,
+    input: Tensor, offset: Tensor, grad: Tensor, grad_input: Tensor, grad_offset: Tensor, weight: Tensor, *_, **settings
 ) -> None:
     """Add to the gradients of input and offset."""
-
-    def function(input: Tensor, offset: Tensor) -> Tensor:
-        return _plain(settings)(input, weight, offset)
-
-    _fill_gradients(function, [input, offset], grad_output, [grad_input, grad_offset])
+    convolve = _deform_conv(settings, *_NAMES)
+    _fill_gradients(
+        lambda input, offset: convolve(input, weight, offset), [input, offset], grad, [grad_input, grad_offset]
+    )
 
 
 def deform_conv_backward_parameters(
-    input: Tensor, offset: Tensor, grad_output: Tensor, grad_weight: Tensor, columns: Tensor, ones: Tensor, **settings
+    input: Tensor, offset: Tensor, grad: Tensor, grad_weight: Tensor, columns: Tensor, ones: Tensor, **settings
 ) -> None:
     """Add to the gradient of the weight."""
-
-    def function(weight: Tensor) -> Tensor:
-        return _plain(settings)(input, weight, offset)
-
-    _fill_gradients(function, [grad_weight.new_zeros(grad_weight.shape)], grad_output, [grad_weight])
+    convolve = _deform_conv(settings, *_NAMES)
+    _fill_gradients(
+        lambda weight: convolve(input, weight, offset), [torch.zeros_like(grad_weight)], grad, [grad_weight]
+    )

@@ -11,10 +11,7 @@ from torch import Tensor
 from mmrdn.ops import nms_cpu
 from mmrdn.ops.roi_align_cuda import kernels
 
-
-@torch.library.custom_op('mmrdn::nms', mutates_args=(), device_types='cpu')
-def _nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Tensor:
-    return nms_cpu.nms(boxes, scores, iou_threshold, offset)
+_nms = torch.library.custom_op('mmrdn::nms', nms_cpu.nms, mutates_args=(), device_types='cpu')
 
 
 @_nms.register_kernel('cuda')

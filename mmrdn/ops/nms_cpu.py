@@ -9,23 +9,23 @@ from mmrdn.ops.kernels import kernel
 
 
 @kernel()
-def _keep(boxes, threshold, offset):
-    """Whether each of the boxes (n, 4), best first, is kept."""
+def _owners(boxes, threshold, offset):
+    """For each of the boxes (n, 4), best first, the box that suppresses it, or itself."""
     num = len(boxes)
     x1, y1, x2, y2 = boxes[:, 0].copy(), boxes[:, 1].copy(), boxes[:, 2].copy(), boxes[:, 3].copy()
     areas = (x2 - x1 + offset) * (y2 - y1 + offset)
     zero = areas.dtype.type(0)
-    keep = np.ones(num, np.bool_)
+    owner = np.arange(num)
     for i in range(num):
-        if not keep[i]:
+        if owner[i] != i:
             continue
         for j in range(i + 1, num):
             width = max(zero, min(x2[i], x2[j]) - max(x1[i], x1[j]) + offset)
             height = max(zero, min(y2[i], y2[j]) - max(y1[i], y1[j]) + offset)
             inside = width * height
-            if inside / (areas[i] + areas[j] - inside) > threshold:
-                keep[j] = False
-    return keep
+            if inside / (areas[i] + areas[j] - inside) >= threshold and owner[j] == j:
+                owner[j] = i
+    return owner
 
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Tensor:
@@ -34,8 +34,9 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
     dtype = torch.float64 if boxes.dtype == torch.float64 else torch.float32
     ranked = boxes[order].to(dtype).numpy()
     number = ranked.dtype.type
-    keep = _keep(ranked, number(iou_threshold), number(offset))
-    return order[torch.from_numpy(keep)]
+    above = np.nextafter(number(iou_threshold), number(np.inf))  # a box goes if its IoU is larger
+    owner = _owners(ranked, above, number(offset))
+    return order[torch.from_numpy(owner == np.arange(len(owner)))]
 
 
 @kernel()
@@ -94,29 +95,10 @@ def soft_nms(
     return torch.from_numpy(inds), torch.from_numpy(new)
 
 
-@kernel()
-def _match(boxes, threshold):
-    """For each of the boxes (n, 4), best first, the box that suppresses it, or itself."""
-    num = len(boxes)
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    owner = np.arange(num)
-    for i in range(num):
-        if owner[i] != i:
-            continue
-        for j in range(i + 1, num):
-            if owner[j] == j:
-                width = max(0, min(boxes[i, 2], boxes[j, 2]) - max(boxes[i, 0], boxes[j, 0]))
-                height = max(0, min(boxes[i, 3], boxes[j, 3]) - max(boxes[i, 1], boxes[j, 1]))
-                inside = width * height
-                if inside / (areas[i] + areas[j] - inside) >= threshold:
-                    owner[j] = i
-    return owner
-
-
 def nms_match(dets: Tensor, iou_threshold: float) -> list[list[int]]:
     """Group detections (n, 5), xyxy and score, by the one that suppresses them, which comes first."""
     order = dets[:, 4].argsort(descending=True, stable=True)
-    owner = _match(dets[order, :4].float().numpy(), np.float32(iou_threshold)).tolist()
+    owner = _owners(dets[order, :4].float().numpy(), np.float32(iou_threshold), np.float32(0)).tolist()
     groups: dict[int, list[int]] = {}
     for place, own in zip(order.tolist(), owner):
         groups.setdefault(own, []).append(place)

@@ -5,8 +5,6 @@ CPU: numba. CUDA: mmcv's kernels where mmcv is compiled, else torchvision's wher
 imported, else plain torch. Sums are made in fp32 at least.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -16,41 +14,31 @@ from mmrdn.ops import roi_align_cpu, roi_align_cuda
 _SETTINGS = 'float spatial_scale, SymInt sampling_ratio, bool aligned) -> Tensor'
 
 
-@torch.library.custom_op(
+_roi_align = torch.library.custom_op(
     'mmrdn::roi_align',
+    roi_align_cpu.forward,
     mutates_args=(),
     device_types='cpu',
     schema=f'(Tensor input, Tensor rois, SymInt[] output_size, {_SETTINGS}',
 )
-def _roi_align(
-    input: Tensor, rois: Tensor, output_size: Sequence[int], spatial_scale: float, sampling_ratio: int, aligned: bool
-) -> Tensor:
-    return roi_align_cpu.forward(input, rois, output_size, spatial_scale, sampling_ratio, aligned)
-
-
-@torch.library.custom_op(
+roi_align_backward = torch.library.custom_op(
     'mmrdn::roi_align_backward',
+    roi_align_cpu.backward,
     mutates_args=(),
     device_types='cpu',
     schema=f'(Tensor grad, Tensor rois, SymInt[] shape, {_SETTINGS}',
 )
-def roi_align_backward(
-    grad: Tensor, rois: Tensor, shape: Sequence[int], spatial_scale: float, sampling_ratio: int, aligned: bool
-) -> Tensor:
-    return roi_align_cpu.backward(grad, rois, shape, spatial_scale, sampling_ratio, aligned)
-
-
 _roi_align.register_kernel('cuda')(roi_align_cuda.forward)
 roi_align_backward.register_kernel('cuda')(roi_align_cuda.backward)
 
 
 @_roi_align.register_fake
-def _(input, rois, output_size, spatial_scale, sampling_ratio, aligned):
+def _(input, rois, output_size, *settings):
     return input.new_empty(rois.shape[0], input.shape[1], *output_size)
 
 
 @roi_align_backward.register_fake
-def _(grad, rois, shape, spatial_scale, sampling_ratio, aligned):
+def _(grad, rois, shape, *settings):
     batch, channels, height, width = shape
     return grad.new_empty(batch, height, width, channels).permute(0, 3, 1, 2)
 

@@ -30,45 +30,35 @@ def kernels() -> tuple[str, Any]:
     return 'torch', None
 
 
-def forward(
-    input: Tensor, rois: Tensor, output_size: list[int], spatial_scale: float, sampling_ratio: int, aligned: bool
-) -> Tensor:
+def _kernels_for(dtype: torch.dtype) -> tuple[str, Any]:
+    return ('torch', None) if dtype == torch.float64 else kernels()
+
+
+def forward(input: Tensor, rois: Tensor, output_size: list[int], *settings) -> Tensor:
     """(n, C, P, Q) of feature maps (B, C, H, W) and RoIs (n, 5)."""
-    if input.dtype == torch.float64:
-        return roi_align_torch.forward(input, rois, output_size, spatial_scale, sampling_ratio, aligned)
-    name, module = kernels()
+    name, module = _kernels_for(input.dtype)
+    if name == 'torch':
+        return roi_align_torch.forward(input, rois, output_size, *settings).to(input.dtype)
     feats, boxes = input.float().contiguous(), rois.float().contiguous()
-    settings = spatial_scale, sampling_ratio, aligned
     if name == 'mmcv':
-        out = feats.new_zeros(len(boxes), feats.shape[1], *output_size)
-        unused = feats.new_zeros(0)
+        out, unused = feats.new_zeros(len(boxes), feats.shape[1], *output_size), feats.new_zeros(0)
         module.roi_align_forward(feats, boxes, out, unused, unused, **_mmcv_settings(output_size, *settings))
-    elif name == 'torchvision':
-        out = torch.ops.torchvision.roi_align(feats, boxes, spatial_scale, *output_size, sampling_ratio, aligned)
     else:
-        out = roi_align_torch.forward(feats, boxes, output_size, *settings)
+        out = torch.ops.torchvision.roi_align(feats, boxes, settings[0], *output_size, *settings[1:])
     return out.to(input.dtype)
 
 
-def backward(
-    grad: Tensor, rois: Tensor, shape: list[int], spatial_scale: float, sampling_ratio: int, aligned: bool
-) -> Tensor:
+def backward(grad: Tensor, rois: Tensor, shape: list[int], *settings) -> Tensor:
     """Gradient (B, C, H, W) of the feature maps, channels last, of ``grad`` (n, C, P, Q)."""
-    if grad.dtype == torch.float64:
-        return roi_align_torch.backward(grad, rois, shape, spatial_scale, sampling_ratio, aligned)
-    name, module = kernels()
-    boxes, given = rois.float().contiguous(), grad.float().contiguous()
-    settings = spatial_scale, sampling_ratio, aligned
-    if name == 'mmcv':
-        found = given.new_zeros(shape)
-        unused = given.new_zeros(0)
-        module.roi_align_backward(given, boxes, unused, unused, found, **_mmcv_settings(given.shape[2:], *settings))
-    elif name == 'torchvision':
-        found = torch.ops.torchvision._roi_align_backward(
-            given, boxes, spatial_scale, *given.shape[2:], *shape, sampling_ratio, aligned
-        )
+    name, module = _kernels_for(grad.dtype)
+    given, boxes, size = grad.float().contiguous(), rois.float().contiguous(), grad.shape[2:]
+    if name == 'torch':
+        found = roi_align_torch.backward(grad, rois, shape, *settings)
+    elif name == 'mmcv':
+        found, unused = given.new_zeros(shape), given.new_zeros(0)
+        module.roi_align_backward(given, boxes, unused, unused, found, **_mmcv_settings(size, *settings))
     else:
-        found = roi_align_torch.backward(given, boxes, shape, *settings)
+        found = torch.ops.torchvision._roi_align_backward(given, boxes, settings[0], *size, *shape, *settings[1:])
     return found.to(grad.dtype).contiguous(memory_format=torch.channels_last)
 
 
