@@ -13,8 +13,9 @@ from mmengine.registry import DefaultScope
 
 from mmrdn.datasets import SeededInfiniteSampler
 from mmrdn.registry import DATASETS
+from mmrdn.structures import FrameAnnotations
 from mmrdn.video import ImageFolderWriter
-from mmrdn.visualization import draw_boxes, titled_panels
+from mmrdn.visualization import FrameDrawer, titled_panels
 
 
 def browse_dataset(
@@ -77,12 +78,8 @@ def draw_sample(sample: dict, classes: Sequence[str]) -> np.ndarray:
         numbers = data_sample.metainfo.get(f'{prefix}frame_id', '')
         for i, image in enumerate(sample['inputs'][f'{prefix}img']):
             shown = truth[truth.map_instances_to_img_idx == i]
-            boxes = getattr(shown.bboxes, 'tensor', shown.bboxes)
-            panels.append(
-                draw_boxes(
-                    image.permute(1, 2, 0).numpy().astype(np.uint8), boxes.numpy(), shown.labels.numpy(), classes
-                )
-            )
+            boxes = FrameAnnotations(bboxes=getattr(shown.bboxes, 'tensor', shown.bboxes), labels=shown.labels)
+            panels.append(FrameDrawer(classes).draw_boxes(image.permute(1, 2, 0).numpy().astype(np.uint8), boxes))
             number = numbers[i] if isinstance(numbers, list) else numbers
             titles.append(f'{word} {number}')
     return titled_panels(panels, titles)

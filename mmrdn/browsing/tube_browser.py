@@ -2,6 +2,7 @@
 """An image of a track over time, before and after box linking."""
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ from mmrdn.fileio.image_files import read_image
 from mmrdn.structures import FrameAnnotations, FrameDetections
 from mmrdn.utils.boxes import paired_ious
 from mmrdn.video import BaseWriter
-from mmrdn.visualization import draw_boxes, titled_panels
+from mmrdn.visualization import FrameDrawer, titled_panels
 
 Track = list[tuple[int, int]]  # (image id, index of the box) in frame order
 Frames = dict[int, FrameDetections]  # by image id
@@ -116,8 +117,7 @@ def _draw_row(
     panels, titles = [], []
     for img_id, i in track:
         frame, image = frames[img_id], read_image(paths[img_id])
-        shown = [i] if frame.scores[i] >= threshold else []
-        boxes = (frame.bboxes[shown], frame.labels[shown], classes, frame.scores[shown])
-        panels.append(draw_boxes(image, *boxes, scale=max(1, 320 // image.shape[1])))
+        box = replace(frame.select(np.arange(len(frame)) == i), track_ids=None)
+        panels.append(FrameDrawer(classes, threshold, scale=max(1, 320 // image.shape[1])).draw(image, box))
         titles.append(f'{title}, frame {frame.frame_id}')
     return titled_panels(panels, titles)

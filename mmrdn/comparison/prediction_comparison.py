@@ -2,6 +2,7 @@
 """Draw the detections of several models side by side."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from mmrdn.fileio.image_files import read_image
 from mmrdn.structures import FrameDetections
 from mmrdn.utils.checks import check_score_thr
 from mmrdn.video import VideoWriter
-from mmrdn.visualization import draw_boxes, titled_panels
+from mmrdn.visualization import FrameDrawer, titled_panels
 
 _MIN_WIDTH = 320  # pixels of a panel
 
@@ -129,8 +130,8 @@ def draw_panels(frame: dict, classes: Sequence[str], scale: int = 3, truth: bool
         np.ndarray: See :func:`mmrdn.visualization.titled_panels`.
     """
     image = read_image(frame['path'])
-    shown = [(title, found, found.scores) for title, found in frame['found'].items()]
+    shown = {title: replace(found, track_ids=None) for title, found in frame['found'].items()}
     if truth:
-        shown.insert(0, ('ground truth', frame['truth'], None))
-    panels = [draw_boxes(image, boxes.bboxes, boxes.labels, classes, scores, scale=scale) for _, boxes, scores in shown]
-    return titled_panels(panels, [title for title, _, _ in shown])
+        shown = {'ground truth': frame['truth'], **shown}
+    drawer = FrameDrawer(classes, scale=scale)
+    return titled_panels([drawer.draw_boxes(image, boxes) for boxes in shown.values()], list(shown))

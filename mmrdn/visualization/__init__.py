@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from mmrdn.visualization.canvas import class_color, put_label, titled_panels
-from mmrdn.visualization.frame_drawer import FrameDrawer, draw_boxes
+from mmrdn.visualization.frame_drawer import FrameDrawer
 
-__all__ = ['FrameDrawer', 'class_color', 'draw_boxes', 'put_label', 'titled_panels']
+__all__ = ['FrameDrawer', 'class_color', 'put_label', 'titled_panels']

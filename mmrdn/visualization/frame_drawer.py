@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from mmrdn.structures.frame_boxes import FrameBoxes
 from mmrdn.structures.frame_detections import FrameDetections
 from mmrdn.visualization.canvas import (
     Color,
@@ -81,12 +82,11 @@ class FrameDrawer:
         """
         keep = detections.scores >= self.score_thr
         shown = detections.select(keep)
-        boxes = (shown.bboxes, shown.labels, shown.scores, shown.track_ids)
         if supports is None:
-            return self.draw_boxes(image, *boxes)
+            return self.draw_boxes(image, shown)
         row = self._explained_row(detections, explain)
         chosen = None if row is None else int(detections.top_supports.detection_inds[row])
-        drawn = self.draw_boxes(image, *boxes, marked=None if chosen is None else int(keep[:chosen].sum()))
+        drawn = self.draw_boxes(image, shown, marked=None if chosen is None else int(keep[:chosen].sum()))
         layout = StripLayout(*drawn.shape[:2], self.num_supports)
         if chosen is None:
             return np.vstack([drawn, empty_strip(layout)])
@@ -101,18 +101,50 @@ class FrameDrawer:
         )
         return np.vstack([drawn, strip])
 
-    def draw_boxes(
-        self,
-        image: np.ndarray,
-        bboxes: np.ndarray,
-        labels: np.ndarray,
-        scores: np.ndarray | None = None,
-        track_ids: np.ndarray | None = None,
-        marked: int | None = None,
-    ) -> np.ndarray:
-        """Draw boxes with this drawer's class names and sizes, see :func:`draw_boxes`."""
-        line = None if self.line_width is None else round(self.line_width)
-        return draw_boxes(image, bboxes, labels, self.classes, scores, track_ids, self.scale, marked, line)
+    def draw_boxes(self, image: np.ndarray, boxes: FrameBoxes, marked: int | None = None) -> np.ndarray:
+        """Draw boxes with their class names, and with scores and track numbers where they have some.
+
+        Boxes are cut where the image ends; one outside it is left out. Labels stay inside the image
+        and off each other where there is room, those of high scores first. A label that is too long
+        loses its score, then its class name.
+
+        Args:
+            image (np.ndarray): (H, W, 3) uint8 BGR.
+            boxes (FrameDetections or FrameAnnotations): n boxes, in pixels of ``image``.
+            marked (int, optional): Index of a box to be set off from the others.
+
+        Returns:
+            np.ndarray: (scale * H, scale * W, 3) uint8 BGR, a new image.
+
+        Raises:
+            ValueError: The image is gray, a box is upside down, a label has no class.
+        """
+        check_image(image)
+        self._check(boxes)
+        canvas = image.copy()
+        if self.scale != 1:
+            canvas = cv2.resize(image, None, fx=self.scale, fy=self.scale, interpolation=cv2.INTER_CUBIC)
+        scores, tracks = (getattr(boxes, name, None) for name in ('scores', 'track_ids'))
+        order = np.arange(len(boxes)) if scores is None else np.argsort(-scores, kind='stable')
+        rects = {i: visible_part(boxes.bboxes[i].astype(float) * self.scale, canvas) for i in order}
+        rects = {i: rect for i, rect in rects.items() if rect is not None}
+        line = line_width(*canvas.shape[:2]) if self.line_width is None else round(self.line_width)
+        for i in reversed(rects):  # the best ones over the others
+            draw_box(canvas, rects[i], class_color(boxes.labels[i]), line, i == marked)
+        placed: list[Rect] = []
+        for i, rect in rects.items():
+            score, track = None if scores is None else scores[i], -1 if tracks is None else tracks[i]
+            texts = _label_texts(self.classes[boxes.labels[i]], score, track)
+            _put_box_label(canvas, texts, rect, class_color(boxes.labels[i]), placed)
+        return canvas
+
+    def _check(self, boxes: FrameBoxes) -> None:
+        """Raise ValueError, with index and fault, for the first box that cannot be drawn."""
+        for i, (box, label) in enumerate(zip(boxes.bboxes.tolist(), boxes.labels)):
+            if box[2] < box[0] or box[3] < box[1]:
+                raise boxes.error(f'box {i}: {box} is not x1 <= x2, y1 <= y2')
+            if not 0 <= label < len(self.classes):
+                raise boxes.error(f'box {i}: label {label}, but there are {len(self.classes)} classes')
 
     def _explained_row(self, detections: FrameDetections, explain: int | None) -> int | None:
         """Return the row of ``top_supports`` to be shown, None if no detection has one."""
@@ -128,80 +160,6 @@ class FrameDrawer:
         return shown[explain]
 
 
-def draw_boxes(
-    image: np.ndarray,
-    bboxes: np.ndarray,
-    labels: np.ndarray,
-    classes: Sequence[str],
-    scores: np.ndarray | None = None,
-    track_ids: np.ndarray | None = None,
-    scale: int = 1,
-    marked: int | None = None,
-    line: int | None = None,
-) -> np.ndarray:
-    """Draw boxes with their class names, scores and track numbers.
-
-    Boxes are cut where the image ends; one outside it is left out. Labels stay inside the image and
-    off each other where there is room, those of high scores first. A label that is too long loses
-    its score, then its class name.
-
-    Args:
-        image (np.ndarray): (H, W, 3) uint8 BGR.
-        bboxes (np.ndarray): (n, 4) xyxy, in pixels of ``image``.
-        labels (np.ndarray): (n,) indices into ``classes``.
-        classes (Sequence[str]): Class names.
-        scores (np.ndarray, optional): (n,) scores.
-        track_ids (np.ndarray, optional): (n,) track of each box, negative for none.
-        scale (int): Factor by which the image is drawn larger.
-        marked (int, optional): Index of a box to be set off from the others.
-        line (int, optional): Width of edges in pixels; :func:`line_width` if not given.
-
-    Returns:
-        np.ndarray: (scale * H, scale * W, 3) uint8 BGR, a new image.
-
-    Raises:
-        ValueError: The image is gray, a box or score is not finite, a label has no class.
-    """
-    check_image(image)
-    bboxes, labels = np.asarray(bboxes, float), np.asarray(labels)
-    bboxes = bboxes.reshape(-1, 4) if bboxes.size == 0 else bboxes
-    _check_boxes(bboxes, labels, classes, scores)
-    canvas = image.copy()
-    if scale != 1:
-        canvas = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    ranks = -np.asarray(scores) if scores is not None else np.arange(len(labels))
-    order = [(i, visible_part(bboxes[i] * scale, canvas)) for i in np.argsort(ranks, kind='stable')]
-    order = [(i, rect) for i, rect in order if rect is not None]
-    if line is None:
-        line = line_width(*canvas.shape[:2])
-    for i, rect in reversed(order):  # the best ones over the others
-        draw_box(canvas, rect, class_color(int(labels[i])), line, i == marked)
-    placed: list[Rect] = []
-    for i, rect in order:
-        texts = _label_texts(
-            classes[int(labels[i])],
-            None if scores is None else scores[i],
-            -1 if track_ids is None else int(track_ids[i]),
-        )
-        _put_box_label(canvas, texts, rect, class_color(int(labels[i])), placed)
-    return canvas
-
-
-def _check_boxes(bboxes: np.ndarray, labels: np.ndarray, classes: Sequence[str], scores: np.ndarray | None) -> None:
-    """Raise ValueError, with index and fault, for the first box that cannot be drawn."""
-    if bboxes.shape != (len(labels), 4):
-        raise ValueError(f'{len(labels)} labels need boxes of shape ({len(labels)}, 4), got {bboxes.shape}')
-    for i, (box, label) in enumerate(zip(bboxes, labels)):
-        if not np.isfinite(box).all():
-            raise ValueError(f'box {i}: {box.tolist()} is not finite')
-        if box[2] < box[0] or box[3] < box[1]:
-            raise ValueError(f'box {i}: {box.tolist()} is not x1 <= x2, y1 <= y2')
-        if scores is not None and not np.isfinite(scores[i]):
-            raise ValueError(f'box {i}: score {scores[i]} is not finite')
-        if not 0 <= label < len(classes):
-            raise ValueError(f'box {i}: label {label}, but there are {len(classes)} classes')
-
-
 def _label_texts(name: str, score: float | None, number: int) -> list[str]:
     """Return the texts that a label may have, from the fullest to the shortest."""
     name = ' '.join(name.split())
@@ -215,6 +173,8 @@ def _label_texts(name: str, score: float | None, number: int) -> list[str]:
 
 def _label_rects(rect: Rect, width: int, height: int, shape: tuple[int, int]) -> list[Rect]:
     """Return the rectangles where the label of a box may be, in order of preference."""
+    if width > shape[1]:
+        return []
     above, below = rect.top - height, rect.bottom + 1
     rects = []
     for x in (rect.left, rect.right + 1 - width):
@@ -237,22 +197,12 @@ def _put_box_label(canvas: np.ndarray, texts: Sequence[str], rect: Rect, color: 
     """
     shape = canvas.shape[:2]
     size = font_size(*shape)
-    widths = {text: text_width(text, size) for text in texts}
-    candidates = (
+    labels = [
         (text, label)
         for text in texts
-        if widths[text] <= shape[1]
-        for label in _label_rects(rect, widths[text], line_height(size), shape)
-    )
-    best = None
-    for text, label in candidates:
-        covered = sum(label.overlap(other) for other in placed)
-        if best is None or covered < best[0]:
-            best = covered, text, label
-        if not covered:
-            break
-    if best is None:
-        return  # not even the shortest fits into the image
-    _, text, label = best
-    placed.append(label)
-    put_text(canvas, text, label[:2], size, text_color(color), color)
+        for label in _label_rects(rect, text_width(text, size), line_height(size), shape)
+    ]
+    if labels:  # at least the shortest fits into the image
+        text, label = min(labels, key=lambda item: sum(item[1].overlap(other) for other in placed))
+        placed.append(label)
+        put_text(canvas, text, label[:2], size, text_color(color), color)

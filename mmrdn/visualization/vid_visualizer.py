@@ -12,8 +12,7 @@ from mmtrack.structures import TrackDataSample
 
 from mmrdn.models.vid.data_samples import to_frame_detections
 from mmrdn.registry import VISUALIZERS
-from mmrdn.structures import FrameDetections
-from mmrdn.utils.arrays import to_numpy
+from mmrdn.structures import FrameAnnotations, FrameDetections
 from mmrdn.visualization.canvas import check_image, titled_panels
 from mmrdn.visualization.frame_drawer import FrameDrawer
 
@@ -30,26 +29,22 @@ class VIDVisualizer(DetLocalVisualizer):
 
     Args:
         name (str): Name of the instance.
-        image (np.ndarray, optional): (H, W, 3) RGB, as MMEngine has it.
-        vis_backends (list, optional): Configs of MMEngine's backends.
-        save_dir (str, optional): Directory where these store files.
+        *args: ``image``, ``vis_backends`` and ``save_dir`` of MMEngine's visualizers.
         classes (Sequence[str], optional): Class names; those of ``dataset_meta`` if not given.
         score_thr (float): Score below which detections are not drawn.
         num_supports (int): Largest number of supports in the strip.
         scale (int): Factor by which images are drawn larger.
         line_width (float, optional): Width of the edges of boxes, in pixels; a width that suits the
             size of the image if not given.
-        **kwargs: ``bbox_color``, ``text_color``, ``mask_color`` and ``alpha`` of
-            :class:`mmdet.visualization.DetLocalVisualizer`. They have no effect on the images drawn
-            here: colors are those of the classes, and there are no masks.
+        **kwargs: The same by name, and ``bbox_color``, ``text_color``, ``mask_color`` and ``alpha``
+            of :class:`mmdet.visualization.DetLocalVisualizer`. These have no effect on the images
+            drawn here: colors are those of the classes, and there are no masks.
     """
 
     def __init__(
         self,
         name: str = 'visualizer',
-        image: np.ndarray | None = None,
-        vis_backends: list | None = None,
-        save_dir: str | None = None,
+        *args,
         classes: Sequence[str] | None = None,
         score_thr: float = 0.3,
         num_supports: int = 5,
@@ -61,7 +56,7 @@ class VIDVisualizer(DetLocalVisualizer):
         self._drawer = FrameDrawer((), score_thr, num_supports, scale, line_width)
         if line_width is not None:
             kwargs['line_width'] = line_width
-        super().__init__(name, image, vis_backends, save_dir, **kwargs)
+        super().__init__(name, *args, **kwargs)
 
     @property
     def drawer(self) -> FrameDrawer:
@@ -147,7 +142,8 @@ class VIDVisualizer(DetLocalVisualizer):
         truth = getattr(data_sample, 'gt_instances', {})
         if draw_gt and 'bboxes' in truth:  # a pipeline may load none
             bboxes = getattr(truth.bboxes, 'tensor', truth.bboxes)
-            panels['ground truth'] = self.drawer.draw_boxes(image, to_numpy(bboxes), to_numpy(truth.labels))
+            boxes = FrameAnnotations(bboxes=bboxes, labels=truth.labels)
+            panels['ground truth'] = self.drawer.draw_boxes(image, boxes)
         if draw_pred and data_sample is not None:
             drawer = replace(self.drawer, score_thr=pred_score_thr)
             panels['detections'] = drawer.draw(image, _to_detections(data_sample))

@@ -2,18 +2,22 @@
 import numpy as np
 import pytest
 
-from mmrdn.visualization import class_color, draw_boxes, put_label
+from mmrdn.structures import FrameAnnotations, FrameDetections
+from mmrdn.visualization import FrameDrawer, class_color, put_label
 from mmrdn.visualization.canvas import Rect, font_size, line_height, line_width, shorten, text_width
 
 CLASSES = ('zero', 'one', 'two')
 
 
-def draw(boxes, labels=None, scores=None, size=(120, 160), **kwargs):
-    """Boxes on gray, of label 0, 1, ... unless said otherwise."""
-    labels = np.arange(len(boxes)) if labels is None else np.array(labels)
-    scores = None if scores is None else np.array(scores, float)
+def draw(boxes, labels=None, scores=None, size=(120, 160), track_ids=None, marked=None, classes=CLASSES, **kwargs):
+    """Boxes on gray, of label 0, 1, ... unless said otherwise; ground truth where there are no scores."""
+    labels = np.arange(len(boxes)) if labels is None else labels
+    if scores is None:
+        found = FrameAnnotations(bboxes=boxes, labels=labels)
+    else:
+        found = FrameDetections(bboxes=boxes, labels=labels, scores=scores, track_ids=track_ids)
     image = np.full((*size, 3), 128, np.uint8)
-    out = draw_boxes(image, np.array(boxes, float), labels, CLASSES, scores, **kwargs)
+    out = FrameDrawer(classes, **kwargs).draw_boxes(image, found, marked)
     assert (image == 128).all()  # the image itself stays as it is
     return out
 
@@ -101,8 +105,8 @@ def test_label_loses_its_score_where_it_is_too_long():
     assert width < 46 < text_width('one 0.87 #12', 9)
     size = (60, 46)
     box = [[2, 30, 40, 50]]
-    out = draw(box, [1], [0.87], size, track_ids=np.array([12]))
-    assert (out == draw(box, [1], None, size, track_ids=np.array([12]))).all()
+    out = draw(box, [1], [0.87], size, track_ids=[12])
+    assert (out == draw(box, [1], None, size, classes=('zero', 'one #12', 'two'))).all()
     assert ground(out, 1) == (30 - line_height(9), 30)
 
 
@@ -116,7 +120,7 @@ def test_label_that_fits_nowhere_is_dropped():
 def test_track_numbers_are_shown(ids, same):
     boxes = [[10, 60, 40, 90], [90, 60, 120, 90]]
     plain = draw(boxes, [1, 2], [0.5, 0.6])
-    numbered = draw(boxes, [1, 2], [0.5, 0.6], track_ids=np.array(ids))
+    numbered = draw(boxes, [1, 2], [0.5, 0.6], track_ids=ids)
     assert (numbered[:, 85:] == plain[:, 85:]).all()
     assert (numbered == plain).all() == same
 
@@ -153,13 +157,14 @@ def test_nothing_found_leaves_the_image():
 @pytest.mark.parametrize(
     'boxes, labels, scores, message',
     [
-        ([[0, 0, 5, 5], [0, 0, np.nan, 5]], [0, 1], None, r'box 1: \[0.0, 0.0, nan, 5.0\] is not finite'),
-        ([[0, 0, np.inf, 5]], [0], None, 'box 0: .* is not finite'),
-        ([[9, 0, 5, 5]], [0], None, 'box 0: .* is not x1 <= x2, y1 <= y2'),
+        ([[0, 0, 5, 5], [0, 0, np.nan, 5]], [0, 1], None, 'bboxes must be finite, got nan'),
+        ([[0, 0, np.inf, 5]], [0], None, 'bboxes must be finite, got inf'),
+        ([[9, 0, 5, 5]], [0], None, r'bboxes must be xyxy with x2 >= x1 .* got \[9.0, 0.0, 5.0, 5.0\]'),
+        ([[0, 0, 5, 5], [9, 0, 5, 5]], [0, 0], [0.5, 0.5], r'box 1: \[9.0, 0.0, .* is not x1 <= x2, y1 <= y2'),
         ([[0, 0, 5, 5]], [3], None, 'box 0: label 3, but there are 3 classes'),
         ([[0, 0, 5, 5]], [-1], None, 'box 0: label -1, but there are 3 classes'),
-        ([[0, 0, 5, 5]], [0], [np.nan], 'box 0: score nan is not finite'),
-        ([[0, 0, 5]], [0], None, r'shape \(1, 4\), got \(1, 3\)'),
+        ([[0, 0, 5, 5]], [0], [np.nan], 'scores must be finite, got nan'),
+        ([[0, 0, 5]], [0], None, r'bboxes must be \(1, 4\), got \(1, 3\)'),
     ],
 )
 def test_faulty_boxes_are_named(boxes, labels, scores, message):
@@ -183,13 +188,14 @@ def test_anything_but_a_color_image_is_refused(image, found):
         match=r'image must be \(height, width, 3\) uint8 in '
         f'color, got {found}$',
     ):
-        draw_boxes(image, np.zeros((0, 4)), np.zeros(0), CLASSES)
+        FrameDrawer(CLASSES).draw_boxes(image, FrameAnnotations(bboxes=[], labels=[]))
 
 
 def test_names_of_any_letters_can_be_drawn():
     image = np.full((120, 160, 3), 128, np.uint8)
     names = ['Füchse', 'two\nlines', '']
-    out = draw_boxes(image, np.array([[10, 20, 60, 30], [10, 50, 60, 60], [10, 90, 60, 99]]), np.arange(3), names)
+    boxes = FrameAnnotations(bboxes=[[10, 20, 60, 30], [10, 50, 60, 60], [10, 90, 60, 99]], labels=np.arange(3))
+    out = FrameDrawer(names).draw_boxes(image, boxes)
     assert (out[20, 20] == class_color(0)).all()
 
 

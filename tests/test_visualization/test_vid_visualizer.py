@@ -11,7 +11,8 @@ from torch import Tensor
 
 from mmrdn.registry import VISUALIZERS
 from mmrdn.setup_env import register_all_modules
-from mmrdn.visualization import class_color, draw_boxes
+from mmrdn.structures import FrameAnnotations, FrameDetections
+from mmrdn.visualization import FrameDrawer, class_color
 from mmrdn.visualization.canvas import panel_margin, title_height
 from mmrdn.visualization.support_strip import StripLayout
 from mmrdn.visualization.vid_visualizer import VIDVisualizer
@@ -45,6 +46,12 @@ def add_supports(data_sample, rows, offsets):
         weights=torch.linspace(0.2, 0.1, shape[1]).expand(shape),
     )
     return data_sample
+
+
+def drawn(image, boxes, **fields):
+    """Boxes of class 0, 1, ...: detections if there are scores."""
+    kind = FrameDetections if 'scores' in fields else FrameAnnotations
+    return FrameDrawer(CLASSES).draw_boxes(image, kind(bboxes=boxes, labels=np.arange(len(boxes)), **fields))
 
 
 def colored(picture, label):
@@ -87,15 +94,13 @@ def test_it_is_built_by_name():
 
 def test_detections_from_the_threshold_on_are_drawn():
     out = VIDVisualizer(classes=CLASSES, score_thr=0.5).draw(IMAGE, sample([0.9, 0.5, 0.2]))
-    expected = draw_boxes(IMAGE, np.array(BOXES[:2]), np.array([0, 1]), CLASSES, np.array([0.9, 0.5]))
+    expected = drawn(IMAGE, BOXES[:2], scores=[0.9, 0.5])
     assert (out == expected).all() and not colored(out, 2)
 
 
 def test_tracks_are_numbered():
     out = VIDVisualizer(classes=CLASSES).draw(IMAGE, sample(instances_id=[4, -1, 5]))
-    expected = draw_boxes(
-        IMAGE, np.array(BOXES[:2]), np.array([0, 1]), CLASSES, np.array([0.9, 0.5]), np.array([4, -1])
-    )
+    expected = drawn(IMAGE, BOXES[:2], scores=[0.9, 0.5], track_ids=[4, -1])
     assert (out == expected).all()
 
 
@@ -226,7 +231,7 @@ def test_backends_get_the_image(tmp_path):
     data_sample.gt_instances = InstanceData()  # a test loads no ground truth
     visualizer.add_datasample('frame', image, data_sample, pred_score_thr=0.6, step=7)
     written = cv2.imread(str(tmp_path / 'vis_data/vis_image/frame_7.png'))
-    expected = draw_boxes(image[..., ::-1].copy(), np.array(BOXES[:1]), np.array([0]), CLASSES, np.array([0.9]))
+    expected = drawn(image[..., ::-1].copy(), BOXES[:1], scores=[0.9])
     assert (written == expected).all()
     assert (visualizer.get_image() == expected[..., ::-1]).all()
 
@@ -242,9 +247,9 @@ def test_ground_truth_stands_beside_detections(tmp_path):
     out = cv2.imread(str(path))
     top, margin = title_height(120, 160), panel_margin(120, 160)
     truth = out[top:, margin : margin + 160]
-    assert (truth == draw_boxes(IMAGE, np.array(BOXES), np.arange(3), CLASSES)).all()
+    assert (truth == drawn(IMAGE, BOXES)).all()
     found = out[top:, 160 + 2 * margin : 320 + 2 * margin]
-    assert (found == draw_boxes(IMAGE, np.array(BOXES[:1]), np.array([0]), CLASSES, np.array([0.9]))).all()
+    assert (found == drawn(IMAGE, BOXES[:1], scores=[0.9])).all()
     with pytest.raises(OSError, match='cannot be written'):
         visualizer.add_datasample('frame', IMAGE, out_file=str(tmp_path / 'no' / 'out.png'))
 
