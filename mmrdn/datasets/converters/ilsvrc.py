@@ -174,15 +174,41 @@ def run_jobs(function: Callable, jobs: Sequence, workers: int, title: str, progr
             raise
 
 
-def make_categories(classes: dict[str, str]) -> list[dict]:
-    """Return COCO categories, ids from 1, for WordNet ids by class name."""
-    return [dict(id=i, name=name, encode_name=wordnet_id) for i, (name, wordnet_id) in enumerate(classes.items(), 1)]
+class CocoData:
+    """COCO data of the images added so far; ids count from 1.
 
+    Args:
+        classes (dict[str, str]): WordNet ids by class name, in the order of the labels.
 
-def coco_box(box: Sequence[int]) -> dict:
-    """Return the fields of a COCO annotation for a box (xmin, ymin, xmax, ymax)."""
-    x1, y1, x2, y2 = box
-    return dict(bbox=[x1, y1, x2 - x1, y2 - y1], area=(x2 - x1) * (y2 - y1), iscrowd=False)
+    Attributes:
+        data (dict): ``categories``, ``images`` and ``annotations``.
+        category_ids (dict[str, int]): Ids of the categories by WordNet id.
+    """
+
+    def __init__(self, classes: dict[str, str]) -> None:
+        categories = [dict(id=i, name=name, encode_name=word) for i, (name, word) in enumerate(classes.items(), 1)]
+        self.data: dict[str, list[dict]] = dict(categories=categories, images=[], annotations=[])
+        self.category_ids = {category['encode_name']: category['id'] for category in categories}
+
+    def add_image(self, file_name: str, item: dict, **fields) -> None:
+        """Add an image that :func:`read_annotation` has read, with further fields."""
+        size = dict(height=item['height'], width=item['width'])
+        self.data['images'].append(dict(id=len(self.data['images']) + 1, file_name=file_name, **size, **fields))
+
+    def add_object(self, target: dict, **fields) -> None:
+        """Add an object of the last image, with further fields."""
+        x1, y1, x2, y2 = target['box']
+        self.data['annotations'].append(
+            dict(
+                id=len(self.data['annotations']) + 1,
+                image_id=len(self.data['images']),
+                category_id=self.category_ids[target['name']],
+                bbox=[x1, y1, x2 - x1, y2 - y1],
+                area=(x2 - x1) * (y2 - y1),
+                iscrowd=False,
+                **fields,
+            )
+        )
 
 
 def check_output(path: PathLike, overwrite: bool) -> None:

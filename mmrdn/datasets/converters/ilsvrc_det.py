@@ -5,11 +5,10 @@ from functools import partial
 from pathlib import Path
 
 from mmrdn.datasets.converters.ilsvrc import (
+    CocoData,
     PathLike,
     check_output,
-    coco_box,
     find_root,
-    make_categories,
     read_annotation,
     read_list,
     run_jobs,
@@ -84,39 +83,26 @@ def convert_det(
     if max_per_class < 1:
         raise ValueError(f'max_per_class must be at least 1, got {max_per_class}')
     check_output(out_file, overwrite)
-    categories = make_categories(get_class_set(classes))
-    by_id = {c['encode_name']: c for c in categories}
-    counts = {c['name']: 0 for c in categories}
+    coco = CocoData(get_class_set(classes))
+    names_by_id = {category['encode_name']: category['name'] for category in coco.data['categories']}
+    counts = dict.fromkeys(names_by_id.values(), 0)
     directory = find_root(root, 'DET')
-    names = list_stills(directory)
-    read = partial(read_annotation, skip_bad_boxes=skip_bad_boxes, wanted=frozenset(by_id))
-    paths = [directory / 'Annotations' / 'DET' / f'{name}.xml' for name in names]
-    results = run_jobs(read, paths, workers, 'DET train', progress)
-    images: list[dict] = []
-    annotations: list[dict] = []
+    stills = list_stills(directory)
+    read = partial(read_annotation, skip_bad_boxes=skip_bad_boxes, wanted=frozenset(names_by_id))
+    paths = [directory / 'Annotations' / 'DET' / f'{still}.xml' for still in stills]
     notes: list[str] = []
-    for item, name in zip(results, names):
-        shown = {by_id[target['name']]['name'] for target in item['objects']}
-        if not shown or max(counts[c] for c in shown) >= max_per_class:
+    for item, still in zip(run_jobs(read, paths, workers, 'DET train', progress), stills):
+        shown = {names_by_id[target['name']] for target in item['objects']}
+        if not shown or max(counts[name] for name in shown) >= max_per_class:
             continue
-        for name_of_class in shown:
-            counts[name_of_class] += 1
+        for name in shown:
+            counts[name] += 1
         notes.extend(item['notes'])
-        images.append(
-            dict(
-                id=len(images) + 1,
-                file_name=f'{name}.JPEG',
-                height=item['height'],
-                width=item['width'],
-                is_vid_train_frame=True,
-            )
-        )
+        coco.add_image(f'{still}.JPEG', item, is_vid_train_frame=True)
         for target in item['objects']:
-            category_id = by_id[target['name']]['id']
-            annotations.append(
-                dict(id=len(annotations) + 1, image_id=len(images), category_id=category_id, **coco_box(target['box']))
-            )
+            coco.add_object(target)
+    images, annotations = coco.data['images'], coco.data['annotations']
     if not images:
         raise ValueError(f'{directory}: no DET image shows any of the classes of {classes!r}')
-    write_json(dict(categories=categories, images=images, annotations=annotations), out_file, indent=None)
+    write_json(coco.data, out_file, indent=None)
     return dict(images=len(images), objects=len(annotations), images_per_class=counts, notes=notes)

@@ -6,11 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from mmrdn.datasets.converters.ilsvrc import (
+    CocoData,
     PathLike,
     check_output,
-    coco_box,
     find_root,
-    make_categories,
     read_annotation,
     read_list,
     run_jobs,
@@ -99,57 +98,36 @@ def _read_video(video: tuple[str, list[str]], root: Path, skip_bad_boxes: bool) 
     return [read_annotation(directory / f'{frame}.xml', skip_bad_boxes) for frame in frames]
 
 
-class _CocoVid:
-    """COCO-VID data of the videos added so far; ids count from 1.
-
-    Args:
-        classes (dict[str, str]): WordNet ids by class name, in the order of the labels.
-    """
+class _CocoVidData(CocoData):
+    """COCO-VID data of the videos added so far."""
 
     def __init__(self, classes: dict[str, str]) -> None:
-        self.data: dict[str, list[dict]] = dict(
-            categories=make_categories(classes), videos=[], images=[], annotations=[]
-        )
-        self._category_ids = {c['encode_name']: c['id'] for c in self.data['categories']}
+        super().__init__(classes)
+        self.data['videos'] = []
         self._instance_ids: dict[tuple[str, str], int] = {}  # by video and track
 
     def add_video(self, name: str, frames: list[str], parsed: list[dict], chosen: Collection[int]) -> None:
         """Add a video: names of its frames, their annotations, and those for training."""
-        images = self.data['images']
         video_id = len(self.data['videos']) + 1
         self.data['videos'].append(dict(id=video_id, name=name))
         for frame_id, (frame, item) in enumerate(zip(frames, parsed)):
-            images.append(
-                dict(
-                    id=len(images) + 1,
-                    file_name=f'{name}/{frame}.JPEG',
-                    height=item['height'],
-                    width=item['width'],
-                    video_id=video_id,
-                    frame_id=frame_id,
-                    is_vid_train_frame=frame_id in chosen,
-                )
+            self.add_image(
+                f'{name}/{frame}.JPEG',
+                item,
+                video_id=video_id,
+                frame_id=frame_id,
+                is_vid_train_frame=frame_id in chosen,
             )
             for target in item['objects']:
-                self._add_object(target, name, f'{name}/{frame}.xml')
-
-    def _add_object(self, target: dict, video: str, file: str) -> None:
-        if target['name'] not in self._category_ids:
-            raise ValueError(f'{file}: unknown class {target["name"]!r}, not among the classes to convert')
-        if not target['track']:
-            raise ValueError(f'{file}: <object> has no <trackid>')
-        self.data['annotations'].append(
-            dict(
-                id=len(self.data['annotations']) + 1,
-                image_id=len(self.data['images']),
-                video_id=len(self.data['videos']),
-                category_id=self._category_ids[target['name']],
-                instance_id=self._instance_ids.setdefault((video, target['track']), len(self._instance_ids) + 1),
-                **coco_box(target['box']),
-                occluded=target['occluded'],
-                generated=target['generated'],
-            )
-        )
+                if target['name'] not in self.category_ids:
+                    raise ValueError(
+                        f'{name}/{frame}.xml: unknown class {target["name"]!r}, not among the classes to convert'
+                    )
+                if not target['track']:
+                    raise ValueError(f'{name}/{frame}.xml: <object> has no <trackid>')
+                track = self._instance_ids.setdefault((name, target['track']), len(self._instance_ids) + 1)
+                flags = {flag: target[flag] for flag in ('occluded', 'generated')}
+                self.add_object(target, video_id=video_id, instance_id=track, **flags)
 
 
 def convert_vid(
@@ -190,7 +168,7 @@ def convert_vid(
     if split not in ('train', 'val'):
         raise ValueError(f"split must be 'train' or 'val', got {split!r}")
     check_output(out_file, overwrite)
-    coco = _CocoVid(get_class_set(classes))
+    coco = _CocoVidData(get_class_set(classes))
     notes: list[str] = []
     directory = find_root(root, 'VID')
     videos = list_videos(directory, split)

@@ -195,30 +195,25 @@ def _write_video(root: Path, split: str, index: int, scene: DigitScene) -> None:
 def _annotation(directory: str, frame: str, size: tuple[int, int], objects: Sequence[dict]) -> bytes:
     """Return the XML of one frame of (width, height) pixels, as in ILSVRC VID."""
     root = ElementTree.Element('annotation')
-
-    def add(parent, tag, text=None):
-        node = ElementTree.SubElement(parent, tag)
-        node.text = None if text is None else str(text)
-        return node
-
-    add(root, 'folder', directory)
-    add(root, 'filename', frame)
-    add(add(root, 'source'), 'database', 'moving digits')
-    node = add(root, 'size')
-    add(node, 'width', size[0])
-    add(node, 'height', size[1])
+    head = dict(folder=directory, filename=frame, source=dict(database='moving digits'))
+    _add_elements(root, **head, size=dict(width=size[0], height=size[1]))
     for item in objects:
-        node = add(root, 'object')
-        add(node, 'trackid', item['track'])
-        add(node, 'name', WORDNET_IDS[item['label']])
-        box = add(node, 'bndbox')
         x1, y1, x2, y2 = item['bbox']
-        for tag, value in (('xmax', x2), ('xmin', x1), ('ymax', y2), ('ymin', y1)):
-            add(box, tag, value)
-        add(node, 'occluded', int(item['occluded']))
-        add(node, 'generated', 0)
+        fields = dict(trackid=item['track'], name=WORDNET_IDS[item['label']])
+        fields['bndbox'] = dict(xmax=x2, xmin=x1, ymax=y2, ymin=y1)
+        _add_elements(root, object=dict(fields, occluded=int(item['occluded']), generated=0))
     ElementTree.indent(root, '\t')
     return ElementTree.tostring(root) + b'\n'
+
+
+def _add_elements(parent: ElementTree.Element, **fields) -> None:
+    """Add an element for each field; those of a dict become its elements."""
+    for tag, value in fields.items():
+        node = ElementTree.SubElement(parent, tag)
+        if isinstance(value, dict):
+            _add_elements(node, **value)
+        else:
+            node.text = str(value)
 
 
 def _write_lists(root: Path, config: MovingDigitsConfig, train_labels: Sequence[Collection[int]]) -> None:
