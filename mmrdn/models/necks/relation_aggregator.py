@@ -118,7 +118,7 @@ def distill(
         inds = pool.select_advanced()  # R^sa
         refined = pool.refine(aggregator.support_relation, inds)  # Eq. 6: R^a
         if aggregator.advanced_transform:
-            refined = aggregator.support_transform(refined)
+            refined = aggregator.relu(aggregator.support_transform(refined))
         advanced = pool.replace(inds, refined, aggregator.reference_relation)
     outs, weights = [], []
     for rows, queries in pool.query_blocks(boxes):
@@ -133,13 +133,6 @@ def distill(
         outs.append(x)
         weights.append(mean_weights)
     return (torch.cat(outs), torch.cat(weights)) if return_weights else torch.cat(outs)
-
-
-class _LinearReLU(nn.Linear):
-    """A fully connected layer and ReLU, with the layer's parameter names."""
-
-    def forward(self, feats: Tensor) -> Tensor:
-        return super().forward(feats).relu()
 
 
 @MODELS.register_module()
@@ -180,11 +173,9 @@ class RelationAggregator(BaseModule):
         if init_cfg is None:
             fcs = ['basic_transforms'] if num_basic > 1 else []
             fcs += ['support_transform'] if advanced_transform else []
-            self.init_cfg = (
-                [dict(type='Xavier', distribution='uniform', override=[dict(name=name) for name in fcs])]
-                if fcs
-                else None
-            )
+            if fcs:
+                override = [dict(name=name) for name in fcs]
+                self.init_cfg = [dict(type='Xavier', distribution='uniform', override=override)]
         if relation is None:
             relation = dict(type='mmrdn.ObjectRelationModule', pixel_offset=pixel_offset)
         relation = dict(relation, embed_dims=in_channels, num_heads=num_heads)
@@ -199,7 +190,7 @@ class RelationAggregator(BaseModule):
         if advanced:
             self.support_relation = MODELS.build(relation)
             if advanced_transform:
-                self.support_transform = _LinearReLU(in_channels, in_channels)
+                self.support_transform = nn.Linear(in_channels, in_channels)
             self.reference_relation = MODELS.build(relation)
 
     def forward(

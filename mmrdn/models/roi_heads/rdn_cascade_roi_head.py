@@ -9,13 +9,8 @@ the paper. In testing the class scores of all stages are averaged, as in mmdet.
 So a frame still passes once, and neither proposals nor maps wait for others.
 """
 
-from collections.abc import Sequence
-
-import torch
 from mmdet.models import CascadeRoIHead
-from mmdet.structures import SampleList
 from mmdet.structures.bbox import bbox2roi
-from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmrdn.models.memory import FrameProposals
@@ -59,38 +54,10 @@ class RDNCascadeRoIHead(RelationRoIHead, CascadeRoIHead):
         cls_score, bbox_pred = self.bbox_head[stage](feats)
         return dict(cls_score=cls_score, bbox_pred=bbox_pred, bbox_feats=feats)
 
-    def frames(
-        self, x: tuple[Tensor], proposals: Sequence[InstanceData], data_samples: SampleList
-    ) -> list[FrameProposals]:
-        """Refine proposals and extract the features of the last stage.
-
-        Args:
-            x (tuple[Tensor]): Feature maps of B frames, each (B, c, h, w).
-            proposals (Sequence[InstanceData]): B times ``bboxes`` (P, 4) and ``scores`` (P,) of
-                RPN.
-            data_samples (list[TrackDataSample]): B samples.
-
-        Returns:
-            list[FrameProposals]: B of them, rows as in ``proposals``: refined
-            boxes, objectness of RPN, ``stage_scores``.
-        """
-        boxes = [p.bboxes.detach() for p in proposals]
-        with torch.no_grad():
-            boxes, scores = self._refine(x, boxes, [sample.metainfo for sample in data_samples])
-        return [
-            FrameProposals(f, b, p.scores.detach(), sample, s)
-            for f, b, p, sample, s in zip(self.extract(x, boxes), boxes, proposals, data_samples, scores)
-        ]
-
     def _refine(
         self, x: tuple[Tensor], boxes: list[Tensor], img_metas: list[dict]
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Run the stages before the last one.
-
-        Returns:
-            tuple: B times (P, 4) refined boxes, and B times (P, columns) sums
-            of the stages' class logits.
-        """
+        """Override the hook of :class:`RelationRoIHead`: run the stages before the last one."""
         nums, total = [len(b) for b in boxes], 0
         for stage, head in enumerate(self.bbox_head[:-1]):
             found = self._bbox_forward(stage, x, bbox2roi(boxes))

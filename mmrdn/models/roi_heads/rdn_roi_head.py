@@ -88,13 +88,22 @@ class RelationRoIHead(BaseRoIHead):
             data_samples (list[TrackDataSample]): B samples.
 
         Returns:
-            list[FrameProposals]: B of them, rows as in ``proposals``.
+            list[FrameProposals]: B of them, rows as in ``proposals``; of a cascade refined boxes, RPN's
+            objectness and ``stage_scores``.
         """
-        boxes = [p.bboxes.detach() for p in proposals]
+        with torch.no_grad():
+            metas = [sample.metainfo for sample in data_samples]
+            boxes, scores = self._refine(x, [p.bboxes.detach() for p in proposals], metas)
         return [
-            FrameProposals(f, b, p.scores.detach(), sample)
-            for f, b, p, sample in zip(self.extract(x, boxes), boxes, proposals, data_samples)
+            FrameProposals(f, b, p.scores.detach(), sample, s)
+            for f, b, p, sample, s in zip(self.extract(x, boxes), boxes, proposals, data_samples, scores)
         ]
+
+    def _refine(
+        self, x: tuple[Tensor], boxes: list[Tensor], img_metas: list[dict]
+    ) -> tuple[list[Tensor], Sequence[Tensor | None]]:
+        """Return the B boxes (P, 4) that relation sees and, of a cascade, sums (P, columns) of its class logits."""
+        return boxes, [None] * len(boxes)
 
     def _relate_and_predict(self, x: tuple[Tensor], rois: Tensor) -> dict:
         """Return what mmdet's ``_bbox_forward`` returns, by the relation head.

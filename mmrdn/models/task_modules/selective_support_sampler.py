@@ -65,12 +65,9 @@ class SelectiveSupportSampler:
             )
         if self.advanced_scope == 'pool':
             return _highest(scores, self._share(len(scores)))
-        chosen, start = [scores.new_zeros(0, dtype=torch.long)], 0
-        for num in num_per_frame:
-            frame_scores = scores[start : start + num]
-            chosen.append(_highest(frame_scores, self._share(num)) + start)
-            start += num
-        return torch.cat(chosen)
+        inds = torch.arange(len(scores), device=scores.device)
+        frames = inds.split([*num_per_frame, 0])
+        return torch.cat([frame[_highest(scores[frame], self._share(len(frame)))] for frame in frames])
 
     def _share(self, num: int) -> int:
         """Return r% of ``num``, rounded down although 0.29 * 100 < 29 in floats."""

@@ -22,14 +22,14 @@ def predict(kind, rois, scale):
             reg_class_agnostic=True,
         )
     )
-    return head._predict_by_feat_single(
-        rois,
-        torch.tensor([[2.0, 0.0], [1.0, 0.0]])[: len(rois)],
-        torch.zeros(len(rois), 4),
-        dict(img_shape=(50, 50), scale_factor=(scale, scale)),
-        True,
-        TEST_CFG,
-    )
+    return head.predict_by_feat(
+        rois=(rois,),
+        cls_scores=(torch.tensor([[2.0, 0.0], [1.0, 0.0]])[: len(rois)],),
+        bbox_preds=(torch.zeros(len(rois), 4),),
+        batch_img_metas=[dict(img_shape=(50, 50), scale_factor=(scale, scale))],
+        rcnn_test_cfg=TEST_CFG,
+        rescale=True,
+    )[0]
 
 
 def test_suppression_in_pixels_of_the_input():

@@ -76,13 +76,7 @@ class RDNBBoxHead(ConvFCBBoxHead):
         return cls_score, bbox_pred
 
     def _predict_by_feat_single(
-        self,
-        roi: Tensor,
-        cls_score: Tensor,
-        bbox_pred: Tensor,
-        img_meta: dict,
-        rescale: bool = False,
-        rcnn_test_cfg: ConfigDict | None = None,
+        self, *, roi: Tensor, rcnn_test_cfg: ConfigDict | None = None, **inputs
     ) -> InstanceData:
         """Override mmdet's hook: each detection keeps the index of its proposal through NMS.
 
@@ -91,21 +85,13 @@ class RDNBBoxHead(ConvFCBBoxHead):
             ``proposal_inds`` (n,), the rows of ``roi``; what mmdet returns if there is no
             ``rcnn_test_cfg``.
         """
-        args = (roi, cls_score, bbox_pred, img_meta, rescale)
-        if rcnn_test_cfg is None:
-            return super()._predict_by_feat_single(*args)
-        if not len(roi):
-            results = super()._predict_by_feat_single(*args, rcnn_test_cfg)
-            results.proposal_inds = torch.zeros_like(results.labels)
+        if rcnn_test_cfg is None or not len(roi):
+            results = super()._predict_by_feat_single(roi=roi, rcnn_test_cfg=rcnn_test_cfg, **inputs)
+            if rcnn_test_cfg is not None:
+                results.proposal_inds = torch.zeros_like(results.labels)
             return results
-        raw = super()._predict_by_feat_single(*args)  # without NMS
-        dets, labels, inds = multiclass_nms(
-            raw.bboxes,
-            raw.scores,
-            rcnn_test_cfg.score_thr,
-            rcnn_test_cfg.nms,
-            rcnn_test_cfg.max_per_img,
-            return_inds=True,
-        )
+        raw = super()._predict_by_feat_single(roi=roi, **inputs)  # without NMS
+        limits = rcnn_test_cfg.score_thr, rcnn_test_cfg.nms, rcnn_test_cfg.max_per_img
+        dets, labels, inds = multiclass_nms(raw.bboxes, raw.scores, *limits, return_inds=True)
         num_classes = raw.scores.shape[1] - 1
         return InstanceData(bboxes=dets[:, :4], scores=dets[:, 4], labels=labels, proposal_inds=inds // num_classes)
