@@ -5,7 +5,6 @@ import contextlib
 import copy
 import logging
 from collections.abc import Iterator
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -19,7 +18,7 @@ from mmrdn.apis.model_loading import class_names
 from mmrdn.model_converters.backbone_conventions import adapt_backbone
 from mmrdn.model_converters.key_coverage import KeyCoverage
 from mmrdn.model_converters.layer_transfer import LayerTransfer
-from mmrdn.model_converters.predictor_rows import FC_CLS, FC_REG, RPN_CLS, RPN_REG, fc_cls_rows, fc_reg_rows, rpn_rows
+from mmrdn.model_converters.predictor_rows import FC_CLS, FC_REG, RPN_CLS, RPN_REG, PredictorRows
 from mmrdn.model_converters.source_detector import SourceDetector, detector_settings
 from mmrdn.registry import MODELS
 from mmrdn.version import __version__
@@ -62,9 +61,10 @@ def convert_detector(source: SourceDetector, cfg: Config, seed: int = 0) -> Conv
     source = adapt_backbone(source, detector, settings['backbone'], data_preprocessor)
     transfer = LayerTransfer(source, detector.state_dict())
     transfer.fill_backbone()
+    rows = PredictorRows(source, detector, classes)
     broken = transfer.fill_layers(['neck'])
-    _fill_rpn(transfer, model, broken)
-    _fill_box_head(transfer, detector, broken, classes)
+    _fill_rpn(transfer, model, rows, broken)
+    _fill_box_head(transfer, rows, broken)
     transfer.fill_rest()
     transfer.coverage.check_complete()
     meta = dict(mmrdn_version=__version__, converted_from=source.name)
@@ -75,13 +75,12 @@ def convert_detector(source: SourceDetector, cfg: Config, seed: int = 0) -> Conv
     return Conversion(dict(meta=meta, state_dict=state), transfer.coverage, unfilled)
 
 
-def _fill_rpn(transfer: LayerTransfer, model: nn.Module, broken: str | None) -> None:
+def _fill_rpn(transfer: LayerTransfer, model: nn.Module, rows: PredictorRows, broken: str | None) -> None:
     has_neck = any(key.startswith('neck.') for key in transfer.source.state)
     if not has_neck and _rpn_sees_backbone(model):
         broken = None
     broken = transfer.fill_layers(['rpn_head.rpn_conv'], broken)
-    compute = partial(rpn_rows, transfer.source, transfer.wanted, model.detector.rpn_head)
-    transfer.fill_predictors((RPN_CLS, RPN_REG), compute, broken)
+    transfer.fill_predictors((RPN_CLS, RPN_REG), rows.rpn, broken)
 
 
 @torch.no_grad()
@@ -95,16 +94,10 @@ def _rpn_sees_backbone(model: nn.Module) -> bool:
     return all(any(seen[i] is given for given in maps) for i in (range(len(seen)) if inds is None else inds))
 
 
-def _fill_box_head(
-    transfer: LayerTransfer, detector: nn.Module, broken: str | None, classes: tuple[str, ...] | None
-) -> None:
+def _fill_box_head(transfer: LayerTransfer, rows: PredictorRows, broken: str | None) -> None:
     broken = transfer.fill_layers(_SHARED, broken)
-    above = transfer.fill_layers(_CLS, broken)
-    compute = partial(fc_cls_rows, transfer.source, transfer.wanted, classes)
-    transfer.fill_predictors([FC_CLS], compute, above)
-    above = transfer.fill_layers(_REG, broken)
-    compute = partial(fc_reg_rows, transfer.source, transfer.wanted, detector.roi_head.bbox_head, classes)
-    transfer.fill_predictors([FC_REG], compute, above)
+    transfer.fill_predictors([FC_CLS], rows.fc_cls, transfer.fill_layers(_CLS, broken))
+    transfer.fill_predictors([FC_REG], rows.fc_reg, transfer.fill_layers(_REG, broken))
 
 
 def _model_settings(cfg: Config) -> tuple[dict, dict]:

@@ -75,18 +75,23 @@ class Change(NamedTuple):
     given_shape: Callable[[Shape], Shape] = lambda shape: shape  # theirs, from ours
 
 
-_CLASS_ROWS = Change('row 0, the background, goes last', lambda value: value.roll(-1, 0))
-_BOX_ROWS = Change(
-    'rows 0-3, the box of the background, are dropped',
-    lambda value: value[4:],
-    lambda shape: (shape[0] + 4, *shape[1:]),
-)
-# Their convolution of the values is grouped: its rows of group m read the same features as ours of
-# head m.
+# 1x1 convolutions: that of the values is grouped, its rows of group m read the same features as ours
+# of head m.
 _FC = Change('1x1 convolution becomes fc', lambda value: value.flatten(1), lambda shape: (*shape, 1, 1))
-# Their geometry weight, ReLU(x) + 1e-6 = max(x + 1e-6, 1e-6), is ours, max(x, 1e-6), for a bias that
-# is larger by 1e-6.
-_GEOMETRY_BIAS = Change('1e-6 is added: ReLU(x) + 1e-6 = max(x + 1e-6, 1e-6)', lambda value: value.double() + 1e-6)
+# Beginnings of their names, as patterns. Their geometry weight, ReLU(x) + 1e-6 = max(x + 1e-6, 1e-6),
+# is ours, max(x, 1e-6), for a bias that is larger by 1e-6.
+_CHANGES = {
+    r'.*\.W[gv]s\.\d\.weight': _FC,
+    r'.*\.Wgs\.\d\.bias': Change(
+        '1e-6 is added: ReLU(x) + 1e-6 = max(x + 1e-6, 1e-6)', lambda value: value.double() + 1e-6
+    ),
+    rf'{_PREDICTOR}cls_score\.': Change('row 0, the background, goes last', lambda value: value.roll(-1, 0)),
+    rf'{_PREDICTOR}bbox_pred\.': Change(
+        'rows 0-3, the box of the background, are dropped',
+        lambda value: value[4:],
+        lambda shape: (shape[0] + 4, *shape[1:]),
+    ),
+}
 
 
 def mega_parameter(key: str, kind: str) -> tuple[str, Change] | None:
@@ -103,7 +108,8 @@ def mega_parameter(key: str, kind: str) -> tuple[str, Change] | None:
     for ours, theirs in _prefixes(kind).items():
         if prefix == ours or prefix.startswith(f'{ours}.'):
             name = f'{theirs}{prefix[len(ours) :]}.{last}'
-            return name, _change_of(name)
+            changes = (change for pattern, change in _CHANGES.items() if re.match(pattern, name))
+            return name, next(changes, Change())
     return None
 
 
@@ -130,17 +136,3 @@ def _prefixes(kind: str) -> dict[str, str]:
         for name in ('geometry', 'query', 'key', 'value'):
             names[f'neck.{module}.{name}_proj'] = f'{_EXTRACTOR}W{name[0]}s.{i}'
     return names
-
-
-def _change_of(source: str) -> Change:
-    """Return the change that one of their parameters needs."""
-    name = source.removeprefix(_EXTRACTOR)
-    if re.fullmatch(r'W[gv]s\.\d\.weight', name):
-        return _FC
-    if re.fullmatch(r'Wgs\.\d\.bias', name):
-        return _GEOMETRY_BIAS
-    if source.startswith(f'{_PREDICTOR}cls_score.'):
-        return _CLASS_ROWS
-    if source.startswith(f'{_PREDICTOR}bbox_pred.'):
-        return _BOX_ROWS
-    return Change()

@@ -1,16 +1,13 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Rows for the last layers of RPN and box head, taken from a source by anchor and by class.
-
-Each function that returns :class:`Rows` raises ValueError with the reason if the source has no rows
-for the layer.
-"""
+"""Rows for the last layers of RPN and box head, taken from a source by anchor and by class."""
 
 import inspect
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from mmdet.models import BBoxHead, RPNHead
+import torch.nn as nn
+from mmdet.models import BBoxHead
 from mmdet.models.task_modules import DeltaXYWHBBoxCoder
 from torch import Tensor
 
@@ -35,68 +32,88 @@ class Rows(NamedTuple):
     note: str  # which rows are the source's
 
 
-def rpn_rows(source: SourceDetector, wanted: dict[str, Tensor], head: RPNHead) -> Rows:
-    """Return the RPN's predictors with the rows of the anchors that both RPNs have.
+class PredictorRows:
+    """Rows for the last layers of RPN and box head, taken from a source by anchor and by class.
+
+    Each method raises ValueError with the reason if the source has no rows for the layer.
 
     Args:
         source (SourceDetector): Detector to take rows from.
-        wanted (dict[str, Tensor]): Entries of the model with their initial values.
-        head (RPNHead): RPN of the model.
-    """
-    settings = source.detector['rpn_head']
-    old, new = source_coder(settings.get('bbox_coder') or {}), check_coder(head.bbox_coder)
-    theirs = AnchorGrid.of_config(settings)
-    ours = AnchorGrid.measure(head.prior_generator, head.bbox_coder)
-    matches = match_anchors(ours, theirs)
-    num = len(theirs.sizes[0])
-    logits = _source_layer(source, wanted, RPN_CLS, num * head.cls_out_channels)
-    deltas = _source_layer(source, wanted, RPN_REG, 4 * num)
-    initial = _initial_layer(wanted, RPN_REG)
-    recoded = recode_deltas(*_match_layer(initial, deltas, matches), old, new, *anchor_moves(ours, theirs, matches))
-    matched = [None if match is None else i for i, match in enumerate(matches)]  # the others stay initial
-    known = len(matches) - matches.count(None)
-    return Rows(
-        {
-            RPN_CLS: _match_layer(_initial_layer(wanted, RPN_CLS), logits, matches),
-            RPN_REG: _match_layer(initial, recoded, matched),
-        },
-        f'{known} of its {num} anchors, for {known} of {len(matches)}',
-    )
-
-
-def fc_cls_rows(source: SourceDetector, wanted: dict[str, Tensor], classes: Sequence[str] | None) -> Rows:
-    """Return the classifier with the rows of the classes that both know, and of background.
-
-    Args:
-        source (SourceDetector): Detector to take rows from.
-        wanted (dict[str, Tensor]): Entries of the model with their initial values.
+        detector (nn.Module): Detector of the model, whose values are the initial ones.
         classes (Sequence[str], optional): Class names of the model, if it has any.
     """
-    matches, note = _match_known_classes(source, classes)
-    background = len(source.classes)  # the last row of both
-    given = _source_layer(source, wanted, FC_CLS, background + 1)
-    rows = _match_layer(_initial_layer(wanted, FC_CLS), given, [*matches, background])
-    return Rows({FC_CLS: rows}, f'{note} and background')
 
+    def __init__(self, source: SourceDetector, detector: nn.Module, classes: Sequence[str] | None) -> None:
+        self.source = source
+        self.detector = detector
+        self.classes = classes
+        self._wanted = detector.state_dict()
 
-def fc_reg_rows(
-    source: SourceDetector, wanted: dict[str, Tensor], head: BBoxHead, classes: Sequence[str] | None
-) -> Rows:
-    """Return the box regressor with the rows of the classes that both know.
+    def rpn(self) -> Rows:
+        """Return the RPN's predictors with the rows of the anchors that both RPNs have."""
+        settings, head = self.source.detector['rpn_head'], self.detector.rpn_head
+        old, new = source_coder(settings.get('bbox_coder') or {}), check_coder(head.bbox_coder)
+        theirs = AnchorGrid.of_config(settings)
+        ours = AnchorGrid.measure(head.prior_generator, head.bbox_coder)
+        matches = match_anchors(ours, theirs)
+        num = len(theirs.sizes[0])
+        logits = self._matched(RPN_CLS, self._given(RPN_CLS, num * head.cls_out_channels), matches)
+        deltas = self._matched(RPN_REG, self._given(RPN_REG, 4 * num), matches)
+        recoded = recode_deltas(*deltas, old, new, *anchor_moves(ours, theirs, matches))
+        known = [None if match is None else i for i, match in enumerate(matches)]  # the others stay initial
+        recoded = self._matched(RPN_REG, recoded, known)
+        num_known = len(matches) - matches.count(None)
+        note = f'{num_known} of its {num} anchors, for {num_known} of {len(matches)}'
+        return Rows({RPN_CLS: logits, RPN_REG: recoded}, note)
 
-    Args:
-        source (SourceDetector): Detector to take rows from.
-        wanted (dict[str, Tensor]): Entries of the model with their initial values.
-        head (BBoxHead): Box head of the model.
-        classes (Sequence[str], optional): Class names of the model, if it has any.
-    """
-    matches, note = _match_known_classes(source, classes)
-    settings = source.detector['roi_head'].get('bbox_head') or {}
-    old, new = source_coder(settings.get('bbox_coder') or _BOX_CODER), check_coder(head.bbox_coder)
-    given = _source_layer(source, wanted, FC_REG, 4, 4 * len(source.classes))
-    given = recode_deltas(*given, old, new, torch.ones(4), torch.zeros(4))
-    weight, bias = (class_delta_rows(x, y, matches) for x, y in zip(_initial_layer(wanted, FC_REG), given))
-    return Rows({FC_REG: (weight, bias)}, note)
+    def fc_cls(self) -> Rows:
+        """Return the classifier with the rows of the classes that both know, and of background."""
+        matches, note = self._match_classes()
+        background = len(self.source.classes)  # the last row of both
+        given = self._given(FC_CLS, background + 1)
+        return Rows({FC_CLS: self._matched(FC_CLS, given, [*matches, background])}, f'{note} and background')
+
+    def fc_reg(self) -> Rows:
+        """Return the box regressor with the rows of the classes that both know."""
+        matches, note = self._match_classes()
+        settings = self.source.detector['roi_head'].get('bbox_head') or {}
+        old = source_coder(settings.get('bbox_coder') or _BOX_CODER)
+        new = check_coder(self.detector.roi_head.bbox_head.bbox_coder)
+        given = self._given(FC_REG, 4, 4 * len(self.source.classes))
+        given = recode_deltas(*given, old, new, torch.ones(4), torch.zeros(4))
+        weight, bias = (class_delta_rows(x, y, matches) for x, y in zip(self._initial(FC_REG), given))
+        return Rows({FC_REG: (weight, bias)}, note)
+
+    def _match_classes(self) -> tuple[list[int | None], str]:
+        """Match the model's classes to the source's, and say how many match."""
+        classes, theirs = self.classes, self.source.classes
+        if not theirs:
+            raise ValueError('the names of its classes are not known, name them by --source-classes')
+        if not classes:
+            raise ValueError('the classes of the model have no names')
+        matches = match_classes(classes, theirs)
+        known = len(matches) - matches.count(None)
+        if not known:
+            raise ValueError(f"none of its {len(theirs)} classes is one of the model's {len(classes)}")
+        return matches, f'{known} of its {len(theirs)} classes, for {known} of {len(classes)}'
+
+    def _initial(self, layer: str) -> Layer:
+        return self._wanted[f'{layer}.weight'], self._wanted[f'{layer}.bias']
+
+    def _given(self, layer: str, *num_rows: int) -> Layer:
+        """Return a layer of the source; raise ValueError if its shape is not one that was expected."""
+        weight, bias = (self.source.state.get(f'{layer}.{name}', torch.empty(0)) for name in ('weight', 'bias'))
+        if len(bias) not in num_rows or len(weight) != len(bias):
+            raise ValueError(f'it has {len(weight)} rows, expected {" or ".join(map(str, num_rows))}')
+        ours = self._wanted[f'{layer}.weight'].shape
+        if weight.shape[1:] != ours[1:]:
+            raise ValueError(f'its shape is {tuple(weight.shape)}, that of the model {tuple(ours)}')
+        return weight, bias
+
+    def _matched(self, layer: str, source: Layer, matches: Sequence[int | None]) -> Layer:
+        """Return a layer whose rows are the source's where they match."""
+        weight, bias = (matched_rows(ours, theirs, matches) for ours, theirs in zip(self._initial(layer), source))
+        return weight, bias
 
 
 def match_classes(target: Sequence[str], source: Sequence[str]) -> list[int | None]:
@@ -201,36 +218,3 @@ def recode_deltas(
     factor = (scale * old_stds / new_stds).expand(n, 4).reshape(-1)  # (4 n,)
     summand = ((scale * old_means + shift - new_means) / new_stds).expand(n, 4).reshape(-1)  # (4 n,)
     return weight * factor.view(-1, *[1] * (weight.ndim - 1)), bias * factor + summand
-
-
-def _match_known_classes(source: SourceDetector, classes: Sequence[str] | None) -> tuple[list[int | None], str]:
-    """Match the model's classes to the source's, and say how many match."""
-    if not source.classes:
-        raise ValueError('the names of its classes are not known, name them by --source-classes')
-    if not classes:
-        raise ValueError('the classes of the model have no names')
-    matches = match_classes(classes, source.classes)
-    known = len(matches) - matches.count(None)
-    if not known:
-        raise ValueError(f"none of its {len(source.classes)} classes is one of the model's {len(classes)}")
-    return matches, f'{known} of its {len(source.classes)} classes, for {known} of {len(classes)}'
-
-
-def _match_layer(initial: Layer, source: Layer, matches: Sequence[int | None]) -> Layer:
-    weight, bias = (matched_rows(ours, theirs, matches) for ours, theirs in zip(initial, source))
-    return weight, bias
-
-
-def _initial_layer(wanted: dict[str, Tensor], layer: str) -> Layer:
-    return wanted[f'{layer}.weight'], wanted[f'{layer}.bias']
-
-
-def _source_layer(source: SourceDetector, wanted: dict[str, Tensor], layer: str, *num_rows: int) -> Layer:
-    """Return a layer of the source; raise ValueError if its shape is not one that was expected."""
-    weight, bias = (source.state.get(f'{layer}.{name}', torch.empty(0)) for name in ('weight', 'bias'))
-    if len(bias) not in num_rows or len(weight) != len(bias):
-        raise ValueError(f'it has {len(weight)} rows, expected {" or ".join(map(str, num_rows))}')
-    ours = wanted[f'{layer}.weight'].shape
-    if weight.shape[1:] != ours[1:]:
-        raise ValueError(f'its shape is {tuple(weight.shape)}, that of the model {tuple(ours)}')
-    return weight, bias

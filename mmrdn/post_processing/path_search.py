@@ -34,12 +34,11 @@ class _Search(NamedTuple):
 
 def find_paths(
     graph: BoxGraph,
-    link_gain: np.ndarray,
-    box_gain: np.ndarray,
-    min_length: int,
-    path: np.ndarray,
-    overlapped: np.ndarray,
-    first_overlapped: np.ndarray,
+    link_gain: np.ndarray | None = None,
+    box_gain: np.ndarray | None = None,
+    min_length: int = 1,
+    path: np.ndarray | None = None,
+    overlaps: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Take the path with the largest sum until there is none.
 
@@ -48,21 +47,24 @@ def find_paths(
 
     Args:
         graph (BoxGraph): B boxes and E links.
-        link_gain (np.ndarray): (E,) gain that a link adds to the sum, 0 or more.
-        box_gain (np.ndarray): (B,) gain that a box adds, 0 or more.
+        link_gain (np.ndarray, optional): (E,) gain that a link adds to the sum, 0 or more; 0 if not given.
+        box_gain (np.ndarray, optional): (B,) gain that a box adds, 0 or more; 0 if not given.
         min_length (int): Boxes of a path at least, 1 or 2.
-        path (np.ndarray): (B,) int64, :data:`FREE` or, for boxes that take no part,
-            :data:`SUPPRESSED`; written into.
-        overlapped (np.ndarray): (O,) boxes that leave together with a box of their slot.
-        first_overlapped (np.ndarray): (B + 1,) where those of each box begin.
+        path (np.ndarray, optional): (B,) int64, :data:`FREE` or, for boxes that take no part,
+            :data:`SUPPRESSED`; written into. All are free if not given.
+        overlaps (tuple[np.ndarray, np.ndarray], optional): (O,) boxes that leave together with a box
+            of their slot, and (B + 1,) where those of each box begin; none if not given.
 
     Returns:
-        np.ndarray: (B,) ``path``, with the number of each box's path in the
-        order they were taken.
+        np.ndarray: (B,) ``path``, with the number of each box's path in the order they were taken.
     """
-    num_boxes, num_slots = len(box_gain), len(graph.slot_label)
+    num_boxes, num_slots = len(graph.scores), len(graph.slot_label)
+    link_gain = np.zeros(len(graph.target)) if link_gain is None else link_gain
+    box_gain = np.zeros(num_boxes) if box_gain is None else box_gain
+    path = np.full(num_boxes, FREE) if path is None else path
+    overlaps = overlaps or (np.zeros(0, np.int64), np.zeros(num_boxes + 1, np.int64))
     search = _Search(path, np.zeros(num_boxes), np.full(num_boxes, -1), np.full(num_slots, -1), link_gain, box_gain)
-    _take_all(graph, search, min_length, overlapped, first_overlapped)
+    _take_all(graph, search, min_length, *overlaps)
     return path
 
 

@@ -39,16 +39,9 @@ class SeqNMS(BaseBoxLinker):
         self.reduction = reduction
 
     def _find_paths(self, graph: BoxGraph, relations: Sequence | None) -> np.ndarray:
-        overlapped, first = _overlaps(graph.boxes, graph.slot_first, self.nms_iou)
-        return find_paths(
-            graph,
-            np.zeros(len(graph.target)),
-            graph.scores,
-            1,
-            np.where(graph.scores > 0, FREE, SUPPRESSED),
-            overlapped,
-            first,
-        )
+        path = np.where(graph.scores > 0, FREE, SUPPRESSED)
+        overlaps = _overlaps(graph.boxes, graph.slot_first, self.nms_iou)
+        return find_paths(graph, box_gain=graph.scores, path=path, overlaps=overlaps)
 
     def _rescore(self, scores: np.ndarray, path: np.ndarray) -> np.ndarray:
         rescored = np.where(path == SUPPRESSED, 0.0, scores)

@@ -7,11 +7,10 @@ Paper Eq. 8-9 with e^0. Deviations, off by default: ``min_iou`` and ``max_gap``.
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 
 from mmrdn.post_processing.base_box_linker import BaseBoxLinker
 from mmrdn.post_processing.box_graph import BoxGraph
-from mmrdn.post_processing.path_search import FREE, find_paths
+from mmrdn.post_processing.path_search import find_paths
 
 
 class TubeLinking(BaseBoxLinker):
@@ -26,20 +25,11 @@ class TubeLinking(BaseBoxLinker):
 
     def _find_paths(self, graph: BoxGraph, relations: Sequence | None) -> np.ndarray:
         # No link score is negative, so the best path crosses its whole run.
-        num = len(graph.scores)
-        return find_paths(
-            graph,
-            self._link_scores(graph, relations),
-            np.zeros(num),
-            2,
-            np.full(num, FREE),
-            np.zeros(0, np.int64),
-            np.zeros(num + 1, np.int64),
-        )
+        return find_paths(graph, self._link_scores(graph, relations), min_length=2)
 
     def _link_scores(self, graph: BoxGraph, relations: Sequence | None) -> np.ndarray:
-        """(E,) scores of the links, without relations."""
-        return _add_scores(graph)
+        """(E,) scores ``s_i + s_j + IoU`` of the links, without relations."""
+        return graph.iou + (graph.scores[graph.source()] + graph.scores[graph.target])
 
     def _rescore(self, scores: np.ndarray, path: np.ndarray) -> np.ndarray:
         rescored, taken = scores.copy(), np.flatnonzero(path >= 0)
@@ -52,13 +42,3 @@ class TubeLinking(BaseBoxLinker):
             means = np.bincount(number[top], scores[taken][top]) / half
             rescored[taken] += means[number]
         return rescored
-
-
-@njit(cache=True)
-def _add_scores(graph: BoxGraph) -> np.ndarray:
-    """(E,) ``s_i + s_j + IoU``."""
-    total = graph.iou.copy()
-    for box in range(len(graph.scores)):
-        for link in range(graph.first[box], graph.first[box + 1]):
-            total[link] += graph.scores[box] + graph.scores[graph.target[link]]
-    return total

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from mmrdn.structures.frame import Frame
 from mmrdn.video.sources.base_source import BaseSource
-from mmrdn.video.sources.video_file_source import decode, open_container
+from mmrdn.video.sources.video_file_source import Decoder, open_container
 
 
 class LiveSource(BaseSource):
@@ -49,7 +49,7 @@ class LiveSource(BaseSource):
 
     def _frames(self) -> Iterator[Frame]:
         with self._container:
-            yield from decode(self._container, self._stream, self._damaged)
+            yield from Decoder(self._container, self._stream, self._damaged)
 
     def _damaged(self, num_before: int, reason: str) -> None:
         self._record_damage(f'{self.name} broke off or was damaged at frame {num_before} ({reason})')

@@ -51,7 +51,7 @@ class VideoFileSource(BaseSource):
     def _frames(self) -> Iterator[Frame]:
         container, stream = self._open()
         with container:
-            yield from decode(container, stream, self._damaged)
+            yield from Decoder(container, stream, self._damaged)
 
     def _damaged(self, num_before: int, reason: str) -> None:
         self._record_damage(
@@ -89,26 +89,17 @@ def open_container(url: str, name: str, **kwargs) -> tuple[InputContainer, Video
     return container, stream
 
 
-def decode(container: InputContainer, stream: VideoStream, damaged: Callable[[int, str], None]) -> Iterator[Frame]:
-    """Decode a video stream, going on where a part of it is damaged.
+class Decoder:
+    """One reading of a video stream, going on where a part of it is damaged.
+
+    Damage is told once its frame number is known, as frames come out of the decoder later than
+    packets go in.
 
     Args:
         container (InputContainer): An open container.
         stream (VideoStream): Its video stream.
         damaged (callable): Called for the first damage with the number of frames before it and the
             reason.
-
-    Yields:
-        Frame: The next frame.
-    """
-    yield from _Decoder(container, stream, damaged).frames()
-
-
-class _Decoder:
-    """One reading of a video stream: its frames, and the first damage that is met.
-
-    Damage is told once its frame number is known, as frames come out of the decoder later than
-    packets go in.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream, damaged: Callable[[int, str], None]) -> None:
@@ -123,7 +114,7 @@ class _Decoder:
         self._damage: tuple[str, int | None] | None = None  # reason and time stamp, None for the end
         self._told = False
 
-    def frames(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[Frame]:
         """Yield the frames, with times that never go back."""
         offset, time = None, -self._step
         for packet in self._packets():
