@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
 from mmengine.config import Config
 
 import mmrdn
+from mmrdn.fileio.metafiles import read_models
 
 # Keys at the top of a config that MMEngine's runner or a command of ours reads.
 _KNOWN_KEYS = frozenset(
@@ -53,9 +53,9 @@ def find_model(name: str) -> ZooModel:
     names: list[str] = []
     for root in _roots():
         for metafile in sorted(root.glob('configs/*/metafile.yml')):
-            for model in yaml.safe_load(metafile.read_text())['Models']:
+            for model in read_models(metafile, ('Name', 'Config')):
                 config, weights = Path(model['Config']), model.get('Weights')
-                path = config.relative_to('configs').with_suffix('')
+                path = Path(*config.parts[1:]).with_suffix('')  # below configs
                 if wanted in (model['Name'], path.as_posix(), path.name):
                     if weights is not None and not re.match('[a-z][a-z-]*://', weights):
                         weights = str(root / weights)

@@ -57,15 +57,19 @@ def browse_tube(
         raise ValueError(f'{out} must end in .png or .jpg')
     if num_frames < 1:
         raise ValueError(f'num_frames must be 1 or more, got {num_frames}')
-    file = CocoVidFile(ann_file)
+    file = CocoVidFile(ann_file, images=('file_name',))
     classes = list(file.categories)
     before, after = (
-        CocoVidFile(path, annotations=('bbox', 'score')).predictions(classes) for path in (predictions, linked)
+        CocoVidFile(path, images=('video_id', 'frame_id'), annotations=('bbox', 'score')).predictions(classes)
+        for path in (predictions, linked)
     )
     if {k: len(f) for k, f in before.items()} != {k: len(f) for k, f in after.items()}:
         raise ValueError(f'{linked} must hold the boxes of {predictions}')
     linked_thr = _linked_threshold(before, after, score_thr)
     truth, tracks = file.ground_truth(classes), _tracks(after)
+    for key in after:
+        if key not in truth:
+            raise ValueError(f'{linked}: image id {key} is not in {ann_file}')
     raised = {k: (before[k].scores < score_thr) & (after[k].scores >= linked_thr) for k in after}
     recovered = {
         key: [(k, i) for k, i in track if raised[k][i] and _is_right(after[k], i, truth[k])]

@@ -1,7 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import argparse
 import hashlib
-import json
 import os
 import sys
 import time
@@ -16,7 +15,8 @@ from rich.console import Console
 from mmrdn.apis.config_files import find_tool, load_config
 from mmrdn.comparison.command_progress import run_with_progress
 from mmrdn.fileio.download import file_hash
-from mmrdn.fileio.json_files import write_json
+from mmrdn.fileio.fields import NUMBER, check_entry
+from mmrdn.fileio.json_files import read_json, write_json
 from mmrdn.utils.machine import machine
 
 METRICS = {'mAP50': 'mAP50', 'slow': 'mAP50_slow', 'medium': 'mAP50_medium', 'fast': 'mAP50_fast'}
@@ -93,7 +93,7 @@ class DetectorRun:
                 checkpoint, minutes = self._train(console)
             row = self._test(checkpoint, console)
             write_json(dict(row, train_minutes=minutes, checkpoint=str(checkpoint)), result)
-        return json.loads(result.read_text())
+        return _read_object(result)
 
     def _claim(self) -> None:
         """Take the directory, or check that it holds this run."""
@@ -109,7 +109,7 @@ class DetectorRun:
             threads=self.threads,
         )
         if claim.exists():
-            if json.loads(claim.read_text()) != settings:
+            if read_json(claim) != settings:
                 raise ValueError(
                     f'{self.directory} holds a run with other settings (see {claim}); choose another --work-dir'
                 )
@@ -128,7 +128,7 @@ class DetectorRun:
             self._run('train', ['--resume', '--work-dir', str(self.directory)], [], 'training', console)
             minutes = (time.time() - start) / 60
             write_json(dict(minutes=None if resumed else round(minutes, 2)), trained)
-        minutes = json.loads(trained.read_text())['minutes']
+        minutes = _read_object(trained).get('minutes')
         return last.read_text().strip(), minutes
 
     def _test(self, checkpoint: str, console: Console) -> dict[str, Any]:
@@ -144,10 +144,10 @@ class DetectorRun:
         threads = str(self.threads)
         self._run('test', args, options, 'testing', console, OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads)
         logs = sorted(work_dir.glob('2*/2*.json'), key=lambda path: path.stat().st_mtime)
-        scalars = json.loads(logs[-1].read_text())
+        scalars = _read_object(logs[-1])
         first = self.metric.get('prefix') or 'vid'
         row = {key: round(100 * scalars.get(f'{first}/{name}', float('nan')), 2) for key, name in METRICS.items()}
-        return dict(row, **json.loads(cost.read_text()))
+        return dict(row, **_read_object(cost))
 
     def _run(
         self, tool: str, args: list[str], options: list[str], title: str, console: Console, **variables: str
@@ -160,6 +160,14 @@ class DetectorRun:
         command = [sys.executable, find_tool(f'{tool}.py'), self.config, *args]
         command += ['--cfg-options', *self.options, *options]
         run_with_progress(command, title, self.directory / f'{tool}.log', console, dict(env, **variables))
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    """Return the numbers, and other values, by name that a step has written."""
+    found = read_json(path)
+    kinds = dict.fromkeys((*METRICS, 'ms_per_frame', 'parameters', 'train_minutes', 'minutes'), NUMBER)
+    check_entry(found, kinds, (), str(path))
+    return found
 
 
 def parse_options(words: Sequence[str]) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def load_results(
     Raises:
         ValueError: The predictions are for other images.
     """
-    file = CocoVidFile(ann_file)
+    file = CocoVidFile(ann_file, images=('file_name', 'video_id'))
     classes = list(file.categories)
     truth = file.ground_truth(classes)
     predictions = {}

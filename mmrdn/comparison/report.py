@@ -4,7 +4,6 @@
 import csv
 import io
 import itertools
-import json
 import os.path as osp
 import re
 from collections.abc import Sequence
@@ -16,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from mmrdn.comparison.detector_run import METRICS
-from mmrdn.fileio.json_files import write_json
+from mmrdn.fileio.fields import TEXT, check_entries, check_entry
+from mmrdn.fileio.json_files import read_json, write_json
 from mmrdn.fileio.whole_file import whole_file
 
 COLUMNS = ('name', 'config', 'checkpoint', *METRICS, 'ms_per_frame', 'parameters', 'train_minutes', 'error')
@@ -67,11 +67,12 @@ def check_out(prefix: Path, work_dir: str, names: Sequence[str]) -> None:
                 raise ValueError(f'{other} exists; choose another --out')
         return
     try:
-        content = json.loads(path.read_text())
-        lost = [row['name'] for row in content['rows'] if row['name'] not in names]
-        directory = content['work_dir']
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(f'{path} holds no comparison; choose another --out') from None
+        content = read_json(path)
+        check_entry(content, dict(work_dir=TEXT), ('work_dir',), str(path))
+        rows = check_entries(content, 'rows', dict(name=TEXT), ('name',), str(path))
+    except ValueError as error:
+        raise ValueError(f'{path} holds no comparison ({error}); choose another --out') from None
+    directory, lost = content['work_dir'], [row['name'] for row in rows if row['name'] not in names]
     if directory != osp.abspath(work_dir):
         raise ValueError(f'{path} holds results of {directory}; choose another --out')
     if lost:

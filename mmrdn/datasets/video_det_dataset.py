@@ -82,7 +82,8 @@ class VideoDetDataset(BaseVideoDataset):
         self.cat2label = {cat_id: i for i, cat_id in enumerate(self.cat_ids)}
         self.cat_img_map = {cat_id: [] for cat_id in self.cat_ids}
         for entry in file.data['annotations']:
-            entry.setdefault('area', entry['bbox'][2] * entry['bbox'][3])
+            if entry.get('area') is None:
+                entry['area'] = entry['bbox'][2] * entry['bbox'][3]
             if entry['category_id'] in self.cat_img_map:
                 self.cat_img_map[entry['category_id']].append(entry['image_id'])
         data_list, valid_data_indices = [], []

@@ -1,7 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Evaluation and box linking of predictions in a file, without the model."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,9 +8,11 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from mmrdn.evaluation.functional import vid_map
 from mmrdn.evaluation.metrics.vid_metric import SETTINGS, VIDMetric
 from mmrdn.fileio.coco_vid import CocoVidFile
-from mmrdn.fileio.whole_file import whole_file
+from mmrdn.fileio.fields import shown
+from mmrdn.fileio.json_files import write_json
 from mmrdn.post_processing import BaseBoxLinker, link_video
 from mmrdn.structures import FrameDetections
 
@@ -33,12 +34,15 @@ def evaluate_predictions(predictions: str, ann_file: str) -> tuple[dict[str, flo
         OSError: A file can't be read.
     """
     file = CocoVidFile(predictions, annotations=('bbox', 'score'))
-    info = file.data.get('info')
-    settings = {key: info[key] for key in SETTINGS if key in info} if isinstance(info, dict) else {}
+    info = file.data.get('info') or {}
+    settings = {key: info[key] for key in SETTINGS if key in info}
     try:
-        metric = VIDMetric(ann_file=ann_file, **settings)
-    except (AttributeError, TypeError) as e:
-        raise ValueError(f"{predictions}: 'info' holds unusable settings of the metric, {settings} ({e})") from None
+        vid_map([], [], 1, **settings)
+    except (AttributeError, TypeError, ValueError, ArithmeticError) as error:
+        raise ValueError(
+            f"{predictions}: 'info' holds unusable settings of the metric, {shown(settings)} ({error})"
+        ) from None
+    metric = VIDMetric(ann_file=ann_file, **settings)
     metric.dataset_meta = dict(classes=list(file.categories))
     metrics, table = metric.score([dict(frame=frame) for frame in file.predictions(metric.classes).values()])
     return {f'{metric.prefix}/{key}': value for key, value in metrics.items()}, table
@@ -73,15 +77,15 @@ def link_predictions(predictions: str, linker: BaseBoxLinker, out: str | None = 
     file = CocoVidFile(predictions, images=('video_id', 'frame_id'), annotations=('bbox', 'score'))
     for entry in file.data['annotations']:
         entry.pop('instance_id', None)
-        entry['score'] = entry.pop('unlinked_score', entry['score'])
+        unlinked = entry.pop('unlinked_score', None)
+        entry['score'] = entry['score'] if unlinked is None else unlinked
     for frame in _linked_frames(file, linker):
         for (_, score, _, track), entry in zip(frame, file.annotations_of[frame.img_id]):
             entry.update(score=score, unlinked_score=entry['score'])
             if track is not None:
                 entry['instance_id'] = track
     content = dict(file.data, info=dict(file.data.get('info') or {}, linker=type(linker).__name__))
-    with whole_file(target) as output:
-        output.write(json.dumps(content, allow_nan=False).encode())
+    write_json(content, target, indent=None)
     return target
 
 

@@ -4,8 +4,6 @@
 Boxes in such files are xywh in pixels with w = x2 - x1; in frames they are xyxy.
 """
 
-import json
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -15,28 +13,27 @@ from mmengine import fileio
 from mmengine.logging import MMLogger
 from scipy.sparse import csr_array
 
+from mmrdn.fileio.download import shown_url
+from mmrdn.fileio.fields import BOX, ID, INTEGER, NUMBER, OBJECT, SIZE, TEXT, Kind, check_entries, check_entry, shown
+from mmrdn.fileio.json_files import parse_json
 from mmrdn.structures import FrameAnnotations, FrameDetections
 from mmrdn.structures.frame_annotations import is_visible
-from mmrdn.utils.checks import require_fields
 
 _REQUIRED = dict(categories=('id', 'name'), images=('id',), annotations=('image_id', 'category_id'), videos=('id',))
-# What fields hold that are there.
-_ID, _INTEGER, _SIZE = 'a number or a string', 'an integer', 'a positive integer'
-_NUMBER, _BOX = 'a finite number', 'four finite numbers x, y, width, height'
 _KINDS = dict(
-    categories=dict(id=_ID, name='a string'),
-    images=dict(id=_ID, video_id=_ID, frame_id=_INTEGER, width=_SIZE, height=_SIZE, file_name='a string'),
+    categories=dict(id=ID, name=TEXT),
+    images=dict(id=ID, video_id=ID, frame_id=INTEGER, width=SIZE, height=SIZE, file_name=TEXT),
     annotations=dict(
-        id=_ID,
-        image_id=_ID,
-        category_id=_ID,
-        instance_id=_ID,
-        area=_NUMBER,
-        score=_NUMBER,
-        unlinked_score=_NUMBER,
-        bbox=_BOX,
+        id=ID,
+        image_id=ID,
+        category_id=ID,
+        instance_id=ID,
+        area=NUMBER,
+        score=NUMBER,
+        unlinked_score=NUMBER,
+        bbox=Kind(BOX.text, lambda value: value == [] or BOX.holds(value)),  # [] for an object without a box
     ),
-    videos=dict(id=_ID),
+    videos=dict(id=ID),
 )
 
 
@@ -64,12 +61,13 @@ class CocoVidFile:
     def __init__(
         self, path: str, images: Sequence[str] = (), annotations: Sequence[str] = (), videos: bool = False
     ) -> None:
-        self.path = path
-        self.data = self._read()
+        self.path = shown_url(path)
+        self.data = self._read(path)
         for part, required in _REQUIRED.items():
             more = dict(images=images, annotations=annotations).get(part, ())
             if part != 'videos' or videos or self.data.get(part) is not None:
                 self._check_part(part, (*required, *more))
+        self._unique('categories', 'id')  # or two classes would be one
         self.categories = {entry['name']: entry['id'] for entry in self._unique('categories', 'name')}
         self.annotations_of: dict[Any, list[dict]] = {image['id']: [] for image in self._unique('images', 'id')}
         known = dict(
@@ -78,46 +76,37 @@ class CocoVidFile:
         for i, entry in enumerate(self.data['annotations']):
             for field, (part, ids) in known.items():
                 if entry[field] not in ids:
-                    raise self._error(f"annotations[{i}]: {field} {entry[field]} is not among the file's {part}")
+                    raise self._error(f"annotations[{i}]: {field} {shown(entry[field])} is not among the file's {part}")
             self.annotations_of[entry['image_id']].append(entry)
 
     def _error(self, text: str) -> ValueError:
         return ValueError(f'{self.path}: {text}')
 
-    def _read(self) -> dict[str, Any]:
-        if not self.path:
-            raise ValueError(f'ann_file must name a JSON file, got {self.path!r}')
+    def _read(self, path: str) -> dict[str, Any]:
+        if not path:
+            raise ValueError(f'ann_file must name a JSON file, got {path!r}')
         try:
-            data = json.loads(fileio.get(self.path))
+            data = parse_json(fileio.get(path), self.path)
         except (FileNotFoundError, IsADirectoryError):
             raise FileNotFoundError(f'{self.path} does not exist') from None
-        except ValueError as error:  # broken JSON or text
-            raise self._error(f'truncated or broken JSON, {error}') from None
+        except OSError as error:  # of a server, which says no name
+            raise OSError(f'{self.path} cannot be read: {error.strerror or error}') from None
         if not isinstance(data, dict):
             raise self._error(f'expected a JSON object, got {type(data).__name__}')
+        check_entry(data, dict(info=OBJECT), (), self.path)
         return data
 
     def _check_part(self, part: str, required: Sequence[str]) -> None:
         """Check the fields of all entries of a list."""
-        require_fields(self.data, [part], self.path)
-        if not isinstance(self.data[part], list):
-            raise self._error(f"'{part}' must be a list, got {type(self.data[part]).__name__}")
-        for i, entry in enumerate(self.data[part]):
-            require_fields(entry, required, f'{self.path}: {part}[{i}]')
-            for field, kind in _KINDS[part].items():
-                value = entry.get(field)
-                if value is not None and not _is_kind(value, kind):
-                    if field == 'bbox' and not value and field not in required:
-                        continue  # an object without a box
-                    raise self._error(f"{part}[{i}]: '{field}' must be {kind}, got {value}")
+        kinds = _KINDS[part] | (dict(bbox=BOX) if 'bbox' in required else {})
+        check_entries(self.data, part, kinds, required, self.path)
 
     def _unique(self, part: str, field: str) -> list[dict]:
         """Return the entries of a list, whose names must differ."""
         seen = set()
-        for entry in self.data[part]:
+        for i, entry in enumerate(self.data[part]):
             if entry[field] in seen:
-                name = f'category {entry[field]!r}' if part == 'categories' else f'image id {entry[field]}'
-                raise self._error(f'{name} is there twice')
+                raise self._error(f"{part}[{i}]: {field} '{shown(entry[field])}' is there twice")
             seen.add(entry[field])
         return self.data[part]
 
@@ -234,12 +223,13 @@ class CocoVidFile:
         Raises:
             ValueError: A relation is no pair of an annotation and a weight.
         """
-        row_of = {
-            entry['id']: (img_id, i)
-            for img_id, entries in self.annotations_of.items()
-            for i, entry in enumerate(entries)
-            if 'id' in entry
-        }
+        row_of: dict[Any, tuple] = {}
+        for img_id, entries in self.annotations_of.items():
+            for i, entry in enumerate(entries):
+                if entry.get('id') in row_of:
+                    raise self._error(f"annotation id '{shown(entry['id'])}' is there twice")
+                if entry.get('id') is not None:
+                    row_of[entry['id']] = (img_id, i)
         rows: dict[Any, int] = defaultdict(int)
         found: dict[tuple, list] = defaultdict(list)
         for number, entry in enumerate(self.data['annotations']):
@@ -249,6 +239,8 @@ class CocoVidFile:
             try:
                 for other, weight in entry.get('relations') or ():
                     following, j = row_of[other]
+                    if not NUMBER.holds(weight):
+                        raise ValueError
                     found[img_id, following].append((i, j, float(weight)))
             except (KeyError, TypeError, ValueError):
                 raise self._error(
@@ -259,21 +251,6 @@ class CocoVidFile:
             i, j, weights = zip(*entries)
             relations[pair] = csr_array((weights, (i, j)), shape=[len(self.annotations_of[img_id]) for img_id in pair])
         return relations
-
-
-def _is_kind(value: Any, kind: str) -> bool:
-    """Whether a value of a JSON is what a field must hold; true and false are no numbers."""
-    if kind == _BOX:
-        return isinstance(value, list) and len(value) == 4 and all(_is_kind(number, _NUMBER) for number in value)
-    if isinstance(value, bool):
-        return False
-    if kind == _NUMBER:
-        return isinstance(value, (int, float)) and math.isfinite(value)
-    if kind == _ID:
-        return isinstance(value, (int, float, str))
-    if kind == 'a string':
-        return isinstance(value, str)
-    return isinstance(value, int) and (kind == _INTEGER or value > 0)
 
 
 def _to_xyxy(box: Sequence[float]) -> list[float]:

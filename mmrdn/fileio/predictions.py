@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from mmrdn.fileio.json_files import only_finite
 from mmrdn.fileio.whole_file import whole_file
 from mmrdn.structures import FrameDetections
 
@@ -73,7 +74,7 @@ def write_predictions(path: str | Path, head: dict, frames: Sequence[FrameDetect
     first_ids = {frame.img_id: first + 1 for frame, first in zip(frames, np.cumsum([0] + nums).tolist())}
     with whole_file(path) as file:
         with io.TextIOWrapper(file, encoding='utf-8') as f:
-            f.write(_encode(head)[:-1] + ', "annotations": [')
+            f.write(_encode(only_finite(head))[:-1] + ', "annotations": [')
             separator = '\n'
             for frame in frames:
                 common = dict(image_id=frame.img_id, video_id=video_ids[frame.img_id], iscrowd=0)

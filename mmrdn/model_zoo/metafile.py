@@ -6,9 +6,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from mmrdn.fileio.metafiles import read_models
 from mmrdn.fileio.whole_file import whole_file
+from mmrdn.fileio.yaml_files import read_yaml
 from mmrdn.model_zoo.metafile_entry import find_root
 from mmrdn.model_zoo.yaml_text import dump_yaml, load_yaml, merge, set_item
 
@@ -30,6 +30,7 @@ def update_metafile(
     """
     out = Path(out)
     if out.exists():
+        read_models(out)
         try:
             text = _updated(out.read_text(encoding='utf-8'), entry, collection, overwrite)
         except (FileExistsError, ValueError) as error:
@@ -44,7 +45,7 @@ def update_metafile(
     with whole_file(out) as file:
         file.write(text.encode())
     index = find_root(out) / 'model-index.yml'
-    imported = yaml.safe_load(index.read_text()).get('Import') or []
+    imported = read_yaml(index).get('Import') or []
     if not any(index.parent / path == out.resolve() for path in imported):
         warnings.warn(f'{index} does not import {out}')
 
@@ -57,8 +58,8 @@ def _in_collection(entry: dict[str, Any], collection: str) -> dict[str, Any]:
 def _updated(text: str, entry: dict[str, Any], collection: str | None, overwrite: bool) -> str:
     """Return the text of a metafile with the entry."""
     file = load_yaml(text)
-    models = file.get('Models') if isinstance(file, dict) else None
-    if not isinstance(models, list) or not models:
+    models = file['Models']
+    if not models:
         raise ValueError('no metafile: expected a list of Models')
     if dump_yaml(file) != text:
         warnings.warn('the metafile is laid out anew: it had other spaces or line breaks than YAML written here')

@@ -10,7 +10,6 @@ import hashlib
 import importlib
 import io
 import json
-import math
 import os
 import re
 from pathlib import Path
@@ -24,6 +23,8 @@ from mmrdn.apis.config_files import load_config
 from mmrdn.apis.model_loading import build_model, classes_of_meta, model_classes
 from mmrdn.fileio.checkpoint import check_finite, check_state_dict, read_checkpoint, state_dict_of
 from mmrdn.fileio.download import shown_url
+from mmrdn.fileio.fields import NUMBER
+from mmrdn.fileio.json_files import read_json
 from mmrdn.fileio.whole_file import whole_file
 
 _PACKAGES = ('mmrdn', 'mmtrack', 'mmdet', 'mmcv', 'mmengine', 'torch')
@@ -106,19 +107,12 @@ def read_metrics(path: str | os.PathLike) -> dict[str, float]:
         FileNotFoundError: The file does not exist.
         ValueError: The file holds no metrics.
     """
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f'metrics file {path} does not exist')
-    with open(path, encoding='utf-8', errors='replace') as file:
-        text = file.read()
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f'{path} is not the JSON object that tools/test.py writes: {error}') from error
+    found = read_json(path)
     found = found if isinstance(found, dict) else {}
     metrics = {name: value for name, value in found.items() if '/' in name and type(value) in (int, float)}
     if not metrics:
         raise ValueError(f'{path} holds no metrics such as vid/mAP50: expected what tools/test.py writes')
-    return {name: value for name, value in metrics.items() if math.isfinite(value)}
+    return {name: value for name, value in metrics.items() if NUMBER.holds(value)}
 
 
 def _plain_state(original: dict) -> dict[str, Tensor]:

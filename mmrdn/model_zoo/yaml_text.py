@@ -10,6 +10,8 @@ from ruamel.yaml.error import CommentMark, YAMLError
 from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.tokens import CommentToken
 
+from mmrdn.fileio.yaml_files import YAML_ERRORS
+
 
 def load_yaml(text: str) -> Any:
     """Read YAML as data that :func:`dump_yaml` writes as they were.
@@ -24,11 +26,13 @@ def load_yaml(text: str) -> Any:
         ValueError: The text is no YAML, or has aliases: the same text would be two items.
     """
     try:
-        if any(isinstance(event, AliasEvent) for event in _yaml().parse(text)):
-            raise ValueError('a YAML file with aliases cannot be changed')
-        return _yaml().load(text)
-    except YAMLError as error:
+        has_aliases = any(isinstance(event, AliasEvent) for event in _yaml().parse(text))
+        data = _yaml().load(text)
+    except (YAMLError, *YAML_ERRORS) as error:
         raise ValueError(f'no YAML: {error}') from error
+    if has_aliases:
+        raise ValueError('a YAML file with aliases cannot be changed')
+    return data
 
 
 def dump_yaml(data: Any) -> str:

@@ -59,11 +59,11 @@ def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
 
 def _show_warning(message, category, filename, lineno, *args) -> None:
     """Print one line, without the source line that Python adds."""
-    print(f'warning: {" ".join(str(message).split())}', file=sys.stderr)
+    print(f'warning: {printable(str(message))}', file=sys.stderr)
 
 
 def describe(error: BaseException) -> str:
-    """Return the message of an error in one line."""
+    """Return the message of an error in one line, see :func:`printable`."""
     text = str(error) or type(error).__name__
     if isinstance(error, KeyError):
         text = str(error.args[0]) if error.args else 'missing key'
@@ -72,13 +72,22 @@ def describe(error: BaseException) -> str:
     if 'Original Traceback' in text:  # of a data loader's worker process
         text = text.strip().splitlines()[-1].split(': ', 1)[-1]
     text = text.split(' More details can be found at')[0]  # of a registry
-    return ' '.join(text.split())
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """Return a text in one line, with other control characters escaped.
+
+    Names in files from outside may hold codes that move a terminal's cursor or retype its input.
+    """
+    line = ' '.join(text.split())
+    return ''.join(c if c.isprintable() else c.encode('unicode_escape').decode() for c in line)
 
 
 def print_warnings(notes: list[str], limit: int = 10) -> None:
     """Print the first notes of a conversion as warnings, and how many more there are."""
     for note in notes[:limit]:
-        print(f'warning: {note}', file=sys.stderr)
+        print(f'warning: {printable(note)}', file=sys.stderr)
     if len(notes) > limit:
         print(f'warning: and {len(notes) - limit} more', file=sys.stderr)
 

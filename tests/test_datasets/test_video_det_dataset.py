@@ -185,7 +185,7 @@ def _change(part, number, **values):
     [
         (_change('images', 2, width=None), r"images\[2\] must have the field 'width'"),
         (_change('images', 2, height='60'), r"images\[2\]: 'height' must be a positive integer, got 60"),
-        (_change('images', 2, id=1), 'image id 1 is there twice'),
+        (_change('images', 2, id=1), r"images\[2\]: id '1' is there twice"),
         (_change('images', 2, video_id=9), r"images\[2\]: video_id 9 is not among the file's videos"),
         (_change('images', 2, frame_id=None), r"images\[2\] must have the field 'frame_id'"),
         (_change('images', 2, frame_id=7), "'frame_id' of video 2 must be 0 to 2"),
@@ -198,7 +198,7 @@ def _change(part, number, **values):
             _change('annotations', 4, category_id=1),
             r"annotations\[4\]: category_id 1 is not among the file's categories",
         ),
-        (_change('categories', 1, name='dog'), "category 'dog' is there twice"),
+        (_change('categories', 1, name='dog'), r"categories\[1\]: name 'dog' is there twice"),
         (lambda data: data.pop('videos'), "must have the field 'videos'"),
         (lambda data: data.update(annotations=[]), 'no image of its 44 is left'),
     ],

@@ -137,7 +137,7 @@ def test_bad_predictions_get_one_line(content, message, evaluate):
         (None, 'gt.json does not exist'),
         (json.dumps(GROUND_TRUTH)[:50], 'gt.json: truncated or broken JSON'),
         (changed(GROUND_TRUTH, ['images', 1, 'video_id'], None), "gt.json: images[1] must have the field 'video_id'"),
-        (changed(GROUND_TRUTH, ['images', 1, 'id'], 0), 'image id 0 is there twice'),
+        (changed(GROUND_TRUTH, ['images', 1, 'id'], 0), "images[1]: id '0' is there twice"),
         (changed(GROUND_TRUTH, ['images', 1, 'frame_id'], 'x'), "'frame_id'"),
         (changed(GROUND_TRUTH, [*ANN, 'image_id'], 0), 'two in frame 0'),
         (changed(GROUND_TRUTH, [*ANN, 'bbox'], [1, 2, 'x', 4]), 'four finite numbers'),

@@ -211,7 +211,7 @@ def test_what_does_not_fit(make, zoo, trained, digits, tmp_path):
             ['--out', zoo / 'metafile.yml', '--collection', 'Huge'],
             f"{zoo}/metafile.yml: --collection must be one of ['Tiny'], got Huge",
         ),
-        (['--out', zoo / 'README.md'], f'{zoo}/README.md: no metafile: expected a list of Models'),
+        (['--out', zoo / 'README.md'], f"{zoo}/README.md must have the field 'Models'"),
     ):
         assert make(*args) == (1, '', f'error: {message}\n')
     assert (zoo / 'metafile.yml').read_text() == METAFILE

@@ -56,3 +56,9 @@ def test_trace_on_demand(monkeypatch):
     monkeypatch.setenv('MMRDN_TRACEBACK', '1')
     with pytest.raises(OSError, match='disk full'):
         failing(OSError('disk full'))()
+
+
+def test_escape_codes_do_not_reach_the_terminal():
+    """Those of a name in a file would clear the screen or retype a command."""
+    error = ValueError('a\x1b[2Jb\x9bc\n\x07d é')
+    assert describe(error) == 'a\\x1b[2Jb\\x9bc \\x07d é'

@@ -2,6 +2,7 @@
 """Read the directory layout of ILSVRC."""
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
@@ -9,6 +10,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from rich.progress import Progress
+
+from mmrdn.fileio.fields import shown
+from mmrdn.fileio.xml_files import read_xml
 
 PathLike = str | os.PathLike
 ROOT_NAMES = ('.', 'ILSVRC2015', 'ILSVRC2017', 'ILSVRC')
@@ -57,26 +61,9 @@ def _text(node: ElementTree.Element, tag: str, path: PathLike) -> str:
 
 def _integer(node: ElementTree.Element, tag: str, path: PathLike) -> int:
     text = _text(node, tag, path)
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(f'{path}: <{tag}> of <{node.tag}> must be an integer, got {text!r}') from None
-
-
-def _parse(path: PathLike) -> ElementTree.Element:
-    try:
-        content = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(f'{path}: no such annotation file') from None
-    if b'<!DOCTYPE' in content or b'<!ENTITY' in content:
-        raise ValueError(f'{path}: an annotation may not declare a document type or entities')
-    try:
-        root = ElementTree.fromstring(content)
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise ValueError(f'{path}: broken XML, {error}') from None
-    if root.tag != 'annotation':
-        raise ValueError(f'{path}: expected <annotation>, got <{root.tag}>')
-    return root
+    if not re.fullmatch('[+-]?[0-9]{1,9}', text):
+        raise ValueError(f"{path}: <{tag}> of <{node.tag}> must be an integer, got '{shown(text)}'")
+    return int(text)
 
 
 def _box_problem(box: Sequence[int], width: int, height: int) -> str:
@@ -111,7 +98,9 @@ def read_annotation(path: PathLike, skip_bad_boxes: bool = False, wanted: Collec
         FileNotFoundError: The file does not exist.
         ValueError: It is broken; the message names file and field.
     """
-    root = _parse(path)
+    root = read_xml(path)
+    if root.tag != 'annotation':
+        raise ValueError(f'{path}: expected <annotation>, got <{root.tag}>')
     size = root.find('size')
     if size is None:
         raise ValueError(f'{path}: <annotation> has no <size>')

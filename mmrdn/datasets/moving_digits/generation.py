@@ -23,6 +23,8 @@ from rich.progress import Progress
 from mmrdn.datasets.imagenet_vid_classes import MOVING_DIGITS
 from mmrdn.datasets.moving_digits.config import MovingDigitsConfig
 from mmrdn.datasets.moving_digits.scene import DigitScene
+from mmrdn.fileio.fields import OBJECT, check_entry
+from mmrdn.fileio.json_files import read_json
 
 CLASSES = tuple(MOVING_DIGITS)
 WORDNET_IDS = tuple(MOVING_DIGITS.values())
@@ -142,12 +144,13 @@ def _is_ready(out_dir: Path, settings: dict) -> bool:
     if not any(out_dir.iterdir()):
         return False
     try:
-        stamp = json.loads((out_dir / STAMP).read_text())
+        stamp = read_json(out_dir / STAMP)
+        check_entry(stamp, dict(settings=OBJECT), ('settings',), STAMP)
     except (OSError, ValueError):
         raise FileExistsError(
             f'{out_dir} is not empty and holds no readable {STAMP}; choose another directory'
         ) from None
-    found = (stamp.get('settings') if isinstance(stamp, dict) else None) or {}
+    found = stamp['settings']
     if found == settings:
         return True
     names = sorted(key for key in settings if found.get(key) != settings[key])

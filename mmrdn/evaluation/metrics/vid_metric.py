@@ -106,7 +106,11 @@ class VIDMetric(BaseMetric):
             # Here and not at the end: a wrong class stops the run early.
             self._annotations = self.file.ground_truth(self.classes)
             if self.settings['motion_ranges']:
-                self._annotations = dict(zip(self._annotations, with_motion_ious(self._annotations.values())))
+                try:
+                    moving = with_motion_ious(self._annotations.values())
+                except ValueError as error:  # an instance twice in a frame
+                    raise ValueError(f'{self.file.path}: {error}') from None
+                self._annotations = dict(zip(self._annotations, moving))
 
     @property
     def classes(self) -> list[str]:

@@ -1,0 +1,111 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""What fields of files from outside may hold: one set of checks for all formats."""
+
+import re
+import reprlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mmrdn.utils.checks import require_fields
+
+_INT64 = 2**63 - 1
+_MAX_FLOAT = 1.7e308
+_MAX_PIXELS = 1e9  # coordinates beyond are no box, and their areas no float32
+
+
+class Kind(NamedTuple):
+    """A kind of value.
+
+    Attributes:
+        text (str): Its name in messages.
+        holds (callable): Function that says whether a value is of the kind.
+    """
+
+    text: str
+    holds: Callable[[Any], bool]
+
+
+def _is_integer(value: Any) -> bool:
+    # true and false are no numbers.
+    return isinstance(value, int) and not isinstance(value, bool) and -_INT64 <= value <= _INT64
+
+
+def _is_number(value: Any, limit: float = _MAX_FLOAT) -> bool:
+    # Comparisons, as math.isfinite fails for integers that are no float.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -limit <= value <= limit
+
+
+def _is_id(value: Any) -> bool:
+    return _is_text(value) or _is_integer(value) or (isinstance(value, float) and _is_number(value, 2.0**53))
+
+
+def _is_text(value: Any) -> bool:
+    # No file has a NUL in its name, and half a surrogate pair cannot be printed.
+    return isinstance(value, str) and not re.search('[\0\ud800-\udfff]', value)
+
+
+def _is_box(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 4 and all(_is_number(number, _MAX_PIXELS) for number in value)
+
+
+ID = Kind('a number or a string', _is_id)
+INTEGER = Kind('an integer', _is_integer)
+SIZE = Kind('a positive integer', lambda value: _is_integer(value) and value > 0)
+NUMBER = Kind('a finite number', _is_number)
+TEXT = Kind('a string', _is_text)
+BOX = Kind('four finite numbers x, y, width, height, 10^9 pixels at most', _is_box)
+OBJECT = Kind('an object', lambda value: isinstance(value, dict))
+
+
+def check_entry(entry: Any, kinds: Mapping[str, Kind], required: Sequence[str], name: str) -> None:
+    """Refuse an entry whose fields do not hold what they must.
+
+    Args:
+        entry (Any): Entry of a file.
+        kinds (Mapping[str, Kind]): What fields hold that are there, and not null.
+        required (Sequence[str]): Fields that must be there.
+        name (str): File and entry, for the message.
+
+    Raises:
+        ValueError: A field is missing or holds something else.
+    """
+    if not isinstance(entry, dict):
+        raise ValueError(f'{name} must be an object, got {shown(entry)}')
+    require_fields(entry, required, name)
+    for field, kind in kinds.items():
+        value = entry.get(field)
+        if value is not None and not kind.holds(value):
+            raise ValueError(f"{name}: '{field}' must be {kind.text}, got {shown(value)}")
+
+
+def list_of(data: Any, part: str, name: str) -> list:
+    """Return the list that a field of an object holds.
+
+    Args:
+        data (Any): The object.
+        part (str): Name of the field.
+        name (str): Name of the file, for the message.
+
+    Raises:
+        ValueError: There is no such field, or no list in it.
+    """
+    require_fields(data, [part], name)
+    if not isinstance(data[part], list):
+        raise ValueError(f"{name}: '{part}' must be a list, got {type(data[part]).__name__}")
+    return data[part]
+
+
+def check_entries(
+    data: Any, part: str, kinds: Mapping[str, Kind], required: Sequence[str], name: str
+) -> Iterable[dict[str, Any]]:
+    """Return the entries of a list in an object, see :func:`list_of` and :func:`check_entry`."""
+    entries = list_of(data, part, name)
+    for i, entry in enumerate(entries):
+        check_entry(entry, kinds, required, f'{name}: {part}[{i}]')
+    return entries
+
+
+def shown(value: Any) -> str:
+    """Return a value for a message: shortened, as it may be long or deep."""
+    text = value if isinstance(value, str) else reprlib.repr(value)
+    return text.encode('unicode_escape').decode() if len(text) <= 60 else f'{text[:60]!a} ...'

@@ -1,0 +1,43 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import os
+from pathlib import Path
+from xml.etree import ElementTree
+
+
+def read_xml(path: str | os.PathLike) -> ElementTree.Element:
+    """Read an XML file that may be anybody's.
+
+    Args:
+        path (str or Path): The file.
+
+    Returns:
+        Element: Its root.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is no XML, or declares a document type: entities of a few bytes can
+            stand for gigabytes, and for other files.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path}: no such annotation file') from None
+    parser = ElementTree.XMLParser(target=_PlainBuilder())
+    try:
+        parser.feed(content)
+        return parser.close()
+    except _DocumentTypeError:
+        raise ValueError(f'{path}: an annotation may not declare a document type or entities') from None
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise ValueError(f'{path}: broken XML, {error}') from None
+
+
+class _DocumentTypeError(Exception):
+    pass
+
+
+class _PlainBuilder(ElementTree.TreeBuilder):
+    """A builder that ends the parser at the beginning of a document type, whatever its encoding."""
+
+    def doctype(self, *args) -> None:
+        raise _DocumentTypeError
