@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """MMEngine runners: the steps that train and test share, from a config on."""
 
+import errno
 import fcntl
 import glob
 import os
@@ -15,7 +16,7 @@ from mmengine.runner import Runner
 
 from mmrdn.engine import CheckpointGuardHook, ShardProgressHook
 from mmrdn.engine.distributed.ranks import join_ranks, this_rank
-from mmrdn.fileio.checkpoint import install_safe_loading
+from mmrdn.fileio.checkpoint import install_safe_loading, local_checkpoint
 
 
 def enable_amp(cfg: Config) -> None:
@@ -55,15 +56,34 @@ def claim_work_dir(work_dir: str, resume: bool, launcher: str) -> IO | None:
     if osp.exists(work_dir) and not osp.isdir(work_dir):
         raise ValueError(f'work_dir {work_dir} is a file, expected a directory')
     os.makedirs(work_dir, exist_ok=True)
-    lock = open(osp.join(work_dir, '.lock'), 'w')
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise ValueError(f'work_dir {work_dir} is in use by another training; choose another --work-dir') from error
+    lock = _lock(work_dir)
     if not resume and glob.glob(osp.join(work_dir, '*.pth')):
         raise ValueError(
             f'work_dir {work_dir} holds checkpoints already; go on with '
             '--resume, choose another --work-dir or remove them'
+        )
+    return lock
+
+
+def _lock(work_dir: str) -> IO:
+    """Return the lock of a work directory, as far as its file system has locks."""
+    path = osp.join(work_dir, '.lock')
+    try:
+        # A link could lead to a file of others. Nothing is written.
+        lock = open(path, 'ab', opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666))
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise ValueError(f'{path} is a symbolic link, expected the lock of a training: remove it') from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            lock.close()
+            raise ValueError(f'work_dir {work_dir} is in use by another training; choose another --work-dir') from error
+        warnings.warn(
+            f'work_dir {work_dir}: its file system has no locks ({error.strerror}); '
+            'make sure that no other training uses it'
         )
     return lock
 
@@ -106,6 +126,9 @@ def build_runner(cfg: Config, trust_checkpoint: bool = False, partial_checkpoint
     """
     install_safe_loading(trust_checkpoint)
     join_ranks(cfg)
+    if cfg.get('load_from'):
+        # Logs and the config that is written beside them must not show secrets of a URL.
+        cfg.load_from = local_checkpoint(cfg.load_from)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.register_hook(CheckpointGuardHook(partial_checkpoint))
     if not any(isinstance(hook, ShardProgressHook) for hook in runner.hooks):

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from mmrdn.apis.config_files import find_tool, load_config
 from mmrdn.comparison.command_progress import run_with_progress
-from mmrdn.fileio.download import file_hash
+from mmrdn.fileio.download import cache_name, file_hash, shown_url
 from mmrdn.fileio.fields import NUMBER, check_entry
 from mmrdn.fileio.json_files import read_json, write_json
 from mmrdn.utils.machine import machine
@@ -92,7 +92,7 @@ class DetectorRun:
             if checkpoint is None:
                 checkpoint, minutes = self._train(console)
             row = self._test(checkpoint, console)
-            write_json(dict(row, train_minutes=minutes, checkpoint=str(checkpoint)), result)
+            write_json(dict(row, train_minutes=minutes, checkpoint=shown_url(checkpoint)), result)
         return _read_object(result)
 
     def _claim(self) -> None:
@@ -230,7 +230,7 @@ def _identity(checkpoint: str | None) -> list | None:
         FileNotFoundError: The file does not exist.
     """
     if checkpoint is None or '://' in checkpoint:
-        return [checkpoint]
+        return [checkpoint and (checkpoint if shown_url(checkpoint) == checkpoint else cache_name(checkpoint))]
     try:
         status = os.stat(checkpoint)
     except OSError:

@@ -24,7 +24,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
-from mmrdn.fileio.download import fetch, file_hash, named_hash
+from mmrdn.fileio.download import cache_name, fetch, file_hash, named_hash
 
 OPT_IN = '--trust-checkpoint (in Python: trust_checkpoint=True)'
 
@@ -160,11 +160,21 @@ def _refused_object(error: Exception) -> str:
     return 'objects that are neither tensors nor plain values'
 
 
-def _download(url: str, model_dir: str | None = None) -> str:
-    """Fetch a checkpoint unless the cache has it; return its path there."""
+def local_checkpoint(url: str, model_dir: str | None = None) -> str:
+    """Return a path as it is; fetch a checkpoint of an http(s) URL unless the cache has it.
+
+    Args:
+        url (str): Path or URL.
+        model_dir (str, optional): Directory of the cache; that of torch if not given.
+
+    Returns:
+        str: Path.
+    """
+    if not re.match('https?://', url):
+        return url
     _, world_size = get_dist_info()
     cache = model_dir or osp.join(torch.hub.get_dir(), 'checkpoints')
-    target = osp.join(cache, osp.basename(url.split('?')[0]))
+    target = osp.join(cache, cache_name(url))
     # Once a machine: another one may have another disk.
     if os.environ.get('LOCAL_RANK', '0') == '0' and not osp.exists(target):
         fetch(url, target)
@@ -177,9 +187,7 @@ def read_checkpoint(
     checkpoint: str | os.PathLike, map_location: str | Callable | None = None, trust_checkpoint: bool = False
 ) -> dict:
     """Read a checkpoint as :func:`load_checkpoint_file` does, also one at an http(s) URL."""
-    if re.match('https?://', str(checkpoint)):
-        checkpoint = _download(str(checkpoint))
-    return load_checkpoint_file(checkpoint, map_location, trust_checkpoint)
+    return load_checkpoint_file(local_checkpoint(str(checkpoint)), map_location, trust_checkpoint)
 
 
 class _TorchWith:
@@ -203,7 +211,7 @@ def install_safe_loading(trust_checkpoint: bool = False) -> None:
         return load_checkpoint_file(filename, map_location, trust_checkpoint)
 
     def load_from_http(filename, map_location=None, model_dir=None, progress=False):
-        target = _download(filename, model_dir)
+        target = local_checkpoint(filename, model_dir)
         return load_checkpoint_file(target, map_location, trust_checkpoint)
 
     loader = mmengine_checkpoint.CheckpointLoader

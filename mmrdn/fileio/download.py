@@ -9,12 +9,13 @@ import hashlib
 import http.client
 import os
 import re
-import shutil
 import sys
+import time
+from typing import IO
 from urllib.request import Request, urlopen
 
 from rich.console import Console
-from rich.progress import wrap_file
+from rich.progress import DownloadColumn, Progress
 
 from mmrdn.fileio.whole_file import whole_file
 
@@ -45,21 +46,42 @@ def file_hash(path: str | os.PathLike) -> str:
     return digest.hexdigest()
 
 
-def shown_url(checkpoint: str | os.PathLike) -> str:
+def shown_url(name: str | os.PathLike) -> str:
     """Return a path as it is, and a URL without the secrets that may be in it.
 
     Args:
-        checkpoint (str or Path): Path or http(s) URL.
+        name (str or Path): Path or URL, such as ``https://...`` or ``rtsp://...``.
 
     Returns:
-        str: Text for messages and metadata, without password and query.
+        str: Text for messages and metadata, without password, query and fragment.
     """
-    if not re.match('https?://', str(checkpoint)):
-        return str(checkpoint)
-    return re.sub('//[^/@]*@', '//', str(checkpoint).split('?')[0])
+    if not re.match('[a-z][a-z0-9+.-]*://', str(name), re.IGNORECASE):
+        return str(name)
+    return re.sub('//[^/]*@', '//', re.split('[?#]', str(name))[0])
 
 
-def fetch(url: str, target: str | os.PathLike) -> None:
+def cache_name(url: str) -> str:
+    """Return the file name of the copy of a URL in a cache.
+
+    It is the name in the URL if that holds a hash, see :func:`named_hash`: wherever such a file
+    comes from, it is the same. Others may have the same name at two addresses.
+
+    Args:
+        url (str): http(s) URL.
+
+    Returns:
+        str: File name; with the beginning of the SHA-256 of the address, without its password, if
+        the name holds no hash.
+    """
+    name = shown_url(url).rsplit('/', 1)[-1]
+    if named_hash(name):
+        return name
+    address = hashlib.sha256(re.sub('//[^/]*@', '//', url).encode()).hexdigest()
+    stem, suffix = os.path.splitext(name)
+    return f'{stem}.{address[:16]}{suffix}'
+
+
+def fetch(url: str, target: str | os.PathLike, max_bytes: int = 20 * 10**9, max_seconds: float = 6 * 3600) -> None:
     """Download a file, which appears under its name only when it is whole.
 
     A terminal shows a progress bar.
@@ -68,35 +90,59 @@ def fetch(url: str, target: str | os.PathLike) -> None:
         url (str): URL. If its file name holds a hash, see :func:`named_hash`, the file must have
             it.
         target (str or Path): Path of the copy; its directory is made.
+        max_bytes (int): Size of the largest file that is taken.
+        max_seconds (float): Duration of the longest download.
 
     Raises:
         OSError: The server cannot be reached, or has no such file.
-        ValueError: The download broke off, or is another file. Nothing of it stays.
+        ValueError: The download broke off, took too long, is too large, another file, or nobody can
+            tell whether it is whole. Nothing of it stays.
     """
     shown = shown_url(url)
+    wanted = named_hash(shown)
     with whole_file(target) as file:
         try:
             request = Request(url, headers={'User-Agent': 'mmrdn'})
             with urlopen(request, timeout=60) as response:
-                size = int(response.headers.get('Content-Length', -1))
-                with wrap_file(
-                    response,
-                    total=max(size, 0) or None,
-                    description=shown.rsplit('/', 1)[-1],
-                    console=Console(stderr=True),
-                    disable=not sys.stderr.isatty(),
-                ) as reader:
-                    shutil.copyfileobj(reader, file)
+                length = response.headers.get('Content-Length') or ''
+                size = int(length) if re.fullmatch('[0-9]{1,18}', length) else None
+                if size is None and wanted is None and not response.chunked:
+                    raise ValueError(
+                        f'{shown}: the server does not say how long the file is, and its name holds no hash, '
+                        'so nobody can tell whether it is whole; download it yourself'
+                    )
+                _copy(response, file, shown, size, max_bytes, time.monotonic() + max_seconds)
         except http.client.InvalidURL:  # its message tells passwords
             raise OSError(f'{shown} cannot be downloaded: no valid URL') from None
+        except http.client.IncompleteRead:
+            raise ValueError(f'{shown}: the download broke off after {file.tell()} bytes; nothing was kept') from None
         except (OSError, http.client.HTTPException) as error:
             raise OSError(f'{shown} cannot be downloaded: {error}') from error
-        if size >= 0 and file.tell() != size:
+        if size is not None and file.tell() != size:
             raise ValueError(f'{shown}: the download broke off after {file.tell()} of {size} bytes; nothing was kept')
         file.flush()
-        wanted, found = named_hash(shown), file_hash(file.name)[:8]
+        found = file_hash(file.name)[:8]
         if wanted is not None and found != wanted:
             raise ValueError(
                 f'{shown} is corrupt: its SHA-256 starts with {found}, '
                 f'expected {wanted} as in its name; nothing was kept'
             )
+
+
+def _copy(
+    response: http.client.HTTPResponse, file: IO[bytes], shown: str, size: int | None, max_bytes: int, end: float
+) -> None:
+    """Copy the body of a response, with a progress bar, within the limits of :func:`fetch`."""
+    columns = (*Progress.get_default_columns(), DownloadColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(shown.rsplit('/', 1)[-1], total=size)
+        while max(size or 0, file.tell()) <= max_bytes:
+            # What is there, so that a server that sends a byte a minute is noticed.
+            block = response.read1(1 << 16)
+            if not block:
+                return
+            if time.monotonic() > end:
+                raise ValueError(f'{shown}: the download takes too long; nothing was kept')
+            file.write(block)
+            bar.advance(task, len(block))
+    raise ValueError(f'{shown} is larger than {max_bytes} bytes; nothing was kept')

@@ -161,14 +161,27 @@ def _without_run(text: str) -> str:
     """Return the text of a config without the settings of one run."""
     try:
         statements = ast.parse(text).body
-    except SyntaxError as error:
-        raise ValueError(f'line {error.lineno} of the config in the checkpoint: {error.msg}') from None
-    lines = text.splitlines()
-    for node in statements:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in _RUN_SETTINGS:
-            for number in range(node.lineno - 1, node.end_lineno):
-                lines[number] = None
-    return '\n'.join(line for line in lines if line is not None) + '\n'
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line, reason = getattr(error, 'lineno', 1), getattr(error, 'msg', error)
+        raise ValueError(f'line {line} of the config in the checkpoint: {reason}') from None
+    private = [node for node in statements if not _names_set_in(node).isdisjoint(_RUN_SETTINGS)]
+    kept = [node for node in statements if node not in private]
+    dropped = {number for node in private for number in _line_numbers(node)}
+    if not dropped.isdisjoint(number for node in kept for number in _line_numbers(node)):
+        return ast.unparse(ast.Module(kept, [])) + '\n'
+    # Lines as Python counts them: str.splitlines knows more ends of lines.
+    lines = re.split('\r\n|\r|\n', text)
+    return '\n'.join(line for number, line in enumerate(lines, 1) if number not in dropped).rstrip('\n') + '\n'
+
+
+def _names_set_in(statement: ast.stmt) -> set[str]:
+    """Return the names that a statement assigns, in whatever way."""
+    nodes = ast.walk(statement)
+    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+
+def _line_numbers(statement: ast.stmt) -> range:
+    return range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
 
 
 def _path(

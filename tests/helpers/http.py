@@ -8,10 +8,27 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    """Says nothing, and of ``short-*`` sends half of what it announces."""
+    """Says nothing; sends half of ``short-*``, no lengths of ``nolength/*``, ``endless`` bytes."""
 
     def log_message(self, *args):
         pass
+
+    def do_GET(self):
+        if '/endless' not in self.path:
+            return super().do_GET()
+        self.send_response(200)
+        self.send_header('Transfer-Encoding', 'chunked')
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(b'1000\r\n' + bytes(4096) + b'\r\n')
+
+    def translate_path(self, path):
+        return super().translate_path(path.replace('/nolength/', '/'))
+
+    def send_header(self, keyword, value):
+        if '/nolength/' not in self.path or keyword != 'Content-Length':
+            super().send_header(keyword, value)
 
     def copyfile(self, source, outputfile):
         data = source.read()

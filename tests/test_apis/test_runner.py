@@ -1,4 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import errno
 import os
 
 import pytest
@@ -99,6 +100,30 @@ def test_only_the_first_process_claims_the_directory(rank, tmp_path, monkeypatch
             claim_work_dir(str(tmp_path / 'work'), resume=True, launcher='pytorch')
         lock.close()
         claim_work_dir(str(tmp_path / 'work'), resume=True, launcher='pytorch').close()
+
+
+def test_a_lock_that_is_a_link_is_refused_and_its_target_kept(tmp_path):
+    (tmp_path / 'work').mkdir()
+    mine = tmp_path / 'mine.txt'
+    mine.write_text('mine')
+    (tmp_path / 'work' / '.lock').symlink_to(mine)
+    with pytest.raises(ValueError, match=r'work/\.lock is a symbolic link'):
+        claim_work_dir(str(tmp_path / 'work'), resume=False, launcher='none')
+    assert mine.read_text() == 'mine'
+    # A file of that name is kept too: nothing is ever written into it.
+    (tmp_path / 'work' / '.lock').unlink()
+    (tmp_path / 'work' / '.lock').write_text('mine')
+    claim_work_dir(str(tmp_path / 'work'), resume=False, launcher='none').close()
+    assert (tmp_path / 'work' / '.lock').read_text() == 'mine'
+
+
+def test_a_file_system_without_locks_is_no_other_training(tmp_path, monkeypatch):
+    def flock(*args):
+        raise OSError(errno.EOPNOTSUPP, 'Operation not supported')
+
+    monkeypatch.setattr('fcntl.flock', flock)
+    with pytest.warns(UserWarning, match='its file system has no locks'):
+        claim_work_dir(str(tmp_path / 'work'), resume=False, launcher='none').close()
 
 
 def test_amp_needs_a_plain_wrapper():

@@ -6,11 +6,13 @@ import socket
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from helpers.http import serving
+from mmrdn.apis import build_runner
 from mmrdn.fileio.checkpoint import install_safe_loading, load_checkpoint_file, read_checkpoint
-from mmrdn.fileio.download import fetch, named_hash, shown_url
+from mmrdn.fileio.download import cache_name, fetch, named_hash, shown_url
 
 
 @pytest.fixture
@@ -62,13 +64,72 @@ def test_what_is_right_is_fetched_once(files, cache, through):
         install_safe_loading()
         through = CheckpointLoader.load_checkpoint
     with serving(directory) as url:
-        for name in (f'good-{digits}.pth', 'rdn_r50-dc5.pth'):
+        for name, query in ((f'good-{digits}.pth', '?token=y'), ('rdn_r50-dc5.pth', '?token=x')):
             loaded = through(f'{url}/{name}?token=x')
             assert loaded['state_dict']['a'].tolist() == [0, 1, 2]
-            assert (cache / name).read_bytes() == (directory / name).read_bytes()
+            assert (cache / cache_name(f'{url}/{name}?token=x')).read_bytes() == (directory / name).read_bytes()
             (directory / name).unlink()
-            through(f'{url}/{name}')  # from the cache
+            through(f'{url}/{name}{query}')  # from the cache
     assert len(list(cache.iterdir())) == 2
+
+
+def test_copies_of_two_addresses_are_two_files(tmp_path, cache):
+    """Unless their common name holds a hash, which says that they are the same."""
+    for directory, value in (('a', 1), ('b', 2)):
+        (tmp_path / directory).mkdir()
+        torch.save(dict(state_dict=dict(a=torch.tensor(value))), tmp_path / directory / 'rdn.pth')
+    with serving(tmp_path) as url:
+        for directory, value in (('a', 1), ('b', 2)):
+            assert read_checkpoint(f'{url}/{directory}/rdn.pth')['state_dict']['a'] == value
+    assert cache_name('https://a.org/rdn-1a2b3c4d.pth?x=1') == 'rdn-1a2b3c4d.pth'
+    assert cache_name('https://me:pw@a.org/x.pth') == cache_name('https://a.org/x.pth')
+    assert cache_name('https://a.org/x.pth?id=1') != cache_name('https://a.org/x.pth?id=2')
+    digits = hashlib.sha256(b'https://a.org/x.pth').hexdigest()[:16]
+    assert cache_name('https://a.org/x.pth') == f'x.{digits}.pth'
+
+
+def test_a_server_that_sends_no_length(files, tmp_path):
+    """Only a hash in the name tells then whether a file is whole."""
+    directory, digits = files
+    with serving(directory) as url:
+        fetch(f'{url}/nolength/good-{digits}.pth', tmp_path / 'a.pth')
+        assert (tmp_path / 'a.pth').read_bytes() == (directory / 'plain.pth').read_bytes()
+        for name, reason in (('plain.pth', 'does not say how long'), (f'short-{digits}.pth', 'is corrupt')):
+            with pytest.raises(ValueError, match=reason):
+                fetch(f'{url}/nolength/{name}', tmp_path / 'b.pth')
+    assert not (tmp_path / 'b.pth').exists()
+
+
+def test_limits_of_size_and_time(files, tmp_path):
+    size = (files[0] / 'plain.pth').stat().st_size
+    with serving(files[0]) as url:
+        fetch(f'{url}/plain.pth', tmp_path / 'a.pth', max_bytes=size)
+        for name, kwargs, message in (
+            ('plain.pth', dict(max_bytes=size - 1), f'plain.pth is larger than {size - 1} bytes'),
+            ('endless', dict(max_bytes=100000), 'endless is larger than 100000 bytes'),
+            ('endless', dict(max_seconds=0.2), 'endless: the download takes too long'),
+        ):
+            with pytest.raises(ValueError) as error:
+                fetch(f'{url}/{name}', tmp_path / 'b.pth', **kwargs)
+            assert str(error.value) == f'{url}/{message}; nothing was kept'
+    assert not (tmp_path / 'b.pth').exists()
+
+
+def test_a_runner_sees_no_secrets_of_an_address(files, cache, monkeypatch):
+    """MMEngine logs ``load_from``, and writes it into the work directory."""
+    built = []
+
+    class Stop(Exception):
+        pass
+
+    def build(cfg):
+        built.append(cfg)
+        raise Stop
+
+    monkeypatch.setattr('mmrdn.apis.runner.Runner.from_cfg', build)
+    with serving(files[0]) as url, pytest.raises(Stop):
+        build_runner(Config(dict(load_from=f'{url}/plain.pth?token=secret', launcher='none')))
+    assert built[0].load_from == str(cache / cache_name(f'{url}/plain.pth?token=secret'))
 
 
 @pytest.mark.parametrize(
@@ -149,6 +210,8 @@ def test_a_file_that_is_not_what_its_name_says(files):
     [
         ('https://me:secret@zoo.org/a/x.pth?token=secret#1', 'https://zoo.org/a/x.pth'),
         ('http://zoo.org/x.pth', 'http://zoo.org/x.pth'),
+        ('rtsp://me:p@ss@camera/live?key=secret', 'rtsp://camera/live'),
+        ('S3://key@bucket/x.json', 'S3://bucket/x.json'),
         ('work/x?y@z.pth', 'work/x?y@z.pth'),
     ],
 )

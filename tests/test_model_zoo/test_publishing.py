@@ -17,6 +17,7 @@ import mmrdn
 from helpers.tools import tool_env, write_config
 from mmrdn.fileio.checkpoint import load_checkpoint_file
 from mmrdn.model_zoo import publish_model
+from mmrdn.model_zoo.publishing import _without_run
 
 CLASSES = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine']
 METRICS = {
@@ -154,6 +155,24 @@ def test_without_a_config(trained, tmp_path):
     gone = [line for line in known.splitlines() if line not in meta['cfg'].splitlines()]
     assert sorted(line.split(' = ')[0] for line in gone) == ['launcher', 'load_from', 'resume', 'work_dir']
     assert 'metrics' not in meta
+
+
+@pytest.mark.parametrize(
+    'text, expected',
+    [
+        ("a = 1\nwork_dir = '/home/me'\nb = 2\n", 'a = 1\nb = 2\n'),
+        # Ends of lines for str.splitlines, but not for Python.
+        ("a = 'x\u2028y\x0c\x85'\nwork_dir = '/home/me'\nb = 2\n", "a = 'x\u2028y\x0c\x85'\nb = 2\n"),
+        ("\x0ca = 1\r\nwork_dir = '/home/me'\rb = 2", '\x0ca = 1\nb = 2\n'),
+        ("work_dir = ('/home/'\n    'me')\nb = 2\n", 'b = 2\n'),
+        ("a = 1; work_dir = '/home/me'\nb = 2\n", 'a = 1\nb = 2\n'),
+        ("a = work_dir = '/home/me'\nb = 2\n", 'b = 2\n'),
+        ("a, (load_from, c) = 1, ('/home/me', 3)\nb = 2\n", 'b = 2\n'),
+        ("work_dir: str = '/home/me'\nif True:\n    load_from = '/home/me'\nb = 2\n", 'b = 2\n'),
+    ],
+)
+def test_settings_of_a_run_are_left_out_of_the_config(text, expected):
+    assert _without_run(text) == expected
 
 
 def test_views_and_wrappers(trained, tmp_path):

@@ -1,8 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import os
-import re
 from collections.abc import Iterator
 
+from mmrdn.fileio.download import shown_url
 from mmrdn.structures.frame import Frame
 from mmrdn.video.sources.base_source import BaseSource
 from mmrdn.video.sources.video_file_source import Decoder, open_container
@@ -31,8 +31,7 @@ class LiveSource(BaseSource):
         scheme, *rest = spec.partition('://')
         spec = scheme.lower() + ''.join(rest)  # as FFmpeg knows them
         is_camera = spec.isdecimal()
-        # Messages show no user name and password of a URL.
-        super().__init__(f'camera {spec}' if is_camera else re.sub('//[^/@]*@', '//', spec), max_frames)
+        super().__init__(f'camera {spec}' if is_camera else shown_url(spec), max_frames)
         kwargs = dict(timeout=timeout)
         url = spec
         if is_camera:

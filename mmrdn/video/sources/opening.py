@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 
+from mmrdn.fileio.download import shown_url
 from mmrdn.video.sources.base_source import DEFAULT_FPS, BaseSource
 from mmrdn.video.sources.image_folder_source import SUFFIXES, ImageFolderSource
 from mmrdn.video.sources.live_source import LiveSource
@@ -44,7 +45,7 @@ def open_source(
     if fps is not None and not 0 < fps < float('inf'):
         raise ValueError(f'fps must be positive, got {fps}')
     if size is not None and spec != '-':
-        raise ValueError(f'size is that of raw frames on stdin ("-"), but the video is {spec}')
+        raise ValueError(f'size is that of raw frames on stdin ("-"), but the video is {shown_url(spec)}')
     if spec == '-':
         if size is None:
             raise ValueError('raw frames on stdin need their size, WxH: --size 640x480')
@@ -55,7 +56,7 @@ def open_source(
     if not is_url and (os.path.isdir(spec) or spec.lower().endswith(SUFFIXES) or is_pattern):
         return ImageFolderSource(spec, strict, max_frames, fps or DEFAULT_FPS)
     if fps is not None:
-        raise ValueError(f'fps is that of images and raw frames; {spec} has times of its own')
+        raise ValueError(f'fps is that of images and raw frames; {shown_url(spec)} has times of its own')
     if is_url or spec.isdecimal() and not exists:
         return LiveSource(spec, max_frames)
     return VideoFileSource(spec, max_frames)
