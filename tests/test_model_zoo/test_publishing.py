@@ -319,10 +319,10 @@ def test_weights_must_fit_the_config(run_main, trained, digits, tmp_path):
 @pytest.mark.parametrize(
     'content, message',
     [
-        (None, 'metrics file {path} does not exist'),
+        (None, '{path} does not exist'),
         (
             '{"time": 1}\n{"time": 2}\n',
-            '{path} is not the JSON object that tools/test.py writes: Extra data: line 2 column 1 (char 12)',
+            '{path}: truncated or broken JSON, Extra data: line 2 column 1 (char 12)',
         ),
         (
             '{"time": 1.5, "vid/mAP50": "high"}',
