@@ -8,8 +8,9 @@ from mmrdn.utils.cli import add_arguments, one_line_errors
 from mmrdn.utils.interrupts import end_as_ctrl_c_does
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+@one_line_errors
+def main() -> None:
+    """Serve until Ctrl-C, SIGTERM or the end of the terminal."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser, 'config', help='config file, or the name of one of the package')
     add_arguments(parser, 'checkpoint', '--device', '--lookahead', '--trust-checkpoint')
@@ -29,13 +30,7 @@ def parse_args() -> argparse.Namespace:
         default=3840 * 2160,
         help='refuse videos with more pixels a frame (default: %(default)s)',
     )
-    return parser.parse_args()
-
-
-@one_line_errors
-def main() -> None:
-    """Serve until Ctrl-C, SIGTERM or the end of the terminal."""
-    args = parse_args()
+    args = parser.parse_args()
     end_as_ctrl_c_does()
     try:
         from mmrdn.web.web_demo import create_app, open_server

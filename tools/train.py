@@ -4,13 +4,15 @@
 import argparse
 import os
 
-from mmrdn.apis import build_runner, claim_work_dir, enable_amp, find_resume, load_config
+from mmrdn.apis import build_runner, claim_work_dir, enable_amp, find_resume
+from mmrdn.apis.config_files import TRAIN_KEYS, load_config
 from mmrdn.engine.distributed.rank_errors import ending_job
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+@one_line_errors
+def main() -> None:
+    """Train as one rank of a job."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser, 'config', '--cfg-options')
     add_arguments(parser, '--work-dir', help='directory of logs and checkpoints')
@@ -25,40 +27,22 @@ def parse_args() -> argparse.Namespace:
     )
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
-
-
-def train(args: argparse.Namespace) -> None:
-    """Run the training."""
-    cfg = load_config(
-        args.config,
-        args.cfg_options,
-        args.work_dir,
-        args.launcher,
-        needs=('train_cfg', 'train_dataloader', 'optim_wrapper'),
-    )
-    if args.amp:
-        enable_amp(cfg)
-    if args.auto_scale_lr:
-        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
-            raise ValueError('--auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
-        cfg.auto_scale_lr.enable = True
-    lock = claim_work_dir(cfg.work_dir, resume=args.resume is not None, launcher=args.launcher)
-    cfg.resume = False
-    if args.resume is not None:
-        find_resume(cfg, args.resume)
-    runner = build_runner(cfg, args.trust_checkpoint, partial_checkpoint=not cfg.resume)
-    runner.train()
-    if lock is not None:
-        lock.close()
-
-
-@one_line_errors
-def main() -> None:
-    """Train as one rank of a job."""
-    args = parse_args()
     with ending_job(args.launcher):
-        train(args)
+        cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher, TRAIN_KEYS)
+        if args.amp:
+            enable_amp(cfg)
+        if args.auto_scale_lr:
+            if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+                raise ValueError('--auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
+            cfg.auto_scale_lr.enable = True
+        lock = claim_work_dir(cfg.work_dir, resume=args.resume is not None, launcher=args.launcher)
+        cfg.resume = False
+        if args.resume is not None:
+            find_resume(cfg, args.resume)
+        runner = build_runner(cfg, args.trust_checkpoint, partial_checkpoint=not cfg.resume)
+        runner.train()
+        if lock is not None:
+            lock.close()
 
 
 if __name__ == '__main__':

@@ -22,6 +22,9 @@ _KNOWN_KEYS = frozenset(
     'test_dataloader test_evaluator train_cfg train_dataloader val_cfg val_dataloader val_evaluator '
     'visualizer work_dir'.split()
 )
+# Keys that a config needs for a training, for a test.
+TRAIN_KEYS = ('train_cfg', 'train_dataloader', 'optim_wrapper')
+TEST_KEYS = ('test_cfg', 'test_dataloader', 'test_evaluator')
 
 
 class ZooModel(NamedTuple):

@@ -73,6 +73,18 @@ def build_model(cfg: Config) -> BaseVideoDetector:
     return model
 
 
+def fitting_model(cfg: Config, checkpoint: dict) -> BaseVideoDetector:
+    """Build the model that a checkpoint is of, without memory for its weights.
+
+    Raises:
+        ValueError: The checkpoint is of another model than the config's.
+    """
+    with torch.device('meta'):
+        model = build_model(cfg)
+    check_state_dict(model, checkpoint)
+    return model
+
+
 def model_classes(cfg: Config, model: BaseVideoDetector, checkpoint: dict) -> tuple[str, ...]:
     """Return the class names of a model, see :func:`class_names`."""
     roi_head = model.detector.roi_head

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from mmengine.config import ConfigDict, DictAction
 from rich.console import Console
 
-from mmrdn.apis.config_files import find_tool, load_config
+from mmrdn.apis.config_files import TEST_KEYS, TRAIN_KEYS, find_tool, load_config
 from mmrdn.comparison.command_progress import run_with_progress
 from mmrdn.fileio.download import cache_name, file_hash, shown_url
 from mmrdn.fileio.fields import NUMBER, check_entry
@@ -22,6 +23,7 @@ from mmrdn.utils.machine import machine
 METRICS = {'mAP50': 'mAP50', 'slow': 'mAP50_slow', 'medium': 'mAP50_medium', 'fast': 'mAP50_fast'}
 
 
+@dataclass
 class DetectorRun:
     """A detector in a directory of its own, trained and tested by the tools.
 
@@ -43,30 +45,20 @@ class DetectorRun:
         ValueError: The config cannot be read or compared.
     """
 
-    def __init__(
-        self,
-        name: str,
-        config: str,
-        directory: Path,
-        options: Sequence[str] = (),
-        checkpoint: str | None = None,
-        device: str | None = None,
-        threads: int = 1,
-        trust_checkpoint: bool = False,
-    ) -> None:
-        self.name = name
-        self.config = config
-        self.directory = directory
-        self.options = [*options, 'test_dataloader.batch_size=1']
-        self.checkpoint = checkpoint
-        self.device = device
-        self.threads = threads
-        self.trust_checkpoint = trust_checkpoint
-        needs = ['test_cfg', 'test_dataloader', 'test_evaluator']
-        if checkpoint is None:
-            needs += ['train_cfg', 'train_dataloader', 'optim_wrapper']
-        self.cfg = load_config(config, parse_options(self.options), needs=needs)
-        self.metric_key, self.metric = find_vid_metric(self.cfg, config)
+    name: str
+    config: str
+    directory: Path
+    options: Sequence[str] = ()
+    checkpoint: str | None = None
+    device: str | None = None
+    threads: int = 1
+    trust_checkpoint: bool = False
+
+    def __post_init__(self) -> None:
+        self.options = [*self.options, 'test_dataloader.batch_size=1']
+        needs = TEST_KEYS if self.checkpoint else (*TEST_KEYS, *TRAIN_KEYS)
+        self.cfg = load_config(self.config, parse_options(self.options), needs=needs)
+        self.metric_key, self.metric = find_vid_metric(self.cfg, self.config)
 
     def __call__(self, console: Console) -> dict[str, Any]:
         """Train unless there is a checkpoint, and test.
@@ -88,9 +80,7 @@ class DetectorRun:
             console.rule(f'{self.name}: already done, see {self.directory}')
         else:
             console.rule(self.name)
-            checkpoint, minutes = self.checkpoint, None
-            if checkpoint is None:
-                checkpoint, minutes = self._train(console)
+            checkpoint, minutes = (self.checkpoint, None) if self.checkpoint else self._train(console)
             row = self._test(checkpoint, console)
             write_json(dict(row, train_minutes=minutes, checkpoint=shown_url(checkpoint)), result)
         return _read_object(result)

@@ -125,16 +125,16 @@ class VideoOutputs:
             if osp.exists(source.name) and osp.exists(path) and osp.samefile(source.name, path):
                 raise ValueError(f'{path} is the input, choose another name')
         self._drawer = FrameDrawer(classes, score_thr)
+        needs = {
+            VideoWriter: dict(fps=source.fps),
+            JsonLinesWriter: dict(classes=classes),
+            StdoutWriter: dict(classes=classes),
+            CocoVidWriter: dict(classes=classes, video=Path(source.name).name),
+        }
         try:
             for key, path in self.paths.items():
-                kind, kwargs = _writer_type(key, path), {}
-                if kind is VideoWriter:
-                    kwargs.update(fps=source.fps)
-                if key == 'out_json':
-                    kwargs.update(classes=classes)
-                if kind is CocoVidWriter:
-                    kwargs.update(video=Path(source.name).name)
-                self._writers[key] = kind(path, overwrite=self.overwrite, **kwargs)
+                kind = _writer_type(key, path)
+                self._writers[key] = kind(path, overwrite=self.overwrite, **needs.get(kind, {}))
         except BaseException:
             for writer in self._writers.values():
                 writer.abort()

@@ -7,12 +7,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
 
 from mmrdn.apis.config_files import load_config
-from mmrdn.apis.model_loading import build_model
-from mmrdn.fileio.checkpoint import check_state_dict, read_checkpoint
+from mmrdn.apis.model_loading import fitting_model
+from mmrdn.fileio.checkpoint import read_checkpoint
 from mmrdn.fileio.download import file_hash
 from mmrdn.model_zoo.model_complexity import FRAME_SIZE, count_complexity
 from mmrdn.model_zoo.publishing import read_metrics
@@ -109,10 +108,8 @@ def _read_published(checkpoint: str, cfg: Config) -> dict[str, Any]:
     has_hash = checkpoint.endswith(f'-{file_hash(checkpoint)[:8]}.pth')
     if not isinstance(meta, dict) or 'mmrdn_version' not in meta or not has_hash:
         raise ValueError(f'{checkpoint} was not published by tools/model_converters/publish_model.py')
-    with torch.device('meta'):
-        model = build_model(cfg)
     try:
-        check_state_dict(model, loaded)
+        fitting_model(cfg, loaded)
     except ValueError as error:
         raise ValueError(f'{checkpoint}: {error}') from None
     planned = cfg.train_cfg.get('max_iters')

@@ -20,8 +20,8 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mmrdn.apis.config_files import load_config
-from mmrdn.apis.model_loading import build_model, classes_of_meta, model_classes
-from mmrdn.fileio.checkpoint import check_finite, check_state_dict, read_checkpoint, state_dict_of
+from mmrdn.apis.model_loading import classes_of_meta, fitting_model, model_classes
+from mmrdn.fileio.checkpoint import check_finite, read_checkpoint, state_dict_of
 from mmrdn.fileio.download import shown_url
 from mmrdn.fileio.fields import NUMBER
 from mmrdn.fileio.json_files import read_json
@@ -151,10 +151,7 @@ def _classes(original: dict, cfg: Config | None) -> list[str]:
         if names is None:
             raise ValueError('the checkpoint names no classes: say --config')
         return list(names)
-    with torch.device('meta'):
-        model = build_model(cfg)
-    check_state_dict(model, original)
-    return list(model_classes(cfg, model, original))
+    return list(model_classes(cfg, fitting_model(cfg, original), original))
 
 
 def _without_run(text: str) -> str:

@@ -3,7 +3,7 @@
 
 import argparse
 
-from mmrdn.apis import load_config
+from mmrdn.apis.config_files import TEST_KEYS, load_config
 from mmrdn.benchmarks.detections import compare_detections
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
@@ -17,9 +17,7 @@ def main() -> None:
     parser.add_argument('checkpoint', help='its checkpoint')
     add_arguments(parser, '--work-dir')
     args = parser.parse_args()
-    cfg = load_config(
-        args.config, args.cfg_options, args.work_dir, needs=('test_cfg', 'test_dataloader', 'test_evaluator')
-    )
+    cfg = load_config(args.config, args.cfg_options, args.work_dir, needs=TEST_KEYS)
     result = compare_detections(cfg, args.checkpoint)
     for name, value in result.items():
         print(f'{name}: {value:g}')
