@@ -72,41 +72,30 @@ def _updated(text: str, entry: dict[str, Any], collection: str | None, overwrite
             raise ValueError(f'--collection must be one of {names}, got {collection}')
         set_item(models, len(models), _in_collection(entry, collection))
         return dump_yaml(file)
-    if not overwrite:
-        _check_replaced(known, entry)
+    weights = known.get('Weights')
+    if weights and entry.get('Weights', weights) != weights and not overwrite:
+        raise FileExistsError(f'{known["Name"]} has weights, {weights}; say --overwrite to replace them')
     merge(known, {key: value for key, value in entry.items() if key != 'Results'})
     for result in entry.get('Results', []):
-        _put_result(known, result)
+        _put_result(known, result, overwrite)
     return dump_yaml(file)
 
 
-def _check_replaced(old: dict[str, Any], new: dict[str, Any]) -> None:
-    """Refuse to lose results or weights."""
-    for result in new.get('Results', []):
-        for known in old.get('Results') or []:
-            if _same_data(known, result) and known['Metrics'] != result['Metrics']:
-                raise FileExistsError(
-                    f'{old["Name"]} has results on {known["Dataset"]}, '
-                    f'{dict(known["Metrics"])}; say --overwrite to replace them by '
-                    f'{result["Metrics"]}'
-                )
-    weights = old.get('Weights')
-    if weights and new.get('Weights', weights) != weights:
-        raise FileExistsError(f'{old["Name"]} has weights, {weights}; say --overwrite to replace them')
+def _put_result(model: dict[str, Any], result: dict[str, Any], overwrite: bool) -> None:
+    """Replace the metrics on the same data set, or add the result behind all.
 
-
-def _same_data(first: dict[str, Any], second: dict[str, Any]) -> bool:
-    return all(first[key] == second[key] for key in ('Task', 'Dataset'))
-
-
-def _put_result(model: dict[str, Any], result: dict[str, Any]) -> None:
-    """Replace the metrics on the same data set, or add the result behind all."""
+    Raises:
+        FileExistsError: The model has other metrics there, and ``overwrite`` is off.
+    """
     results = model.get('Results')
     if not results:
-        set_item(model, 'Results', [result])
-        return
-    same = [known for known in results if _same_data(known, result)]
-    if same:
-        set_item(same[0], 'Metrics', result['Metrics'])
-    else:
-        set_item(results, len(results), result)
+        return set_item(model, 'Results', [result])
+    same = [known for known in results if all(known[key] == result[key] for key in ('Task', 'Dataset'))]
+    if not same:
+        return set_item(results, len(results), result)
+    if same[0]['Metrics'] != result['Metrics'] and not overwrite:
+        raise FileExistsError(
+            f'{model["Name"]} has results on {same[0]["Dataset"]}, {dict(same[0]["Metrics"])}; '
+            f'say --overwrite to replace them by {result["Metrics"]}'
+        )
+    set_item(same[0], 'Metrics', result['Metrics'])

@@ -40,6 +40,12 @@ def tool(run_main, tiny_config, trained):
     return call
 
 
+def files_in(directory):
+    """Options for three files: o.mp4, o.jsonl and o.txt."""
+    names = dict(video='o.mp4', json='o.jsonl', mot='o.txt')
+    return [word for kind, name in names.items() for word in (f'--out-{kind}', directory / name)]
+
+
 def lines_of(path):
     return list(map(json.loads, path.read_text().splitlines()))
 
@@ -51,12 +57,7 @@ def test_a_file_in_a_process_of_its_own(clip, tiny_config, trained, tmp_path):
         clip,
         tiny_config,
         trained / 'iter_8.pth',
-        '--out-video',
-        tmp_path / 'o.mp4',
-        '--out-json',
-        tmp_path / 'o.jsonl',
-        '--out-mot',
-        tmp_path / 'o.txt',
+        *files_in(tmp_path),
         '--out-images',
         tmp_path / 'o',
         '--score-thr',
@@ -354,19 +355,7 @@ def wait_for(condition, process, seconds=100):
 def test_ctrl_c_completes_the_files(number, tiny_config, trained, tmp_path):
     clip = write_mp4(tmp_path / 'clip.mp4', 200 * noise(10, (64, 64)))
     names = ['o.mp4', 'o.jsonl', 'o.txt']
-    process = start(
-        clip,
-        tiny_config,
-        trained / 'iter_8.pth',
-        '--out-video',
-        tmp_path / 'o.mp4',
-        '--out-json',
-        tmp_path / 'o.jsonl',
-        '--out-mot',
-        tmp_path / 'o.txt',
-        '--score-thr',
-        '.02',
-    )
+    process = start(clip, tiny_config, trained / 'iter_8.pth', *files_in(tmp_path), '--score-thr', '.02')
     lines = tmp_path / 'o.jsonl'
     wait_for(lambda: lines.exists() and lines.read_text().count('\n') > 5, process)
     process.send_signal(number)

@@ -303,90 +303,35 @@ def test_browse_dataset(run_main, tiny_config, tmp_path):
     assert {path: path.read_bytes() for path in folder.iterdir()} == written
 
 
+TORCHRUN = '--nnodes=1 --node_rank=0 --master_addr=127.0.0.1 --master_port=29500 --nproc_per_node=2'.split()
+SRUN = [
+    *'-p part --job-name=job --gres=gpu:4 --ntasks=4 --ntasks-per-node=4 --cpus-per-task=5'.split(),
+    *'--kill-on-bad-exit=1 -A me {python} -u'.split(),
+]
+
+
 @pytest.mark.parametrize(
     'script, args, expected',
     [
         (
             'dist_train.sh',
             ['c.py', '2', '--amp'],
-            [
-                '--nnodes=1',
-                '--node_rank=0',
-                '--master_addr=127.0.0.1',
-                '--master_port=29500',
-                '--nproc_per_node=2',
-                '{tools}/train.py',
-                'c.py',
-                '--launcher',
-                'pytorch',
-                '--amp',
-            ],
+            [*TORCHRUN, '{tools}/train.py', 'c.py', '--launcher', 'pytorch', '--amp'],
         ),
         (
             'dist_test.sh',
             ['c.py', 'a b.pth', '2', '--x', 'y z'],
-            [
-                '--nnodes=1',
-                '--node_rank=0',
-                '--master_addr=127.0.0.1',
-                '--master_port=29500',
-                '--nproc_per_node=2',
-                '{tools}/test.py',
-                'c.py',
-                'a b.pth',
-                '--launcher',
-                'pytorch',
-                '--x',
-                'y z',
-            ],
+            [*TORCHRUN, '{tools}/test.py', 'c.py', 'a b.pth', '--launcher', 'pytorch', '--x', 'y z'],
         ),
         (
             'slurm_train.sh',
             ['part', 'job', 'c.py', 'work', '--amp'],
-            [
-                '-p',
-                'part',
-                '--job-name=job',
-                '--gres=gpu:4',
-                '--ntasks=4',
-                '--ntasks-per-node=4',
-                '--cpus-per-task=5',
-                '--kill-on-bad-exit=1',
-                '-A',
-                'me',
-                '{python}',
-                '-u',
-                '{tools}/train.py',
-                'c.py',
-                '--work-dir',
-                'work',
-                '--launcher',
-                'slurm',
-                '--amp',
-            ],
+            [*SRUN, '{tools}/train.py', 'c.py', '--work-dir', 'work', '--launcher', 'slurm', '--amp'],
         ),
         (
             'slurm_test.sh',
             ['part', 'job', 'c.py', 'a b.pth'],
-            [
-                '-p',
-                'part',
-                '--job-name=job',
-                '--gres=gpu:4',
-                '--ntasks=4',
-                '--ntasks-per-node=4',
-                '--cpus-per-task=5',
-                '--kill-on-bad-exit=1',
-                '-A',
-                'me',
-                '{python}',
-                '-u',
-                '{tools}/test.py',
-                'c.py',
-                'a b.pth',
-                '--launcher',
-                'slurm',
-            ],
+            [*SRUN, '{tools}/test.py', 'c.py', 'a b.pth', '--launcher', 'slurm'],
         ),
     ],
 )
