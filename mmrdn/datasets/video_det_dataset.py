@@ -64,20 +64,15 @@ class VideoDetDataset(BaseVideoDataset):
             raise ValueError(f'{type(self).__name__}: metainfo must give classes, e.g. dict(classes=("car", "dog"))')
         if isinstance(classes, str):
             raise ValueError(f'{type(self).__name__}: classes of metainfo must be a tuple of names, got {classes!r}')
-        interval = (self.key_img_sampler or {}).get('interval', 1)
-        if self.test_mode and self.load_as_video and interval != 1:
+        interval = (self.key_img_sampler or {}).get('interval', 1) if self.load_as_video else 1
+        if self.test_mode and interval != 1:
             raise ValueError(
-                f'{type(self).__name__}: key_img_sampler must '
-                'have interval=1 in testing, where every frame '
-                f'counts, got {interval}'
+                f'{type(self).__name__}: key_img_sampler must have interval=1 in testing, where every frame counts, '
+                f'got {interval}'
             )
         of_video = ('video_id', 'frame_id') if self.load_as_video else ()
-        file = CocoVidFile(
-            self.ann_file,
-            images=('file_name', 'height', 'width', *of_video),
-            annotations=('bbox',),
-            videos=self.load_as_video,
-        )
+        fields = ('file_name', 'height', 'width', *of_video)
+        file = CocoVidFile(self.ann_file, images=fields, annotations=('bbox',), videos=self.load_as_video)
         self.cat_ids = file.category_ids(classes)
         self.cat2label = {cat_id: i for i, cat_id in enumerate(self.cat_ids)}
         self.cat_img_map = {cat_id: [] for cat_id in self.cat_ids}
@@ -89,21 +84,15 @@ class VideoDetDataset(BaseVideoDataset):
         data_list, valid_data_indices = [], []
         for frames in file.frames_of_videos() if self.load_as_video else [[image] for image in file.data['images']]:
             for image in frames:
-                if self._is_key_image(image):
+                is_key = self.test_mode or image.get('is_vid_train_frame', True)
+                if is_key and image.get('frame_id', 0) % interval == 0:
                     valid_data_indices.append(len(data_list))
                 info = dict(image, img_id=image['id'])
                 if self.load_as_video:
                     info['video_length'] = len(frames)
-                data_list.append(
-                    self.parse_data_info(dict(raw_img_info=info, raw_ann_info=file.annotations_of[image['id']]))
-                )
+                raw = dict(raw_img_info=info, raw_ann_info=file.annotations_of[image['id']])
+                data_list.append(self.parse_data_info(raw))
         return data_list, valid_data_indices
-
-    def _is_key_image(self, image: dict) -> bool:
-        interval = (self.key_img_sampler or {}).get('interval', 1)
-        if self.load_as_video and image['frame_id'] % interval:
-            return False
-        return self.test_mode or image.get('is_vid_train_frame', True)
 
     def filter_data(self) -> list[int]:
         """Leave out what ``filter_cfg`` says, as mmtrack does.
@@ -116,11 +105,8 @@ class VideoDetDataset(BaseVideoDataset):
         """
         indices = super().filter_data()
         if not indices:
-            kind = (
-                'testing'
-                if self.test_mode
-                else 'training (flagged "is_vid_train_frame", if flagged at all, with a box of one of the classes)'
-            )
+            flags = 'flagged "is_vid_train_frame", if flagged at all, with a box of one of the classes'
+            kind = 'testing' if self.test_mode else f'training ({flags})'
             raise ValueError(f'{self.ann_file}: no image of its {len(self.data_list)} is left for {kind}')
         return indices
 
@@ -141,15 +127,8 @@ class VideoDetDataset(BaseVideoDataset):
             their frames; exactly ``num_ref_imgs`` of them unless ``method`` is one of mmtrack's
             ``'test_*'``, which choose by themselves.
         """
-        key, *support = super().ref_img_sampling(
-            idx,
-            data_info,
-            frame_range,
-            stride=stride,
-            num_ref_imgs=num_ref_imgs,
-            filter_key_img=filter_key_img,
-            method=method,
-        )
+        options = dict(stride=stride, num_ref_imgs=num_ref_imgs, filter_key_img=filter_key_img, method=method)
+        key, *support = super().ref_img_sampling(idx, data_info, frame_range, **options)
         if method.startswith('test'):
             return [key, *support]
         chosen = support or [key]

@@ -66,7 +66,6 @@ def convert_detector(source: SourceDetector, cfg: Config, seed: int = 0) -> Conv
     _fill_rpn(transfer, model, rows, broken)
     _fill_box_head(transfer, rows, broken)
     transfer.fill_rest()
-    transfer.coverage.check_complete()
     meta = dict(mmrdn_version=__version__, converted_from=source.name)
     if classes:
         meta['dataset_meta'] = dict(classes=classes)

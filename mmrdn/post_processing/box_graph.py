@@ -108,19 +108,6 @@ def box_iou(a: np.ndarray, b: np.ndarray) -> float:
 
 
 @njit(cache=True)
-def _next_slots(slot: int, slot_label: np.ndarray, slot_frame: np.ndarray, max_gap: int) -> int:
-    """Return the slot behind the last one that links of a slot may lead to."""
-    stop = slot + 1
-    while (
-        stop < len(slot_label)
-        and slot_label[stop] == slot_label[slot]
-        and slot_frame[stop] - slot_frame[slot] <= max_gap + 1
-    ):
-        stop += 1
-    return stop
-
-
-@njit(cache=True)
 def _find_links(
     boxes: np.ndarray,
     slot_first: np.ndarray,
@@ -132,8 +119,11 @@ def _find_links(
     """Return where the links of each box begin (B + 1,), their targets and IoU."""
     num_slots, pairs = len(slot_label), 0
     stops = np.empty(num_slots, np.int64)
+    stop = 0  # slot behind the last one that links of a slot may lead to
     for slot in range(num_slots):
-        stop = _next_slots(slot, slot_label, slot_frame, max_gap)
+        label, last_frame = slot_label[slot], slot_frame[slot] + max_gap + 1
+        while stop < num_slots and slot_label[stop] == label and slot_frame[stop] <= last_frame:
+            stop += 1
         stops[slot] = slot_first[stop]
         pairs += (slot_first[slot + 1] - slot_first[slot]) * (slot_first[stop] - slot_first[slot + 1])
     first = np.zeros(len(boxes) + 1, np.int64)

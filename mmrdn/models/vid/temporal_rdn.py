@@ -107,17 +107,10 @@ class TemporalRDN(RDN):
         return TemporalWindow(head, plain.memory, plain.temporal_range, plain.lookahead)
 
     def extract(self, imgs: Tensor, data_samples: SampleList) -> list[UnextractedFrame]:
-        """Return proposals and maps of frames, of one video or of several.
+        """Return proposals and maps of B frames, see :meth:`RDN.extract`.
 
         Their RoI features are extracted when the window of their video takes them, which holds the
         maps that they see.
-
-        Args:
-            imgs (Tensor): (B, 3, H, W), preprocessed.
-            data_samples (list[TrackDataSample]): B samples.
-
-        Returns:
-            list[UnextractedFrame]: B of them.
         """
         rpn_x, roi_x = self.feature_maps(imgs)
         return [
