@@ -9,20 +9,7 @@ import numpy as np
 
 from mmrdn.structures.frame_boxes import FrameBoxes
 from mmrdn.structures.frame_detections import FrameDetections
-from mmrdn.visualization.canvas import (
-    Color,
-    Rect,
-    check_image,
-    class_color,
-    draw_box,
-    font_size,
-    line_height,
-    line_width,
-    put_text,
-    text_color,
-    text_width,
-    visible_part,
-)
+from mmrdn.visualization import canvas
 from mmrdn.visualization.support_strip import StripLayout, Support, draw_strip, empty_strip
 
 
@@ -95,7 +82,7 @@ class FrameDrawer:
             layout,
             (self.classes[label], f'{detections.scores[chosen]:.2f}'),
             (image, detections.bboxes[chosen].tolist()),
-            class_color(label),
+            canvas.class_color(label),
             list(map(Support, top.frame_offsets[row].tolist(), top.bboxes[row].tolist(), top.weights[row].tolist())),
             supports,
         )
@@ -119,24 +106,24 @@ class FrameDrawer:
         Raises:
             ValueError: The image is gray, a box is upside down, a label has no class.
         """
-        check_image(image)
+        canvas.check_image(image)
         self._check(boxes)
-        canvas = image.copy()
+        drawn = image.copy()
         if self.scale != 1:
-            canvas = cv2.resize(image, None, fx=self.scale, fy=self.scale, interpolation=cv2.INTER_CUBIC)
+            drawn = cv2.resize(image, None, fx=self.scale, fy=self.scale, interpolation=cv2.INTER_CUBIC)
         scores, tracks = (getattr(boxes, name, None) for name in ('scores', 'track_ids'))
         order = np.arange(len(boxes)) if scores is None else np.argsort(-scores, kind='stable')
-        rects = {i: visible_part(boxes.bboxes[i].astype(float) * self.scale, canvas) for i in order}
+        rects = {i: canvas.visible_part(boxes.bboxes[i].astype(float) * self.scale, drawn) for i in order}
         rects = {i: rect for i, rect in rects.items() if rect is not None}
-        line = line_width(*canvas.shape[:2]) if self.line_width is None else round(self.line_width)
+        line = canvas.line_width(*drawn.shape[:2]) if self.line_width is None else round(self.line_width)
         for i in reversed(rects):  # the best ones over the others
-            draw_box(canvas, rects[i], class_color(boxes.labels[i]), line, i == marked)
-        placed: list[Rect] = []
+            canvas.draw_box(drawn, rects[i], canvas.class_color(boxes.labels[i]), line, i == marked)
+        placed: list[canvas.Rect] = []
         for i, rect in rects.items():
             score, track = None if scores is None else scores[i], -1 if tracks is None else tracks[i]
             texts = _label_texts(self.classes[boxes.labels[i]], score, track)
-            _put_box_label(canvas, texts, rect, class_color(boxes.labels[i]), placed)
-        return canvas
+            _put_box_label(drawn, texts, rect, canvas.class_color(boxes.labels[i]), placed)
+        return drawn
 
     def _check(self, boxes: FrameBoxes) -> None:
         """Raise ValueError, with index and fault, for the first box that cannot be drawn."""
@@ -171,7 +158,7 @@ def _label_texts(name: str, score: float | None, number: int) -> list[str]:
     return [f'{text} #{number}' for text in texts] + [f'#{number}']
 
 
-def _label_rects(rect: Rect, width: int, height: int, shape: tuple[int, int]) -> list[Rect]:
+def _label_rects(rect: canvas.Rect, width: int, height: int, shape: tuple[int, int]) -> list[canvas.Rect]:
     """Return the rectangles where the label of a box may be, in order of preference."""
     if width > shape[1]:
         return []
@@ -181,28 +168,30 @@ def _label_rects(rect: Rect, width: int, height: int, shape: tuple[int, int]) ->
         for y in (above, below, rect.top, below - height):
             left = min(max(x, 0), shape[1] - width)
             if 0 <= y <= shape[0] - height:
-                rects.append(Rect(left, y, left + width - 1, y + height - 1))
+                rects.append(canvas.Rect(left, y, left + width - 1, y + height - 1))
     return rects
 
 
-def _put_box_label(canvas: np.ndarray, texts: Sequence[str], rect: Rect, color: Color, placed: list[Rect]) -> None:
+def _put_box_label(
+    drawn: np.ndarray, texts: Sequence[str], rect: canvas.Rect, color: canvas.Color, placed: list[canvas.Rect]
+) -> None:
     """Write the label of a box where it covers the least of others.
 
     Args:
-        canvas (np.ndarray): (H, W, 3) uint8 BGR, written into.
+        drawn (np.ndarray): (H, W, 3) uint8 BGR, written into.
         texts (Sequence[str]): Texts that it may have, the first preferred.
         rect (Rect): The box.
         color (tuple[int, int, int]): BGR color of the box.
         placed (list[Rect]): Labels that are there; this one is added.
     """
-    shape = canvas.shape[:2]
-    size = font_size(*shape)
+    shape = drawn.shape[:2]
+    size = canvas.font_size(*shape)
     labels = [
         (text, label)
         for text in texts
-        for label in _label_rects(rect, text_width(text, size), line_height(size), shape)
+        for label in _label_rects(rect, canvas.text_width(text, size), canvas.line_height(size), shape)
     ]
     if labels:  # at least the shortest fits into the image
         text, label = min(labels, key=lambda item: sum(item[1].overlap(other) for other in placed))
         placed.append(label)
-        put_text(canvas, text, label[:2], size, text_color(color), color)
+        canvas.put_text(drawn, text, label[:2], size, canvas.text_color(color), color)

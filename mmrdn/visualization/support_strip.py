@@ -7,21 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mmrdn.visualization.canvas import (
-    GROUND,
-    WHITE,
-    Color,
-    check_image,
-    draw_box,
-    font_size,
-    line_height,
-    line_width,
-    panel_margin,
-    put_text,
-    shorten,
-    text_width,
-    visible_part,
-)
+from mmrdn.visualization import canvas
 
 CONTEXT = 2.0  # side of a crop, in longer sides of its box
 MISSING = 96  # gray level in place of an image that is missing
@@ -46,16 +32,16 @@ class StripLayout:
 
     def __init__(self, height: int, width: int, num_supports: int) -> None:
         self.width = width
-        self.font = font_size(height, width)
-        self.margin = panel_margin(height, width)
-        self.line = line_height(self.font)
-        narrowest = text_width('00.0%', self.font) + self.margin
+        self.font = canvas.font_size(height, width)
+        self.margin = canvas.panel_margin(height, width)
+        self.line = canvas.line_height(self.font)
+        narrowest = canvas.text_width('00.0%', self.font) + self.margin
         self.num_tiles = min(num_supports + 1, max((width - self.margin) // narrowest, 1))
         slot = (width - self.margin) // self.num_tiles
         self.tile = max(min(slot - self.margin, height // 4), 1)
         used = self.num_tiles * (self.tile + self.margin) - self.margin
         self.left = (width - used) // 2
-        one_line = text_width('t-00 00.0%', self.font)
+        one_line = canvas.text_width('t-00 00.0%', self.font)
         self.num_lines = 1 if one_line <= self.tile else 2
         self.height = 2 * self.margin + self.num_lines * self.line + self.tile
 
@@ -71,7 +57,7 @@ def format_weight(weight: float) -> str:
     return f'{percent:.0f}%' if percent >= 9.95 else f'{percent:.1f}%'
 
 
-def crop_around(image: np.ndarray, bbox: Sequence[float], side: int, color: Color) -> np.ndarray:
+def crop_around(image: np.ndarray, bbox: Sequence[float], side: int, color: canvas.Color) -> np.ndarray:
     """Return a square crop with a box in its middle, and the box drawn.
 
     The square is moved into the image, or shrunk if it is larger.
@@ -95,10 +81,10 @@ def crop_around(image: np.ndarray, bbox: Sequence[float], side: int, color: Colo
     mode = cv2.INTER_AREA if extent > side else cv2.INTER_CUBIC
     crop = cv2.resize(part, (side, side), interpolation=mode)
     shifted = (np.reshape(bbox, (2, 2)) - [left, top]) * side / extent
-    rect = visible_part(shifted.ravel(), crop)
+    rect = canvas.visible_part(shifted.ravel(), crop)
     if rect is not None:
-        line = line_width(4 * side, 4 * side)  # a tile is a quarter as high
-        draw_box(crop, rect, color, line)
+        line = canvas.line_width(4 * side, 4 * side)  # a tile is a quarter as high
+        canvas.draw_box(crop, rect, color, line)
     return crop
 
 
@@ -106,7 +92,7 @@ def draw_strip(
     layout: StripLayout,
     titles: tuple[str, str],
     detection: tuple[np.ndarray, Sequence[float]],
-    color: Color,
+    color: canvas.Color,
     supports: Sequence[Support],
     images: Mapping[int, np.ndarray],
 ) -> np.ndarray:
@@ -129,15 +115,15 @@ def draw_strip(
     """
     strip, side = empty_strip(layout), layout.tile
     tile = crop_around(*detection, side, color)
-    frame = line_width(4 * side, 4 * side)
-    cv2.rectangle(tile, (0, 0), (side - 1, side - 1), WHITE, 2 * frame - 1)
+    frame = canvas.line_width(4 * side, 4 * side)
+    cv2.rectangle(tile, (0, 0), (side - 1, side - 1), canvas.WHITE, 2 * frame - 1)
     _put_tile(strip, layout, 0, titles, tile)
     heaviest = max((support.weight for support in supports), default=0)
     for i, support in enumerate(supports[: layout.num_tiles - 1], 1):
         offset = support.offset
         tile = np.full((side, side, 3), MISSING, np.uint8)
         if offset in images:
-            check_image(images[offset], f'supports[{offset}]')
+            canvas.check_image(images[offset], f'supports[{offset}]')
             tile = crop_around(images[offset], support.bbox, side, color)
         bar = round(side * support.weight / heaviest) if heaviest else 0
         tile[-max(2, side // 24) :, :bar] = color
@@ -148,7 +134,7 @@ def draw_strip(
 
 def empty_strip(layout: StripLayout) -> np.ndarray:
     """Return the strip of a frame without a detection."""
-    return np.full((layout.height, layout.width, 3), GROUND, np.uint8)
+    return np.full((layout.height, layout.width, 3), canvas.GROUND, np.uint8)
 
 
 def _put_tile(strip: np.ndarray, layout: StripLayout, number: int, titles: tuple[str, str], tile: np.ndarray) -> None:
@@ -156,13 +142,13 @@ def _put_tile(strip: np.ndarray, layout: StripLayout, number: int, titles: tuple
     left = layout.left + number * (layout.tile + layout.margin)
     top, size = layout.margin, layout.font
     first, second = titles
-    right = left + layout.tile - text_width(second, size)
+    right = left + layout.tile - canvas.text_width(second, size)
     if layout.num_lines == 2:
-        put_text(strip, second, (left, top + layout.line), size, WHITE)
-        first = shorten(first, size, layout.tile)
+        canvas.put_text(strip, second, (left, top + layout.line), size, canvas.WHITE)
+        first = canvas.shorten(first, size, layout.tile)
     else:
-        put_text(strip, second, (right, top), size, WHITE)
-        first = shorten(first, size, right - left)
-    put_text(strip, first, (left, top), size, WHITE)
+        canvas.put_text(strip, second, (right, top), size, canvas.WHITE)
+        first = canvas.shorten(first, size, right - left)
+    canvas.put_text(strip, first, (left, top), size, canvas.WHITE)
     top += layout.num_lines * layout.line
     strip[top : top + layout.tile, left : left + layout.tile] = tile

@@ -4,15 +4,7 @@
 from functools import partial
 from pathlib import Path
 
-from mmrdn.datasets.converters.ilsvrc import (
-    CocoData,
-    PathLike,
-    check_output,
-    find_root,
-    read_annotation,
-    read_list,
-    run_jobs,
-)
+from mmrdn.datasets.converters import ilsvrc
 from mmrdn.datasets.imagenet_vid_classes import get_class_set
 from mmrdn.fileio.json_files import write_json
 
@@ -35,7 +27,7 @@ def list_stills(root: Path) -> list[str]:
     """
     path = root / 'ImageSets' / 'DET' / 'train.txt'
     if path.is_file():
-        names = [f'train/{name}' for name in read_list(path) if not name.startswith('ILSVRC2013_train_extra')]
+        names = [f'train/{name}' for name in ilsvrc.read_list(path) if not name.startswith('ILSVRC2013_train_extra')]
     else:
         path = root / 'Annotations' / 'DET'
         names = sorted(item.relative_to(path).with_suffix('').as_posix() for item in (path / 'train').rglob('*.xml'))
@@ -45,8 +37,8 @@ def list_stills(root: Path) -> list[str]:
 
 
 def convert_det(
-    root: PathLike,
-    out_file: PathLike,
+    root: ilsvrc.PathLike,
+    out_file: ilsvrc.PathLike,
     classes: str = 'imagenet_vid',
     max_per_class: int = 2000,
     workers: int = 1,
@@ -82,16 +74,16 @@ def convert_det(
     """
     if max_per_class < 1:
         raise ValueError(f'max_per_class must be at least 1, got {max_per_class}')
-    check_output(out_file, overwrite)
-    coco = CocoData(get_class_set(classes))
+    ilsvrc.check_output(out_file, overwrite)
+    coco = ilsvrc.CocoData(get_class_set(classes))
     names_by_id = {category['encode_name']: category['name'] for category in coco.data['categories']}
     counts = dict.fromkeys(names_by_id.values(), 0)
-    directory = find_root(root, 'DET')
+    directory = ilsvrc.find_root(root, 'DET')
     stills = list_stills(directory)
-    read = partial(read_annotation, skip_bad_boxes=skip_bad_boxes, wanted=frozenset(names_by_id))
+    read = partial(ilsvrc.read_annotation, skip_bad_boxes=skip_bad_boxes, wanted=frozenset(names_by_id))
     paths = [directory / 'Annotations' / 'DET' / f'{still}.xml' for still in stills]
     notes: list[str] = []
-    for item, still in zip(run_jobs(read, paths, workers, 'DET train', progress), stills):
+    for item, still in zip(ilsvrc.run_jobs(read, paths, workers, 'DET train', progress), stills):
         shown = {names_by_id[target['name']] for target in item['objects']}
         if not shown or max(counts[name] for name in shown) >= max_per_class:
             continue

@@ -5,15 +5,7 @@ from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
-from mmrdn.datasets.converters.ilsvrc import (
-    CocoData,
-    PathLike,
-    check_output,
-    find_root,
-    read_annotation,
-    read_list,
-    run_jobs,
-)
+from mmrdn.datasets.converters import ilsvrc
 from mmrdn.datasets.imagenet_vid_classes import get_class_set
 from mmrdn.fileio.json_files import write_json
 
@@ -59,14 +51,14 @@ def list_videos(root: Path, split: str) -> list[tuple[str, list[str]]]:
     lists = root / 'ImageSets' / 'VID'
     frames: dict[str, list[str]] = {}
     if split == 'val' and (lists / 'val.txt').is_file():
-        for entry in read_list(lists / 'val.txt'):
+        for entry in ilsvrc.read_list(lists / 'val.txt'):
             video, _, frame = entry.rpartition('/')
             if not video:
                 raise ValueError(f'{lists / "val.txt"}: expected <video>/<frame>, got {entry!r}')
             frames.setdefault(video, []).append(frame)
     elif split == 'train' and any(lists.glob('train_*.txt')):
         for path in sorted(lists.glob('train_*.txt')):
-            frames.update((video, []) for video in read_list(path))
+            frames.update((video, []) for video in ilsvrc.read_list(path))
     else:
         frames.update((path.parent.relative_to(annotations).as_posix(), []) for path in annotations.rglob('*.xml'))
     if not frames:
@@ -95,10 +87,10 @@ def _list_frames(root: Path, video: str) -> list[str]:
 def _read_video(video: tuple[str, list[str]], root: Path, skip_bad_boxes: bool) -> list[dict]:
     name, frames = video
     directory = root / 'Annotations' / 'VID' / name
-    return [read_annotation(directory / f'{frame}.xml', skip_bad_boxes) for frame in frames]
+    return [ilsvrc.read_annotation(directory / f'{frame}.xml', skip_bad_boxes) for frame in frames]
 
 
-class _CocoVidData(CocoData):
+class _CocoVidData(ilsvrc.CocoData):
     """COCO-VID data of the videos added so far."""
 
     def __init__(self, classes: dict[str, str]) -> None:
@@ -131,9 +123,9 @@ class _CocoVidData(CocoData):
 
 
 def convert_vid(
-    root: PathLike,
+    root: ilsvrc.PathLike,
     split: str,
-    out_file: PathLike,
+    out_file: ilsvrc.PathLike,
     classes: str = 'imagenet_vid',
     workers: int = 1,
     overwrite: bool = False,
@@ -167,13 +159,13 @@ def convert_vid(
     """
     if split not in ('train', 'val'):
         raise ValueError(f"split must be 'train' or 'val', got {split!r}")
-    check_output(out_file, overwrite)
+    ilsvrc.check_output(out_file, overwrite)
     coco = _CocoVidData(get_class_set(classes))
     notes: list[str] = []
-    directory = find_root(root, 'VID')
+    directory = ilsvrc.find_root(root, 'VID')
     videos = list_videos(directory, split)
     read = partial(_read_video, root=directory, skip_bad_boxes=skip_bad_boxes)
-    results = run_jobs(read, videos, workers, f'VID {split}', progress)
+    results = ilsvrc.run_jobs(read, videos, workers, f'VID {split}', progress)
     for parsed, (name, frames) in zip(results, videos):
         coco.add_video(name, frames, parsed, pick_train_frames(len(frames)) if split == 'train' else ())
         notes += [note for item in parsed for note in item['notes']]

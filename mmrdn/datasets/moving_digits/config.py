@@ -1,6 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from dataclasses import dataclass
 
+import numpy as np
+
 DEGRADATIONS = ('motion_blur', 'defocus', 'occlusion', 'low_contrast')
 
 
@@ -58,17 +60,14 @@ class MovingDigitsConfig:
         for name, value in vars(self).items():
             if name != 'degradations' and isinstance(value, tuple) and not 0 <= value[0] <= value[1]:
                 raise ValueError(f'{name} must be (low, high) with 0 <= low <= high, got ({value[0]}, {value[1]})')
-        least = dict(seed=0, num_train_videos=0, num_val_videos=0, train_frames=1, val_frames=1)
+        least = dict.fromkeys(('seed', 'num_train_videos', 'num_val_videos'), 0)
+        least |= dict.fromkeys(('train_frames', 'val_frames', 'num_digits', 'degraded_frames', 'clean_frames'), 1)
         for name, low in least.items():
-            if getattr(self, name) < low:
-                raise ValueError(f'{name} must be at least {low}, got {getattr(self, name)}')
-        for name in ('num_digits', 'degraded_frames', 'clean_frames'):
-            if getattr(self, name)[0] < 1:
-                raise ValueError(f'{name} must be at least 1, got {getattr(self, name)}')
+            value = getattr(self, name)
+            if np.min(value) < low:
+                raise ValueError(f'{name} must be at least {low}, got {value}')
         if min(self.height, self.width) < 32 or max(self.height, self.width) > 200:
-            raise ValueError(
-                'height and width must be 32 to 200 pixels (the photographs hold no more), got '
-                f'{self.height} x {self.width}'
-            )
+            sizes = f'{self.height} x {self.width}'
+            raise ValueError(f'height and width must be 32 to 200 pixels (the photographs hold no more), got {sizes}')
         if not 4 <= self.size[0] <= self.size[1] <= min(self.height, self.width):
             raise ValueError(f'size must lie between 4 pixels and the frame, got {self.size}')

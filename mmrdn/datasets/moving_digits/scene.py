@@ -230,10 +230,9 @@ class DigitScene:
             t (int): Index of the frame.
 
         Returns:
-            tuple[np.ndarray, list[dict]]: The frame (H, W, 3) uint8 BGR, and
-            for each annotated digit ``track`` (index), ``label``, ``bbox`` (inclusive pixels x1,
-            y1, x2, y2 of the sharp ink in the frame), ``occluded`` and ``degraded`` (names of the
-            degradations).
+            tuple[np.ndarray, list[dict]]: The frame (H, W, 3) uint8 BGR, and for each annotated
+            digit ``track`` (index), ``label``, ``bbox`` (inclusive pixels x1, y1, x2, y2 of the
+            sharp ink in the frame), ``occluded`` and ``degraded`` (names of the degradations).
         """
         image = self.background(t)
         clean, shown = [], []  # (H, W) each: sharp ink, ink not hidden

@@ -117,8 +117,7 @@ def _parse_track(track: Track, index: int) -> tuple:
         index (int): Its index, for messages.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: ``frame_ids`` (n,) in int64 and
-        ``bboxes`` (n, 4) in float64.
+        tuple[np.ndarray, np.ndarray]: ``frame_ids`` (n,) in int64 and ``bboxes`` (n, 4) in float64.
     """
     name = f'tracks[{index}]'
     if isinstance(track, Mapping):

@@ -149,9 +149,8 @@ def _match(
         pixel_tolerance (float): See :func:`vid_map`.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: Index of the matched ground truth (D,),
-        -1 for none, and the weight (R, D) that a detection has as a false positive of a group,
-        should it be unmatched.
+        tuple[np.ndarray, np.ndarray]: Index of the matched ground truth (D,), -1 for none, and the
+        weight (R, D) that a detection has as a false positive of a group, should it be unmatched.
     """
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))

@@ -26,11 +26,10 @@ SETTINGS = ('motion_ranges', 'iou_thr', 'pixel_tolerance')
 class VIDMetric(BaseMetric):
     """ImageNet VID metric: mAP at IoU 0.5, overall and per motion group.
 
-    See :func:`mmrdn.evaluation.vid_map` for the protocol and
-    :func:`mmrdn.evaluation.motion_iou` for the speed of an object. Every
-    frame counts once, in the order of image ids, whatever the number of processes. Only
-    ``data_samples`` are read, so a model may hand back its results later than the frames came in,
-    any number at a time.
+    See :func:`mmrdn.evaluation.vid_map` for the protocol and :func:`mmrdn.evaluation.motion_iou`
+    for the speed of an object. Every frame counts once, in the order of image ids, whatever the
+    number of processes. Only ``data_samples`` are read, so a model may hand back its results later
+    than the frames came in, any number at a time.
 
     Ground truth that is flagged (``ignore`` or ``iscrowd`` in ``ann_file``, ``ignore_flag`` in the
     samples), that has no box, or one narrower or lower than a pixel or outside the image, is left

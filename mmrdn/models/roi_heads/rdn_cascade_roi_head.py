@@ -23,9 +23,8 @@ from mmrdn.registry import MODELS
 class RDNCascadeRoIHead(RelationRoIHead, CascadeRoIHead):
     """mmdet's cascade with relation in its last stage.
 
-    ``bbox_head`` lists the heads of the stages: mmdet's, then one
-    :class:`RDNBBoxHead`. Without memories it is mmdet's cascade on single
-    frames.
+    ``bbox_head`` lists the heads of the stages: mmdet's, then one :class:`RDNBBoxHead`. Without
+    memories it is mmdet's cascade on single frames.
     """
 
     def __init__(self, *args, **kwargs) -> None:

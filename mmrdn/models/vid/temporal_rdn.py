@@ -84,9 +84,8 @@ class TemporalWindow(SlidingWindow):
 class TemporalRDN(RDN):
     """RDN whose RoI features see feature maps of other frames.
 
-    Args: those of :class:`RDN`. The detector has a
-    :class:`TemporalRDNRoIHead`, which says how many frames are seen, and
-    there is a neck.
+    Args: those of :class:`RDN`. The detector has a :class:`TemporalRDNRoIHead`, which says how many
+    frames are seen, and there is a neck.
     """
 
     def new_window(self, lookahead: int | None = None) -> TemporalWindow:

@@ -89,8 +89,7 @@ def rpn_losses(detector: nn.Module, x: tuple[Tensor], data_samples: SampleList) 
         data_samples (list[TrackDataSample]): B samples.
 
     Returns:
-        tuple[dict, list[InstanceData]]: Loss components; B times ``bboxes``
-        and ``scores``.
+        tuple[dict, list[InstanceData]]: Loss components; B times ``bboxes`` and ``scores``.
     """
     x = tuple(level.float() for level in x)
     with torch.autocast(x[0].device.type, enabled=False):

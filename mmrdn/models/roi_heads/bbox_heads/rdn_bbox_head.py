@@ -81,9 +81,8 @@ class RDNBBoxHead(ConvFCBBoxHead):
         """Override mmdet's hook: each detection keeps the index of its proposal through NMS.
 
         Returns:
-            InstanceData: ``bboxes`` (n, 4), ``scores``, ``labels`` and
-            ``proposal_inds`` (n,), the rows of ``roi``; what mmdet returns if there is no
-            ``rcnn_test_cfg``.
+            InstanceData: ``bboxes`` (n, 4), ``scores``, ``labels`` and ``proposal_inds`` (n,), the
+            rows of ``roi``; what mmdet returns if there is no ``rcnn_test_cfg``.
         """
         if rcnn_test_cfg is None or not len(roi):
             results = super()._predict_by_feat_single(roi=roi, rcnn_test_cfg=rcnn_test_cfg, **inputs)
