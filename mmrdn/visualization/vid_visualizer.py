@@ -78,17 +78,10 @@ class VIDVisualizer(DetLocalVisualizer):
         supports: Mapping[int, np.ndarray] | None = None,
         explain: int | None = None,
     ) -> np.ndarray:
-        """Draw the detections of a frame, see :meth:`FrameDrawer.draw`.
+        """Draw the detections of a frame: see :meth:`FrameDrawer.draw`.
 
-        Args:
-            image (np.ndarray): (H, W, 3) uint8 BGR.
-            data_sample (TrackDataSample): Result with ``pred_det_instances`` and, for the strip,
-                the ``top_supports`` of a ``TopSupports`` recorder.
-            supports (Mapping[int, np.ndarray], optional): Frames of the window by their offset.
-            explain (int, optional): Index of the detection whose supports are shown.
-
-        Returns:
-            np.ndarray: (H', W', 3) uint8 BGR.
+        The data sample has ``pred_det_instances`` and, for the strip, the ``top_supports`` of a
+        ``TopSupports`` recorder.
         """
         return self.drawer.draw(image, _to_detections(data_sample), supports, explain)
 

@@ -163,6 +163,33 @@ def sample(size, video_id, frame_id, video_length):
     )
 
 
+def video(length=6, video_id=1, size=(64, 80)):
+    """Frames of one video as the test loop hands them over, one at a time."""
+    generator = torch.Generator().manual_seed(video_id)
+    return [
+        (dict(img=torch.rand(1, 1, 3, *size, generator=generator)), [sample(size, video_id, i, length)])
+        for i in range(length)
+    ]
+
+
+@torch.no_grad()
+def run(model, frames):
+    """Results of a video, in the order in which the model gives them."""
+    return [result for inputs, samples in copy.deepcopy(frames) for result in model.predict(inputs, samples)]
+
+
+@torch.no_grad()
+def proposals_of(model, frames):
+    """(features, boxes, objectness) of each frame by the detector's parts."""
+    found = []
+    for inputs, samples in copy.deepcopy(frames):
+        x = model.detector.extract_feat(inputs['img'][0])
+        rpn = model.detector.rpn_head.predict(x, samples, rescale=False)[0]
+        feats = model.detector.roi_head.extract(x, [rpn.bboxes])[0]
+        found.append((feats.double(), rpn.bboxes.double(), rpn.scores))
+    return found
+
+
 def training_batch(batch, supports, size=(64, 80), seed=0):
     """Inputs and samples of a training step; image ids 10 i, supports + j."""
     generator = torch.Generator().manual_seed(seed)

@@ -13,15 +13,10 @@ import torch
 from torch import Tensor
 
 
-def centers_and_sizes(boxes: Tensor, pixel_offset: float = 0.0) -> tuple[Tensor, ...]:
-    """Split boxes (n, 4) xyxy into cx, cy, w, h, each (n,).
-
-    Widths and heights are at least 1 pixel.
-    """
-    x1, y1, x2, y2 = boxes.unbind(dim=-1)
-    width = (x2 - x1 + pixel_offset).clamp(min=1.0)
-    height = (y2 - y1 + pixel_offset).clamp(min=1.0)
-    return (x1 + x2) / 2, (y1 + y2) / 2, width, height
+def centers_and_sizes(boxes: Tensor, pixel_offset: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Split boxes (n, 4) xyxy into (cx, cy) and (w, h), each (n, 2); sizes are at least 1 pixel."""
+    low, high = boxes[:, :2], boxes[:, 2:]
+    return (low + high) / 2, (high - low + pixel_offset).clamp(min=1.0)
 
 
 def geometric_features(boxes: Tensor, support_boxes: Tensor, pixel_offset: float = 0.0) -> Tensor:
@@ -39,19 +34,10 @@ def geometric_features(boxes: Tensor, support_boxes: Tensor, pixel_offset: float
     Returns:
         Tensor: (N, M, 4) features g_ij.
     """
-    cx, cy, width, height = centers_and_sizes(boxes, pixel_offset)
-    support_cx, support_cy, support_width, support_height = centers_and_sizes(support_boxes, pixel_offset)
-    delta_x = (cx[:, None] - support_cx).abs() / width[:, None]
-    delta_y = (cy[:, None] - support_cy).abs() / height[:, None]
-    return torch.stack(
-        [
-            torch.log(delta_x + 1e-3),
-            torch.log(delta_y + 1e-3),
-            torch.log(width[:, None] / support_width),
-            torch.log(height[:, None] / support_height),
-        ],
-        -1,
-    )  # (N, M, 4)
+    center, size = centers_and_sizes(boxes, pixel_offset)
+    support_center, support_size = centers_and_sizes(support_boxes, pixel_offset)
+    delta = (center[:, None] - support_center).abs() / size[:, None]  # (N, M, 2)
+    return torch.cat([torch.log(delta + 1e-3), torch.log(size[:, None] / support_size)], -1)  # (N, M, 4)
 
 
 def angle_factors(dims: int, wave_length: float, like: Tensor) -> Tensor:

@@ -58,14 +58,13 @@ def box_terms(boxes: Tensor, dims: int = 64, wave_length: float = 1000.0, pixel_
     Returns:
         BoxTerms: In the dtype of the boxes.
     """
-    cx, cy, width, height = centers_and_sizes(boxes, pixel_offset)
-    size = torch.stack([width, height], -1)  # (n, 2)
+    center, size = centers_and_sizes(boxes, pixel_offset)  # (n, 2) each
     # In float64, as these angles are large where their differences are not.
     log_size = size.double().log()[..., None]  # (n, 2, 1)
     angles = log_size * angle_factors(dims, wave_length, log_size)
     waves = torch.stack([angles.sin(), angles.cos()], 2)  # (n, 2, 2, F)
     waves = torch.cat([waves.flatten(1), waves.new_ones(len(boxes), 1)], 1)  # (n, 4F + 1)
-    return BoxTerms(torch.stack([cx, cy], -1), size, waves.to(boxes.dtype))
+    return BoxTerms(center, size, waves.to(boxes.dtype))
 
 
 def geometry_tiles(

@@ -34,18 +34,9 @@ class SelsaRelation(BaseModule):
     def forward(
         self, feats: Tensor, boxes: Tensor, support_feats: Tensor, support_boxes: Tensor, return_weights: bool = False
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Relate queries to supports.
+        """Relate queries to supports: see :meth:`ObjectRelationModule.forward`.
 
-        Args:
-            feats (Tensor): (N, C) query features.
-            boxes (Tensor): (N, 4) boxes, not read.
-            support_feats (Tensor): (M, C) support features; with M = 0 there is nothing to add.
-            support_boxes (Tensor): (M, 4) boxes, not read.
-            return_weights (bool): Whether to return the mean attention weights too.
-
-        Returns:
-            Tensor or tuple[Tensor, Tensor]: (N, C) augmented features, and (N, M) attention weights
-            averaged over blocks.
+        Boxes are not read; attention weights (N, M) are averaged over blocks.
         """
         out = feats + self.aggregator(feats, support_feats) if len(support_feats) else feats
         return (out, self._weights(feats, support_feats)) if return_weights else out

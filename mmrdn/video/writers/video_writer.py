@@ -53,7 +53,9 @@ class VideoWriter(BaseWriter):
         step = _TICKS / self._fps
         tick = self.num_frames * step if time is None else time * _TICKS
         tick = max(round(tick), self._last_tick + 1)
-        frame = av.VideoFrame.from_ndarray(_pad_to_even(_fit(image, *self._size)), format='bgr24')
+        height, width = self._size
+        even = cv2.copyMakeBorder(_fit(image, height, width), 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+        frame = av.VideoFrame.from_ndarray(even, format='bgr24')
         frame.time_base = Fraction(1, _TICKS)
         frame.pts, frame.duration = tick, max(round(step), 1)
         self._container.mux(self._stream.encode(frame))
@@ -99,9 +101,3 @@ def _fit(image: np.ndarray, height: int, width: int) -> np.ndarray:
     top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
     canvas[top : top + inner[0], left : left + inner[1]] = cv2.resize(image, inner[::-1], interpolation=cv2.INTER_AREA)
     return canvas
-
-
-def _pad_to_even(image: np.ndarray) -> np.ndarray:
-    """Repeat the last row and column where their number is odd."""
-    height, width = image.shape[:2]
-    return cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from helpers import naive_relation
-from helpers.rdn import model_config, sample
+from helpers.rdn import model_config, proposals_of, run, video
 from helpers.rdn import tiny_model as build
 from mmrdn.models.vid.data_samples import to_frame_detections
 from mmrdn.models.vid.stream import VideoStream
@@ -16,30 +16,6 @@ from mmrdn.post_processing.video_linker import pair_relations
 from mmrdn.registry import MODELS
 
 LENGTH = 6
-
-
-def video(length=LENGTH, size=(64, 80)):
-    generator = torch.Generator().manual_seed(0)
-    return [
-        (dict(img=torch.rand(1, 1, 3, *size, generator=generator)), [sample(size, 1, i, length)]) for i in range(length)
-    ]
-
-
-def run(model, frames):
-    with torch.no_grad():
-        return [result for inputs, samples in copy.deepcopy(frames) for result in model.predict(inputs, samples)]
-
-
-@torch.no_grad()
-def proposals_of(model, frames):
-    """(features, boxes, objectness) of each frame by the detector's parts."""
-    found = []
-    for inputs, samples in copy.deepcopy(frames):
-        x = model.detector.extract_feat(inputs['img'][0])
-        rpn = model.detector.rpn_head.predict(x, samples, rescale=False)[0]
-        feats = model.detector.roi_head.extract(x, [rpn.bboxes])[0]
-        found.append((feats.double(), rpn.bboxes.double(), rpn.scores))
-    return found
 
 
 def naive_omega(model, proposals, t, past, ahead):
@@ -62,7 +38,7 @@ def naive_omega(model, proposals, t, past, ahead):
 def test_relations_between_detections_of_consecutive_frames(lookahead):
     """omega-bar of the proposals behind them, 0 beyond the top K."""
     model = build(temporal_range=2, lookahead=lookahead, recorders=[dict(type='NextFrameRelations', score_thr=0.0)])
-    frames = video()
+    frames = video(LENGTH)
     results = run(model, frames)
     proposals = proposals_of(model, frames)
     nonzero = 0
@@ -85,7 +61,7 @@ def test_relations_between_detections_of_consecutive_frames(lookahead):
 def test_weights_are_kept_above_the_threshold_only():
     plain = build(recorders=[dict(type='NextFrameRelations', score_thr=0.0)])
     model = build(recorders=[dict(type='NextFrameRelations', score_thr=0.35)])
-    for full, result in zip(run(plain, video()), run(model, video())):
+    for full, result in zip(run(plain, video(LENGTH)), run(model, video(LENGTH))):
         scores = result.pred_det_instances.scores
         kept = [i for i, s in enumerate(scores.tolist()) if s >= 0.35]
         assert result.link_relations.detection_inds.tolist() == kept
@@ -96,7 +72,7 @@ def test_weights_are_kept_above_the_threshold_only():
 
 def test_without_look_ahead_nothing_is_known_of_the_next_frame():
     model = build(lookahead=0, recorders=[dict(type='NextFrameRelations')])
-    for result in run(model, video()):
+    for result in run(model, video(LENGTH)):
         assert result.link_relations.weights.shape[1] == 0
 
 
@@ -134,7 +110,7 @@ def test_detections_know_their_proposals():
 def test_top_supports():
     """The supports of each detection with the most weight, and where."""
     model = build(temporal_range=2, recorders=[dict(type='TopSupports', num_supports=3, score_thr=0.35)])
-    frames = video()
+    frames = video(LENGTH)
     for _, samples in frames:
         samples[0].set_metainfo(dict(scale_factor=(0.5, 2.0)))
     results = run(model, frames)
@@ -162,7 +138,7 @@ def test_supports_are_in_pixels_of_their_own_frames():
     """Every second frame is four times as large before it is resized."""
     recorders = [dict(type='TopSupports', num_supports=4, score_thr=0.35)]
     model = build(temporal_range=2, recorders=recorders)
-    frames, resized = video(), video()
+    frames, resized = video(LENGTH), video(LENGTH)
     for t, (_, samples) in enumerate(resized):
         samples[0].set_metainfo(dict(scale_factor=(0.25, 0.25) if t % 2 else (1.0, 1.0)))
     for t, (a, b) in enumerate(zip(run(model, frames), run(model, resized))):
@@ -183,7 +159,7 @@ def test_class_scores_that_are_no_numbers_are_refused():
 def test_look_ahead_shows_fewer_frames(lookahead):
     """The pool is t - T .. t + look-ahead; results come that much later."""
     model = build(temporal_range=2, lookahead=lookahead)
-    frames, pools, counts = video(), [], []
+    frames, pools, counts = video(LENGTH), [], []
     original = model.stream.window.memory.aggregate
 
     def keep(*args):
@@ -206,9 +182,9 @@ def test_look_ahead_shows_fewer_frames(lookahead):
 
 def test_a_stream_may_look_ahead_less_than_its_model():
     model = build(temporal_range=2)
-    expected = run(build(temporal_range=2, lookahead=0), video())
+    expected = run(build(temporal_range=2, lookahead=0), video(LENGTH))
     stream = VideoStream(model, lookahead=0)
-    for (inputs, samples), other in zip(video(), expected):
+    for (inputs, samples), other in zip(video(LENGTH), expected):
         (result,) = stream.feed_batch(inputs['img'][0], samples, rescale=True)
         assert torch.equal(result.pred_det_instances.scores, other.pred_det_instances.scores)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from helpers import naive_relation
-from helpers.rdn import cascade_config, sample, tiny_model, training_batch
+from helpers.rdn import cascade_config, run, tiny_model, training_batch, video
 from mmrdn.registry import MODELS
 
 LENGTH = 5
@@ -16,19 +16,6 @@ LENGTH = 5
 
 def build(**kwargs):
     return tiny_model(cascade_config(**kwargs))
-
-
-def video(length=LENGTH, size=(64, 80), video_id=1):
-    generator = torch.Generator().manual_seed(video_id)
-    return [
-        (dict(img=torch.rand(1, 1, 3, *size, generator=generator)), [sample(size, video_id, i, length)])
-        for i in range(length)
-    ]
-
-
-def run(model, frames):
-    with torch.no_grad():
-        return [result for inputs, samples in copy.deepcopy(frames) for result in model.predict(inputs, samples)]
 
 
 def mmdets(model, config):
@@ -142,7 +129,7 @@ def test_streaming_equals_each_frame_from_scratch(lookahead_batch):
     """Scores are those of all stages, boxes those of the last one."""
     recorders = [dict(type='NextFrameRelations', score_thr=0.0)]
     model = build(lookahead_batch=lookahead_batch, recorders=recorders)
-    frames = video()
+    frames = video(LENGTH)
     results = run(model, frames)
     assert [r.frame_id for r in results] == list(range(LENGTH))
     for t, result in enumerate(results):
@@ -162,7 +149,7 @@ def test_each_frame_passes_once():
     modules = (model.detector.backbone, *model.detector.roi_head.bbox_head[:2])
     for module in modules:
         module.register_forward_pre_hook(lambda m, args: counts.append((m, len(args[0]))))
-    run(model, video())
+    run(model, video(LENGTH))
     for module, num in zip(modules, (1, 16, 16)):
         assert [n for m, n in counts if m is module] == [num] * LENGTH
 
@@ -176,7 +163,7 @@ def test_few_or_no_proposals(max_per_img):
         return [p[:max_per_img] for p in original(*args, **kwargs)]
 
     model.detector.rpn_head.predict = predict
-    results = run(model, video())
+    results = run(model, video(LENGTH))
     assert len(results) == LENGTH
     for result in results:
         assert len(result.pred_det_instances) <= 3 * max_per_img

@@ -8,37 +8,18 @@ from mmengine.structures import InstanceData
 from mmtrack.structures import TrackDataSample
 
 from helpers import naive_relation
-from helpers.rdn import model_config, sample, training_batch
+from helpers.rdn import model_config, proposals_of, run, training_batch, video
 from helpers.rdn import tiny_model as build
 from mmrdn.models.vid.stream import VideoStream
 from mmrdn.models.vid.training_inputs import training_frames
 from mmrdn.registry import MODELS
 
 
-def video(length, video_id=7, size=(64, 80), seed=0):
-    """Frames of one video as the test loop hands them over, one at a time."""
-    generator = torch.Generator().manual_seed(seed + 1000 * video_id)
-    return [
-        (dict(img=torch.rand(1, 1, 3, *size, generator=generator)), [sample(size, video_id, i, length)])
-        for i in range(length)
-    ]
-
-
-def run(model, frames):
-    with torch.no_grad():
-        return [result for inputs, samples in copy.deepcopy(frames) for result in model.predict(inputs, samples)]
-
-
 def pool_from_scratch(model, frames, t):
     """Augmented features of frame t from Algorithm 1's pool, computed anew."""
     last = len(frames) - 1
     span = model.temporal_range
-    proposals = []
-    for inputs, samples in copy.deepcopy(frames):
-        x = model.detector.extract_feat(inputs['img'][0])
-        rpn = model.detector.rpn_head.predict(x, samples, rescale=False)[0]
-        feats = model.detector.roi_head.extract(x, [rpn.bboxes])[0]
-        proposals.append((feats.double(), rpn.bboxes.double(), rpn.scores))
+    proposals = proposals_of(model, frames)
     sampler = model.support_sampler
     chosen = []
     for feats, boxes, scores in proposals[max(0, t - span) : min(last, t + span) + 1]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmtrack.models.roi_heads.roi_extractors import TemporalRoIAlign
 
-from helpers.rdn import model_config, sample, temporal_config, tiny_model, training_batch
+from helpers.rdn import model_config, run, temporal_config, tiny_model, training_batch, video
 from mmrdn.models.roi_heads import FrameMaps
 from mmrdn.models.vid.stream import VideoStream
 from mmrdn.registry import MODELS
@@ -24,19 +24,6 @@ def build(**kwargs):
         torch.cat(level) for level in zip(*(extract_feat(img[None]) for img in imgs))
     )
     return model
-
-
-def video(length=LENGTH, size=(64, 80), video_id=1):
-    generator = torch.Generator().manual_seed(video_id)
-    return [
-        (dict(img=torch.rand(1, 1, 3, *size, generator=generator)), [sample(size, video_id, i, length)])
-        for i in range(length)
-    ]
-
-
-def run(model, frames):
-    with torch.no_grad():
-        return [result for inputs, samples in copy.deepcopy(frames) for result in model.predict(inputs, samples)]
 
 
 def assert_same(results, expected):
@@ -80,7 +67,7 @@ def test_a_frame_sees_the_last_ones_before_it(num_maps, lookahead_batch):
         return detect(feats, frame, rescale)
 
     model.detector.roi_head.detect = keep
-    frames = video()
+    frames = video(LENGTH)
     results = run(model, frames)
     assert [r.frame_id for r in results] == list(range(LENGTH))
     maps = maps_of(model, [inputs['img'][0, 0] for inputs, _ in frames])
@@ -93,7 +80,7 @@ def test_a_frame_sees_the_last_ones_before_it(num_maps, lookahead_batch):
 def test_each_frame_passes_the_backbone_once():
     model, counts = tiny_model(temporal_config()), []
     model.detector.backbone.register_forward_pre_hook(lambda module, args: counts.append(len(args[0])))
-    run(model, video())
+    run(model, video(LENGTH))
     assert counts == [1] * LENGTH
     assert not model.window._maps
 
@@ -101,7 +88,7 @@ def test_each_frame_passes_the_backbone_once():
 def test_videos_do_not_mix():
     """One after the other, cut short, at once: each as if alone."""
     model = build()
-    first, second = video(), video(4, video_id=2)
+    first, second = video(LENGTH), video(4, video_id=2)
     expected = [run(model, first), run(model, second)]
     assert_same(run(model, first + second), expected[0] + expected[1])
     assert_same(run(model, first[:3] + second)[3:], expected[1])
@@ -127,7 +114,7 @@ def test_videos_do_not_mix():
 @torch.no_grad()
 def test_frames_of_another_size_are_not_seen():
     model = build()
-    frames = video()[:2] + video(size=(48, 96))[2:4]
+    frames = video(LENGTH)[:2] + video(LENGTH, size=(48, 96))[2:4]
     pushed = []
     for inputs, samples in frames:
         model.predict(inputs, samples)
@@ -217,14 +204,14 @@ def test_few_or_no_proposals(max_per_img):
         return [p[:max_per_img] for p in original(*args, **kwargs)]
 
     model.detector.rpn_head.predict = predict
-    assert len(run(model, video())) == LENGTH
+    assert len(run(model, video(LENGTH))) == LENGTH
 
 
 def test_amp_stays_near():
     model = build()
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        results = run(model, video())
-    for a, b in zip(results, run(model, video())):
+        results = run(model, video(LENGTH))
+    for a, b in zip(results, run(model, video(LENGTH))):
         a, b = (r.pred_det_instances.scores.max() for r in (a, b))
         assert a.item() == pytest.approx(b.item(), abs=0.1)  # 8 bits
 
