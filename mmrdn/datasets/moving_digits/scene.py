@@ -87,12 +87,11 @@ class DigitScene:
         angle = rng.uniform(0, 2 * np.pi)
         leaves = pace == 2 and rng.random() < config.leave_prob
         margin = -0.45 * size if leaves else 0.55 * size
-        start = rng.uniform(0.55 * size, np.array(self.frame) - 0.55 * size)
-        for _ in range(20):  # apart from the others at first, if there's room
+        for _ in range(21):  # apart from the others at first, if there's room
+            start = rng.uniform(0.55 * size, np.array(self.frame) - 0.55 * size)
             gaps = [np.abs(start - t.start).max() - (size + t.size) / 2 for t in self.tracks]
             if min(gaps, default=0) >= 0:
                 break
-            start = rng.uniform(0.55 * size, np.array(self.frame) - 0.55 * size)
         velocity = speed * _direction(angle)
         if leaves:  # by the shortest way
             velocity = np.copysign(velocity, start - np.array(self.frame) / 2)

@@ -1,4 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import contextlib
 from pathlib import Path
 
 from mmrdn.structures.frame_detections import FrameDetections
@@ -32,8 +33,6 @@ class MotWriter(BaseWriter):
         self._file.close()
 
     def _discard(self) -> None:
-        try:
+        with contextlib.suppress(OSError):  # what is buffered finds no room
             self._file.close()
-        except OSError:  # what is buffered finds no room
-            pass
         super()._discard()
