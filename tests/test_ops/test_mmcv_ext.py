@@ -64,6 +64,14 @@ def test_roi_pool():
     assert torch.autograd.gradcheck(lambda maps: mmcv.ops.roi_pool(maps, rois.double(), (2, 2), 1 / 8), feats)
 
 
+def boxes_and_scores(seed, lowest):
+    """12 boxes, many of which overlap, with scores from the lowest on."""
+    rng = np.random.default_rng(seed)
+    corner = rng.uniform(0, 30, (12, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(5, 30, (12, 2))], 1)
+    return boxes.astype(np.float32), rng.uniform(lowest, 1, 12).astype(np.float32)
+
+
 def naive_soft_nms(boxes, scores, method, threshold=0.3, sigma=0.5, min_score=1e-3):
     left, taken = {i: float(s) for i, s in enumerate(scores)}, []
     while left:
@@ -83,10 +91,7 @@ def naive_soft_nms(boxes, scores, method, threshold=0.3, sigma=0.5, min_score=1e
 @pytest.mark.parametrize('method', ['naive', 'linear', 'gaussian'])
 def test_soft_nms(method):
     for seed in range(30):
-        rng = np.random.default_rng(seed)
-        corner = rng.uniform(0, 30, (12, 2))
-        boxes = np.concatenate([corner, corner + rng.uniform(5, 30, (12, 2))], 1).astype(np.float32)
-        scores = rng.uniform(0.1, 1, 12).astype(np.float32)
+        boxes, scores = boxes_and_scores(seed, 0.1)
         expected = naive_soft_nms(boxes, scores, method)
         dets, inds = mmcv.ops.soft_nms(
             torch.from_numpy(boxes),
@@ -103,10 +108,7 @@ def test_soft_nms(method):
 
 def test_nms_match():
     for seed in range(30):
-        rng = np.random.default_rng(seed)
-        corner = rng.uniform(0, 30, (12, 2))
-        boxes = np.concatenate([corner, corner + rng.uniform(5, 30, (12, 2))], 1).astype(np.float32)
-        scores = rng.uniform(0, 1, 12).astype(np.float32)
+        boxes, scores = boxes_and_scores(seed, 0)
         order, expected = np.argsort(-scores).tolist(), []
         while order:
             best = order.pop(0)

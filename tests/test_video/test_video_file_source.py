@@ -10,6 +10,12 @@ from helpers.videos import flat, levels, noise, write_mp4
 from mmrdn.video import VideoFileSource, open_source
 
 
+def packets_of(path):
+    """Byte and size of each packet of the video stream."""
+    with av.open(str(path)) as file:
+        return [(packet.pos, packet.size) for packet in file.demux(video=0) if packet.size]
+
+
 def test_frames_and_times_of_a_variable_rate(tmp_path):
     times = [0, 0.1, 0.5, 0.6, 2.0]
     path = write_mp4(tmp_path / 'a.mp4', [flat(40 * i) for i in range(5)], times)
@@ -70,9 +76,7 @@ def test_other_containers_truncated(kind, codec, share, tmp_path):
 @pytest.mark.parametrize('kind, codec', WITH_LENGTH)
 def test_other_containers_cut_between_two_packets(kind, codec, tmp_path):
     path = write_mp4(tmp_path / f'a.{kind}', noise(40), None, codec, ticks(kind))
-    with av.open(str(path)) as file:
-        places = [packet.pos for packet in file.demux(video=0) if packet.size]
-    path.write_bytes(path.read_bytes()[: places[20]])
+    path.write_bytes(path.read_bytes()[: packets_of(path)[20][0]])
     source = open_source(path)
     with pytest.warns(UserWarning, match='damaged at frame'):
         frames = list(source)
@@ -149,9 +153,7 @@ def test_truncated(share, tmp_path):
 def test_cut_between_two_packets(tmp_path):
     """Nothing that is there is broken, but the end is missing."""
     path = write_mp4(tmp_path / 'a.mp4', noise(9))
-    with av.open(str(path)) as file:
-        places = [packet.pos for packet in file.demux(video=0) if packet.size]
-    path.write_bytes(path.read_bytes()[: places[5]])
+    path.write_bytes(path.read_bytes()[: packets_of(path)[5][0]])
     source = open_source(path)
     with pytest.warns(UserWarning, match='truncated or damaged at frame'):
         frames = list(source)
@@ -160,10 +162,8 @@ def test_cut_between_two_packets(tmp_path):
 
 def test_damage_in_the_middle_costs_few_frames(tmp_path):
     path = write_mp4(tmp_path / 'a.mp4', noise(20))
-    with av.open(str(path)) as file:
-        packets = [(p.pos, p.size) for p in file.demux(video=0) if p.size]
     data = bytearray(path.read_bytes())
-    place, size = packets[10]
+    place, size = packets_of(path)[10]
     data[place : place + size] = b'\xff' * size
     path.write_bytes(data)
     source = open_source(path)
@@ -177,10 +177,8 @@ def test_damage_in_the_middle_costs_few_frames(tmp_path):
 def test_a_frame_that_the_decoder_conceals(tmp_path):
     """Half of a packet is noise: all frames come, one of them is a guess."""
     path = write_mp4(tmp_path / 'a.mp4', noise(20))
-    with av.open(str(path)) as file:
-        packets = [(p.pos, p.size) for p in file.demux(video=0) if p.size]
     data = bytearray(path.read_bytes())
-    place, size = packets[10]
+    place, size = packets_of(path)[10]
     data[place + size // 2 : place + size] = np.random.default_rng(0).bytes(size - size // 2)
     path.write_bytes(data)
     source = open_source(path)
