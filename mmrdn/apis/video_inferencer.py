@@ -236,7 +236,8 @@ class VideoInferencer:
                     files.write(frame, wanted(found, labels, score_thr), images if show_relations else None)
                     if progress is not None:
                         progress(files.num_frames, source.num_frames)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
+            files.__exit__(KeyboardInterrupt, interrupt, None)  # it may have come as the block was left
             summary = VideoSummary(files.num_frames, outputs=files.written)
             raise KeyboardInterrupt(f'interrupted after {summary}') from None
         return VideoSummary(

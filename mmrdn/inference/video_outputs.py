@@ -145,7 +145,7 @@ class VideoOutputs:
         return self
 
     def __exit__(self, *error) -> None:
-        """End all of them, also if one fails."""
+        """End all of them, also if one fails; does nothing the second time."""
         failures = []
         with hold_interrupts():
             for writer in self._writers.values():

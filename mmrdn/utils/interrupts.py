@@ -2,35 +2,52 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from types import FrameType
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
-def hold_interrupts() -> Iterator[None]:
-    """Let Ctrl-C take effect after the block, not within it.
+def hold_interrupts(numbers: Sequence[int] = ENDING) -> Iterator[None]:
+    """Let signals that end this process take effect after the block, not within it.
 
-    So files that belong together are all written. Outside of the main thread, where Python handles
-    no signals, nothing changes.
+    So files that belong together are all written. Signals that Python does not handle, and threads
+    other than the main one, where it handles none, are left alone.
+
+    Args:
+        numbers (Sequence[int]): Signals to hold.
     """
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came = []
-    signal.signal(signal.SIGINT, lambda *args: came.append(args))
-    try:
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    came: list[tuple] = []
+    with contextlib.ExitStack() as restored:
+        for number, handler in handlers.items():
+            if callable(handler):
+                restored.callback(signal.signal, number, handler)
+                signal.signal(number, lambda *args: came.append(args))
         yield
-    finally:
-        signal.signal(signal.SIGINT, before)
     if came:
-        before(*came[0])
+        number, frame = came[0]
+        handlers[number](number, frame)  # type: ignore[operator, misc]
 
 
 def end_as_ctrl_c_does() -> None:
     """Let SIGTERM and SIGHUP end this process as Ctrl-C does.
 
-    One that is ignored, as nohup lets SIGHUP be, stays ignored.
+    After the first signal these two are ignored: a closed terminal sends both, a supervisor may
+    send one twice, and what is written at the end would be lost. A second Ctrl-C is somebody's
+    wish. Signals that are ignored, as nohup lets SIGHUP be, stay ignored.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    for other in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(other) != signal.SIG_IGN:
+            signal.signal(other, lambda *args: None)  # of SIG_IGN Python complains if one is on its way
+    raise KeyboardInterrupt

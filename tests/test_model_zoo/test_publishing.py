@@ -320,10 +320,7 @@ def test_weights_must_fit_the_config(run_main, trained, digits, tmp_path):
     'content, message',
     [
         (None, '{path} does not exist'),
-        (
-            '{"time": 1}\n{"time": 2}\n',
-            '{path}: truncated or broken JSON, Extra data: line 2 column 1 (char 12)',
-        ),
+        ('{"time": 1}\n{"time": 2}\n', '{path}: truncated or broken JSON, Extra data: line 2 column 1 (char 12)'),
         (
             '{"time": 1.5, "vid/mAP50": "high"}',
             '{path} holds no metrics such as vid/mAP50: expected what tools/test.py writes',

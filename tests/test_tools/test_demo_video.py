@@ -351,14 +351,16 @@ def wait_for(condition, process, seconds=100):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_completes_the_files(number, tiny_config, trained, tmp_path):
+@pytest.mark.parametrize('numbers', [[signal.SIGINT], [signal.SIGTERM] * 2, [signal.SIGHUP, signal.SIGTERM]])
+def test_ctrl_c_completes_the_files(numbers, tiny_config, trained, tmp_path):
     clip = write_mp4(tmp_path / 'clip.mp4', 200 * noise(10, (64, 64)))
     names = ['o.mp4', 'o.jsonl', 'o.txt']
     process = start(clip, tiny_config, trained / 'iter_8.pth', *files_in(tmp_path), '--score-thr', '.02')
     lines = tmp_path / 'o.jsonl'
     wait_for(lambda: lines.exists() and lines.read_text().count('\n') > 5, process)
-    process.send_signal(number)
+    for number in numbers:
+        process.send_signal(number)
+        time.sleep(0.02)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     num = len(lines_of(lines))  # all of them are valid

@@ -5,15 +5,49 @@ import threading
 
 import pytest
 
-from mmrdn.utils.interrupts import hold_interrupts
+from mmrdn.utils.interrupts import ENDING, end_as_ctrl_c_does, hold_interrupts
 
 
 @pytest.fixture(autouse=True)
 def handler():
     """Python's own, also where tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in ENDING}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize('number', ENDING)
+def test_each_of_the_three_takes_effect_after_the_block(number):
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        with hold_interrupts():
+            for other in (number, *ENDING):
+                os.kill(os.getpid(), other)
+            with hold_interrupts():
+                os.kill(os.getpid(), number)
+            done.append('the rest of the block')
+        done.append('what follows')
+    assert done == ['the rest of the block']
+    assert {signal.getsignal(other) for other in ENDING} == {signal.default_int_handler}
+
+
+@pytest.mark.parametrize('first', ENDING)
+def test_the_first_signal_ends_a_process_and_only_ctrl_c_does_so_twice(first):
+    end_as_ctrl_c_does()
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), first)
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGHUP)
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_nohup_is_respected():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    end_as_ctrl_c_does()
+    os.kill(os.getpid(), signal.SIGHUP)
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 
 
 def test_takes_effect_after_the_block():
