@@ -8,10 +8,6 @@ import pytest
 
 # Threads that wait must not burn the cores that other tests need.
 os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
-# Many trainings in one process with two OpenMP threads crashed at times in torch's backward pass;
-# with one they do not, and take no longer.
-os.environ['OMP_NUM_THREADS'] = '1'
-
 
 import mmrdn  # noqa: E402, F401  (makes mmtrack importable)
 

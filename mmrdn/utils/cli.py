@@ -47,14 +47,23 @@ def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
         warnings.showwarning = _show_warning
         try:
             main()
-        except USER_ERRORS as error:
+        except Exception as error:
             unexplained = isinstance(error, AssertionError) and not str(error)
-            if unexplained or os.environ.get('MMRDN_TRACEBACK') == '1':
+            if unexplained or not is_user_error(error) or os.environ.get('MMRDN_TRACEBACK') == '1':
                 raise
             print(f'error: {describe(error)}', file=sys.stderr)
             sys.exit(1)
 
     return wrapper
+
+
+def is_user_error(error: BaseException) -> bool:
+    """Return whether an error needs no stack trace: bad input, or a data loader's dead worker."""
+    return isinstance(error, USER_ERRORS) or _is_dead_worker(error)
+
+
+def _is_dead_worker(error: BaseException) -> bool:
+    return isinstance(error, RuntimeError) and str(error).startswith('DataLoader worker (pid')
 
 
 def _show_warning(message, category, filename, lineno, *args) -> None:
@@ -69,6 +78,9 @@ def describe(error: BaseException) -> str:
         text = str(error.args[0]) if error.args else 'missing key'
         if not any(c.isspace() for c in text):
             text = f'missing key "{text}"'
+    if _is_dead_worker(error):
+        text = text.split(' It is possible')[0].split(' Details are lost')[0].rstrip('. ')
+        text += '. Was it killed, or did memory or /dev/shm run out? Fewer num_workers of the data loader need less'
     if 'Original Traceback' in text:  # of a data loader's worker process
         text = text.strip().splitlines()[-1].split(': ', 1)[-1]
     text = text.split(' More details can be found at')[0]  # of a registry

@@ -1,5 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import copy
+import glob
+import os
 import random
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +12,8 @@ import pytest
 import torch
 from mmtrack.engine.hooks import TrackVisualizationHook
 
-from mmrdn.engine import FiniteLossHook, IterSeedHook, LateVisualizationHook, ReportProgressHook
+from helpers.tools import ROOT
+from mmrdn.engine import ChannelsLastHook, FiniteLossHook, IterSeedHook, LateVisualizationHook, ReportProgressHook
 
 
 def draws(seed, rank, iteration):
@@ -87,3 +93,54 @@ def test_every_late_result_is_drawn(phase, count, monkeypatch):
     outputs = list(range(count))
     getattr(hook, f'after_{phase}_iter')(None, 7, {}, outputs)
     assert drawn == [(7, [i]) for i in outputs]
+
+
+class Strided(torch.nn.Module):
+    """A narrow residual stage: the 1x1 convolution with a stride is its shortcut."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.stem = torch.nn.Conv2d(3, channels, 3)
+        self.body = torch.nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1)
+        self.shortcut = torch.nn.Conv2d(channels, 2 * channels, 1, stride=2)
+
+    def forward(self, images):
+        x = self.stem(images)
+        return self.body(x) + self.shortcut(x)
+
+
+@pytest.mark.parametrize('channels, is_last', [(8, False), (16, True)])
+def test_channels_last_but_for_what_overruns(channels, is_last):
+    torch.manual_seed(0)
+    model = Strided(channels).double()
+    plain = copy.deepcopy(model)
+    hook = ChannelsLastHook()
+    for _ in range(2):  # training, then testing
+        hook.before_run(SimpleNamespace(model=model))
+    seen = []
+    model.shortcut.register_forward_pre_hook(
+        lambda module, args: seen.append(args[0].is_contiguous(memory_format=torch.channels_last))
+    )
+    images = torch.randn(2, 3, 20, 24, dtype=torch.float64)
+    model(images).square().sum().backward()
+    plain(images).square().sum().backward()
+    assert model.stem.weight.is_contiguous(memory_format=torch.channels_last)
+    assert seen == [is_last]
+    assert len(model.shortcut._forward_pre_hooks) == 1 + (not is_last)
+    for ours, theirs in zip(model.parameters(), plain.parameters()):
+        torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not glob.glob('/lib*/*/libc_malloc_debug.so.0'), reason='glibc without its checks')
+def test_the_hook_keeps_the_heap_whole():
+    """glibc's checking allocator ends a process that wrote past a buffer."""
+    code = (
+        'import mmrdn, sys, torch; sys.path[:0] = ["tests", "tests/test_engine"]; from types import SimpleNamespace; '
+        'from test_hooks import ChannelsLastHook, Strided; model = Strided(4); '
+        'ChannelsLastHook().before_run(SimpleNamespace(model=model)); images = torch.randn(2, 3, 66, 82); '
+        '[model(images).sum().backward() for _ in range(20)]; print("whole")'
+    )
+    checked = dict(os.environ, MALLOC_CHECK_='3', LD_PRELOAD='libc_malloc_debug.so.0')
+    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, env=checked, capture_output=True, text=True)
+    assert done.stdout == 'whole\n', done.stderr[-500:]

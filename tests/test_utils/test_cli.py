@@ -1,7 +1,11 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import os
+import re
+import signal
 import warnings
 
 import pytest
+import torch
 
 from mmrdn.utils.cli import describe, one_line_errors
 
@@ -62,3 +66,37 @@ def test_escape_codes_do_not_reach_the_terminal():
     """Those of a name in a file would clear the screen or retype a command."""
     error = ValueError('a\x1b[2Jb\x9bc\n\x07d é')
     assert describe(error) == 'a\\x1b[2Jb\\x9bc \\x07d é'
+
+
+class Suicidal(torch.utils.data.Dataset):
+    """Its second item kills the process that loads it."""
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        if index == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return index
+
+
+def test_a_dead_data_loader_worker_is_named_in_one_line(capsys):
+    @one_line_errors
+    def main():
+        list(torch.utils.data.DataLoader(Suicidal(), num_workers=1))
+
+    with pytest.raises(SystemExit):
+        main()
+    err = capsys.readouterr().err
+    assert re.fullmatch(
+        r'error: DataLoader worker \(pid.*\d+\).*\. Was it killed, or did memory or /dev/shm run out\? .*\n', err
+    )
+
+
+def test_other_runtime_errors_keep_their_trace():
+    @one_line_errors
+    def main():
+        raise RuntimeError('a bug')
+
+    with pytest.raises(RuntimeError, match='a bug'):
+        main()

@@ -11,7 +11,7 @@ from mmengine.runner.base_loop import BaseLoop
 
 from mmrdn.engine.distributed.rank_watch import GRACE, RankWatch, end_process
 from mmrdn.engine.distributed.ranks import this_rank
-from mmrdn.utils.cli import USER_ERRORS, describe
+from mmrdn.utils.cli import describe, is_user_error
 
 
 @contextlib.contextmanager
@@ -47,7 +47,7 @@ def _end_rank(error: BaseException, rank: int, size: int) -> NoReturn:
     elif not watch.fail(describe(error)):
         time.sleep(GRACE)  # so that launchers see who was first
         end_process()
-    is_bad_input = isinstance(error, USER_ERRORS)
+    is_bad_input = is_user_error(error)
     if in_loop(error) or not is_bad_input or os.environ.get('MMRDN_TRACEBACK') == '1':
         line = ''.join(traceback.format_exception(error)) + line
     if not is_bad_input:
