@@ -19,6 +19,8 @@ OPS ?= own
 VENV ?= .venv$(if $(filter onedl,$(STACK)),,-$(STACK))$(if $(filter own,$(OPS)),,-$(OPS))
 
 RUN := $(VENV)/bin/python
+# As many tests at once as there are cores, four at most: each worker needs about 2 GB.
+PYTEST := $(RUN) -m pytest tests -n auto --maxprocesses 4 --dist worksteal
 SOURCES := $(wildcard mmrdn configs tools tests docs setup.py)
 
 .PHONY: help setup demo benchmark test test-fast coverage lint docs clean distclean check-python
@@ -51,13 +53,13 @@ benchmark: setup
 	@$(RUN) tools/analysis_tools/benchmark.py --out work_dirs/benchmark
 
 test: lint
-	@$(RUN) -m pytest tests
+	@$(PYTEST)
 
 test-fast: setup
-	@$(RUN) -m pytest tests -m 'not slow'
+	@$(PYTEST) -m 'not slow'
 
 coverage: setup
-	@$(RUN) -m pytest tests --cov --cov-report=term:skip-covered --cov-report=html
+	@$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html
 
 lint: setup
 	@$(RUN) -m ruff check --quiet $(SOURCES)

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from mmrdn.benchmarks import relation
 from mmrdn.benchmarks.linking import time_linking
+from mmrdn.benchmarks.operators import time_operators
 from mmrdn.benchmarks.relation import Setting, time_attention, time_relation, time_training
 from mmrdn.benchmarks.video import time_streams, time_video
 from mmrdn.benchmarks.whole_frame import time_frames
@@ -63,6 +64,7 @@ PARTS: dict[str, Callable[[int, int, bool], dict[str, Any]]] = dict(
     relation=_relation_part,
     attention=lambda repeats, seed, quick: time_attention(repeats, seed),
     streams=lambda repeats, seed, quick: time_streams(repeats, seed),
+    operators=time_operators,
     linking=time_linking,
     video=time_video,
     frame=time_frames,

@@ -25,7 +25,7 @@ from mmrdn.registry import MODELS
 
 SIZE = (600, 1000)  # pixels, height and width
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'rdn'
-_SINGLE = 'single-frame_faster-rcnn_{}-dc5_4xb1-120k_imagenetvid.py'
+SINGLE = 'single-frame_faster-rcnn_{}-dc5_4xb1-120k_imagenetvid.py'
 _RDN = 'rdn_faster-rcnn_{}-dc5_4xb1-60k_imagenetvid.py'
 _SELSA = 'mmtrack::vid/selsa/selsa_faster-rcnn_r50-dc5_8xb1-7e_imagenetvid.py'
 
@@ -155,7 +155,7 @@ def resnet101_contenders(image: torch.Tensor, seed: int) -> dict[str, Contender]
 
     One detector for all, as the time of RoIAlign depends on the boxes.
     """
-    single = random_model(Config.fromfile(CONFIGS / _SINGLE.format('r101')).model, seed)
+    single = random_model(Config.fromfile(CONFIGS / SINGLE.format('r101')).model, seed)
     contenders = {'single frame r101': rdn_frames(single, image)}
     for temporal_range in (3, 18, 24):
         cfg = Config.fromfile(CONFIGS / _RDN.format('r101')).model

@@ -1,8 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Set up one virtual environment with all that mmrdn needs, from wheels alone.
 
-    python3 tools/misc/setup_env.py [--venv .venv] [--stack onedl] [--ops own]
-
 Run by `make setup`, at any time: after an interruption it goes on, in a complete environment it
 installs nothing. `--ops compiled` compiles mmcv, for those who need more of its operators than
 mmrdn.ops has. Standard library only, Python >= 3.10.
@@ -14,21 +12,16 @@ requirements/constraints.txt is installed.
 
 import argparse
 import fcntl
-import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / 'requirements'
 COMPILED = dict(onedl='onedl-mmcv', openmmlab='mmcv')  # mmcv as source, by stack
-HEARTBEAT = 30  # seconds between two signs of life of a running step
-VERSION = '%d.%d' % sys.version_info[:2]
-# Variables that lead pip astray.
 ASTRAY = ('PYTHONPATH', 'PYTHONHOME', 'PIP_USER', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_CONSTRAINT', 'PIP_REQUIREMENT')
 ENVIRON = {k: v for k, v in os.environ.items() if k not in ASTRAY} | dict(PYTHONNOUSERSITE='1', PIP_NO_INPUT='1')
 # What an interpreter can import, which of it is the environment's own, and where it looks.
@@ -41,8 +34,7 @@ print(json.dumps(dict(
     paths=[p for p in sys.path if p.endswith('-packages')], python='%d.%d' % sys.version_info[:2])))"""
 CHECK = """import torch, mmrdn, mmcv, mmengine, mmdet, mmtrack, mmcls, mim, cv2, av
 from mmcv.ops import nms, roi_align
-boxes = torch.tensor([[0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30.0]])
-assert nms(boxes, torch.tensor([0.9, 0.8, 0.7]), 0.5)[1].tolist() == [0, 2], 'mmcv.ops.nms is wrong'
+assert len(nms(torch.tensor([[0, 0, 9, 9.0]] * 2), torch.ones(2), 0.5)[1]) == 1, 'mmcv.ops.nms is wrong'
 assert roi_align(torch.ones(1, 1, 4, 4), torch.tensor([[0, 0, 0, 4, 4.0]]), 1) == 1, 'mmcv.ops.roi_align is wrong'
 print(', '.join(f'{x.__name__} {x.__version__}' for x in (torch, mmcv, mmengine, mmdet, mmtrack, mmrdn)))"""
 
@@ -58,8 +50,7 @@ def look_into(python):
 
 def listed(*names):
     """Names of the packages that requirements/<name>.txt lists."""
-    text = '\n'.join((REQUIREMENTS / f'{name}.txt').read_text() for name in names)
-    return re.findall(r'(?m)^[\w.-]+', text)
+    return re.findall(r'(?m)^[\w.-]+', '\n'.join((REQUIREMENTS / f'{name}.txt').read_text() for name in names))
 
 
 def kept_torch(versions):
@@ -75,19 +66,13 @@ def constraints(versions):
 
 
 def run(title, command, log):
-    """Run a step, its output to the log, with a sign of life; end with one line if it fails."""
+    """Run a step, its output to the log; end with its last lines and one that names it if it fails."""
     print(f'[setup] {title}', flush=True)
-    start = time.monotonic()
     with open(log, 'a') as file:
-        print(f'$ {" ".join(map(str, command))}', file=file, flush=True)
-        process = subprocess.Popen(command, cwd=ROOT, env=ENVIRON, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
-        while process.poll() is None:
-            try:
-                process.wait(HEARTBEAT)
-            except subprocess.TimeoutExpired:
-                print(f'        {time.monotonic() - start:.0f} s', flush=True)
-    lines = Path(log).read_text(errors='replace').splitlines()
-    if process.returncode:
+        print('$', *command, file=file, flush=True)
+        done = subprocess.run(command, cwd=ROOT, env=ENVIRON, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+    lines = log.read_text(errors='replace').splitlines()
+    if done.returncode:
         print('\n'.join(f'      | {line[:160]}' for line in lines[-12:]))
         sys.exit(f'error: "{title}" failed; log: {log}; after mending the cause run `make setup` again: it goes on')
     return lines[-1]
@@ -96,21 +81,17 @@ def run(title, command, log):
 def steps(python, stack, ops, found):
     """Titles and commands that install everything, in order."""
     pip = [python, '-m', 'pip', 'install', '-c', python.parents[1] / 'mmrdn-setup' / 'constraints.txt']
+    mmcv, build = ('mmcv-lite', []) if ops == 'own' else (COMPILED[stack], ['ninja', 'psutil', 'wheel'])
     files = [word for name in ('runtime', 'tests', 'web') for word in ('-r', REQUIREMENTS / f'{name}.txt')]
-    yield 'install torch and the other dependencies', [*pip, 'pip', 'setuptools', *files]
-    mmcv = 'mmcv-lite' if ops == 'own' else COMPILED[stack]
+    yield 'install torch and the other dependencies (a minute or two)', [*pip, 'pip', 'setuptools', *build, *files]
     if others := {'mmcv-lite', *COMPILED.values()} & set(found['own']) - {mmcv}:  # each provides the module mmcv
         yield 'remove the other mmcv', [python, '-m', 'pip', 'uninstall', '-y', *sorted(others)]
     # Without what they require: an mmcv to compile, pandas of 2021. opencv-python, which others require, writes
     # the same directory as the headless one and needs libGL: the last one installed wins.
-    names = [x for x in listed(f'stacks/{stack}', 'mminstall_nodeps') if x != 'mmcv-lite'] + ['opencv-python-headless']
-    names += ['mmcv-lite'] if ops == 'own' else []
-    yield 'install mmcv, mmengine, mmdet, mmtrack and mim', [*pip, '--no-deps', '--force-reinstall', *names]
-    if ops == 'compiled':
-        yield 'install build tools', [*pip, 'ninja', 'psutil', 'wheel']
-        # Under build isolation pip would build without torch, and so without the compiled operators.
-        compile_mmcv = [*pip, '--no-deps', '--no-build-isolation', mmcv]
-        yield 'compile mmcv (ten minutes or more; needs g++ and python3-dev)', compile_mmcv
+    names = {*listed(f'stacks/{stack}', 'mminstall_nodeps'), 'opencv-python-headless'} - ({'mmcv-lite'} - {mmcv})
+    yield 'install mmcv, mmengine, mmdet, mmtrack and mim', [*pip, '--no-deps', '--force-reinstall', *sorted(names)]
+    if build:  # under build isolation pip would build without torch, and so without the operators
+        yield 'compile mmcv (ten minutes or more)', [*pip, '--no-deps', '--no-build-isolation', mmcv]
     yield 'install mmrdn, editable', [*pip, '--no-deps', '--no-build-isolation', '-e', ROOT]
     yield 'check the whole', [python, '-c', CHECK]
 
@@ -120,11 +101,12 @@ def set_up(venv, stack, ops, wanted):
     python, state = venv / 'bin' / 'python', venv / 'mmrdn-setup'
     found, stamp, log = look_into(python), state / 'complete', state / 'log.txt'
     inputs = [*sorted(REQUIREMENTS.rglob('*.txt')), ROOT / 'pyproject.toml', ROOT / 'setup.py', Path(__file__)]
-    key = stack + ops + hashlib.sha256(b'\0'.join(x.read_bytes() for x in inputs)).hexdigest()
+    key = '\n'.join([stack, ops, *(x.read_text() for x in inputs)])
     if stamp.exists() and stamp.read_text() == key and {*wanted, 'mmrdn'} - {'mmcv-lite'} <= set(found['versions']):
         return print(f'[setup] {venv} is complete, nothing to install')
     stamp.unlink(missing_ok=True)
     log.write_text('')
+    print(f'[setup] into {venv}; to follow a step: tail -f {log}')
     if 'pip' not in found['own']:
         run('create the virtual environment', [sys.executable, '-m', 'venv', venv], log)
         parent, found = look_into(sys.executable), look_into(python)
@@ -151,9 +133,9 @@ def main():
     venv, wanted = args.venv.absolute(), listed(f'stacks/{args.stack}', 'mminstall_nodeps', 'runtime', 'tests', 'web')
     found = look_into(venv / 'bin' / 'python')
     if others := {x for name in stacks for x in listed(f'stacks/{name}')} & set(found['own']) - set(wanted):
-        names = ', '.join(sorted(others))
-        sys.exit(f'error: {venv} has {names}, which STACK={args.stack} would overwrite: choose another VENV= or STACK=')
-    if found['python'] not in ('', VERSION):
+        message = 'error: %s has %s, which STACK=%s would overwrite: choose another VENV= or STACK='
+        sys.exit(message % (venv, ', '.join(sorted(others)), args.stack))
+    if found['python'] not in ('', '%d.%d' % sys.version_info[:2]):
         sys.exit(f'error: {venv} has Python {found["python"]}: choose it by PYTHON=, or another VENV=')
     (venv / 'mmrdn-setup').mkdir(parents=True, exist_ok=True)
     with open(venv / 'mmrdn-setup' / 'lock', 'w') as lock:
