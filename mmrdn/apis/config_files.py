@@ -145,10 +145,9 @@ def _read_config(filename: str) -> Config:
         if error.lineno is None and isinstance(error.__context__, SyntaxError):
             error = error.__context__  # MMEngine raises a new one
         raise ValueError(f'config {filename}: line {error.lineno}: {error.msg}') from error
-    except OSError as error:  # a base that is not there names itself
-        raise ValueError(f'config {filename}: {error}') from error
     except Exception as error:  # a config is Python: it may raise anything
-        raise ValueError(f'config {filename}: {type(error).__name__}: {error}') from error
+        kind = '' if isinstance(error, OSError) else f'{type(error).__name__}: '  # a missing base names itself
+        raise ValueError(f'config {filename}: {kind}{error}') from error
     # Building another Config would lose what a lazily imported one knows.
     object.__setattr__(cfg, '_filename', 'config.py')
     return cfg

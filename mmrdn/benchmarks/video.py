@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The moving digits model on videos: several streams at once, delay, memory over length."""
 
+import itertools
 import resource
 import time
 from collections.abc import Iterator
@@ -38,11 +39,10 @@ def time_streams(repeats: int, seed: int = 0, frames: int = 12) -> dict[str, dic
     def contender(num: int):
         streams = [VideoStream(model) for _ in range(num)]
         image = torch.randn(num, 3, *size)
-        clock = iter(range(10**9))
+        clock = itertools.count()
 
         def run() -> None:
-            for _ in range(frames):
-                frame_id = next(clock)
+            for frame_id in itertools.islice(clock, frames):
                 with torch.inference_mode():
                     found = model.extract(image, [sample(frame_id, size) for _ in streams])
                 for stream, frame in zip(streams, found):

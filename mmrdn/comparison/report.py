@@ -92,12 +92,10 @@ def write_results(
         title (str): Title of the plot.
     """
     write_json(dict(head, rows=list(rows)), Path(f'{prefix}.json'))
-    text = io.StringIO(newline='')
-    writer = csv.DictWriter(text, COLUMNS, extrasaction='ignore')
-    writer.writeheader()
-    writer.writerows(rows)
-    with whole_file(Path(f'{prefix}.csv')) as file:
-        file.write(text.getvalue().encode())
+    with whole_file(Path(f'{prefix}.csv')) as file, io.TextIOWrapper(file, 'utf-8', newline='') as text:
+        writer = csv.DictWriter(text, COLUMNS, extrasaction='ignore')
+        writer.writeheader()
+        writer.writerows(rows)
     with whole_file(Path(f'{prefix}.png')) as file:
         plot_comparison(rows, labels, title).savefig(file, format='png')
 
