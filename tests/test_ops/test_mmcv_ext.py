@@ -3,7 +3,6 @@
 
 import math
 import sys
-from unittest import mock
 
 import mmcv.ops
 import numpy as np
@@ -15,17 +14,7 @@ from helpers import naive_ops
 from mmrdn.ops import mmcv_ext
 from mmrdn.ops.deformable import deform_conv
 
-
-@pytest.fixture(autouse=True)
-def stand_in():
-    """Every module of mmcv.ops calls the stand-in, also where mmcv is compiled."""
-    modules = [module for name, module in sys.modules.items() if name.startswith('mmcv.ops.')]
-    changed = [mock.patch.object(module, 'ext_module', mmcv_ext) for module in modules if hasattr(module, 'ext_module')]
-    for patch in changed:
-        patch.start()
-    yield
-    for patch in changed:
-        patch.stop()
+pytestmark = pytest.mark.usefixtures('stand_in')
 
 
 def maps_and_rois(dtype=torch.float32):

@@ -27,6 +27,7 @@ def test_equals_a_plain_loop_in_500_cases(offset):
         assert nms(boxes, scores, threshold, offset).tolist() == expected, seed
 
 
+@pytest.mark.usefixtures('stand_in')
 @pytest.mark.parametrize('threshold', [0.3, 0.7])
 def test_through_mmcv_with_threshold_and_limit(threshold):
     for seed in range(40):
@@ -39,6 +40,7 @@ def test_through_mmcv_with_threshold_and_limit(threshold):
             assert torch.equal(dets, torch.cat([boxes[inds], scores[inds, None]], 1))
 
 
+@pytest.mark.usefixtures('stand_in')
 @pytest.mark.parametrize('split_thr', [10000, 5])
 def test_classes_do_not_suppress_each_other(split_thr):
     for seed in range(40):
