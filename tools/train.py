@@ -38,7 +38,7 @@ def main() -> None:
         lock = claim_work_dir(cfg.work_dir, resume=args.resume is not None, launcher=args.launcher)
         cfg.resume = False
         if args.resume is not None:
-            find_resume(cfg, args.resume)
+            find_resume(cfg, args.resume, args.trust_checkpoint)
         runner = build_runner(cfg, args.trust_checkpoint, partial_checkpoint=not cfg.resume)
         runner.train()
         if lock is not None:

@@ -6,6 +6,7 @@ import fcntl
 import glob
 import os
 import os.path as osp
+import re
 import warnings
 from typing import IO
 
@@ -16,7 +17,7 @@ from mmengine.runner import Runner
 
 from mmrdn.engine import CheckpointGuardHook, ShardProgressHook
 from mmrdn.engine.distributed.ranks import join_ranks, this_rank
-from mmrdn.fileio.checkpoint import install_safe_loading, local_checkpoint
+from mmrdn.fileio.checkpoint import install_safe_loading, load_checkpoint_file, local_checkpoint
 
 
 def enable_amp(cfg: Config) -> None:
@@ -88,29 +89,78 @@ def _lock(work_dir: str) -> IO:
     return lock
 
 
-def find_resume(cfg: Config, checkpoint: str = 'auto') -> None:
+def find_resume(cfg: Config, checkpoint: str = 'auto', trust_checkpoint: bool = False) -> None:
     """Make the config go on with an interrupted training.
 
     MMEngine takes ``load_from``, phase 1's checkpoint in a config of phase 2, for the one to go on
-    from; here the newest in the work directory goes first. If there is none, the training starts
-    from its beginning, with a warning: so one command can be started again and again.
+    from; here the newest in the work directory goes first, and if that cannot be read the newest that
+    can, with a warning. If there is none, the training starts from its beginning, with a warning: so
+    one command can be started again and again.
 
     Args:
         cfg (Config): The config, whose ``resume`` and ``load_from`` are set.
         checkpoint (str): The checkpoint, or ``auto`` for the newest one.
+        trust_checkpoint (bool): Whether to unpickle whatever it holds.
+
+    Raises:
+        OSError, ValueError: There are checkpoints, and none of them can be read.
     """
     if checkpoint == 'auto':
-        record = osp.join(cfg.work_dir, 'last_checkpoint')
-        if not osp.isfile(record):
+        found = _newest_whole(cfg.work_dir, trust_checkpoint)
+        if found is None:
             warnings.warn(f'work_dir {cfg.work_dir} holds no checkpoint to resume from: the training starts anew')
             cfg.resume = False
             return
-        with open(record) as file:
-            checkpoint = file.read().strip()
-        moved = osp.join(cfg.work_dir, osp.basename(checkpoint))
-        if not osp.isfile(checkpoint) and osp.isfile(moved):
-            checkpoint = moved
+        checkpoint = found
     cfg.resume, cfg.load_from = True, checkpoint
+
+
+def _newest_whole(work_dir: str, trust_checkpoint: bool) -> str | None:
+    """Return the newest checkpoint of a training that can be read, None if there is none at all.
+
+    Raises:
+        OSError, ValueError: None of them can be read; the message is about the newest.
+    """
+    last, paths = _last_checkpoint(work_dir), _numbered_checkpoints(work_dir)
+    problem: str | Exception | None = None if last else f'{work_dir}/last_checkpoint names no checkpoint'
+    errors = []
+    for path in [last, *(path for path in paths if not _is_same(path, last))] if last else paths:
+        try:
+            if 'message_hub' in load_checkpoint_file(path, trust_checkpoint=trust_checkpoint):
+                if problem is not None:
+                    warnings.warn(f'{problem}; going on from {path}')
+                return path
+        except (OSError, ValueError) as error:
+            errors.append(error)
+            problem = problem or error
+    if errors:
+        raise errors[0]
+    return None
+
+
+def _last_checkpoint(work_dir: str) -> str | None:
+    """Return the path that MMEngine recorded last; in ``work_dir``, should that have been moved."""
+    try:
+        with open(osp.join(work_dir, 'last_checkpoint')) as file:
+            last = file.read().strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    moved = osp.join(work_dir, osp.basename(last))
+    return moved if osp.isfile(moved) and not osp.isfile(last) else last or None
+
+
+def _numbered_checkpoints(work_dir: str) -> list[str]:
+    """Return the checkpoints in a directory, that of the last iteration or epoch first."""
+    numbers = {
+        path: int(found[1])
+        for path in glob.glob(osp.join(glob.escape(work_dir), '*.pth'))
+        if (found := re.fullmatch(r'(?:iter|epoch)_(\d+)\.pth', osp.basename(path)))
+    }
+    return sorted(numbers, key=numbers.__getitem__, reverse=True)
+
+
+def _is_same(path: str, other: str) -> bool:
+    return osp.realpath(path) == osp.realpath(other)
 
 
 def build_runner(cfg: Config, trust_checkpoint: bool = False, partial_checkpoint: bool = False) -> Runner:

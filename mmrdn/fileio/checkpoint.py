@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Checkpoints are read weights-only, with a few known classes let in by name.
+"""Checkpoints are read as data: nothing of an untrusted file is run, see ``torch_file.py``.
 
 A published checkpoint holds tensors and plain values. A training checkpoint holds MMEngine's
 message hub besides (``HistoryBuffer`` objects and numpy arrays) and the annealing function of a
@@ -7,77 +7,22 @@ one-cycle scheduler. Anything else would have to be unpickled, which runs code o
 file, and is refused unless the user says otherwise.
 """
 
-import contextlib
 import os
 import os.path as osp
-import pickle
 import re
 import tempfile
 from collections.abc import Callable
-from typing import IO
+from typing import IO, Any
 
-import numpy as np
 import torch
 import torch.nn as nn
 from mmengine.dist import barrier, get_dist_info
-from mmengine.logging import HistoryBuffer
-from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from mmengine.runner import checkpoint as mmengine_checkpoint
+from torch import Tensor
 
+from mmrdn.fileio.checkpoint_checks import check_checkpoint, check_plain, shown
 from mmrdn.fileio.download import cache_name, fetch, file_hash, named_hash
-
-OPT_IN = '--trust-checkpoint (in Python: trust_checkpoint=True)'
-
-_NUMPY_DTYPES = (
-    'bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128'
-).split()
-
-
-def _named(function: Callable, name: str) -> Callable:
-    """Let ``function`` answer to the pickled global ``name``."""
-
-    def alias(*args):
-        return function(*args)
-
-    alias.__module__, alias.__qualname__ = name.rsplit('.', 1)
-    alias.__name__ = alias.__qualname__
-    return alias
-
-
-def _known_method(owner: type, name: str) -> Callable:
-    """Stand for ``getattr``, as far as a training checkpoint uses it."""
-    if (
-        owner is HistoryBuffer
-        and not name.startswith('_')
-        or owner is OneCycleParamScheduler
-        and name in ('_annealing_cos', '_annealing_linear')
-    ):
-        return getattr(owner, name)
-    raise pickle.UnpicklingError(f'GLOBAL {owner.__name__}.{name}')
-
-
-def known_globals() -> list[Callable]:
-    """Return the globals that a training checkpoint of MMEngine may name beside those of tensors."""
-    core = np._core if hasattr(np, '_core') else np.core
-    allowed = [HistoryBuffer, OneCycleParamScheduler, np.ndarray, np.dtype]
-    allowed += [type(np.dtype(name)) for name in _NUMPY_DTYPES]
-    allowed.append(_named(_known_method, 'builtins.getattr'))
-    for prefix in ('numpy._core', 'numpy.core'):  # numpy 2 and numpy 1
-        for function in ('_reconstruct', 'scalar'):
-            allowed.append(_named(getattr(core.multiarray, function), f'{prefix}.multiarray.{function}'))
-    return allowed
-
-
-@contextlib.contextmanager
-def _allowing(allowed: list[Callable]):
-    """Do what ``torch.serialization.safe_globals`` does, which torch 2.4 lacks."""
-    before = torch.serialization.get_safe_globals()
-    torch.serialization.add_safe_globals(allowed)
-    try:
-        yield
-    finally:
-        torch.serialization.clear_safe_globals()
-        torch.serialization.add_safe_globals(before)
+from mmrdn.fileio.torch_file import TorchFile
 
 
 def load_checkpoint_file(
@@ -115,19 +60,17 @@ def load_checkpoint_file(
         if trust_checkpoint:
             checkpoint = torch.load(filename, map_location=map_location, weights_only=False)
         else:
-            with _allowing(known_globals()):
-                checkpoint = torch.load(filename, map_location=map_location, weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f'checkpoint {filename} holds {_refused_object(error)}, which '
-            'only unpickling could read, and that runs code of whoever wrote '
-            f'the file; if you trust it, say {OPT_IN}'
-        ) from error
+            checkpoint = TorchFile(filename, map_location).read()
     except Exception as error:  # torch may raise anything for a damaged file
         reason = str(error).strip() or type(error).__name__
-        raise ValueError(f'checkpoint {filename} is truncated or damaged ({reason.splitlines()[0]})') from error
-    if not isinstance(checkpoint, dict):
-        raise ValueError(f'checkpoint {filename} holds a {type(checkpoint).__name__}, expected a dict')
+        raise ValueError(f'checkpoint {filename} is truncated or damaged ({shown(reason.splitlines()[0])})') from error
+    try:
+        if not trust_checkpoint:
+            check_plain(checkpoint)
+        check_checkpoint(checkpoint)
+    except ValueError as error:
+        message = f'checkpoint {filename}: {error}'
+        raise ValueError(message.replace(': it ', ' ', 1)) from None
     return checkpoint
 
 
@@ -150,14 +93,6 @@ def _is_pickle(filename: str) -> bool:
     with open(filename, 'rb') as file:
         head = file.read(4)
     return head.startswith(b'PK') or head.startswith(b'\x80')
-
-
-def _refused_object(error: Exception) -> str:
-    """Return the refused object, as torch's message names it."""
-    named = re.search(r'GLOBAL ([\w.]*\w)', str(error))
-    if named:
-        return f'an object of {named.group(1)}'
-    return 'objects that are neither tensors nor plain values'
 
 
 def local_checkpoint(url: str, model_dir: str | None = None) -> str:
@@ -208,11 +143,11 @@ def install_safe_loading(trust_checkpoint: bool = False) -> None:
     """
 
     def load_from_local(filename, map_location=None, **kwargs):
-        return load_checkpoint_file(filename, map_location, trust_checkpoint)
+        checkpoint = load_checkpoint_file(filename, map_location, trust_checkpoint)
+        return checkpoint if trust_checkpoint else _disarmed(checkpoint, str(filename))
 
     def load_from_http(filename, map_location=None, model_dir=None, progress=False):
-        target = local_checkpoint(filename, model_dir)
-        return load_checkpoint_file(target, map_location, trust_checkpoint)
+        return load_from_local(local_checkpoint(filename, model_dir), map_location)
 
     loader = mmengine_checkpoint.CheckpointLoader
     loader.register_scheme('', load_from_local, force=True)
@@ -225,7 +160,30 @@ def install_safe_loading(trust_checkpoint: bool = False) -> None:
     mmengine_checkpoint.torch = _TorchWith(load_from_local)
 
 
-def state_dict_of(checkpoint: dict) -> dict[str, torch.Tensor]:
+def _disarmed(checkpoint: dict, filename: str) -> dict:
+    """Return a checkpoint without what MMEngine would run as Python or delete.
+
+    Its runners run ``meta.config``, its inferencers ``runtime_info.cfg`` and ``meta.cfg``. At the next
+    better score the file ``runtime_info.best_ckpt`` is removed, whatever it is: only one that may be
+    a best checkpoint beside this one stays named.
+    """
+    for name in ('cfg', 'config'):
+        checkpoint.get('meta', {}).pop(name, None)
+    hub = checkpoint.get('message_hub')
+    info = hub.get('runtime_info') if isinstance(hub, dict) else None
+    if not isinstance(info, dict):
+        return checkpoint
+    info.pop('cfg', None)
+    for name in [name for name in info if re.match('best_ckpt($|_)', str(name))]:
+        best = osp.join(osp.dirname(osp.abspath(filename)), osp.basename(str(info[name])))
+        if osp.basename(best).startswith('best_') and osp.isfile(best):
+            info[name] = best
+        else:
+            del info[name]
+    return checkpoint
+
+
+def state_dict_of(checkpoint: dict) -> dict[str, Any]:
     """Return the tensors of a checkpoint by name, without the prefix of data parallel wrappers.
 
     Args:
@@ -245,8 +203,9 @@ def check_state_dict(model: nn.Module, checkpoint: dict, partial: bool = False) 
     """
     given, wanted = state_dict_of(checkpoint), model.state_dict()
     common = [key for key in wanted if key in given]
-    fitting = [key for key in common if getattr(given[key], 'shape', None) == wanted[key].shape]
-    reshaped = [key for key in common if getattr(given[key], 'shape', None) != wanted[key].shape]
+    fitting = [key for key in common if isinstance(given[key], Tensor) and given[key].shape == wanted[key].shape]
+    fits = set(fitting)
+    reshaped = [key for key in common if key not in fits]
     missing = [key for key in wanted if key not in given]
     unexpected = [key for key in given if key not in wanted]
     reason = None
@@ -258,7 +217,7 @@ def check_state_dict(model: nn.Module, checkpoint: dict, partial: bool = False) 
     elif reshaped:
         key = reshaped[0]
         reason = (
-            f'{key} is {tuple(given[key].shape)}, expected {tuple(wanted[key].shape)} '
+            f'{key} is {_shape(given[key])}, expected {tuple(wanted[key].shape)} '
             f'(shapes of {len(reshaped)} entries differ)'
         )
     elif unexpected:
@@ -268,6 +227,10 @@ def check_state_dict(model: nn.Module, checkpoint: dict, partial: bool = False) 
     if reason:
         raise ValueError(f'the checkpoint is of another model: {reason}')
     check_finite({key: given[key] for key in fitting})
+
+
+def _shape(value: Any) -> tuple[int, ...] | str:
+    return tuple(value.shape) if isinstance(value, Tensor) else f'a {type(value).__name__}'
 
 
 def check_finite(tensors: dict[str, torch.Tensor]) -> None:

@@ -3,12 +3,15 @@
 
 import io
 import os
+import warnings
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 from PIL import Image
 
+# A few hundred bytes may claim any size, and a decoder reserves the memory before it reads on.
+MAX_PIXELS = 2**27
 # First bytes of a file and the mark at its end, at the latest a few bytes before the last one.
 _MARKS = ((b'\xff\xd8', b'\xff\xd9'), (b'\x89PNG', b'IEND'))
 
@@ -51,10 +54,11 @@ def decode_image(
         np.ndarray: (H, W, 3) uint8 BGR, or what ``decode`` gives.
 
     Raises:
-        ValueError: It is empty, truncated or no image; names the file.
+        ValueError: It is empty, truncated, no image, or larger than ``MAX_PIXELS``; names the file.
     """
     if not content:
         raise ValueError(f'image {path} is empty')
+    _check_size(content, path)
     if _looks_truncated(content):
         raise ValueError(f'image {path} is truncated')
     try:
@@ -65,6 +69,22 @@ def decode_image(
     if image is None:
         raise ValueError(f'image {path} cannot be decoded')
     return image
+
+
+def _check_size(content: bytes, path: str | os.PathLike) -> None:
+    """Refuse an image whose header claims too many pixels."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(content)) as image:
+                width, height = image.size
+                claim = f'{width}x{height}' if width * height > MAX_PIXELS else None
+    except Image.DecompressionBombError:  # at a limit of Pillow's
+        claim = 'far more'
+    except Exception:  # not one of Pillow's formats: OpenCV has a limit too
+        return
+    if claim:
+        raise ValueError(f'image {path} claims {claim} pixels, expected {MAX_PIXELS} at most')
 
 
 def _decode_bgr(content: bytes) -> np.ndarray | None:

@@ -37,6 +37,8 @@ def whole_file(path: str | os.PathLike, overwrite: bool = True) -> Iterator[IO[b
     try:
         with open(partial, 'xb') as file:
             yield file
+        with open(partial, 'rb') as file:  # the block may have closed it
+            os.fsync(file.fileno())  # else a crash of the machine may leave the name without the content
         if overwrite:
             os.replace(partial, path)
         else:

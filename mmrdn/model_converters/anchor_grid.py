@@ -11,9 +11,12 @@ import torch
 from mmdet.models.task_modules import AnchorGenerator, DeltaXYWHBBoxCoder
 from torch import Tensor
 
+from mmrdn.fileio.checkpoint_checks import shown
+
 # Largest difference of log(width) or log(height): some generators round. Neighbors among anchors
 # differ by log(sqrt(2)) = 0.35 or more.
 _TOLERANCE = 0.1
+_MAX_ANCHORS = 10_000  # of all levels together
 
 
 class AnchorGrid(NamedTuple):
@@ -45,11 +48,27 @@ class AnchorGrid(NamedTuple):
         kind = str(settings.pop('type', None)).split('.')[-1]
         if kind != 'AnchorGenerator':
             raise ValueError(f'its anchors are not those of an AnchorGenerator, but of {kind}')
+        _check_number_of_anchors(settings)
         try:
             generator = AnchorGenerator(**settings)
-        except (TypeError, AssertionError, ValueError) as error:
-            raise ValueError(f'its anchors cannot be built: {error}') from None
-        return cls.measure(generator, DeltaXYWHBBoxCoder())
+            return cls.measure(generator, DeltaXYWHBBoxCoder())
+        except (TypeError, AssertionError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:
+            raise ValueError(f'its anchors cannot be built: {shown(error)}') from None
+
+
+def _check_number_of_anchors(settings: dict) -> None:
+    """Refuse numbers of anchors that no detector has: a few letters of a config may ask for billions."""
+    num = 1
+    for name in ('strides', 'ratios', 'scales', 'base_sizes', 'centers'):
+        value = settings.get(name)
+        num *= max(len(value), 1) if isinstance(value, (list, tuple)) else 1
+    for name in ('scales_per_octave', 'octave_base_scale'):
+        value = settings.get(name) or 1
+        if not isinstance(value, (int, float)) or not 0 < value <= _MAX_ANCHORS:
+            raise ValueError(f'its anchors cannot be built: {name} is {shown(value)}')
+        num *= value if name == 'scales_per_octave' else 1
+    if num > _MAX_ANCHORS:
+        raise ValueError(f'its anchors cannot be built: there are more than {_MAX_ANCHORS} of them')
 
 
 def match_anchors(target: AnchorGrid, source: AnchorGrid) -> list[int | None]:

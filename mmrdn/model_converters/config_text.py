@@ -8,9 +8,17 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmrdn.utils.config_text import parse_config
+
 COMPUTED = '\0computed'  # stands for a value that is not written out
+_MAX_VALUES = 100_000
 # Settings that weights depend on beyond their shapes.
 _NEEDED = {'style', 'norm_cfg', 'anchor_generator', 'bbox_coder', 'mean', 'std', 'bgr_to_rgb', 'rgb_to_bgr'}
+
+# Settings that are read, by their kind.
+_DICTS = {'norm_cfg', 'anchor_generator', 'bbox_coder', 'bbox_head', 'shared_head'}
+_NUMBERS = {'eps'}
+_ROWS = dict(mean=3, std=3, target_means=4, target_stds=4)
 
 
 def check_written_out(settings: Any, *path: str) -> None:
@@ -30,6 +38,40 @@ def check_written_out(settings: Any, *path: str) -> None:
         raise ValueError(f'"{".".join(path)}" of its config is computed')
 
 
+def check_kinds(settings: dict, *path: str) -> None:
+    """Refuse settings of another kind than mmdet's.
+
+    Args:
+        settings (dict): A part of the config of a detector.
+        *path (str): Names that lead to that part.
+
+    Raises:
+        ValueError: There is such a setting; the message names it.
+    """
+    for key, value in settings.items():
+        wanted = None
+        if value is None:
+            continue
+        if key in _DICTS and not isinstance(value, dict):
+            wanted = 'a dict'
+        elif key in _NUMBERS and not _is_number(value):
+            wanted = 'a number'
+        elif key in _ROWS and not _are_numbers(value, _ROWS[key]):
+            wanted = f'{_ROWS[key]} numbers'
+        if wanted:
+            raise ValueError(f'"{".".join((*path, key))}" of its config is a {type(value).__name__}, expected {wanted}')
+        if isinstance(value, dict):
+            check_kinds(value, *path, str(key))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -1e30 < value < 1e30
+
+
+def _are_numbers(value: Any, num: int) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == num and all(map(_is_number, value))
+
+
 def read_config_text(text: str) -> Config:
     """Read the literal values of a config.
 
@@ -42,52 +84,79 @@ def read_config_text(text: str) -> Config:
         text (str): Config in the ``meta`` of a checkpoint.
 
     Returns:
-        Config: The values by name; empty if the text is no config.
+        Config: The values by name; empty if the text is no config, or grows too large.
     """
     text = re.sub(r'(?m)^[^\s=\'"()]+\.py$', '', text)
-    values = Config()
+    literals = _Literals()
     try:
-        for statement in ast.parse(text).body:
+        for statement in parse_config(text):
             if isinstance(statement, ast.Assign) and all(isinstance(target, ast.Name) for target in statement.targets):
-                _assign(statement, values)
-    except (SyntaxError, ValueError, TypeError, KeyError, RecursionError, MemoryError):
+                literals.assign(statement)
+    except (ValueError, TypeError, KeyError, RecursionError):
         return Config()
-    return values
+    return literals.values
 
 
-def _assign(statement: ast.Assign, values: Config) -> None:
-    """Add the value that a statement assigns, if it is written out."""
-    try:
-        value = _literal(statement.value, values)
-    except (ValueError, TypeError):
-        return
-    for target in statement.targets:
-        if isinstance(value, dict) and isinstance(values.get(target.id), dict):
-            values.merge_from_dict({target.id: value})
-        else:
-            values[target.id] = value
+class _Literals:
+    """Values by name, a limited number of them: lists of lists of the same lists grow without end."""
 
+    def __init__(self) -> None:
+        self.values = Config()
+        self._left = _MAX_VALUES
 
-def _literal(node: ast.expr, names: Config) -> Any:
-    """Return the value of an expression; raise ValueError or TypeError if it is no literal."""
-    if isinstance(node, (ast.List, ast.Tuple)):
-        items = [_literal(item, names) for item in node.elts]
-        return items if isinstance(node, ast.List) else tuple(items)
-    if isinstance(node, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.keys):
-        return _known({key.value: value for key, value in zip(node.keys, node.values)}, names)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict' and not node.args:
-        return _known({word.arg: word.value for word in node.keywords if word.arg}, names)
-    if isinstance(node, ast.Name) and node.id in names:
-        return copy.deepcopy(names[node.id])
-    return ast.literal_eval(node)
-
-
-def _known(items: dict[str, ast.expr], names: Config) -> dict[str, Any]:
-    """Return the items of a dict, ``COMPUTED`` for those that are not written out."""
-    known = {}
-    for key, node in items.items():
+    def assign(self, statement: ast.Assign) -> None:
+        """Add the value that a statement assigns, if it is written out."""
         try:
-            known[key] = _literal(node, names)
-        except (ValueError, TypeError):
-            known[key] = COMPUTED
-    return known
+            value = self._literal(statement.value)
+        except (_NotWrittenOutError, TypeError):
+            return
+        for target in statement.targets:
+            known = self.values.get(target.id)
+            if isinstance(value, dict) and isinstance(known, dict):
+                self._spend(_count(known) + _count(value))
+                self.values.merge_from_dict({target.id: value})
+            else:
+                self.values[target.id] = value
+
+    def _spend(self, num: int) -> None:
+        self._left -= num
+        if self._left < 0:
+            raise ValueError(f'the config has more than {_MAX_VALUES} values')
+
+    def _literal(self, node: ast.expr) -> Any:
+        """Return the value of an expression."""
+        self._spend(1)
+        if isinstance(node, (ast.List, ast.Tuple)):
+            items = [self._literal(item) for item in node.elts]
+            return items if isinstance(node, ast.List) else tuple(items)
+        if isinstance(node, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.keys):
+            return self._known({key.value: value for key, value in zip(node.keys, node.values)})
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict' and not node.args:
+            return self._known({word.arg: word.value for word in node.keywords if word.arg})
+        if isinstance(node, ast.Name) and node.id in self.values:
+            self._spend(_count(self.values[node.id]))
+            return copy.deepcopy(self.values[node.id])
+        try:
+            return ast.literal_eval(node)
+        except ValueError as error:
+            raise _NotWrittenOutError from error
+
+    def _known(self, items: dict[str, ast.expr]) -> dict[str, Any]:
+        """Return the items of a dict, ``COMPUTED`` for those that are not written out."""
+        known = {}
+        for key, node in items.items():
+            try:
+                known[key] = self._literal(node)
+            except (_NotWrittenOutError, TypeError):
+                known[key] = COMPUTED
+        return known
+
+
+class _NotWrittenOutError(Exception):
+    """A value would have to be computed."""
+
+
+def _count(value: Any) -> int:
+    """Return the number of values that a value consists of."""
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return 1 + sum(map(_count, items))

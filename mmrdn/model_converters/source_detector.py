@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmrdn.fileio.checkpoint import read_checkpoint, state_dict_of
 from mmrdn.fileio.download import shown_url
-from mmrdn.model_converters.config_text import check_written_out, read_config_text
+from mmrdn.model_converters.config_text import check_kinds, check_written_out, read_config_text
 from mmrdn.model_converters.torchvision_layout import coco_91_classes, default_config, is_torchvision, to_mmdet_layout
 
 _PARTS = ('backbone', 'rpn_head', 'roi_head')  # of a Faster R-CNN in mmdet's configs
@@ -143,13 +143,15 @@ def _detector_keys(state: dict[str, Tensor]) -> dict[str, str]:
 def _mmdet_settings(name: str, meta: dict, config: Config | None) -> tuple[dict, dict]:
     """Return the detector and its input, by the given config or the text in the checkpoint."""
     if config is None:
-        text = meta.get('cfg') or meta.get('config')
-        config = read_config_text(text if isinstance(text, str) else '')
+        texts = [meta[name] for name in ('cfg', 'config') if isinstance(meta.get(name), str)]
+        config = read_config_text(next(filter(None, texts), ''))
     try:
         detector, data_preprocessor = detector_settings(config)
         for part in _PARTS:
             check_written_out(detector[part], part)
+            check_kinds(detector[part], part)
         check_written_out(data_preprocessor, 'data_preprocessor')
+        check_kinds(data_preprocessor, 'data_preprocessor')
     except ValueError as error:
         raise ValueError(
             f'{name} does not say how its detector was built ({error}): name its config by --source-config'

@@ -26,6 +26,7 @@ from mmrdn.fileio.download import shown_url
 from mmrdn.fileio.fields import NUMBER
 from mmrdn.fileio.json_files import read_json
 from mmrdn.fileio.whole_file import whole_file
+from mmrdn.utils.config_text import parse_config
 
 _PACKAGES = ('mmrdn', 'mmtrack', 'mmdet', 'mmcv', 'mmengine', 'torch')
 # Settings of one run on one machine, not of the model.
@@ -131,12 +132,12 @@ def _plain_state(original: dict) -> dict[str, Tensor]:
 def _plain_meta(original: dict, cfg: Config | None) -> dict[str, Any]:
     """Return the metadata to keep: config, classes, versions and state of the training."""
     known = original['meta']
-    if cfg is None and 'cfg' not in known:
+    if cfg is None and not isinstance(known.get('cfg'), str):
         raise ValueError('the checkpoint holds no config: say --config')
     versions = {name: str(importlib.import_module(name).__version__) for name in _PACKAGES}
     dataset_meta = dict(classes=_classes(original, cfg))
     palette = (known.get('dataset_meta') or {}).get('palette')
-    if palette is not None:
+    if palette is not None and not isinstance(palette, str):
         dataset_meta['palette'] = [list(map(int, color)) for color in palette]
     text = cfg.pretty_text if cfg is not None else known['cfg']
     meta = dict(cfg=_without_run(text), dataset_meta=dataset_meta, mmrdn_version=versions['mmrdn'], versions=versions)
@@ -156,16 +157,15 @@ def _classes(original: dict, cfg: Config | None) -> list[str]:
 
 def _without_run(text: str) -> str:
     """Return the text of a config without the settings of one run."""
-    try:
-        statements = ast.parse(text).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line, reason = getattr(error, 'lineno', 1), getattr(error, 'msg', error)
-        raise ValueError(f'line {line} of the config in the checkpoint: {reason}') from None
+    statements = parse_config(text)
     private = [node for node in statements if not _names_set_in(node).isdisjoint(_RUN_SETTINGS)]
     kept = [node for node in statements if node not in private]
     dropped = {number for node in private for number in _line_numbers(node)}
     if not dropped.isdisjoint(number for node in kept for number in _line_numbers(node)):
-        return ast.unparse(ast.Module(kept, [])) + '\n'
+        try:
+            return ast.unparse(ast.Module(kept, [])) + '\n'
+        except RecursionError:
+            raise ValueError('the config in the checkpoint is nested too deeply') from None
     # Lines as Python counts them: str.splitlines knows more ends of lines.
     lines = re.split('\r\n|\r|\n', text)
     return '\n'.join(line for number, line in enumerate(lines, 1) if number not in dropped).rstrip('\n') + '\n'

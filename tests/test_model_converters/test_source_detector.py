@@ -39,10 +39,10 @@ def test_mmdet_2_and_a_wrapper(tmp_path):
 def test_what_the_user_says_goes_first(tmp_path):
     path = written(tmp_path / 'x.pth', cfg=TEXT, CLASSES=['a'])
     config = Config(
-        dict(model=dict(data_preprocessor=dict(mean=[0.0]), backbone=dict(), rpn_head=dict(), roi_head=dict()))
+        dict(model=dict(data_preprocessor=dict(mean=[0, 1, 2]), backbone=dict(), rpn_head=dict(), roi_head=dict()))
     )
     source = read_source(path, config, ['b', 'c'])
-    assert source.data_preprocessor['mean'] == [0.0]
+    assert source.data_preprocessor['mean'] == [0, 1, 2]
     assert source.classes == ('b', 'c')
 
 

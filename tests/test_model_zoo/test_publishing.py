@@ -254,13 +254,13 @@ def spoil(kind, trained, path):
         ('missing', 'checkpoint {path} does not exist'),
         ('NaN', '{path}: neck.basic.0.query_proj.weight of the checkpoint holds NaN or infinite numbers'),
         ('foreign', '{path}: the checkpoint holds no state_dict, weights by name'),
-        ('no tensor', '{path}: a of the checkpoint is a list, expected a tensor'),
+        ('no tensor', 'checkpoint {path}: state_dict.a is a list, expected a dense tensor of real numbers'),
         ('no config', '{path}: the checkpoint holds no config: say --config'),
         ('no classes', '{path}: the checkpoint names no classes: say --config'),
         ('no Python', '{path}: line 1 of the config in the checkpoint: invalid syntax'),
         (
             'object',
-            'checkpoint {path} holds an object of fractions.Fraction, '
+            'checkpoint {path} holds an object of fractions.Fraction (at extra), '
             'which only unpickling could read, and that runs code of whoever wrote '
             'the file; if you trust it, say --trust-checkpoint (in Python: '
             'trust_checkpoint=True)',
@@ -350,7 +350,7 @@ def test_no_training_resumes_from_it(run_main, done, tiny_config, tmp_path):
     )
     assert status == 1
     assert err.splitlines()[-1] == (
-        'error: the checkpoint holds no state of a training to resume, as '
+        f'error: {done.path}: the checkpoint holds no state of a training to resume, as '
         'published ones do not: start from it with --cfg-options '
         'load_from=CHECKPOINT'
     )

@@ -117,3 +117,26 @@ def test_a_damaged_last_checkpoint(content, message, tiny_config, run_main, tmp_
     assert err.startswith(f'error: checkpoint {tmp_path}/iter_4.pth {message}')
     assert err.count('\n') == 1
     assert (tmp_path / 'iter_4.pth').read_bytes() == content
+
+
+@pytest.mark.parametrize('last', ['truncated', 'missing', 'not recorded'])
+def test_the_newest_whole_one_goes_on(last, trained, tiny_config, run_main, tmp_path):
+    """With a warning about the newer one; one that is not of a training does not count."""
+    shutil.copy(trained / 'iter_4.pth', tmp_path)
+    torch.save(dict(state_dict={}), tmp_path / 'iter_5.pth')
+    if last == 'truncated':
+        content = (trained / 'iter_8.pth').read_bytes()
+        (tmp_path / 'iter_8.pth').write_bytes(content[: len(content) // 2])
+    record = '' if last == 'not recorded' else str(tmp_path / 'iter_8.pth')
+    (tmp_path / 'last_checkpoint').write_text(record)
+    status, _, err = run_main(
+        'train.py', tiny_config, '--work-dir', tmp_path, '--resume', '--cfg-options', f'experiment_name={tmp_path.name}'
+    )
+    assert status == 0, err
+    problem = {
+        'truncated': f'checkpoint {tmp_path}/iter_8.pth is truncated or damaged (File is not a zip file)',
+        'missing': f'checkpoint {tmp_path}/iter_8.pth does not exist',
+        'not recorded': f'{tmp_path}/last_checkpoint names no checkpoint',
+    }[last]
+    assert f'warning: {problem}; going on from {tmp_path}/iter_4.pth\n' in err
+    assert_same_end(tmp_path, trained, first_step=5)

@@ -270,3 +270,27 @@ def test_max_frames(tmp_path):
     assert not source.truncated
     with pytest.raises(ValueError, match='max_frames must be 1 or more'):
         open_source(path, max_frames=0)
+
+
+def test_frames_of_too_many_pixels(tmp_path, monkeypatch):
+    """Claimed by the header; or by a frame in the middle, which is left out with a warning."""
+    path = tmp_path / 'a.h264'
+    parts = []
+    for number, (height, width) in enumerate(((48, 64), (480, 640), (48, 64))):
+        part = tmp_path / f'{number}.h264'
+        with av.open(part, 'w') as container:
+            stream = container.add_stream('libx264', rate=10)
+            stream.width, stream.height, stream.pix_fmt = width, height, 'yuv420p'
+            frame = av.VideoFrame.from_ndarray(np.full((height, width, 3), 80, np.uint8), format='bgr24')
+            container.mux([*stream.encode(frame), *stream.encode(None)])
+        parts.append(part.read_bytes())
+    path.write_bytes(b''.join(parts))
+    assert [frame.image.shape for frame in VideoFileSource(path)] == [(48, 64, 3), (480, 640, 3), (48, 64, 3)]
+    # 64x48 is 3072 pixels, with the decoder's padding some more; 640x480 is 307200.
+    monkeypatch.setattr('mmrdn.video.sources.video_file_source.MAX_PIXELS', 30_000)
+    with pytest.warns(UserWarning, match=f'video {path} is truncated or damaged at frame'):
+        shapes = [frame.image.shape for frame in VideoFileSource(path)]
+    assert shapes == [(48, 64, 3), (48, 64, 3)]
+    monkeypatch.setattr('mmrdn.video.sources.video_file_source.MAX_PIXELS', 3000)
+    with pytest.raises(ValueError, match=f'video {path} claims frames of 64x48, expected 3000 pixels at most'):
+        VideoFileSource(path)

@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from mmrdn.engine.hooks.channels_last_hook import ChannelsLastHook
 from mmrdn.engine.hooks.checkpoint_guard_hook import CheckpointGuardHook
+from mmrdn.engine.hooks.checkpoint_hook import CheckpointHook
 from mmrdn.engine.hooks.cost_hook import CostHook
 from mmrdn.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmrdn.engine.hooks.iter_seed_hook import IterSeedHook
@@ -11,6 +12,7 @@ from mmrdn.engine.hooks.shard_progress_hook import ShardProgressHook
 __all__ = [
     'ChannelsLastHook',
     'CheckpointGuardHook',
+    'CheckpointHook',
     'CostHook',
     'FiniteLossHook',
     'IterSeedHook',

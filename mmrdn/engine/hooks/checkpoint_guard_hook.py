@@ -1,9 +1,15 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from mmengine.hooks import Hook
+import os
+import re
+
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
 
 from mmrdn.fileio.checkpoint import check_state_dict
+from mmrdn.fileio.checkpoint_checks import MAX_COUNT, check_number
+from mmrdn.fileio.download import shown_url
+from mmrdn.fileio.training_state import check_message_hub, check_optimizer, check_schedulers
 from mmrdn.registry import HOOKS
 
 
@@ -12,7 +18,8 @@ class CheckpointGuardHook(Hook):
     """Refuses a checkpoint of another model instead of testing random weights.
 
     MMEngine only logs parameters that do not fit. A training may start from a part of another model
-    as long as something fits; testing and resuming need all parameters, and no others.
+    as long as something fits; testing and resuming need all parameters, and no others. A training
+    that is resumed also needs a state that its loop, optimizer and schedulers can go on from.
 
     Args:
         partial (bool): Whether a checkpoint may fill a part of the model.
@@ -26,15 +33,46 @@ class CheckpointGuardHook(Hook):
 
         Raises:
             ValueError: The checkpoint does not fit the model, or a training is to be resumed from
-                weights alone.
+                weights alone or a broken state; names the file.
         """
-        if runner._resume and 'message_hub' not in checkpoint:
-            raise ValueError(
-                'the checkpoint holds no state of a training to resume, as '
-                'published ones do not: start from it with --cfg-options '
-                'load_from=CHECKPOINT'
-            )
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
-        check_state_dict(model, checkpoint, partial=self.partial)
+        try:
+            if runner._resume:
+                _check_state(runner, checkpoint)
+            check_state_dict(model, checkpoint, partial=self.partial)
+        except ValueError as error:
+            raise ValueError(f'{shown_url(runner._load_from)}: {error}') from None
+        if runner._resume:
+            _keep_to_work_dir(runner, checkpoint['message_hub']['runtime_info'])
+
+
+def _check_state(runner: Runner, checkpoint: dict) -> None:
+    """Raise ValueError unless the training can go on from the state in a checkpoint."""
+    if 'message_hub' not in checkpoint:
+        raise ValueError(
+            'the checkpoint holds no state of a training to resume, as '
+            'published ones do not: start from it with --cfg-options '
+            'load_from=CHECKPOINT'
+        )
+    check_message_hub(checkpoint['message_hub'])
+    meta, loop = checkpoint.get('meta', {}), runner.train_loop
+    by_iter = isinstance(loop, IterBasedTrainLoop)  # which skips the data of that many iterations
+    check_number(meta.get('iter'), 'meta.iter', loop.max_iters if by_iter else MAX_COUNT)
+    check_number(meta.get('epoch'), 'meta.epoch', MAX_COUNT if by_iter else loop.max_epochs)
+    if 'optimizer' in checkpoint:
+        check_optimizer(checkpoint['optimizer'], runner.optim_wrapper)
+    if 'param_schedulers' in checkpoint and runner.param_schedulers is not None:
+        check_schedulers(checkpoint['param_schedulers'], runner.param_schedulers)
+
+
+def _keep_to_work_dir(runner: Runner, info: dict) -> None:
+    """Forget a best checkpoint in another directory: at a better score MMEngine removes the file."""
+    own = {os.path.realpath(runner.work_dir)}
+    for hook in runner.hooks:
+        if isinstance(hook, CheckpointHook) and hook.out_dir is not None:
+            own.add(os.path.realpath(os.path.join(hook.out_dir, os.path.basename(runner.work_dir.rstrip(os.sep)))))
+    for name in [name for name in info if re.match('best_ckpt($|_)', name)]:
+        if info[name] is not None and os.path.dirname(os.path.realpath(info[name])) not in own:
+            del info[name]

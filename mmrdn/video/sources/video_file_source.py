@@ -10,6 +10,7 @@ import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from mmrdn.fileio.image_files import MAX_PIXELS
 from mmrdn.structures.frame import Frame
 from mmrdn.video.sources.base_source import DEFAULT_FPS, BaseSource
 
@@ -71,7 +72,7 @@ def open_container(url: str, name: str, **kwargs) -> tuple[InputContainer, Video
         tuple: The container and its first video stream.
 
     Raises:
-        ValueError: It is no video.
+        ValueError: It is no video, or claims frames of more than ``MAX_PIXELS``.
         OSError: It cannot be opened.
     """
     try:
@@ -84,6 +85,13 @@ def open_container(url: str, name: str, **kwargs) -> tuple[InputContainer, Video
         container.close()
         raise ValueError(f'{name} has no video in it')
     stream = container.streams.video[0]
+    if stream.width * stream.height > MAX_PIXELS:
+        container.close()
+        raise ValueError(
+            f'{name} claims frames of {stream.width}x{stream.height}, expected {MAX_PIXELS} pixels at most'
+        )
+    # Frames may grow on the way. The decoder adds a padding of its own.
+    stream.codec_context.options = dict(max_pixels=str(2 * MAX_PIXELS))
     # Frame threads swallow errors and come late.
     stream.thread_type = 'SLICE'
     return container, stream

@@ -1,0 +1,187 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Checks of the state of a training, before it is resumed.
+
+MMEngine and torch take the state as it is: what does not fit fails later, or deletes a file.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from mmengine.logging import HistoryBuffer
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from torch import Tensor
+
+from mmrdn.fileio.checkpoint_checks import MAX_COUNT, check_names, check_number, check_tensors, described, shown
+
+_NUMBERS = (int, float, np.number, Tensor)
+
+
+def check_message_hub(hub: Any) -> None:
+    """Raise ValueError unless a value is the state of MMEngine's message hub.
+
+    Args:
+        hub (Any): ``message_hub`` of a checkpoint.
+    """
+    check_names(hub, 'message_hub')
+    for part in ('log_scalars', 'runtime_info', 'resumed_keys'):
+        if part not in hub:
+            raise ValueError(f'message_hub has no {part}')
+        check_names(hub[part], f'message_hub.{part}')
+    for name, value in hub['log_scalars'].items():
+        if not isinstance(value, (HistoryBuffer, int, float, np.number)):  # numbers of old ones are left out
+            raise ValueError(f'message_hub.log_scalars.{shown(name)} is {described(value)}, expected a HistoryBuffer')
+    for name, value in hub['resumed_keys'].items():
+        if not isinstance(value, bool):
+            raise ValueError(f'message_hub.resumed_keys.{shown(name)} is {described(value)}, expected a bool')
+    for name, value in hub['runtime_info'].items():
+        _check_runtime_info(value, name)
+
+
+def _check_runtime_info(value: Any, name: str) -> None:
+    """Check a value that MMEngine compares, counts with or deletes."""
+    field = f'message_hub.runtime_info.{shown(name)}'
+    if name in ('iter', 'epoch'):
+        check_number(value, field, MAX_COUNT)
+    elif re.match('best_score($|_)', name):
+        check_number(value, field, 0, integer=False)
+    elif re.match('best_ckpt($|_)', name) and value is not None and not isinstance(value, str):
+        raise ValueError(f'{field} is {described(value)}, expected a path')
+    elif name == 'keep_ckpt_ids':
+        if not isinstance(value, list):
+            raise ValueError(f'{field} is {described(value)}, expected a list')
+        for step in value:
+            check_number(step, field, MAX_COUNT)
+
+
+def check_optimizer(state: Any, wrapper: OptimWrapper | OptimWrapperDict, field: str = 'optimizer') -> None:
+    """Raise ValueError unless an optimizer can go on from a saved state.
+
+    Args:
+        state (Any): ``optimizer`` of a checkpoint.
+        wrapper (OptimWrapper or OptimWrapperDict): The optimizer, or several by name.
+        field (str): Name of the state.
+    """
+    check_names(state, field)
+    if isinstance(wrapper, OptimWrapperDict):
+        if state.keys() != wrapper.optim_wrappers.keys():
+            raise ValueError(f'{field} is of other optimizers than the config has')
+        for name, one in wrapper.items():
+            check_optimizer(state[name], one, f'{field}.{name}')
+        return
+    wanted = wrapper.state_dict()
+    for name in wanted.keys() - {'state', 'param_groups'} & state.keys():
+        match_state(state[name], wanted[name], f'{field}.{name}')
+        _match_settings(state[name], wanted[name], f'{field}.{name}')
+    groups = state.get('param_groups')
+    if not isinstance(groups, list) or len(groups) != len(wanted['param_groups']):
+        raise ValueError(f'{field}.param_groups is no list of {len(wanted["param_groups"])} groups')
+    parameters: dict[int, Tensor] = {}
+    for i, (group, living) in enumerate(zip(groups, wrapper.optimizer.param_groups)):
+        check_names(group, f'{field}.param_groups.{i}')
+        numbers = group.get('params')
+        if not isinstance(numbers, list) or len(numbers) != len(living['params']):
+            raise ValueError(f'{field}.param_groups.{i} is not of {len(living["params"])} parameters')
+        for number in numbers:
+            check_number(number, f'{field}.param_groups.{i}.params', MAX_COUNT)
+        parameters.update(zip(numbers, living['params']))
+        settings = {name: value for name, value in living.items() if name != 'params'}
+        _match_settings(group, settings, f'{field}.param_groups.{i}')
+    _check_moments(state.get('state'), parameters, f'{field}.state')
+
+
+def _match_settings(given: dict, wanted: Mapping[str, Any], field: str) -> None:
+    """Match values by name; those of newer versions, all of them yes or no, may be missing."""
+    for name, value in wanted.items():
+        if name in given:
+            match_state(given[name], value, f'{field}.{name}')
+        elif value is not None and not isinstance(value, bool):
+            raise ValueError(f'{field} has no {name}')
+
+
+def _check_moments(state: Any, parameters: Mapping[int, Tensor], field: str) -> None:
+    """Match what an optimizer remembers of each parameter, by its shape."""
+    if not isinstance(state, dict):
+        raise ValueError(f'{field} is {described(state)}, expected a dict')
+    for number, moments in state.items():
+        if number not in parameters:
+            raise ValueError(f'{field} has {described(number)}, which is no parameter')
+        place = f'{field}.{number}'
+        check_names(moments, place)
+        check_tensors({name: value for name, value in moments.items() if isinstance(value, Tensor)}, place)
+        shape = tuple(parameters[number].shape)
+        for name, value in moments.items():
+            if not isinstance(value, Tensor):
+                if value is not None and not isinstance(value, (bool, int, float)):
+                    raise ValueError(f'{place}.{shown(name)} is {described(value)}, expected a tensor or a number')
+            elif value.numel() != 1 and not _covers(tuple(value.shape), shape):
+                raise ValueError(f'{place}.{shown(name)} is {tuple(value.shape)}, its parameter {shape}')
+
+
+def _covers(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Return whether a shape is the wanted one, or would be broadcast to it."""
+    return len(shape) == len(wanted) and all(one in (1, other) for one, other in zip(shape, wanted))
+
+
+def check_schedulers(state: Any, schedulers: Any, field: str = 'param_schedulers') -> None:
+    """Raise ValueError unless schedulers can go on from a saved state.
+
+    Args:
+        state (Any): ``param_schedulers`` of a checkpoint.
+        schedulers (list or dict): The schedulers; several lists by name.
+        field (str): Name of the state.
+    """
+    if isinstance(schedulers, dict):
+        check_names(state, field)
+        if state.keys() != schedulers.keys():
+            raise ValueError(f'{field} is of other optimizers than the config has')
+        for name, some in schedulers.items():
+            check_schedulers(state[name], some, f'{field}.{name}')
+        return
+    if not isinstance(state, (list, tuple)) or len(state) != len(schedulers):
+        raise ValueError(f'{field} is {described(state)}, expected a list of {len(schedulers)} states')
+    for i, (settings, scheduler) in enumerate(zip(state, schedulers)):
+        check_names(settings, f'{field}.{i}')
+        living = scheduler.state_dict()
+        # MMEngine sets them as attributes: "step" would take the place of the method.
+        if unknown := settings.keys() - living.keys():
+            raise ValueError(f'{field}.{i}.{shown(min(unknown))} is no setting of {type(scheduler).__name__}')
+        _match_settings(settings, living, f'{field}.{i}')
+        for name in ('last_step', '_global_step'):
+            check_number(settings.get(name, 0), f'{field}.{i}.{name}', MAX_COUNT)
+
+
+def match_state(given: Any, wanted: Any, field: str) -> None:
+    """Raise ValueError unless a saved value can take the place of a living one.
+
+    Args:
+        given (Any): Value of the checkpoint.
+        wanted (Any): Value of the optimizer or scheduler that is to go on from it.
+        field (str): Name of the value.
+    """
+    if given is None or wanted is None:
+        fits = given is None or isinstance(given, (bool, str, *_NUMBERS))
+        fits = fits and (wanted is None or not isinstance(wanted, (list, tuple, dict, *_NUMBERS)))
+    elif isinstance(wanted, (bool, str)):
+        fits = type(given) is type(wanted)
+    elif isinstance(wanted, _NUMBERS):
+        fits = _is_finite(given) or isinstance(wanted, float) and math.isinf(wanted)
+    elif isinstance(wanted, (list, tuple)):
+        fits = isinstance(given, (list, tuple)) and len(given) == len(wanted)
+        for i, (one, other) in enumerate(zip(given, wanted) if fits else ()):
+            match_state(one, other, f'{field}.{i}')
+    elif isinstance(wanted, dict):
+        fits = isinstance(given, dict)
+    else:
+        fits = callable(given) if callable(wanted) else isinstance(given, type(wanted))
+    if not fits:
+        raise ValueError(f'{field} is {described(given)}, expected {described(wanted)} or the like')
+
+
+def _is_finite(value: Any) -> bool:
+    """Return whether a value is one finite number."""
+    if isinstance(value, bool) or not isinstance(value, _NUMBERS):
+        return False
+    return (not isinstance(value, Tensor) or value.numel() == 1) and math.isfinite(float(value))

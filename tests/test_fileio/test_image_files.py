@@ -1,0 +1,70 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Images that claim a size are not believed before it is a possible one."""
+
+import resource
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+
+from mmrdn.datasets.transforms.loading import LoadFrame
+from mmrdn.fileio.image_files import MAX_PIXELS, decode_image, read_image
+from mmrdn.video import open_source
+
+
+def claiming(kind, width, height):
+    """The bytes of a small image with another size in its header."""
+    _, data = cv2.imencode(kind, np.zeros((8, 8, 3), np.uint8))
+    data = bytearray(data.tobytes())
+    if kind == '.png':
+        at = data.index(b'IHDR')
+        data[at + 4 : at + 12] = width.to_bytes(4, 'big') + height.to_bytes(4, 'big')
+        data[at + 17 : at + 21] = zlib.crc32(data[at : at + 17]).to_bytes(4, 'big')
+    elif kind == '.jpg':
+        at = data.index(b'\xff\xc0') + 5
+        data[at : at + 4] = height.to_bytes(2, 'big') + width.to_bytes(2, 'big')
+    elif kind == '.bmp':
+        data[18:26] = width.to_bytes(4, 'little') + height.to_bytes(4, 'little')
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    'kind, width, height, claim',
+    [
+        ('.png', 30000, 30000, 'far more'),
+        ('.png', 2**31 - 1, 2**31 - 1, 'far more'),
+        ('.png', 2**14, 2**13 + 1, '16384x8193'),
+        ('.jpg', 65000, 65000, 'far more'),
+        ('.bmp', 12000, 12000, '12000x12000'),
+    ],
+)
+def test_a_claim_of_too_many_pixels(kind, width, height, claim):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ValueError) as error:
+        decode_image(claiming(kind, width, height), 'a.png')
+    assert str(error.value) == f'image a.png claims {claim} pixels, expected {MAX_PIXELS} at most'
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**16  # KiB
+
+
+def test_the_limit_itself(monkeypatch):
+    monkeypatch.setattr('mmrdn.fileio.image_files.MAX_PIXELS', 64)
+    _, data = cv2.imencode('.png', np.full((8, 8, 3), 7, np.uint8))
+    assert decode_image(data.tobytes(), 'a.png').tolist() == np.full((8, 8, 3), 7).tolist()
+    monkeypatch.setattr('mmrdn.fileio.image_files.MAX_PIXELS', 63)
+    with pytest.raises(ValueError, match='claims 8x8 pixels'):
+        decode_image(data.tobytes(), 'a.png')
+
+
+def test_in_the_middle_of_a_video_and_of_a_data_set(tmp_path):
+    """The video goes on without the frame; a data set names the file."""
+    for i in range(3):
+        cv2.imwrite(str(tmp_path / f'{i}.png'), np.full((8, 8, 3), i, np.uint8))
+    (tmp_path / '1.png').write_bytes(claiming('.png', 30000, 30000))
+    with pytest.warns(UserWarning, match=r'1\.png claims far more pixels'):
+        frames = [frame.image[0, 0, 0] for frame in open_source(str(tmp_path))]
+    assert frames == [0, 2]
+    with pytest.raises(ValueError, match=r'1\.png claims far more pixels'):
+        read_image(tmp_path / '1.png')
+    with pytest.raises(ValueError, match=r'1\.png claims far more pixels'):
+        LoadFrame().transform(dict(img_path=str(tmp_path / '1.png')))
