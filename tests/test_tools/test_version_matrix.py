@@ -224,7 +224,7 @@ def elsewhere():
             'rc5',
             {},
             '--env rc5={python}: expected NAME=PYTHON, where NAME is one '
-            'of onedl, openmmlab, compiled, newest-torch, mmdet-3.0.0rc5',
+            'of onedl, openmmlab, compiled, newest-torch, oldest-torch, mmdet-3.0.0rc5',
         ),
     ],
 )

@@ -47,6 +47,7 @@ ROWS = {
     'openmmlab': ('the original distributions, `make setup STACK=openmmlab`', stack_versions('openmmlab')),
     'compiled': ('mmcv compiled from source, `make setup OPS=compiled`', stack_versions('onedl', 'compiled')),
     'newest-torch': ('the newest torch when the page was written', {'torch': f'>{PINS["torch"]}'}),
+    'oldest-torch': ('the oldest torch that is supported', {'torch': '2.4.1'}),
     'mmdet-3.0.0rc5': (
         'the mmdet that mmtrack 1.0.0rc1 was released for, with an mmcv below 2.1, which it asserts: set up by hand',
         {'mmdet': '3.0.0rc5'},
@@ -80,7 +81,7 @@ def check_versions(name, found):
     versions = dict(found['packages'].values())
     for package, wanted in ROWS[name][1].items():
         version = versions.get(package, 'none')
-        if numbers(version) <= numbers(wanted) if wanted.startswith('>') else version != wanted:
+        if numbers(version) <= numbers(wanted) if wanted.startswith('>') else numbers(version) != numbers(wanted):
             raise ValueError(f'env {name}: expected {package} {wanted}, found {version}')
 
 
@@ -96,7 +97,8 @@ def commit():
 def run_tests(name, python, tests):
     """Run pytest and return counts and names out of its JUnit XML."""
     command = ['-m', 'pytest', *tests]
-    options = '-q --continue-on-collection-errors -p no:cacheprovider -o junit_family=xunit1'.split()
+    options = '-q -n auto --maxprocesses 4 --dist worksteal --continue-on-collection-errors'.split()
+    options += '-p no:cacheprovider -o junit_family=xunit1'.split()
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory) / 'report.xml'
         done = subprocess.run([python, *command, *options, f'--junitxml={report}'], cwd=ROOT, env=ENVIRON)
