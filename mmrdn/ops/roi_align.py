@@ -5,6 +5,9 @@ CPU: numba. CUDA: mmcv's kernels where mmcv is compiled, else torchvision's wher
 imported, else plain torch. Sums are made in fp32 at least.
 """
 
+from collections.abc import Sequence
+from numbers import Integral
+
 import torch
 from torch import Tensor
 
@@ -55,7 +58,20 @@ def _differentiate(ctx, grad: Tensor) -> tuple:
     return found, None, None, None, None, None
 
 
+def _save_of_backward(ctx, inputs, output) -> None:
+    grad, rois, _, *ctx.settings = inputs
+    ctx.size = list(grad.shape[2:])
+    ctx.save_for_backward(rois)
+
+
+def _differentiate_again(ctx, grad: Tensor) -> tuple:
+    """RoIAlign is linear in the feature maps: the gradient of its gradient is RoIAlign."""
+    (rois,) = ctx.saved_tensors
+    return _roi_align(grad, rois, ctx.size, *ctx.settings), None, None, None, None, None
+
+
 _roi_align.register_autograd(_differentiate, setup_context=_save)
+roi_align_backward.register_autograd(_differentiate_again, setup_context=_save_of_backward)
 
 
 def roi_align(
@@ -78,16 +94,17 @@ def roi_align(
             detectron2). Without it, RoIs are one pixel wide and high at least.
 
     Returns:
-        Tensor: (n, C, h, w), in the type of the input; differentiable in the input.
+        Tensor: (n, C, h, w), in the type of the input; twice differentiable in the input. NaN where a
+        RoI is not finite.
 
     Raises:
-        ValueError: A shape is wrong.
+        ValueError: A shape or type is wrong.
     """
-    size = (output_size, output_size) if isinstance(output_size, int) else tuple(output_size)
-    if input.ndim != 4:
-        raise ValueError(f'input must be (B, C, H, W), got {tuple(input.shape)}')
+    size = tuple(output_size) if isinstance(output_size, Sequence) else (output_size, output_size)
+    if input.ndim != 4 or not input.is_floating_point():
+        raise ValueError(f'input must be (B, C, H, W) of floating point, got {tuple(input.shape)} of {input.dtype}')
     if rois.ndim != 2 or rois.shape[1] != 5:
         raise ValueError(f'rois must be (n, 5), got {tuple(rois.shape)}')
-    if len(size) != 2 or min(size) < 1:
+    if len(size) != 2 or not all(isinstance(x, Integral) and x > 0 for x in size):
         raise ValueError(f'output_size must be one or two positive integers, got {output_size}')
-    return _roi_align(input, rois, list(size), float(spatial_scale), int(sampling_ratio), bool(aligned))
+    return _roi_align(input, rois, [int(x) for x in size], float(spatial_scale), int(sampling_ratio), bool(aligned))

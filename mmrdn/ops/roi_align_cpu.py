@@ -21,6 +21,7 @@ from torch import Tensor
 from mmrdn.ops.kernels import kernel, run_in_ranges
 
 _BLOCK = 256  # channels that stay in the cache together
+_MOST = 2.0**30  # samples of a bin along an axis
 
 
 @kernel()
@@ -28,9 +29,11 @@ def _axis_weights(start, step, count, cell, weights, low, high):
     """Weights (bins, size) of one axis of a RoI, and the pixels [low, high) of each bin.
 
     Numbers become the type of the sums by way of ``cell`` (1,): samples at the border of the map are
-    then inside or outside as in mmcv.
+    then inside or outside as in mmcv. Of a RoI that is not finite no pixel counts.
     """
     bins, size = weights.shape
+    if not (np.isfinite(start) and np.isfinite(step)):
+        count = 0
     cell[0] = 0.5
     half = cell[0]
     cell[0] = count
@@ -40,10 +43,14 @@ def _axis_weights(start, step, count, cell, weights, low, high):
         low[p], high[p] = size, 0
         cell[0] = p
         edge = start + cell[0] * step
-        for i in range(count):
+        begin, end = 0, count
+        if step > 0:  # leave out most samples outside of the map: a box may be a million times as wide
+            begin = int(min(max((-1 - edge) * num / step - 2, 0.0), float(count)))
+            end = int(min(max((size - edge) * num / step + 2, 0.0), float(count)))
+        for i in range(begin, end):
             cell[0] = i
             at = edge + (cell[0] + half) * step / num
-            if at < -1 or at > size:
+            if not -1 <= at <= size:
                 continue
             at = max(at, 0)
             near = min(int(at), size - 1)
@@ -146,19 +153,21 @@ def _sample_grids(rois: Tensor, size: Sequence[int], maps: Sequence[int], spatia
     if not aligned:
         length = length.clamp(min=1)
     step = length / length.new_tensor([size[1], size[0]])
-    count = torch.full_like(step, sampling_ratio) if sampling_ratio > 0 else step.ceil().clamp(min=0)
+    count = torch.full_like(step, sampling_ratio) if sampling_ratio > 0 else step.ceil().clamp(0, _MOST)
+    count = count.nan_to_num()
     return tuple(part.contiguous().numpy() for part in (images, start, step, count.long()))
 
 
 def forward(
     feats: Tensor, rois: Tensor, output_size: Sequence[int], spatial_scale: float, sampling_ratio: int, aligned: bool
 ) -> Tensor:
-    """(n, C, P, Q) of feature maps (B, C, H, W) and RoIs (n, 5), contiguous."""
+    """(n, C, P, Q) of feature maps (B, C, H, W) and RoIs (n, 5), contiguous; NaN where a RoI is not finite."""
     last = _computed(feats).permute(0, 2, 3, 1).contiguous()  # (B, H, W, C), free for channels last
     out = last.new_empty(len(rois), feats.shape[1], *output_size)  # (n, C, P, Q)
     grids = _sample_grids(rois.to(last.dtype), output_size, feats.shape, spatial_scale, sampling_ratio, aligned)
     pixels, bins = last.numpy(), out.numpy()
     run_in_ranges(lambda a, b: _forward(pixels, *grids, bins, a, b), len(rois), 4)
+    bins[~np.isfinite(grids[1] + grids[2]).all(1)] = np.nan
     return out.to(feats.dtype)
 
 

@@ -61,9 +61,14 @@ def _chunks(
 ) -> Iterator[tuple[int, Tensor, _Axis, _Axis]]:
     """Some RoIs of one image at a time: the image, their rows, their y and x axis."""
     for image in range(num_images):
-        for rows in (rois[:, 0] == image).nonzero()[:, 0].split(_CHUNK):
+        for rows in ((rois[:, 0] == image) & _finite(rois)).nonzero()[:, 0].split(_CHUNK):
             x1, y1, x2, y2 = (rois[rows, 1:] * spatial_scale).unbind(1)
             yield image, rows, _axis(y1, y2, size[0], maps[0], *settings), _axis(x1, x2, size[1], maps[1], *settings)
+
+
+def _finite(rois: Tensor) -> Tensor:
+    """Whether RoIs (n, 5) are numbers."""
+    return rois.isfinite().all(1)
 
 
 def _means(axis: _Axis) -> Tensor:
@@ -75,6 +80,7 @@ def _means(axis: _Axis) -> Tensor:
 def forward(feats: Tensor, rois: Tensor, size: Sequence[int], *settings) -> Tensor:
     """(n, C, P, Q) means, see :func:`mmrdn.ops.roi_align`."""
     out = feats.new_zeros(len(rois), feats.shape[1], *size)
+    out[~_finite(rois)] = torch.nan
     for image, rows, y, x in _chunks(rois, len(feats), size, feats.shape[2:], *settings):
         out[rows] = torch.einsum('nph,chw,nqw->ncpq', _means(y), feats[image], _means(x))
     return out

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from helpers import naive_ops
-from mmrdn.ops import roi_align, roi_align_torch
+from mmrdn.ops import roi_align, roi_align_cpu, roi_align_torch
 
 EDGES = [
     [0, -30, -20, 40, 30],  # over the upper left corner
@@ -99,7 +99,8 @@ def test_half_precision_is_summed_in_fp32(dtype):
 def test_gradients(aligned, ratio):
     feats, rois = case(num=4, channels=2, dtype=torch.float64)
     feats.requires_grad_()
-    assert torch.autograd.gradcheck(lambda maps: roi_align(maps, rois, (2, 3), 1 / 16, ratio, aligned), feats)
+    for check in (torch.autograd.gradcheck, torch.autograd.gradgradcheck):
+        assert check(lambda maps: roi_align(maps, rois, (2, 3), 1 / 16, ratio, aligned), feats)
     grad = torch.randn(len(rois), 2, 2, 3, dtype=torch.float64)
     (expected,) = torch.autograd.grad(roi_align(feats, rois, (2, 3), 1 / 16, ratio, aligned), feats, grad)
     found = roi_align_torch.backward(grad, rois, feats.shape, 1 / 16, ratio, aligned)
@@ -129,6 +130,38 @@ def test_wide_and_flat_boxes():
     np.testing.assert_allclose(roi_align(feats, rois[2:], 1, 1 / 16, 3), expected, atol=2e-5)
 
 
+def test_samples_outside_of_the_map_take_no_time():
+    """Samples lie at 0, 1, 2, ...: six columns and five rows of them in a map of 4 x 5, of 1e24."""
+    maps = torch.ones(1, 1, 4, 5, dtype=torch.float64)
+    for size in (1e6, 1e12, 1e300):
+        found = roi_align(maps, torch.tensor([[0, 0, 0, size, size]], dtype=torch.float64), 1)
+        assert found.item() == pytest.approx(30 / min(size, 2**30) ** 2 if size < 1e9 else 0, abs=1e-17)
+
+
+@pytest.mark.parametrize('ratio', [0, 2])
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), -float('inf')])
+def test_boxes_that_are_not_finite(value, ratio):
+    """They touch no memory but their own output, which is NaN."""
+    feats, rois = case()
+    wild = rois.clone()
+    for i in range(4):
+        wild[i, 1 + i] = value
+    maps = feats.clone().requires_grad_()
+    for function in (roi_align, roi_align_torch.forward):
+        found = function(maps, wild, (7, 7), 1 / 16, ratio, True)
+        assert found[:4].isnan().all()
+        torch.testing.assert_close(found[4:], function(feats, rois[4:], (7, 7), 1 / 16, ratio, True))
+    grad = torch.randn(found.shape, generator=torch.Generator().manual_seed(1))
+    expected = torch.ops.mmrdn.roi_align_backward(grad[4:], rois[4:], feats.shape, 1 / 16, ratio, True)
+    found = torch.ops.mmrdn.roi_align_backward(grad, wild, feats.shape, 1 / 16, ratio, True)
+    torch.testing.assert_close(found, expected)
+    around = np.zeros((3, 5, 20))  # weights of an axis, and what lies beside them
+    low, high = np.zeros(5, int), np.zeros(5, int)
+    for start, step in ((value, 1.0), (1.0, value), (value, value)):
+        roi_align_cpu._axis_weights(start, step, 2, np.zeros(1), around[1], low, high)
+    assert not around.any() and (high <= low).all()
+
+
 @pytest.mark.parametrize('image', [-1, 2, 100000])
 def test_images_that_are_not_there(image):
     feats, rois = case()
@@ -153,7 +186,9 @@ def test_autocast_changes_nothing():
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (dict(input=torch.zeros(3, 4, 5)), r'input must be \(B, C, H, W\), got \(3, 4, 5\)'),
+        (dict(input=torch.zeros(3, 4, 5)), r'input must be \(B, C, H, W\) of floating point, got \(3, 4, 5\)'),
+        (dict(input=torch.zeros(1, 1, 4, 5, dtype=torch.int)), r'got \(1, 1, 4, 5\) of torch.int32'),
+        (dict(output_size=7.0), r'output_size must be one or two positive integers, got 7.0'),
         (dict(rois=torch.zeros(3, 4)), r'rois must be \(n, 5\), got \(3, 4\)'),
         (dict(output_size=(7, 0)), r'output_size must be one or two positive integers, got \(7, 0\)'),
     ],

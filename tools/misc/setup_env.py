@@ -74,7 +74,7 @@ def run(title, command, log):
     lines = log.read_text(errors='replace').splitlines()
     if done.returncode:
         print('\n'.join(f'      | {line[:160]}' for line in lines[-12:]))
-        sys.exit(f'error: "{title}" failed; log: {log}; after mending the cause run `make setup` again: it goes on')
+        sys.exit(f'error: "{title}" failed; log: {log}; after mending the cause run the same command again: it goes on')
     return lines[-1]
 
 
@@ -147,4 +147,4 @@ if __name__ == '__main__':
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit('interrupted; `make setup` goes on')
+        sys.exit('interrupted; the same command goes on')
