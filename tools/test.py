@@ -3,9 +3,13 @@
 
 import argparse
 import os
+import sys
+
+from mmengine.dist import is_main_process
 
 from mmrdn.apis import build_runner
 from mmrdn.apis.config_files import TEST_KEYS, load_config
+from mmrdn.apis.runner import test_by_videos
 from mmrdn.engine.distributed.rank_errors import ending_job
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
@@ -17,6 +21,16 @@ def main() -> None:
     add_arguments(parser, 'config', '--cfg-options')
     add_arguments(parser, '--work-dir', help='directory of logs and metrics')
     add_arguments(parser, '--amp', '--trust-checkpoint', '--launcher')
+    parser.add_argument(
+        '--on-bad-frame',
+        choices=['stop', 'skip'],
+        default='stop',
+        help='what to do with a frame that cannot be loaded; one that is skipped counts as a frame without '
+        'detections, and the exit status is 3 (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--resume-test', action='store_true', help='go on from the videos that a test which was ended has finished'
+    )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     parser.add_argument('checkpoint', nargs='?', help='checkpoint (mim gives it here)')
     parser.add_argument('--checkpoint', dest='checkpoint_option', help='checkpoint')
@@ -31,7 +45,13 @@ def main() -> None:
         cfg.resume = False
         if args.amp:
             cfg.test_cfg.fp16 = True  # MMEngine's name for either type
-        build_runner(cfg, args.trust_checkpoint).test()
+        test_by_videos(cfg, args.on_bad_frame, args.resume_test)
+        runner = build_runner(cfg, args.trust_checkpoint)
+        skipped = runner.test().get('skipped_frames', 0)
+        if skipped and is_main_process():
+            print(f'error: {skipped} bad frames count as frames without detections', file=sys.stderr, flush=True)
+    if skipped:
+        sys.exit(3)
 
 
 if __name__ == '__main__':

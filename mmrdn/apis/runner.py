@@ -37,6 +37,24 @@ def enable_amp(cfg: Config) -> None:
         cfg.optim_wrapper.type = 'mmrdn.CPUAmpOptimWrapper'
 
 
+def test_by_videos(cfg: Config, on_bad_frame: str = 'stop', resume: bool = False) -> None:
+    """Make a config test with a :class:`VideoTestLoop`, unless it has a loop of its own.
+
+    Args:
+        cfg (Config): The config, whose ``test_cfg`` is set.
+        on_bad_frame (str): See :class:`VideoTestLoop`.
+        resume (bool): Likewise.
+
+    Raises:
+        ValueError: It has one, which knows nothing of the options.
+    """
+    kind = cfg.test_cfg.get('type', 'TestLoop')
+    if kind == 'TestLoop':
+        cfg.test_cfg.update(type='mmrdn.VideoTestLoop', on_bad_frame=on_bad_frame, resume=resume)
+    elif resume or on_bad_frame != 'stop':
+        raise ValueError(f'--resume-test and --on-bad-frame skip need test_cfg.type="TestLoop", got "{kind}"')
+
+
 def claim_work_dir(work_dir: str, resume: bool, launcher: str) -> IO | None:
     """Keep a training from overwriting another one's results.
 

@@ -5,16 +5,19 @@ import mmtrack.datasets.transforms  # noqa: F401
 
 from mmrdn.datasets.imagenet_vid_dataset import ImageNetVIDDataset
 from mmrdn.datasets.moving_digits_dataset import MovingDigitsDataset
-from mmrdn.datasets.samplers import SeededIndex, SeededInfiniteSampler
-from mmrdn.datasets.transforms import LoadFrame, ShorterSideResize
+from mmrdn.datasets.samplers import RemainingFrames, SeededIndex, SeededInfiniteSampler
+from mmrdn.datasets.transforms import LoadFrame, ShorterSideResize, SkippableFrame, collate_skippable
 from mmrdn.datasets.video_det_dataset import VideoDetDataset
 
 __all__ = [
     'ImageNetVIDDataset',
     'LoadFrame',
     'MovingDigitsDataset',
+    'RemainingFrames',
     'SeededIndex',
     'SeededInfiniteSampler',
     'ShorterSideResize',
+    'SkippableFrame',
     'VideoDetDataset',
+    'collate_skippable',
 ]
