@@ -79,6 +79,15 @@ def _provide_operators() -> None:
         return
     if wanted or importlib.util.find_spec('mmcv._ext') is None:
         sys.modules['mmcv._ext'] = importlib.import_module('mmrdn.ops.mmcv_ext')
+        return
+    importlib.import_module('torch')  # whose libraries it needs
+    try:
+        importlib.import_module('mmcv._ext')
+    except ImportError as error:
+        raise ImportError(
+            f'the compiled operators of mmcv cannot be loaded ({error}): '
+            'compile mmcv for this torch, or set MMRDN_OPS=own'
+        ) from error
 
 
 def _import_mmtrack() -> None:

@@ -1,8 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import importlib
+import os
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import mmcv
 import mmdet
@@ -67,3 +69,21 @@ def test_tested_versions_are_silent():
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         compat.check_versions()
+
+
+@pytest.mark.slow
+def test_an_extension_that_cannot_be_loaded_is_named(tmp_path):
+    """As where mmcv was compiled for another torch."""
+    (tmp_path / 'mmcv').mkdir()
+    for path in Path(mmcv.__file__).parent.iterdir():
+        if not path.name.startswith('_ext'):
+            (tmp_path / 'mmcv' / path.name).symlink_to(path)
+    (tmp_path / 'mmcv' / '_ext.so').write_bytes(b'junk')
+    env = {key: value for key, value in os.environ.items() if key != 'MMRDN_OPS'}
+    env['PYTHONPATH'] = os.pathsep.join([str(tmp_path), env.get('PYTHONPATH', '')])
+    done = subprocess.run([sys.executable, '-c', 'import mmrdn'], env=env, capture_output=True, text=True)
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith('ImportError: the compiled operators of mmcv cannot be loaded (')
+    assert last.endswith('): compile mmcv for this torch, or set MMRDN_OPS=own')
+    done = subprocess.run([sys.executable, '-c', 'import mmrdn'], env=dict(env, MMRDN_OPS='own'), capture_output=True)
+    assert done.returncode == 0

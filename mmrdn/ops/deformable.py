@@ -67,4 +67,6 @@ def deform_conv(
         samples = samples * mask.view(batch, deform_groups, 1, num, rows, columns)
     samples = samples.reshape(batch, groups, -1, rows * columns)  # (B, groups, C / groups * K, h * w)
     kernels = weight.reshape(groups, -1, samples.shape[2])  # (groups, O / groups, C / groups * K)
-    return (kernels @ samples).view(batch, -1, rows, columns).to(dtype)  # (B, O, h, w)
+    with torch.autocast(input.device.type, enabled=False):
+        out = kernels @ samples  # (B, groups, O / groups, h * w)
+    return out.view(batch, -1, rows, columns).to(dtype)  # (B, O, h, w)

@@ -2,7 +2,7 @@
 """How kernels for the CPU are compiled, and run by several threads."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 
 import torch
 from numba import njit
@@ -28,7 +28,8 @@ def kernel(**options) -> Callable[[Callable], Callable]:
 def run_in_ranges(function: Callable[[int, int], None], num: int, grain: int = 1) -> None:
     """Call ``function(first, last)`` for ranges that cover ``range(num)``, each in a thread of its own.
 
-    The threads live for one call: a pool that outlives it would be dead in a forked process.
+    The threads live for one call: a pool that outlives it would be dead in a forked process, and
+    takes no more work once the main thread has ended.
 
     Args:
         function (callable): Compiled code that releases Python's lock.
@@ -40,8 +41,9 @@ def run_in_ranges(function: Callable[[int, int], None], num: int, grain: int = 1
         function(0, num)
         return
     bounds = [num * i // parts for i in range(parts + 1)]
-    with ThreadPoolExecutor(parts - 1) as pool:
-        others = [pool.submit(function, *span) for span in zip(bounds[1:], bounds[2:])]
-        function(bounds[0], bounds[1])
-        for other in others:
-            other.result()
+    others = [Thread(target=function, args=span) for span in zip(bounds[1:], bounds[2:])]
+    for other in others:
+        other.start()
+    function(bounds[0], bounds[1])
+    for other in others:
+        other.join()

@@ -21,11 +21,13 @@ def kernels() -> tuple[str, Any]:
     for name, module in (('mmcv', 'mmcv._ext'), ('torchvision', 'torchvision.ops')):
         try:
             found = importlib.import_module(module)
+            if name == 'mmcv':
+                on_cuda = found.get_compiling_cuda_version() != 'not available'
+            else:
+                on_cuda = has_kernel('torchvision::roi_align', 'CUDA')
         except (ImportError, RuntimeError, AttributeError):  # absent, or built for another torch
             continue
-        if name == 'torchvision' and not has_kernel('torchvision::roi_align', 'CUDA'):  # built for CPUs
-            continue
-        if not getattr(found, 'is_stand_in', False):
+        if on_cuda:
             return name, found
     return 'torch', None
 

@@ -150,6 +150,9 @@ def test_deform_conv_without_offsets_is_a_convolution():
         expected = F.conv2d(maps, weight, None, stride, padding, dilation, groups=2)
         offset = torch.zeros(2, 2 * 18, *expected.shape[2:])
         found = mmcv.ops.deform_conv2d(maps, offset, weight, stride, padding, dilation, 2, 2)
+        with torch.autocast('cpu', dtype=torch.bfloat16):
+            same = deform_conv(maps, weight, offset, None, *[(x, x) for x in (stride, padding, dilation)], 2, 2)
+        assert torch.equal(same, found)
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
