@@ -89,7 +89,11 @@ def check_optimizer(state: Any, wrapper: OptimWrapper | OptimWrapperDict, field:
         parameters.update(zip(numbers, living['params']))
         settings = {name: value for name, value in living.items() if name != 'params'}
         _match_settings(group, settings, f'{field}.param_groups.{i}')
-    _check_moments(state.get('state'), parameters, f'{field}.state')
+    moments = state.get('state')
+    _check_moments(moments, parameters, f'{field}.state')
+    for i, group in enumerate(groups):
+        if len({frozenset(moments[number]) for number in group['params'] if number in moments}) > 1:
+            raise ValueError(f'{field}.state has not the same entries for all parameters of group {i}')
 
 
 def _match_settings(given: dict, wanted: Mapping[str, Any], field: str) -> None:

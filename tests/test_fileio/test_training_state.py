@@ -50,6 +50,7 @@ def test_an_optimizer_takes_its_own_state(kind, settings):
         (('state', 0), [], 'optimizer.state.0 is a list, expected a dict'),
         (('state', 0, 'exp_avg'), 'x', "optimizer.state.0.exp_avg is 'x', expected a tensor or a number"),
         (('state', 0, 'exp_avg'), torch.ones(5), 'optimizer.state.0.exp_avg is (5,), its parameter (2, 3)'),
+        (('state', 1), dict(step=1), 'optimizer.state has not the same entries for all parameters of group 0'),
         (('param_groups',), [], 'optimizer.param_groups is no list of 1 groups'),
         (('param_groups', 0), 1, 'optimizer.param_groups.0 is 1, expected a dict'),
         (('param_groups', 0, 'params'), [0], 'optimizer.param_groups.0 is not of 2 parameters'),
