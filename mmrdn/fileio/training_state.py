@@ -56,6 +56,11 @@ def _check_runtime_info(value: Any, name: str) -> None:
             check_number(step, field, MAX_COUNT)
 
 
+# What optimizers of torch remember in other shapes: numbers, and Adafactor's sums over rows and columns.
+_SCALARS = ('step', 'mu_product', 'eta', 'mu')
+_MARGINS = ('row_var', 'col_var')
+
+
 def check_optimizer(state: Any, wrapper: OptimWrapper | OptimWrapperDict, field: str = 'optimizer') -> None:
     """Raise ValueError unless an optimizer can go on from a saved state.
 
@@ -92,7 +97,8 @@ def check_optimizer(state: Any, wrapper: OptimWrapper | OptimWrapperDict, field:
     moments = state.get('state')
     _check_moments(moments, parameters, f'{field}.state')
     for i, group in enumerate(groups):
-        if len({frozenset(moments[number]) for number in group['params'] if number in moments}) > 1:
+        entries = {(parameters[n].ndim, frozenset(moments[n])) for n in group['params'] if n in moments}
+        if len(entries) > len({ndim for ndim, _ in entries}):
             raise ValueError(f'{field}.state has not the same entries for all parameters of group {i}')
 
 
@@ -120,13 +126,17 @@ def _check_moments(state: Any, parameters: Mapping[int, Tensor], field: str) -> 
             if not isinstance(value, Tensor):
                 if value is not None and not isinstance(value, (bool, int, float)):
                     raise ValueError(f'{place}.{shown(name)} is {described(value)}, expected a tensor or a number')
-            elif value.numel() != 1 and not _covers(tuple(value.shape), shape):
+            elif not _fits(name, tuple(value.shape), shape):
                 raise ValueError(f'{place}.{shown(name)} is {tuple(value.shape)}, its parameter {shape}')
 
 
-def _covers(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    """Return whether a shape is the wanted one, or would be broadcast to it."""
-    return len(shape) == len(wanted) and all(one in (1, other) for one, other in zip(shape, wanted))
+def _fits(name: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Return whether a moment has its parameter's shape, which fused optimizers take for granted."""
+    if name in _SCALARS:
+        return math.prod(shape) == 1
+    if name in _MARGINS:
+        return len(shape) == len(wanted) and all(one in (1, other) for one, other in zip(shape, wanted))
+    return shape == wanted
 
 
 def check_schedulers(state: Any, schedulers: Any, field: str = 'param_schedulers') -> None:

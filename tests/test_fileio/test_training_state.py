@@ -26,6 +26,10 @@ OPTIMIZERS = [
     (torch.optim.Adagrad, {}),
     (torch.optim.RMSprop, dict(centered=True, momentum=0.5)),
     (torch.optim.Adadelta, {}),
+    (torch.optim.NAdam, {}),
+    (torch.optim.ASGD, {}),
+    (torch.optim.Rprop, {}),
+    *[(kind, {}) for kind in [getattr(torch.optim, 'Adafactor', None)] if kind],  # torch 2.5
 ]
 
 
@@ -50,7 +54,9 @@ def test_an_optimizer_takes_its_own_state(kind, settings):
         (('state', 0), [], 'optimizer.state.0 is a list, expected a dict'),
         (('state', 0, 'exp_avg'), 'x', "optimizer.state.0.exp_avg is 'x', expected a tensor or a number"),
         (('state', 0, 'exp_avg'), torch.ones(5), 'optimizer.state.0.exp_avg is (5,), its parameter (2, 3)'),
-        (('state', 1), dict(step=1), 'optimizer.state has not the same entries for all parameters of group 0'),
+        (('state', 0, 'exp_avg'), torch.tensor(1.0), 'optimizer.state.0.exp_avg is (), its parameter (2, 3)'),
+        (('state', 0, 'exp_avg'), torch.ones(1, 3), 'optimizer.state.0.exp_avg is (1, 3), its parameter (2, 3)'),
+        (('state', 0, 'step'), torch.ones(2), 'optimizer.state.0.step is (2,), its parameter (2, 3)'),
         (('param_groups',), [], 'optimizer.param_groups is no list of 1 groups'),
         (('param_groups', 0), 1, 'optimizer.param_groups.0 is 1, expected a dict'),
         (('param_groups', 0, 'params'), [0], 'optimizer.param_groups.0 is not of 2 parameters'),
@@ -77,6 +83,17 @@ def test_a_broken_optimizer(path, value, message):
     with pytest.raises(ValueError) as error:
         check_optimizer(state['optimizer'], wrapper)
     assert str(error.value).startswith(message)
+
+
+def test_entries_missing_for_some_parameters():
+    weights = nn.ParameterList([torch.ones(3), torch.ones(4)])
+    wrapper = OptimWrapper(torch.optim.AdamW(weights, fused=True))
+    wrapper.update_params(sum(weight.sum() for weight in weights))
+    state = copy.deepcopy(wrapper.state_dict())
+    check_optimizer(state, wrapper)
+    del state['state'][1]['exp_avg_sq']
+    with pytest.raises(ValueError, match='optimizer.state has not the same entries for all parameters of group 0'):
+        check_optimizer(state, wrapper)
 
 
 def test_yes_or_no_settings_of_newer_versions_may_be_missing():
