@@ -18,6 +18,9 @@ def main() -> None:
     parser.add_argument(
         '--host', default='127.0.0.1', help='address to listen at (default: %(default)s, this machine only)'
     )
+    parser.add_argument(
+        '--names', nargs='+', default=[], help="names of this server beside the machine's, such as that of a proxy"
+    )
     parser.add_argument('--port', type=int, default=7860, help='0 for any that is free (default: %(default)s)')
     parser.add_argument('--max-mb', type=float, default=200, help='refuse larger files (default: %(default)s)')
     parser.add_argument('--max-seconds', type=float, default=120, help='refuse longer videos (default: %(default)s)')
@@ -33,7 +36,8 @@ def main() -> None:
     args = parser.parse_args()
     end_as_ctrl_c_does()
     try:
-        from mmrdn.web.web_demo import create_app, open_server
+        from mmrdn.web.page_server import open_server
+        from mmrdn.web.web_demo import create_app
     except ModuleNotFoundError as error:
         raise ImportError(f'the web page needs {error.name}: pip install "mmrdn[web]"') from error
     from mmrdn.apis import VideoInferencer
@@ -45,7 +49,7 @@ def main() -> None:
     jobs = VideoJobs(inferencer, args.score_thr, args.max_seconds, args.max_frames, args.max_pixels)
     with (
         contextlib.closing(jobs),
-        open_server(create_app(jobs, max_mb=args.max_mb), args.host, args.port) as server,
+        open_server(create_app(jobs, max_mb=args.max_mb), args.host, args.port, args.names) as server,
         contextlib.suppress(KeyboardInterrupt),
     ):
         host = f'[{args.host}]' if ':' in args.host else args.host

@@ -4,7 +4,6 @@ import logging
 import math
 import os
 import shutil
-import tempfile
 import threading
 import uuid
 from collections.abc import Callable
@@ -15,8 +14,12 @@ from pathlib import Path
 from mmrdn.apis.video_inferencer import VideoInferencer
 from mmrdn.utils.checks import check_score_thr
 from mmrdn.utils.cli import describe
+from mmrdn.utils.interrupts import hold_interrupts
 from mmrdn.visualization.timeline import draw_timeline
+from mmrdn.web.upload_directory import UploadDirectory
 from mmrdn.web.upload_source import UploadSource
+
+MAX_SECONDS, MAX_COUNT = 10**7, 10**9
 
 
 @dataclass
@@ -68,20 +71,21 @@ class VideoJobs:
         max_jobs: int = 8,
     ) -> None:
         check_score_thr(score_thr)
-        if not 0 < max_seconds < math.inf:
-            raise ValueError(f'max_seconds must be positive, got {max_seconds}')
+        if not 0 < max_seconds <= MAX_SECONDS:
+            raise ValueError(f'max_seconds must be positive, {MAX_SECONDS} at most, got {max_seconds}')
         if max_frames is None:
             max_frames = math.ceil(max_seconds * 60)
         for name, value in dict(max_frames=max_frames, max_pixels=max_pixels).items():
-            if value < 1:
-                raise ValueError(f'{name} must be 1 or more, got {value}')
+            if not 1 <= value <= MAX_COUNT:
+                raise ValueError(f'{name} must be from 1 to {MAX_COUNT}, got {value}')
         self.inferencer = inferencer
         self.score_thr = score_thr
         self.max_seconds = max_seconds
         self.max_frames = max_frames
         self.max_pixels = max_pixels
         self.max_jobs = max_jobs
-        self.root = Path(tempfile.mkdtemp(prefix='mmrdn-web-'))
+        self._files = UploadDirectory()
+        self.root = self._files.path
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
         self._worker = ThreadPoolExecutor(max_workers=1)
@@ -127,8 +131,9 @@ class VideoJobs:
     def close(self) -> None:
         """End the job that runs, forget the others, remove all files."""
         self._closing = True
-        self._worker.shutdown(cancel_futures=True)
-        shutil.rmtree(self.root, ignore_errors=True)
+        with hold_interrupts():
+            self._worker.shutdown(cancel_futures=True)
+            self._files.remove()
 
     def _make_room(self) -> None:
         """Forget the oldest job that ended, if there are too many."""
@@ -177,6 +182,10 @@ class VideoJobs:
             logging.getLogger('mmrdn').exception('video %s', job.name)
             job.message = f'{job.name}: an unforeseen error; the log of the server says more'
             job.state = 'failed'
+        finally:
+            # Nobody asks for these again, and the disk is there for others.
+            for path in job.directory.glob('upload' if job.state == 'done' else '*'):
+                path.unlink(missing_ok=True)
 
 
 def _explain(job: Job, error: Exception) -> str:

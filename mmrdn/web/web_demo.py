@@ -6,19 +6,21 @@ and reports nothing to anybody.
 """
 
 import contextlib
-import ipaddress
-import socket
-from collections.abc import Iterator
+import json
+import re
 from pathlib import Path, PurePath
-from urllib.parse import urlsplit
+from typing import IO
 
-from flask import Flask, Response, abort, jsonify, render_template, request, send_from_directory, url_for
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from flask import Flask, Request, Response, jsonify, render_template, request, send_from_directory, url_for
+from werkzeug import Response as WerkzeugResponse
+from werkzeug.exceptions import Aborter, HTTPException
 
-from mmrdn.utils.cli import describe
+from mmrdn.utils.cli import describe, printable
 from mmrdn.visualization.timeline import LEFT, RIGHT
+from mmrdn.web.page_server import FULL_DISK, is_disk_full
 from mmrdn.web.video_jobs import Job, VideoJobs
+
+MAX_MB = 10**6
 
 _PAGE = Path(__file__).with_name('web_page')
 _RESULTS = ('annotated.mp4', 'detections.jsonl', 'timeline.svg')
@@ -30,6 +32,29 @@ _HEADERS = {
     'Referrer-Policy': 'no-referrer',
     'Cache-Control': 'no-store',
 }
+
+
+class _Request(Request):
+    """A request that knows the temporary files of its body, to close them whatever happens."""
+
+    def _get_file_stream(self, *args, **kwargs) -> IO[bytes]:
+        stream = super()._get_file_stream(*args, **kwargs)
+        self.spools = [*getattr(self, 'spools', ()), stream]
+        return stream
+
+
+class _Page(Flask):
+    request_class = _Request
+
+
+class InsufficientStorage(HTTPException):
+    """507, which Werkzeug does not have."""
+
+    code = 507
+    description = FULL_DISK
+
+
+abort = Aborter(extra={507: InsufficientStorage})
 
 
 def create_app(jobs: VideoJobs, title: str = 'Video object detection', max_mb: float = 200.0) -> Flask:
@@ -44,9 +69,9 @@ def create_app(jobs: VideoJobs, title: str = 'Video object detection', max_mb: f
         Flask: Its URLs are ``/``, ``/videos`` (POST a form with a file ``video``), ``/videos/<id>``
         and ``/videos/<id>/<file>``.
     """
-    if not max_mb > 0:
-        raise ValueError(f'max_mb must be positive, got {max_mb}')
-    app = Flask(__name__, template_folder=_PAGE, static_folder=_PAGE / 'static')
+    if not 0 < max_mb <= MAX_MB:
+        raise ValueError(f'max_mb must be positive, {MAX_MB} at most, got {max_mb}')
+    app = _Page(__name__, template_folder=_PAGE, static_folder=_PAGE / 'static')
     max_bytes = int(max_mb * 1e6)
     too_large = f'the file is larger than {max_mb:g} MB'
     app.config['MAX_CONTENT_LENGTH'] = max_bytes + 10000  # the form around it
@@ -59,12 +84,14 @@ def create_app(jobs: VideoJobs, title: str = 'Video object detection', max_mb: f
 
     @app.post('/videos')
     def take_video() -> tuple[Response, int]:
-        file = request.files.get('video')
-        if file is None or not file.filename:
-            abort(400, 'expected a form with a file "video"')
         try:
-            key = jobs.add(PurePath(file.filename).name, file.save)
+            file = request.files.get('video')
+            if file is None or not file.filename:
+                abort(400, 'expected a form with a file "video"')
+            key = jobs.add(_plain_name(file.filename), file.save)
         except (ValueError, OSError) as error:
+            if is_disk_full(error):
+                abort(507, FULL_DISK)
             abort(400, describe(error))
         return jsonify(address=url_for('state', key=key)), 202
 
@@ -76,7 +103,8 @@ def create_app(jobs: VideoJobs, title: str = 'Video object detection', max_mb: f
     def result(key: str, name: str) -> Response:
         job = _find(jobs, key)
         if job.state != 'done' or name not in _RESULTS:
-            abort(404, f'there is no {name} of this video')
+            abort(404, f'there is no {printable(name)} of this video')
+        _ignore_odd_range(request, job.directory / name)
         return send_from_directory(job.directory, name)
 
     return app
@@ -88,7 +116,7 @@ def _guard(app: Flask, too_large: str) -> None:
     @app.before_request
     def refuse_other_names() -> None:
         names = app.config.get('HOST_NAMES')
-        if names and urlsplit(f'//{request.host}').hostname not in names:
+        if names and request.host not in names:
             abort(400, 'this server has another name')
 
     @app.before_request
@@ -104,10 +132,35 @@ def _guard(app: Flask, too_large: str) -> None:
         response.headers.update(_HEADERS)
         return response
 
+    @app.teardown_request
+    def remove_spools(error: BaseException | None) -> None:
+        for spool in getattr(request, 'spools', ()):
+            with contextlib.suppress(OSError):  # it holds bytes for a full disk
+                spool.close()
+
     @app.errorhandler(HTTPException)
-    def explain(error: HTTPException) -> tuple[Response, int]:
-        message = too_large if isinstance(error, RequestEntityTooLarge) else error.description
-        return jsonify(message=message), error.code
+    def explain(error: HTTPException) -> WerkzeugResponse:
+        response = error.get_response()  # with headers such as Allow
+        is_long = error.code == 413 and (request.content_length or 0) > app.config['MAX_CONTENT_LENGTH']
+        response.data = json.dumps(dict(message=too_large if is_long else error.description))
+        response.content_type = 'application/json'
+        return response
+
+
+def _ignore_odd_range(asked: Request, path: Path) -> None:
+    """Let a request be one for the whole file if Werkzeug refuses its range, but HTTP does not.
+
+    These are ranges of other units, several at once, and last bytes more than there are.
+    """
+    given = asked.headers.get('Range', '')
+    plain = re.fullmatch(r'bytes=(?:\d{1,15}-\d{0,15}|-(\d{1,15}))', given)
+    if plain is None or (plain[1] and path.exists() and int(plain[1]) > path.stat().st_size):
+        asked.environ.pop('HTTP_RANGE', None)
+
+
+def _plain_name(name: str) -> str:
+    """Return the last part of a file name, without codes that a terminal would obey."""
+    return printable(PurePath(name).name)[:200] or 'video'
 
 
 def _find(jobs: VideoJobs, key: str) -> Job:
@@ -125,50 +178,3 @@ def _describe_job(key: str, job: Job) -> dict:
         told['plot'] = dict(left=LEFT, right=RIGHT, seconds=job.seconds)
         told['files'] = {name.split('.')[0]: url_for('result', key=key, name=name) for name in _RESULTS}
     return told
-
-
-def _is_loopback(host: str) -> bool:
-    """Return whether an IP address or a name is of this machine only."""
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == 'localhost'
-
-
-class _QuietHandler(WSGIRequestHandler):
-    """A request handler that prints no line for each request."""
-
-    def log_request(self, *args, **kwargs) -> None:
-        pass
-
-
-@contextlib.contextmanager
-def open_server(app: Flask, host: str = '127.0.0.1', port: int = 7860) -> Iterator[BaseWSGIServer]:
-    """Open a server that listens; ``serve_forever()`` makes it answer.
-
-    On a loopback address it answers to the names of that only, so that other sites cannot reach it
-    under a name of theirs.
-
-    Args:
-        app (Flask): Application from :func:`create_app`.
-        host (str): Name or IP address to listen at.
-        port (int): Port to listen at, 0 for any that is free.
-
-    Yields:
-        BaseWSGIServer: The server, which knows its ``port``.
-
-    Raises:
-        OSError: The host is none of this machine, or the port is in use.
-        ValueError: There is no such port.
-    """
-    if not 0 <= port <= 65535:
-        raise ValueError(f'port must be from 0 to 65535, got {port}')
-    if _is_loopback(host):
-        # Not TRUSTED_HOSTS, where Werkzeug cuts ::1 at its first colon.
-        app.config['HOST_NAMES'] = ('127.0.0.1', 'localhost', '::1', host)
-    family = socket.AF_INET6 if ':' in host else socket.AF_INET
-    with socket.create_server((host, port), family=family) as listening:
-        server = make_server(host, port, app, threaded=True, request_handler=_QuietHandler, fd=listening.fileno())
-        try:
-            yield server
-        finally:
-            server.server_close()

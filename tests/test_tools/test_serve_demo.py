@@ -92,16 +92,20 @@ def test_signals_end_it_and_remove_its_files(monkeypatch, tmp_path, tiny_config,
     [
         (('--lookahead', 9), 'lookahead must be an integer number of frames, from 0 to 2, got 9'),
         (('--port', 99999), 'port must be from 0 to 65535, got 99999'),
-        (('--max-seconds', 0), 'max_seconds must be positive, got 0.0'),
-        (('--max-seconds', 'inf'), 'max_seconds must be positive, got inf'),
-        (('--max-frames', 0), 'max_frames must be 1 or more, got 0'),
-        (('--max-pixels', -3), 'max_pixels must be 1 or more, got -3'),
-        (('--max-mb', -1), 'max_mb must be positive, got -1.0'),
+        (('--max-seconds', 0), 'max_seconds must be positive, 10000000 at most, got 0.0'),
+        (('--max-seconds', 'inf'), 'max_seconds must be positive, 10000000 at most, got inf'),
+        (('--max-seconds', 1e308), 'max_seconds must be positive, 10000000 at most, got 1e+308'),
+        (('--max-frames', 0), 'max_frames must be from 1 to 1000000000, got 0'),
+        (('--max-pixels', -3), 'max_pixels must be from 1 to 1000000000, got -3'),
+        (('--max-pixels', 10**30), f'max_pixels must be from 1 to 1000000000, got {10**30}'),
+        (('--max-mb', -1), 'max_mb must be positive, 1000000 at most, got -1.0'),
+        (('--max-mb', 'inf'), 'max_mb must be positive, 1000000 at most, got inf'),
+        (('--host', ''), "host must be a name or an IP address, got ''"),
         (('--score-thr', 'nan'), 'score_thr must be 0 or more, got nan'),
     ],
 )
 def test_bad_arguments_are_named(run_main, monkeypatch, tiny_config, trained, args, message):
-    monkeypatch.setattr('werkzeug.serving.BaseWSGIServer.serve_forever', lambda self: pytest.fail('it serves'))
+    monkeypatch.setattr('mmrdn.web.page_server.PageServer.serve_forever', lambda self: pytest.fail('it serves'))
     status, out, err = run_main(TOOL, tiny_config, trained / 'iter_8.pth', *args)
     assert (status, out, err) == (1, '', f'error: {message}\n')
 

@@ -17,8 +17,9 @@ from selenium.webdriver.chrome.service import Service  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
+from mmrdn.web.page_server import open_server  # noqa: E402
 from mmrdn.web.video_jobs import VideoJobs  # noqa: E402
-from mmrdn.web.web_demo import create_app, open_server  # noqa: E402
+from mmrdn.web.web_demo import create_app  # noqa: E402
 
 FLAGS = (
     '--headless',
