@@ -97,7 +97,11 @@ def check_optimizer(state: Any, wrapper: OptimWrapper | OptimWrapperDict, field:
     moments = state.get('state')
     _check_moments(moments, parameters, f'{field}.state')
     for i, group in enumerate(groups):
-        entries = {(parameters[n].ndim, frozenset(moments[n])) for n in group['params'] if n in moments}
+        entries = {
+            (parameters[n].ndim, frozenset((name, isinstance(value, Tensor)) for name, value in moments[n].items()))
+            for n in group['params']
+            if n in moments
+        }
         if len(entries) > len({ndim for ndim, _ in entries}):
             raise ValueError(f'{field}.state has not the same entries for all parameters of group {i}')
 
@@ -124,7 +128,7 @@ def _check_moments(state: Any, parameters: Mapping[int, Tensor], field: str) -> 
         shape = tuple(parameters[number].shape)
         for name, value in moments.items():
             if not isinstance(value, Tensor):
-                if value is not None and not isinstance(value, (bool, int, float)):
+                if not (isinstance(value, (bool, int, float)) or value is None and name == 'momentum_buffer'):
                     raise ValueError(f'{place}.{shown(name)} is {described(value)}, expected a tensor or a number')
             elif not _fits(name, tuple(value.shape), shape):
                 raise ValueError(f'{place}.{shown(name)} is {tuple(value.shape)}, its parameter {shape}')
@@ -175,11 +179,13 @@ def match_state(given: Any, wanted: Any, field: str) -> None:
         wanted (Any): Value of the optimizer or scheduler that is to go on from it.
         field (str): Name of the value.
     """
-    if given is None or wanted is None:
+    if isinstance(wanted, str):  # the name of a setting, or of a function
+        fits = isinstance(given, str) and given == wanted
+    elif given is None or wanted is None:
         fits = given is None or isinstance(given, (bool, str, *_NUMBERS))
         fits = fits and (wanted is None or not isinstance(wanted, (list, tuple, dict, *_NUMBERS)))
-    elif isinstance(wanted, (bool, str)):
-        fits = type(given) is type(wanted)
+    elif isinstance(wanted, bool):
+        fits = isinstance(given, bool)
     elif isinstance(wanted, _NUMBERS):
         fits = _is_finite(given) or isinstance(wanted, float) and math.isinf(wanted)
     elif isinstance(wanted, (list, tuple)):
@@ -188,6 +194,9 @@ def match_state(given: Any, wanted: Any, field: str) -> None:
             match_state(one, other, f'{field}.{i}')
     elif isinstance(wanted, dict):
         fits = isinstance(given, dict)
+        if fits and all(isinstance(name, str) for name in wanted):  # others have steps as keys
+            check_names(given, field)
+            _match_settings(given, wanted, field)
     else:
         fits = callable(given) if callable(wanted) else isinstance(given, type(wanted))
     if not fits:

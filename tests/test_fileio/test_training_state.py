@@ -57,6 +57,7 @@ def test_an_optimizer_takes_its_own_state(kind, settings):
         (('state', 0, 'exp_avg'), torch.tensor(1.0), 'optimizer.state.0.exp_avg is (), its parameter (2, 3)'),
         (('state', 0, 'exp_avg'), torch.ones(1, 3), 'optimizer.state.0.exp_avg is (1, 3), its parameter (2, 3)'),
         (('state', 0, 'step'), torch.ones(2), 'optimizer.state.0.step is (2,), its parameter (2, 3)'),
+        (('state', 0, 'exp_avg_sq'), None, 'optimizer.state.0.exp_avg_sq is None, expected a tensor or a number'),
         (('param_groups',), [], 'optimizer.param_groups is no list of 1 groups'),
         (('param_groups', 0), 1, 'optimizer.param_groups.0 is 1, expected a dict'),
         (('param_groups', 0, 'params'), [0], 'optimizer.param_groups.0 is not of 2 parameters'),
@@ -120,6 +121,13 @@ def test_schedulers():
         with pytest.raises(ValueError) as error:
             check_schedulers([states[0] | change, states[1]], schedulers)
         assert str(error.value) == message
+    for name, value in (('start_lr', 1.0), ('start_lr', 'text'), ('end_lr', None), ('end_step', 'x'), ('end_lr', ...)):
+        broken = copy.deepcopy(states)
+        broken[1]['_schedule_phases'][1][name] = value
+        if value is ...:
+            del broken[1]['_schedule_phases'][1][name]
+        with pytest.raises(ValueError, match=f'param_schedulers.1._schedule_phases.1(.{name} is| has no {name})'):
+            check_schedulers(broken, schedulers)
     for state in (None, states[:1], {}):
         with pytest.raises(ValueError, match='expected a list of 2 states'):
             check_schedulers(state, schedulers)
