@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import torch
+
 from mmrdn.datasets.converters.ilsvrc_vid import convert_vid
 from mmrdn.datasets.moving_digits import MovingDigitsConfig, make_moving_digits
 
@@ -81,12 +83,17 @@ def write_config(path, data, extra=''):
 
 
 def tool_env():
-    """Environment to run a tool in: our package, no GPU."""
+    """Environment to run a tool in: our package, no GPU.
+
+    The number of threads is said: launchers of several processes choose one otherwise, and the last
+    digits of a convolution depend on it.
+    """
     paths = [str(ROOT), os.environ.get('PYTHONPATH', '')]
     return dict(
         os.environ,
         PYTHONPATH=os.pathsep.join(filter(None, paths)),
         OMP_WAIT_POLICY='passive',
+        OMP_NUM_THREADS=os.environ.get('OMP_NUM_THREADS', str(torch.get_num_threads())),
         CUDA_VISIBLE_DEVICES='-1',
     )
 

@@ -130,7 +130,7 @@ def test_what_would_be_unpickled_is_refused(tmp_path):
     with pytest.raises(ValueError) as error:
         convert_mega(path, config)
     assert str(error.value) == (
-        f'checkpoint {path} holds an object of fractions.Fraction, which only '
+        f'checkpoint {path} holds an object of fractions.Fraction (at scheduler), which only '
         'unpickling could read, and that runs code of whoever wrote the file; '
         'if you trust it, say --trust-checkpoint (in Python: '
         'trust_checkpoint=True)'
