@@ -75,7 +75,7 @@ class Zoo(SimpleNamespace):
 
 
 def metrics_below(folder):
-    """What the one test or validation below a work folder measured."""
+    """Metrics of the one test or validation below a work directory."""
     (path,) = (path for path in folder.rglob('*.json') if path.parent.name == path.stem or path.name == 'scalars.json')
     found = json.loads(path.read_text())
     return path, {key: value for key, value in found.items() if '/' in key and value == value}

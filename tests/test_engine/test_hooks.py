@@ -17,7 +17,7 @@ from mmrdn.engine import ChannelsLastHook, FiniteLossHook, IterSeedHook, LateVis
 
 
 def draws(seed, rank, iteration):
-    """What an iteration draws after whatever went before."""
+    """Draws of an iteration, after whatever went before."""
     torch.rand(random.randrange(9) + 1)
     runner = SimpleNamespace(seed=seed, rank=rank, iter=iteration)
     IterSeedHook().before_train_iter(runner, iteration)

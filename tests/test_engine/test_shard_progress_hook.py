@@ -22,7 +22,7 @@ from mmrdn.utils.frame_progress import FrameProgress
 
 
 class Loader:
-    """What the hook asks a data loader."""
+    """The part of a data loader that the hook asks."""
 
     def __init__(self, frames, batch_size=1):
         self.sampler = range(frames)

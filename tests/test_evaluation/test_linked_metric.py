@@ -20,7 +20,7 @@ BLR = dict(type='BoxLinkingWithRelations')
 
 
 def add_relations(samples, seed=0, num_supports=4):
-    """What ``NextFrameRelations`` notes, and what it means: (n, n')."""
+    """Records of ``NextFrameRelations``, and their meaning: (n, n')."""
     rng = np.random.default_rng(seed)
     expected = []
     for sample in samples:

@@ -36,7 +36,7 @@ def loop_iou(a, b):
 
 
 def loop_weight(box, gts, in_group, data_share):
-    """What an unmatched detection weighs as a false positive."""
+    """Weight of an unmatched detection as a false positive."""
     if not len(gts):
         return data_share
     inside, ignored = -1.0, -1.0

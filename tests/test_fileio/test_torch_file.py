@@ -43,7 +43,7 @@ def refused(tmp_path):
 
 @pytest.mark.parametrize('options', FORMATS)
 def test_tensors(options, tmp_path):
-    """Of all kinds of numbers, views, orders of memory and sizes, and those that share it."""
+    """All kinds of numbers, views, orders of memory and sizes, and tensors that share memory."""
     base = torch.arange(24.0)
     tensors = dict(
         view=base[3:9:2],

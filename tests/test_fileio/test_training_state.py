@@ -35,7 +35,7 @@ OPTIMIZERS = [
 
 @pytest.mark.parametrize('kind, settings', OPTIMIZERS, ids=lambda value: getattr(value, '__name__', ''))
 def test_an_optimizer_takes_its_own_state(kind, settings):
-    """Of a new one too, whose living settings are those of its first step."""
+    """A new one takes it too, whose living settings are those of its first step."""
     state = copy.deepcopy(trained(kind, **settings).state_dict())
     check_optimizer(state, trained(kind, **settings))
     check_optimizer(state, OptimWrapper(kind(nn.Linear(3, 2).parameters(), lr=0.2, **settings)))
@@ -71,7 +71,7 @@ def test_an_optimizer_takes_its_own_state(kind, settings):
     ],
 )  # fmt: skip
 def test_a_broken_optimizer(path, value, message):
-    """What is missing is given by ``...``."""
+    """A value of ``...`` stands for an entry that is missing."""
     wrapper = trained(torch.optim.Adam)
     state = owner = dict(optimizer=copy.deepcopy(wrapper.state_dict()))
     *parents, last = ('optimizer', *path)
