@@ -79,8 +79,8 @@ def run(title, command, log):
 
 
 def steps(python, stack, ops, found):
-    """Titles and commands that install everything, in order."""
-    pip = [python, '-m', 'pip', 'install', '-c', python.parents[1] / 'mmrdn-setup' / 'constraints.txt']
+    """Titles and commands that install everything, in order; modules are compiled when first imported."""
+    pip = [python, '-m', 'pip', 'install', '--no-compile', '-c', python.parents[1] / 'mmrdn-setup' / 'constraints.txt']
     mmcv, build = ('mmcv-lite', []) if ops == 'own' else (COMPILED[stack], ['ninja', 'psutil', 'wheel'])
     files = [word for name in ('runtime', 'tests', 'web') for word in ('-r', REQUIREMENTS / f'{name}.txt')]
     yield 'install torch and the other dependencies (a minute or two)', [*pip, 'pip', 'setuptools', *build, *files]
