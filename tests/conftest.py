@@ -90,6 +90,20 @@ def run_main(monkeypatch, capsys):
 
 
 @pytest.fixture
+def logged():
+    """Lines that MMEngine's current logger gets, each after its level."""
+    from mmengine.logging import MMLogger
+
+    lines = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(f'{record.levelname}: {record.getMessage()}')
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(handler)
+    yield lines
+    logger.removeHandler(handler)
+
+
+@pytest.fixture
 def clip(tmp_path):
     """A video of 8 frames, not at a constant rate, and the times of its frames."""
     from helpers.videos import noise, write_mp4

@@ -75,11 +75,12 @@ def draw_sample(sample: dict, classes: Sequence[str]) -> np.ndarray:
         if f'{prefix}img' not in sample['inputs']:
             continue
         truth = getattr(data_sample, f'{prefix}gt_instances')
-        numbers = data_sample.metainfo.get(f'{prefix}frame_id', '')
+        numbers, flags = (data_sample.metainfo.get(f'{prefix}{name}') for name in ('frame_id', 'is_annotated'))
         for i, image in enumerate(sample['inputs'][f'{prefix}img']):
             shown = truth[truth.map_instances_to_img_idx == i]
             boxes = FrameAnnotations(bboxes=getattr(shown.bboxes, 'tensor', shown.bboxes), labels=shown.labels)
             panels.append(FrameDrawer(classes).draw_boxes(image.permute(1, 2, 0).numpy().astype(np.uint8), boxes))
-            number = numbers[i] if isinstance(numbers, list) else numbers
-            titles.append(f'{word} {number}')
+            number, is_annotated = (values[i] if isinstance(values, list) else values for values in (numbers, flags))
+            title = word if number is None else f'{word} {number}'
+            titles.append(f'{title}, not annotated' if is_annotated is False else title)
     return titled_panels(panels, titles)

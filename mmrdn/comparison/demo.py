@@ -132,7 +132,9 @@ def write_images(frames: list[dict], classes: Sequence[str], video: Path, sheet:
 
 
 def count_right(detections: FrameDetections, truth: FrameAnnotations) -> int:
-    """Count the objects found with the right class at IoU 0.5, less the false alarms."""
+    """Count the objects found with the right class at IoU 0.5, less the false alarms; 0 if not annotated."""
+    if truth.is_left_out:
+        return 0
     right, taken = 0, set()
     for i in np.argsort(-detections.scores):
         ious = paired_ious(detections.bboxes[i : i + 1], truth.bboxes)

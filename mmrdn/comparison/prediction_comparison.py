@@ -132,6 +132,7 @@ def draw_panels(frame: dict, classes: Sequence[str], scale: int = 3, truth: bool
     image = read_image(frame['path'])
     shown = {title: replace(found, track_ids=None) for title, found in frame['found'].items()}
     if truth:
-        shown = {'ground truth': frame['truth'], **shown}
+        title = 'not annotated' if frame['truth'].is_left_out else 'ground truth'
+        shown = {title: frame['truth'], **shown}
     drawer = FrameDrawer(classes, scale=scale)
     return titled_panels([drawer.draw_boxes(image, boxes) for boxes in shown.values()], list(shown))

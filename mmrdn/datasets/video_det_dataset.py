@@ -1,10 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import copy
 
+from mmengine.logging import MMLogger
 from mmtrack.datasets import BaseVideoDataset
 
 from mmrdn.datasets.samplers import SeededIndex
-from mmrdn.fileio.coco_vid import CocoVidFile
+from mmrdn.fileio.coco_vid import CocoVidFile, said_annotated
+from mmrdn.fileio.sparse_annotation import sparse_annotation
 from mmrdn.registry import DATASETS
 
 
@@ -21,6 +23,8 @@ class VideoDetDataset(BaseVideoDataset):
       (mmtrack labels in the order of the file);
     - in training, images with ``"is_vid_train_frame": false`` serve as support frames only; in
       testing every frame is used;
+    - images with ``"is_annotated": false`` are support frames only, too; in testing they have no
+      ground truth, and metrics that know ``is_annotated`` leave them out;
     - random support frames always number ``num_ref_imgs`` (mmtrack returns fewer at the ends of a
       video, and then samples cannot be stacked): chosen frames are repeated, or the key frame
       itself where there is no other;
@@ -73,6 +77,10 @@ class VideoDetDataset(BaseVideoDataset):
         of_video = ('video_id', 'frame_id') if self.load_as_video else ()
         fields = ('file_name', 'height', 'width', *of_video)
         file = CocoVidFile(self.ann_file, images=fields, annotations=('bbox',), videos=self.load_as_video)
+        if not self.test_mode and not (self.filter_cfg or {}).get('filter_empty_gt', True):
+            warning = sparse_annotation(file.annotated_frames())  # in testing the metric says it
+            if warning:
+                MMLogger.get_current_instance().warning(f'{file.path}: {warning}')
         self.cat_ids = file.category_ids(classes)
         self.cat2label = {cat_id: i for i, cat_id in enumerate(self.cat_ids)}
         self.cat_img_map = {cat_id: [] for cat_id in self.cat_ids}
@@ -84,13 +92,15 @@ class VideoDetDataset(BaseVideoDataset):
         data_list, valid_data_indices = [], []
         for frames in file.frames_of_videos() if self.load_as_video else [[image] for image in file.data['images']]:
             for image in frames:
-                is_key = self.test_mode or image.get('is_vid_train_frame', True)
+                is_annotated = said_annotated(image)
+                counts = is_annotated is not False
+                is_key = self.test_mode or (counts and image.get('is_vid_train_frame', True))
                 if is_key and image.get('frame_id', 0) % interval == 0:
                     valid_data_indices.append(len(data_list))
-                info = dict(image, img_id=image['id'])
+                info = dict(image, img_id=image['id'], is_annotated=is_annotated)
                 if self.load_as_video:
                     info['video_length'] = len(frames)
-                raw = dict(raw_img_info=info, raw_ann_info=file.annotations_of[image['id']])
+                raw = dict(raw_img_info=info, raw_ann_info=file.annotations_of[image['id']] if counts else [])
                 data_list.append(self.parse_data_info(raw))
         return data_list, valid_data_indices
 
@@ -105,7 +115,7 @@ class VideoDetDataset(BaseVideoDataset):
         """
         indices = super().filter_data()
         if not indices:
-            flags = 'flagged "is_vid_train_frame", if flagged at all, with a box of one of the classes'
+            flags = 'without a false "is_vid_train_frame" or "is_annotated", with a box of one of the classes'
             kind = 'testing' if self.test_mode else f'training ({flags})'
             raise ValueError(f'{self.ann_file}: no image of its {len(self.data_list)} is left for {kind}')
         return indices

@@ -18,7 +18,7 @@ def score_frames(
     settings: Mapping[str, Any],
     classwise: bool = True,
 ) -> tuple[dict[str, float], str]:
-    """Measure detections against ground truth.
+    """Measure detections against ground truth; frames that nobody annotated are left out.
 
     Args:
         frames (Sequence[FrameDetections]): Detections of F frames.
@@ -32,6 +32,8 @@ def score_frames(
         ``_unlinked`` if boxes were linked, and, with ``classwise``, ``AP50/<class>``, fractions with
         4 digits, NaN where there is no ground truth; the table.
     """
+    known = [i for i, frame in enumerate(annotations) if not frame.is_left_out]
+    frames, annotations = [frames[i] for i in known], [annotations[i] for i in known]
     result = vid_map(frames, annotations, len(classes), **settings)
     metrics = {key: round(value, 4) for key, value in result.items() if key.startswith('mAP50')}
     if all(frame.unlinked_scores is not None for frame in frames):

@@ -14,15 +14,38 @@ from mmengine.logging import MMLogger
 from scipy.sparse import csr_array
 
 from mmrdn.fileio.download import shown_url
-from mmrdn.fileio.fields import BOX, ID, INTEGER, NUMBER, OBJECT, SIZE, TEXT, Kind, check_entries, check_entry, shown
+from mmrdn.fileio.fields import (
+    BOX,
+    FLAG,
+    ID,
+    INTEGER,
+    NUMBER,
+    OBJECT,
+    SIZE,
+    TEXT,
+    Kind,
+    check_entries,
+    check_entry,
+    shown,
+)
 from mmrdn.fileio.json_files import parse_json
+from mmrdn.fileio.sparse_annotation import AnnotatedFrame
 from mmrdn.structures import FrameAnnotations, FrameDetections
 from mmrdn.structures.frame_annotations import is_visible
 
 _REQUIRED = dict(categories=('id', 'name'), images=('id',), annotations=('image_id', 'category_id'), videos=('id',))
 _KINDS = dict(
     categories=dict(id=ID, name=TEXT),
-    images=dict(id=ID, video_id=ID, frame_id=INTEGER, width=SIZE, height=SIZE, file_name=TEXT),
+    images=dict(
+        id=ID,
+        video_id=ID,
+        frame_id=INTEGER,
+        width=SIZE,
+        height=SIZE,
+        file_name=TEXT,
+        is_annotated=FLAG,
+        is_vid_train_frame=FLAG,
+    ),
     annotations=dict(
         id=ID,
         image_id=ID,
@@ -31,6 +54,8 @@ _KINDS = dict(
         area=NUMBER,
         score=NUMBER,
         unlinked_score=NUMBER,
+        iscrowd=FLAG,
+        ignore=FLAG,
         bbox=Kind(BOX.text, lambda value: value == [] or BOX.holds(value)),  # [] for an object without a box
     ),
     videos=dict(id=ID),
@@ -147,11 +172,24 @@ class CocoVidFile:
                 )
         return list(videos.values())
 
+    def annotated_frames(self) -> list[AnnotatedFrame]:
+        """Return what is known about the annotation of each image."""
+        return [
+            AnnotatedFrame(
+                image.get('video_id'),
+                image.get('frame_id'),
+                any(entry.get('bbox') for entry in self.annotations_of[image['id']]),
+                said_annotated(image),
+            )
+            for image in self.data['images']
+        ]
+
     def ground_truth(self, classes: Sequence[str]) -> dict[Any, FrameAnnotations]:
         """Return the ground truth of each image, by image id.
 
         Annotations that are flagged (``ignore``, ``iscrowd``) are left out, and so are those without
-        a box, with one that is not visible, and, with a warning, those of other categories.
+        a box, with one that is not visible, of a frame with ``"is_annotated": false``, and, with a
+        warning, those of other categories.
 
         Args:
             classes (Sequence[str]): Class names in the order of the labels.
@@ -163,7 +201,8 @@ class CocoVidFile:
         frames = {}
         for image in self.data['images']:
             kept, boxes = [], []
-            for entry in self.annotations_of[image['id']]:
+            is_annotated = said_annotated(image)
+            for entry in self.annotations_of[image['id']] if is_annotated is not False else ():
                 if entry['category_id'] not in labels or entry.get('ignore') or entry.get('iscrowd'):
                     continue
                 if not entry.get('bbox') or (entry.get('area') is not None and entry['area'] <= 0):
@@ -176,6 +215,7 @@ class CocoVidFile:
                 bboxes=boxes,
                 labels=[labels[entry['category_id']] for entry in kept],
                 instance_ids=[entry.get('instance_id') for entry in kept],
+                is_annotated=is_annotated,
                 **_identity(image),
             )
         return frames
@@ -251,6 +291,12 @@ class CocoVidFile:
             i, j, weights = zip(*entries)
             relations[pair] = csr_array((weights, (i, j)), shape=[len(self.annotations_of[img_id]) for img_id in pair])
         return relations
+
+
+def said_annotated(image: dict) -> bool | None:
+    """Return ``is_annotated`` of an entry of ``images``, None where it is not said."""
+    value = image.get('is_annotated')
+    return None if value is None else bool(value)
 
 
 def _to_xyxy(box: Sequence[float]) -> list[float]:

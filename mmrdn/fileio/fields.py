@@ -53,6 +53,7 @@ INTEGER = Kind('an integer', _is_integer)
 SIZE = Kind('a positive integer', lambda value: _is_integer(value) and value > 0)
 NUMBER = Kind('a finite number', _is_number)
 TEXT = Kind('a string', _is_text)
+FLAG = Kind('true or false', lambda value: isinstance(value, (int, float)) and value in (0, 1))
 BOX = Kind('four finite numbers x, y, width, height, 10^9 pixels at most', _is_box)
 OBJECT = Kind('an object', lambda value: isinstance(value, dict))
 

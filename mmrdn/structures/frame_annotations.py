@@ -18,6 +18,8 @@ class FrameAnnotations(FrameBoxes):
         instance_ids (list[Hashable], optional): n instances, each the same object in all frames of
             a video; None for a box that is an instance of its own.
         motion_ious (np.ndarray, optional): (n,) see :func:`mmrdn.evaluation.motion_iou`.
+        is_annotated (bool, optional): False for a frame that nobody annotated, whose lack of boxes
+            says nothing; None where this is not said.
 
     Raises:
         ValueError: See :class:`FrameBoxes`; or a box has x2 < x1 or y2 < y1.
@@ -25,6 +27,7 @@ class FrameAnnotations(FrameBoxes):
 
     instance_ids: list[Hashable] | None = None
     motion_ious: np.ndarray | None = None
+    is_annotated: bool | None = None
 
     optional: ClassVar[tuple[str, ...]] = ('motion_ious',)
 
@@ -33,6 +36,11 @@ class FrameAnnotations(FrameBoxes):
         wrong = (self.bboxes[:, 2:] < self.bboxes[:, :2]).any(axis=1)
         if wrong.any():
             raise self.error(f'bboxes must be xyxy with x2 >= x1 and y2 >= y1, got {self.bboxes[wrong][0].tolist()}')
+
+    @property
+    def is_left_out(self) -> bool:
+        """bool: Whether nobody annotated the frame, so that it counts nowhere."""
+        return self.is_annotated is not None and not self.is_annotated
 
 
 def is_visible(box: Sequence[float], width: int | None, height: int | None) -> bool:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mmrdn.datasets import ImageNetVIDDataset, MovingDigitsDataset, VideoDetDataset
+from mmrdn.datasets import ImageNetVIDDataset, MovingDigitsDataset, PackTrackInputs, VideoDetDataset
 from mmrdn.registry import DATASETS
 
 LENGTHS = (1, 3, 40)
@@ -131,6 +131,53 @@ def test_support_reaches_unflagged_frames(build):
         seen |= {i['frame_id'] for i in infos[1:]}
     assert seen == {12, 13, 14, 16, 17, 18}
     assert len(build(data, test_mode=True)) == sum(LENGTHS)
+
+
+def test_frames_that_nobody_annotated(build):
+    """Support frames, never key frames, whatever boxes they have and whether empty ones are trained on."""
+    data = _data()
+    for image in data['images']:
+        if image['frame_id'] % 10 != 5:
+            image['is_annotated'] = False
+    for cfg in (None, dict(filter_empty_gt=False)):
+        dataset = build(data, filter_cfg=cfg)
+        assert [dataset.get_data_info(i)['frame_id'] for i in range(len(dataset))] == [5, 15, 25, 35]
+        seen = set()
+        for _ in range(50):
+            infos = dataset.ref_img_sampling(
+                1, dataset.get_data_info(1), frame_range=3, num_ref_imgs=2, method='uniform'
+            )
+            seen |= {i['frame_id'] for i in infos[1:]}
+            assert all(i['is_annotated'] is False and i['instances'] == [] for i in infos[1:])
+        assert seen == {12, 13, 14, 16, 17, 18}
+    tested = build(data, test_mode=True)
+    infos = [tested.get_data_info(i) for i in range(len(tested))]
+    assert [len(i['instances']) for i in infos] == [i['frame_id'] % 10 == 5 for i in infos]
+    for image in data['images']:
+        image['is_annotated'] = False
+    with pytest.raises(ValueError, match='no image of its 44 is left'):
+        build(data)
+
+
+def test_sparse_files_are_named_where_empty_frames_are_trained_on(build, logged):
+    data = _data()
+    data['annotations'] = [a for a in data['annotations'] if (a['id'] - 1) % 5 == 0]
+    for cfg, number in ((None, 0), (dict(filter_empty_gt=False), 1)):
+        build(data, filter_cfg=cfg)
+        assert sum('data.json: 34 of 44 frames have no box while' in line for line in logged) == number
+
+
+def test_the_flag_travels_with_the_sample(build):
+    """To metrics that read samples: of the key frame and of its supports."""
+    data = _data()
+    data['images'][20]['is_annotated'] = True
+    data['images'][21]['is_annotated'] = False
+    dataset = build(data, ref_img_sampler=dict(frame_range=[0, 1], num_ref_imgs=1, method='uniform'))
+    infos = [dataset.get_data_info(20), dataset._get_ori_data_info(21)]
+    sample = PackTrackInputs()({key: [info[key] for info in infos] for key in infos[0]})['data_samples']
+    assert (sample.is_annotated, sample.ref_is_annotated) == (True, False)
+    single = PackTrackInputs(pack_single_img=True, meta_keys='width')(infos[1])['data_samples']
+    assert (single.is_annotated, single.width) == (False, 100)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmrdn.registry import TRANSFORMS
 from mmrdn.utils.cli import describe
 
-_NAMES = ('img_id', 'video_id', 'frame_id', 'video_length', 'img_path', 'instances')
+_NAMES = ('img_id', 'video_id', 'frame_id', 'video_length', 'img_path', 'instances', 'is_annotated')
 
 
 class BadFrame(dict):

@@ -12,6 +12,7 @@ from mmrdn.evaluation.linkers import build_linker
 from mmrdn.evaluation.scoring import matching_annotations, score_frames, unique_frames
 from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.fileio.predictions import prediction_head, predictions_path, write_predictions
+from mmrdn.fileio.sparse_annotation import AnnotatedFrame, sparse_annotation
 from mmrdn.models.vid.data_samples import to_frame_annotations, to_frame_detections
 from mmrdn.post_processing import VideoLinker
 from mmrdn.registry import METRICS
@@ -34,6 +35,9 @@ class VIDMetric(BaseMetric):
     Ground truth that is flagged (``ignore`` or ``iscrowd`` in ``ann_file``, ``ignore_flag`` in the
     samples), that has no box, or one narrower or lower than a pixel or outside the image, is left
     out as if it weren't annotated, as mmtrack's datasets do: a detection there is a false positive.
+    Frames with ``"is_annotated": false`` (in ``ann_file``, or ``is_annotated`` of the samples, see
+    :class:`mmrdn.datasets.PackTrackInputs`) count nowhere, nor do detections in them; how many they
+    are is logged once.
 
     Args:
         ann_file (str, optional): COCO-VID JSON with the ground truth; its categories are matched by
@@ -90,6 +94,7 @@ class VIDMetric(BaseMetric):
             self._needed += ['video_id', 'frame_id']
         # Ground truth by image id: of the file, or of the samples of this rank.
         self._annotations: dict[Any, FrameAnnotations] = {}
+        self._looked_at = False
         self.outfile_prefix = outfile_prefix
         if outfile_prefix:
             path = predictions_path(outfile_prefix)
@@ -104,12 +109,33 @@ class VIDMetric(BaseMetric):
         if self.file is not None and dataset_meta is not None:
             # Here and not at the end: a wrong class stops the run early.
             self._annotations = self.file.ground_truth(self.classes)
+            self._look_at(list(self._annotations.values()), self.file.annotated_frames())
             if self.settings['motion_ranges']:
                 try:
                     moving = with_motion_ious(self._annotations.values())
                 except ValueError as error:  # an instance twice in a frame
                     raise ValueError(f'{self.file.path}: {error}') from None
                 self._annotations = dict(zip(self._annotations, moving))
+
+    def _look_at(self, annotations: Sequence[FrameAnnotations], frames: Sequence[AnnotatedFrame]) -> None:
+        """Log once which frames were not annotated, or seem so; refuse ground truth without a frame."""
+        if self._looked_at:
+            return
+        self._looked_at = True
+        name = self.file.path if self.file else 'the samples'
+        num_left_out = sum(frame.is_left_out for frame in annotations)
+        if annotations and num_left_out == len(annotations):
+            raise ValueError(
+                f'{name}: all {num_left_out} frames have "is_annotated": false, expected one to measure on'
+            )
+        logger = MMLogger.get_current_instance()
+        if num_left_out:
+            logger.info(
+                f'{name}: {num_left_out} of {len(annotations)} frames have "is_annotated": false and are left out'
+            )
+        warning = sparse_annotation(frames)
+        if warning:
+            logger.warning(f'{name}: {warning}')
 
     @property
     def classes(self) -> list[str]:
@@ -190,16 +216,22 @@ class VIDMetric(BaseMetric):
         else:
             by_id = {result['frame'].img_id: result['annotations'] for result in results}
             annotations = [by_id[frame.img_id] for frame in frames]
+            self._look_at(
+                annotations, [AnnotatedFrame(f.video_id, f.frame_id, len(f) > 0, f.is_annotated) for f in annotations]
+            )
             if self.settings['motion_ranges']:
                 annotations = with_motion_ious(annotations)
         if self.outfile_prefix:
-            self._dump(self.outfile_prefix, frames)
+            self._dump(self.outfile_prefix, frames, annotations)
         return score_frames(frames, annotations, self.classes, self.settings, self.classwise)
 
-    def _dump(self, prefix: str, frames: Sequence[FrameDetections]) -> None:
+    def _dump(self, prefix: str, frames: Sequence[FrameDetections], annotations: Sequence[FrameAnnotations]) -> None:
         """Write the predictions under the first name that is free."""
         info = self.settings | (dict(linker=type(self.linker).__name__) if self.linker else {})
         path = predictions_path(prefix, free=True)
         head = prediction_head(frames, self.classes, self.file.data if self.file else None, info)
+        if self.file is None:
+            for image, truth in zip(head['images'], annotations):
+                image.update({} if truth.is_annotated is None else dict(is_annotated=truth.is_annotated))
         write_predictions(path, head, frames)
         MMLogger.get_current_instance().info(f'Predictions are in {path}')

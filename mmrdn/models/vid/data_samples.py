@@ -58,15 +58,15 @@ def to_frame_annotations(sample: Mapping) -> FrameAnnotations:
     Args:
         sample (Mapping): Sample with ``instances``, each with ``bbox`` xyxy, ``bbox_label``,
             ``instance_id`` and ``ignore_flag``; those that are flagged, have no box or one that is
-            not visible are left out.
+            not visible are left out, and all where ``is_annotated`` is False.
 
     Raises:
         ValueError: A field is missing or has the wrong shape; names the image.
     """
     name = f'instances of img_id {sample["img_id"]}'
     height, width = (sample.get('ori_shape') or (None, None))[:2]
-    kept = []
-    for instance in sample['instances']:
+    kept, is_annotated = [], sample.get('is_annotated')
+    for instance in sample['instances'] if is_annotated is not False else ():
         if instance.get('ignore_flag') or instance.get('bbox') is None:
             continue
         require_fields(instance, ['bbox_label'], name)
@@ -78,6 +78,7 @@ def to_frame_annotations(sample: Mapping) -> FrameAnnotations:
         bboxes=[instance['bbox'] for instance in kept],
         labels=[instance['bbox_label'] for instance in kept],
         instance_ids=[instance.get('instance_id') for instance in kept],
+        is_annotated=is_annotated,
         frame_id=sample.get('frame_id'),
         video_id=sample.get('video_id'),
         img_id=sample['img_id'],
