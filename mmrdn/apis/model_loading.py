@@ -13,6 +13,7 @@ from mmrdn.fileio.checkpoint import check_state_dict, read_checkpoint, state_dic
 from mmrdn.fileio.download import shown_url
 from mmrdn.models import RDN
 from mmrdn.registry import DATASETS, MODELS
+from mmrdn.utils.dataset_configs import leaf_datasets
 
 
 def resolve_config(config: str | Config, options: dict | None = None) -> tuple[Config, str | None]:
@@ -124,8 +125,7 @@ def class_names(num_classes: int, dataset: ConfigDict, checkpoint: dict) -> tupl
 
 def _classes_of_dataset(dataset: ConfigDict) -> tuple[str, ...] | None:
     """Return the names that a data set has by its class or its config."""
-    while 'type' in dataset and ('dataset' in dataset or 'datasets' in dataset):
-        dataset = dataset.get('dataset') or dataset['datasets'][0]
+    dataset = leaf_datasets(dataset)[0]
     kind = DATASETS.get(dataset.get('type', ''))
     meta = dict(getattr(kind, 'METAINFO', {}))
     meta.update(dataset.get('metainfo') or {})

@@ -21,6 +21,7 @@ from mmrdn.models import RDN
 from mmrdn.models.memory import FrameProposals, Recorder
 from mmrdn.models.vid.stream import VideoStream
 from mmrdn.utils.checks import check_num_frames, check_score_thr
+from mmrdn.utils.dataset_configs import leaf_datasets
 from mmrdn.video import BaseSource, FrameBuffer
 
 _END = object()  # of an iterator
@@ -84,7 +85,8 @@ class VideoInferencer:
         self.lookahead = window.lookahead if window is not None else 0
         self.linker = None if linker is None else build_linker(linker)
         self.amp = amp
-        self.pipeline = FramePipeline(self.cfg.test_dataloader.dataset.pipeline, self.cfg.get('default_scope'))
+        dataset = leaf_datasets(self.cfg.test_dataloader.dataset)[0]
+        self.pipeline = FramePipeline(dataset.pipeline, self.cfg.get('default_scope'))
 
     # ---------------------------------------------------------------- arrays
 

@@ -1,17 +1,19 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import copy
+from collections.abc import Sequence
+from typing import Any
 
 from mmengine.logging import MMLogger
 from mmtrack.datasets import BaseVideoDataset
 
-from mmrdn.datasets.samplers import SeededIndex
+from mmrdn.datasets.seeded_samples import SeededSamples
 from mmrdn.fileio.coco_vid import CocoVidFile, said_annotated
 from mmrdn.fileio.sparse_annotation import sparse_annotation
 from mmrdn.registry import DATASETS
 
 
 @DATASETS.register_module()
-class VideoDetDataset(BaseVideoDataset):
+class VideoDetDataset(SeededSamples, BaseVideoDataset):
     """Videos (or stills) with boxes, from a COCO-VID (or COCO) JSON file.
 
     A data set of one's own needs ``metainfo=dict(classes=...)``, ``ann_file`` and
@@ -35,7 +37,9 @@ class VideoDetDataset(BaseVideoDataset):
     Args:
         *args: See :class:`mmtrack.datasets.BaseVideoDataset`. For stills set
             ``load_as_video=False``.
-        **kwargs: Likewise.
+        id_prefix (str): Prefix of image and video ids, which tells data sets of one test apart.
+        **kwargs: As ``*args``. ``indices`` are of what ``filter_cfg`` leaves; in testing they must keep
+            whole videos.
 
     Raises:
         FileNotFoundError: ``ann_file`` does not exist.
@@ -43,18 +47,24 @@ class VideoDetDataset(BaseVideoDataset):
             names the file and the field.
     """
 
-    def __getitem__(self, idx: int) -> dict:
-        """Load a sample.
+    def __init__(self, *args, id_prefix: str = '', **kwargs) -> None:
+        self.id_prefix = id_prefix
+        super().__init__(*args, **kwargs)
 
-        Args:
-            idx (int): Index of the sample; a ``SeededIndex`` seeds what is random about it.
+    def _join_prefix(self) -> None:
+        """MMEngine's hook: complete the paths; take ``img``, as mmdet's data sets have it, for ``img_path``."""
+        unknown = sorted(set(self.data_prefix) - {'img', 'img_path'})
+        if unknown or len(self.data_prefix) > 1:
+            raise ValueError(
+                f'{type(self).__name__}: data_prefix must have the key img_path (or img) alone, '
+                f'got {sorted(self.data_prefix)}'
+            )
+        self.data_prefix = dict(img_path=next(iter(self.data_prefix.values()), ''))
+        super()._join_prefix()
 
-        Returns:
-            dict: Sample, as the pipeline returns it.
-        """
-        if isinstance(idx, SeededIndex):
-            idx.seed_generators()
-        return super().__getitem__(idx)
+    def _id(self, value: Any) -> Any:
+        """Return an id of the file with the prefix of this data set."""
+        return f'{self.id_prefix}{value}' if self.id_prefix else value
 
     def load_data_list(self) -> tuple[list[dict], list[int]]:
         """Read ``ann_file``.
@@ -88,7 +98,7 @@ class VideoDetDataset(BaseVideoDataset):
             if entry.get('area') is None:
                 entry['area'] = entry['bbox'][2] * entry['bbox'][3]
             if entry['category_id'] in self.cat_img_map:
-                self.cat_img_map[entry['category_id']].append(entry['image_id'])
+                self.cat_img_map[entry['category_id']].append(self._id(entry['image_id']))
         data_list, valid_data_indices = [], []
         for frames in file.frames_of_videos() if self.load_as_video else [[image] for image in file.data['images']]:
             for image in frames:
@@ -97,28 +107,70 @@ class VideoDetDataset(BaseVideoDataset):
                 is_key = self.test_mode or (counts and image.get('is_vid_train_frame', True))
                 if is_key and image.get('frame_id', 0) % interval == 0:
                     valid_data_indices.append(len(data_list))
-                info = dict(image, img_id=image['id'], is_annotated=is_annotated)
+                info = dict(image, img_id=self._id(image['id']), is_annotated=is_annotated)
                 if self.load_as_video:
-                    info['video_length'] = len(frames)
+                    info.update(video_id=self._id(image['video_id']), video_length=len(frames))
                 raw = dict(raw_img_info=info, raw_ann_info=file.annotations_of[image['id']] if counts else [])
                 data_list.append(self.parse_data_info(raw))
         return data_list, valid_data_indices
 
     def filter_data(self) -> list[int]:
-        """Leave out what ``filter_cfg`` says, as mmtrack does.
+        """Leave out what ``filter_cfg`` says, as mmtrack does, and take ``indices`` of the rest.
 
         Returns:
             list[int]: Indices into ``data_list``.
 
         Raises:
-            ValueError: No image is left.
+            ValueError: No image is left, or ``indices`` do not fit.
         """
         indices = super().filter_data()
         if not indices:
             flags = 'without a false "is_vid_train_frame" or "is_annotated", with a box of one of the classes'
             kind = 'testing' if self.test_mode else f'training ({flags})'
             raise ValueError(f'{self.ann_file}: no image of its {len(self.data_list)} is left for {kind}')
+        if self._indices is not None:
+            indices = self._chosen(indices, self._indices)
+            self._check_whole_videos(indices)
         return indices
+
+    def _chosen(self, available: list[int], indices: int | Sequence[int]) -> list[int]:
+        """Return some of the samples: the first n, the last n for -n, or those of a list."""
+        size = len(available)
+        numbers = [indices - 1 if indices > 0 else indices] if isinstance(indices, int) else list(indices)
+        if not numbers or indices == 0 or not all(-size <= number < size for number in numbers):
+            raise ValueError(f'{self.ann_file}: indices must be some of its {size} samples, got {indices}')
+        if isinstance(indices, int):
+            return available[:indices] if indices > 0 else available[indices:]
+        return [available[number] for number in numbers]
+
+    def _check_whole_videos(self, chosen: list[int]) -> None:
+        """Refuse a choice that leaves parts of videos to a test."""
+        if not self.test_mode or not self.load_as_video:
+            return
+        position = 0
+        while position < len(chosen):
+            info = self.data_list[chosen[position]]
+            whole = list(range(chosen[position], chosen[position] + info['video_length']))
+            if info['frame_id'] != 0 or chosen[position : position + len(whole)] != whole:
+                raise ValueError(
+                    f'{self.ann_file}: indices must keep whole videos in testing, got parts of video {info["video_id"]}'
+                )
+            position += len(whole)
+
+    def get_subset_(self, indices: int | Sequence[int]) -> None:
+        """Keep some of the samples; other frames of their videos still are support frames.
+
+        Args:
+            indices (int or Sequence[int]): The first n samples, the last n for -n, or those of a list.
+        """
+        self.full_init()
+        self.valid_data_indices = self._chosen(self.valid_data_indices, indices)
+
+    def get_subset(self, indices: int | Sequence[int]) -> 'VideoDetDataset':
+        """Return a data set of some of the samples, see :meth:`get_subset_`."""
+        subset = copy.copy(self)
+        subset.get_subset_(indices)
+        return subset
 
     def ref_img_sampling(
         self,

@@ -25,6 +25,7 @@ from mmrdn.apis.model_loading import build_model
 from mmrdn.inference.video_run import FramePipeline
 from mmrdn.models import RDN, RelationMemory
 from mmrdn.models.roi_heads import FrameMaps
+from mmrdn.utils.dataset_configs import leaf_datasets
 
 FRAME_SIZE = (1280, 720)  # width, height, pixels; as most of ImageNet VID
 
@@ -58,7 +59,7 @@ def count_complexity(cfg: Config, frame_size: tuple[int, int] = FRAME_SIZE) -> C
     width, height = frame_size
     if min(frame_size) < 1:
         raise ValueError(f'the size of a frame must be positive, got {width}x{height}')
-    pipeline = FramePipeline(cfg.test_dataloader.dataset.pipeline, cfg.get('default_scope'))
+    pipeline = FramePipeline(leaf_datasets(cfg.test_dataloader.dataset)[0].pipeline, cfg.get('default_scope'))
     blank = np.zeros((height, width, 3), np.uint8)
     data = model.data_preprocessor(pseudo_collate([pipeline(blank, 0, 'a frame')]), False)
     image = data['inputs']['img'].flatten(0, 1)  # (1, 3, H, W)

@@ -116,7 +116,7 @@ def test_said_once_and_refused_if_all(tmp_path, logged):
     for image in coco['images']:
         image['is_annotated'] = False
     path = write(tmp_path / 'b.json', coco)
-    with pytest.raises(ValueError, match='b.json: all 4 frames have "is_annotated": false, expected one'):
+    with pytest.raises(ValueError, match='b.json: all 4 frames have "is_annotated": false, expected one to measure'):
         run(samples, classes=('cat',), ann_file=path)
     coco['images'][2]['is_annotated'] = 'no'
     with pytest.raises(ValueError, match=r"images\[2\]: 'is_annotated' must be true or false, got no"):

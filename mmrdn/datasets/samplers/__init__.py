@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from mmrdn.datasets.samplers.remaining_frames import RemainingFrames
-from mmrdn.datasets.samplers.seeded_infinite_sampler import SeededIndex, SeededInfiniteSampler
+from mmrdn.datasets.samplers.seeded_infinite_sampler import SeededInfiniteSampler
+from mmrdn.datasets.samplers.video_sampler import VideoSampler
 
-__all__ = ['RemainingFrames', 'SeededIndex', 'SeededInfiniteSampler']
+__all__ = ['RemainingFrames', 'SeededInfiniteSampler', 'VideoSampler']

@@ -1,4 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import mmcv
 from mmtrack.datasets.transforms import PackTrackInputs as _PackTrackInputs
 
 from mmrdn.registry import TRANSFORMS
@@ -6,13 +7,61 @@ from mmrdn.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class PackTrackInputs(_PackTrackInputs):
-    """mmtrack's transform, which also packs ``is_annotated`` for metrics that read the samples.
+    """mmtrack's transform, for frames that differ in size or have lost boxes.
+
+    Frames of a sample that differ in size are padded at the right and at the bottom, as
+    ``mmdet.Pad`` does it; ``img_shape`` stays that of each. Of boxes that a transform dropped, the
+    instance ids go too. ``is_annotated`` is packed for metrics that read the samples.
 
     Args:
-        meta_keys (Sequence[str]): Further keys of the meta information.
+        meta_keys (str or tuple[str]): Further keys of the meta information.
         **kwargs: See :class:`mmtrack.datasets.transforms.PackTrackInputs`.
     """
 
     def __init__(self, meta_keys: str | tuple[str, ...] = (), **kwargs) -> None:
         more = (meta_keys,) if isinstance(meta_keys, str) else tuple(meta_keys or ())
         super().__init__(meta_keys=('is_annotated', *more), **kwargs)
+
+    def transform(self, results: dict) -> dict:
+        """Pack a sample.
+
+        Args:
+            results (dict): Sample, each value a list over frames unless ``pack_single_img``.
+
+        Returns:
+            dict: ``inputs`` and ``data_samples``.
+
+        Raises:
+            ValueError: Boxes were dropped by a transform that keeps the instance ids of all.
+        """
+        results = dict(results)
+        if not self.pack_single_img:
+            self._pad(results)
+        if 'gt_bboxes' in results and 'gt_instances_id' in results:
+            self._drop_ids(results)
+        return super().transform(results)
+
+    def _pad(self, results: dict) -> None:
+        """Pad the images, and masks, to the largest height and width."""
+        shapes = {image.shape[:2] for image in results.get('img', ())}
+        if len(shapes) < 2:
+            return
+        shape = tuple(map(max, zip(*shapes)))
+        results['img'] = [mmcv.impad(image, shape=shape) for image in results['img']]
+        if 'gt_masks' in results:
+            results['gt_masks'] = [masks.pad(shape) for masks in results['gt_masks']]
+
+    def _drop_ids(self, results: dict) -> None:
+        """Take the ids that mmdet's transforms have left, where there are as many as boxes."""
+        names = ('gt_bboxes', 'gt_instances_id', 'gt_instances_ids')
+        frames = [[results[name]] if self.pack_single_img else results[name] for name in names if name in results]
+        ids = []
+        for boxes, *candidates in zip(*frames):
+            fitting = [found for found in candidates if len(found) == len(boxes)]
+            if not fitting:
+                raise ValueError(
+                    f'a frame has {len(boxes)} boxes and {len(candidates[0])} instance ids: a transform dropped '
+                    'boxes and not their ids; load these without, LoadTrackAnnotations(with_instance_id=False)'
+                )
+            ids.append(fitting[0])
+        results['gt_instances_id'] = ids[0] if self.pack_single_img else ids

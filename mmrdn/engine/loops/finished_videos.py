@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmrdn.fileio.checkpoint import load_checkpoint_file
 from mmrdn.fileio.download import file_hash
 from mmrdn.fileio.whole_file import whole_file
+from mmrdn.utils.dataset_configs import leaf_datasets
 
 
 class FinishedVideos:
@@ -81,7 +82,8 @@ class FinishedVideos:
 def _identity(cfg: Config, checkpoint: str | None) -> str:
     """Return a hash of all that the results of a frame depend on, but for its image."""
     loader = cfg.test_dataloader
-    annotations = osp.join(loader.dataset.get('data_root') or '', loader.dataset.get('ann_file') or '')
+    leaves = leaf_datasets(loader.dataset)
+    annotations = [osp.join(leaf.get('data_root') or '', leaf.get('ann_file') or '') for leaf in leaves]
     parts = [
         cfg.model,
         cfg.get('data_preprocessor'),
@@ -89,7 +91,7 @@ def _identity(cfg: Config, checkpoint: str | None) -> str:
         loader.get('batch_size'),
         cfg.test_cfg.get('fp16', False),
         cfg.get('custom_hooks'),  # one may change the model, as ChannelsLastHook does
-        *(file_hash(path) if path and osp.isfile(path) else path for path in (annotations, checkpoint)),
+        *(file_hash(path) if path and osp.isfile(path) else path for path in (*annotations, checkpoint)),
     ]
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -13,6 +13,7 @@ from mmrdn.datasets import RemainingFrames, SkippableFrame, collate_skippable
 from mmrdn.engine.loops.finished_videos import FinishedVideos
 from mmrdn.engine.loops.video_evaluator import VideoEvaluator
 from mmrdn.registry import LOOPS
+from mmrdn.utils.dataset_configs import leaf_datasets
 
 
 @LOOPS.register_module()
@@ -50,8 +51,8 @@ class VideoTestLoop(TestLoop):
         dataloader = copy.deepcopy(dataloader)
         if self.skips:
             self._check_model(runner)
-            dataset = dataloader['dataset']
-            dataset['pipeline'] = [dict(type=SkippableFrame, transforms=dataset['pipeline'])]
+            for dataset in leaf_datasets(dataloader['dataset']):
+                dataset['pipeline'] = [dict(type=SkippableFrame, transforms=dataset['pipeline'])]
             dataloader['collate_fn'] = collate_skippable
         if resume:
             self._check_finished()

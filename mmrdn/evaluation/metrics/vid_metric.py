@@ -125,9 +125,7 @@ class VIDMetric(BaseMetric):
         name = self.file.path if self.file else 'the samples'
         num_left_out = sum(frame.is_left_out for frame in annotations)
         if annotations and num_left_out == len(annotations):
-            raise ValueError(
-                f'{name}: all {num_left_out} frames have "is_annotated": false, expected one to measure on'
-            )
+            raise ValueError(f'{name}: all {num_left_out} frames have "is_annotated": false, expected one to measure')
         logger = MMLogger.get_current_instance()
         if num_left_out:
             logger.info(

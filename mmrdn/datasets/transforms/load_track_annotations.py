@@ -1,0 +1,50 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from mmengine.logging import MMLogger
+from mmtrack.datasets.transforms import LoadTrackAnnotations as _LoadTrackAnnotations
+
+from mmrdn.fileio.size_warning import size_warning
+from mmrdn.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class LoadTrackAnnotations(_LoadTrackAnnotations):
+    """mmtrack's transform, which knows mmdet's name of instance ids, and names images of another size.
+
+    mmdet's transforms that drop boxes (``RandomCrop``) drop their ids as ``gt_instances_ids``;
+    :class:`PackTrackInputs` takes those that are left.
+
+    Where the size of an image is not that of its entry in the file, its boxes hardly fit. The first
+    such image gets a warning, and so do the 10th, the 100th and so on, in each worker process.
+
+    Args:
+        **kwargs: See :class:`mmtrack.datasets.transforms.LoadTrackAnnotations`.
+    """
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self._num_others = 0  # images of another size
+
+    def transform(self, results: dict) -> dict:
+        """Load the annotations.
+
+        Args:
+            results (dict): Sample of a single frame.
+
+        Returns:
+            dict: ``results`` with the annotations.
+        """
+        said, shape = (results.get('height'), results.get('width')), results.get('ori_shape')
+        if None not in said and shape is not None and said != tuple(shape):
+            self._count_other(results['img_path'], shape, said)
+        return super().transform(results)
+
+    def _count_other(self, path: str, shape: tuple[int, int], said: tuple[int, int]) -> None:
+        """Count an image of another size, and say so from time to time."""
+        self._num_others += 1
+        if self._num_others in (1, 10, 100, 1000, 10000, 100000):
+            MMLogger.get_current_instance().warning(size_warning(self._num_others, path, shape, said))
+
+    def _load_instances_id(self, results: dict) -> None:
+        """mmtrack's hook."""
+        super()._load_instances_id(results)
+        results['gt_instances_ids'] = results['gt_instances_id'].copy()
