@@ -16,7 +16,6 @@ from mmrdn.comparison.detector_run import DetectorRun, visible_devices
 from mmrdn.comparison.report import check_out, print_results, short_names, write_results
 from mmrdn.evaluation.metrics.vid_metric import SETTINGS, VIDMetric
 from mmrdn.utils.cli import describe
-from mmrdn.utils.dataset_configs import leaf_datasets
 
 
 def compare_detectors(
@@ -153,12 +152,12 @@ def check_same_data(runs: Sequence[DetectorRun]) -> str:
 
 def _test_data(run: DetectorRun) -> dict[str, str]:
     """Return the paths of the frames of a test and of their ground truth."""
-    leaves = leaf_datasets(run.cfg.test_dataloader.dataset)
-    dataset = leaves[0]
-    if len(leaves) > 1 or 'ann_file' not in dataset:
+    dataset = run.cfg.test_dataloader.dataset
+    while 'ann_file' not in dataset and 'dataset' in dataset:
+        dataset = dataset.dataset
+    if 'ann_file' not in dataset:
         raise ValueError(
-            f'{run.name}: test_dataloader.dataset must have one ann_file, '
-            f'got a {run.cfg.test_dataloader.dataset.get("type")} without'
+            f'{run.name}: test_dataloader.dataset must have one ann_file, got a {dataset.get("type")} without'
         )
     root = dataset.get('data_root') or ''
     ann_file = osp.join(root, dataset.ann_file)
