@@ -57,16 +57,17 @@ def browse_tube(
         raise ValueError(f'{out} must end in .png or .jpg')
     if num_frames < 1:
         raise ValueError(f'num_frames must be 1 or more, got {num_frames}')
-    file = CocoVidFile(ann_file, images=('file_name',))
-    classes = list(file.categories)
-    before, after = (
-        CocoVidFile(path, images=('video_id', 'frame_id'), annotations=('bbox', 'score')).predictions(classes)
-        for path in (predictions, linked)
-    )
+    truth_file = CocoVidFile(ann_file, images=('file_name',))
+    classes = list(truth_file.categories)
+    fields = dict(images=('video_id', 'frame_id'), annotations=('bbox', 'score'))
+    files = [CocoVidFile(path, **fields) for path in (predictions, linked)]
+    before, after = (file.predictions(classes) for file in files)
+    linked_thr = _linked_threshold(before, after, score_thr)
+    if 'suppressed' in files[1].data:  # linking took boxes out
+        before = {k: f.select(_kept(f, after[k])) for k, f in before.items() if k in after}
     if {k: len(f) for k, f in before.items()} != {k: len(f) for k, f in after.items()}:
         raise ValueError(f'{linked} must hold the boxes of {predictions}')
-    linked_thr = _linked_threshold(before, after, score_thr)
-    truth, tracks = file.ground_truth(classes), _tracks(after)
+    truth, tracks = truth_file.ground_truth(classes), _tracks(after)
     for key in after:
         if key not in truth:
             raise ValueError(f'{linked}: image id {key} is not in {ann_file}')
@@ -81,7 +82,7 @@ def browse_tube(
     track, (first, *_) = tracks[best], recovered[best]
     start = max(0, min(track.index(first) - num_frames // 2, len(track) - num_frames))
     shown = track[start : start + num_frames]
-    paths = {image['id']: Path(image_root) / image['file_name'] for image in file.data['images']}
+    paths = {image['id']: Path(image_root) / image['file_name'] for image in truth_file.data['images']}
     rows = [('detector', before, score_thr), ('linked', after, linked_thr)]
     drawn = np.concatenate([_draw_row(title, shown, frames, paths, thr, classes) for title, frames, thr in rows])
     if not cv2.imwrite(str(out), drawn):
@@ -95,7 +96,13 @@ def _linked_threshold(before: Frames, after: Frames, score_thr: float) -> float:
     """Return the threshold after linking that shows as many detections."""
     scores = [np.sort(np.concatenate([f.scores for f in frames.values()]))[::-1] for frames in (before, after)]
     num = int((scores[0] >= score_thr).sum())
-    return float(scores[1][num - 1]) if num else float('inf')
+    return float(scores[1][:num].min(initial=np.inf))
+
+
+def _kept(before: FrameDetections, after: FrameDetections) -> np.ndarray:
+    """Return whether each box of a frame is there after linking, (n,) bool."""
+    same = (before.bboxes[:, None] == after.bboxes).all(2) & (before.labels[:, None] == after.labels)  # (n, n')
+    return same.any(1)
 
 
 def _tracks(frames: Frames) -> dict[tuple, Track]:

@@ -7,9 +7,10 @@ from mmengine.logging import MMLogger
 from mmtrack.datasets import BaseVideoDataset
 
 from mmrdn.datasets.seeded_samples import SeededSamples
-from mmrdn.fileio.coco_vid import CocoVidFile, said_annotated
+from mmrdn.fileio.coco_vid import CocoVidFile, has_no_area, said_annotated, to_xyxy
 from mmrdn.fileio.sparse_annotation import sparse_annotation
 from mmrdn.registry import DATASETS
+from mmrdn.structures.frame_annotations import is_visible
 
 
 @DATASETS.register_module()
@@ -27,6 +28,9 @@ class VideoDetDataset(SeededSamples, BaseVideoDataset):
       testing every frame is used;
     - images with ``"is_annotated": false`` are support frames only, too; in testing they have no
       ground truth, and metrics that know ``is_annotated`` leave them out;
+    - boxes are inclusive pixels: one with a width or height of 0 is a pixel wide or high and stays
+      (mmtrack drops what is narrower than 1); in training it is given that pixel, as no loss is
+      finite for a box without area;
     - random support frames always number ``num_ref_imgs`` (mmtrack returns fewer at the ends of a
       video, and then samples cannot be stacked): chosen frames are repeated, or the key frame
       itself where there is no other;
@@ -95,8 +99,6 @@ class VideoDetDataset(SeededSamples, BaseVideoDataset):
         self.cat2label = {cat_id: i for i, cat_id in enumerate(self.cat_ids)}
         self.cat_img_map = {cat_id: [] for cat_id in self.cat_ids}
         for entry in file.data['annotations']:
-            if entry.get('area') is None:
-                entry['area'] = entry['bbox'][2] * entry['bbox'][3]
             if entry['category_id'] in self.cat_img_map:
                 self.cat_img_map[entry['category_id']].append(self._id(entry['image_id']))
         data_list, valid_data_indices = [], []
@@ -113,6 +115,32 @@ class VideoDetDataset(SeededSamples, BaseVideoDataset):
                 raw = dict(raw_img_info=info, raw_ann_info=file.annotations_of[image['id']] if counts else [])
                 data_list.append(self.parse_data_info(raw))
         return data_list, valid_data_indices
+
+    def parse_data_info(self, raw_data_info: dict) -> dict:
+        """Parse an image and its annotations, by the rule of the metric for what is ground truth.
+
+        Args:
+            raw_data_info (dict): ``raw_img_info`` and ``raw_ann_info``, entries of the file.
+
+        Returns:
+            dict: What mmtrack's method returns, with ``instances``.
+        """
+        info = super().parse_data_info(dict(raw_data_info, raw_ann_info=[]))
+        for i, entry in enumerate(raw_data_info['raw_ann_info']):
+            box, label = to_xyxy(entry['bbox']), self.cat2label.get(entry['category_id'])
+            if label is None or entry.get('ignore') or has_no_area(entry):
+                continue
+            if not is_visible(box, info['width'], info['height']):
+                continue
+            if not self.test_mode:
+                box[2:] = max(box[2], box[0] + 1), max(box[3], box[1] + 1)
+            number = entry.get('instance_id') or i  # as mmtrack's
+            flag = int(bool(entry.get('iscrowd')))
+            instance = dict(bbox=box, bbox_label=label, instance_id=number, ignore_flag=flag)
+            if entry.get('segmentation'):
+                instance['mask'] = entry['segmentation']
+            info['instances'].append(instance)
+        return info
 
     def filter_data(self) -> list[int]:
         """Leave out what ``filter_cfg`` says, as mmtrack does, and take ``indices`` of the rest.

@@ -4,15 +4,16 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
 from mmrdn.evaluation.functional import vid_map
 from mmrdn.evaluation.metrics.vid_metric import SETTINGS, VIDMetric
 from mmrdn.fileio.coco_vid import CocoVidFile
-from mmrdn.fileio.fields import shown
+from mmrdn.fileio.fields import INTEGER, check_entries, shown
 from mmrdn.fileio.json_files import write_json
+from mmrdn.fileio.predictions import linked_entries
 from mmrdn.post_processing import BaseBoxLinker, link_video
 from mmrdn.structures import FrameDetections
 
@@ -52,15 +53,15 @@ def link_predictions(predictions: str, linker: BaseBoxLinker, out: str | None = 
     """Link the boxes of each video, write them with their new scores.
 
     Relation weights are those that ``VIDMetric(outfile_prefix=...)`` has written if the model recorded
-    them (``NextFrameRelations``). A file that was linked already is linked anew, from the
-    detector's scores.
+    them (``NextFrameRelations``). A file that was linked already is linked anew, from all boxes of
+    the detector and its scores.
 
     Args:
         predictions (str): COCO-VID JSON with a ``score`` per annotation.
         linker (BaseBoxLinker): Box linker.
         out (str, optional): Path of the output: the same with new ``score``, the former
-            ``unlinked_score`` and, in tracks, ``instance_id``; ``NAME.linked.json`` for
-            ``NAME.json`` if not given.
+            ``unlinked_score`` and, in tracks, ``instance_id``, and boxes that were suppressed
+            aside, in ``suppressed``; ``NAME.linked.json`` for ``NAME.json`` if not given.
         overwrite (bool): Whether ``out`` may exist.
 
     Returns:
@@ -74,19 +75,32 @@ def link_predictions(predictions: str, linker: BaseBoxLinker, out: str | None = 
     target = Path(out) if out else path.with_name(f'{path.stem}.linked.json')
     if target.is_dir() or (target.exists() and not overwrite):
         raise FileExistsError(f'{target} exists; choose another name or say --overwrite')
-    file = CocoVidFile(predictions, images=('video_id', 'frame_id'), annotations=('bbox', 'score'))
+    file = _UnlinkedFile(predictions, images=('video_id', 'frame_id'), annotations=('bbox', 'score'))
     for entry in file.data['annotations']:
-        entry.pop('instance_id', None)
         unlinked = entry.pop('unlinked_score', None)
         entry['score'] = entry['score'] if unlinked is None else unlinked
+    annotations, suppressed = [], []
     for frame in _linked_frames(file, linker):
-        for (_, score, _, track), entry in zip(frame, file.annotations_of[frame.img_id]):
-            entry.update(score=score, unlinked_score=entry['score'])
-            if track is not None:
-                entry['instance_id'] = track
-    content = dict(file.data, info=dict(file.data.get('info') or {}, linker=type(linker).__name__))
-    write_json(content, target, indent=None)
+        linked, gone = linked_entries(frame, file.annotations_of[frame.img_id])
+        annotations += linked
+        suppressed += gone
+    info = dict(file.data.get('info') or {}, linker=type(linker).__name__)
+    content = dict(file.data, info=info, annotations=annotations)
+    write_json(content | (dict(suppressed=suppressed) if suppressed else {}), target, indent=None)
     return target
+
+
+class _UnlinkedFile(CocoVidFile):
+    """A file of predictions in which the boxes that were suppressed are in their places again."""
+
+    def _read(self, path: str) -> dict[str, Any]:
+        data = super()._read(path)
+        if 'suppressed' in data:
+            parts = ('annotations', 'suppressed')
+            entries = [e for part in parts for e in check_entries(data, part, dict(id=INTEGER), ['id'], self.path)]
+            data['annotations'] = sorted(entries, key=itemgetter('id'))
+            del data['suppressed']
+        return data
 
 
 def _linked_frames(file: CocoVidFile, linker: BaseBoxLinker) -> Iterator[FrameDetections]:

@@ -36,7 +36,7 @@ def score_frames(
     frames, annotations = [frames[i] for i in known], [annotations[i] for i in known]
     result = vid_map(frames, annotations, len(classes), **settings)
     metrics = {key: round(value, 4) for key, value in result.items() if key.startswith('mAP50')}
-    if all(frame.unlinked_scores is not None for frame in frames):
+    if all(frame.detected is not None for frame in frames):
         before = vid_map([frame.unlinked() for frame in frames], annotations, len(classes), **settings)
         metrics.update({f'{key}_unlinked': round(before[key], 4) for key in list(metrics)})
     if classwise:

@@ -188,7 +188,7 @@ class CocoVidFile:
         """Return the ground truth of each image, by image id.
 
         Annotations that are flagged (``ignore``, ``iscrowd``) are left out, and so are those without
-        a box, with one that is not visible, of a frame with ``"is_annotated": false``, and, with a
+        a box, with one that is not visible (:func:`is_visible`), of a frame with ``"is_annotated": false``, and, with a
         warning, those of other categories.
 
         Args:
@@ -205,9 +205,9 @@ class CocoVidFile:
             for entry in self.annotations_of[image['id']] if is_annotated is not False else ():
                 if entry['category_id'] not in labels or entry.get('ignore') or entry.get('iscrowd'):
                     continue
-                if not entry.get('bbox') or (entry.get('area') is not None and entry['area'] <= 0):
+                if not entry.get('bbox') or has_no_area(entry):
                     continue
-                box = _to_xyxy(entry['bbox'])
+                box = to_xyxy(entry['bbox'])
                 if is_visible(box, image.get('width'), image.get('height')):
                     kept.append(entry)
                     boxes.append(box)
@@ -235,7 +235,7 @@ class CocoVidFile:
             kept = [entry for entry in self.annotations_of[image['id']] if entry['category_id'] in labels]
             tracks = [entry.get('instance_id', -1) for entry in kept]
             frames[image['id']] = FrameDetections(
-                bboxes=[_to_xyxy(entry['bbox']) for entry in kept],
+                bboxes=[to_xyxy(entry['bbox']) for entry in kept],
                 scores=np.array([entry['score'] for entry in kept], float),
                 labels=[labels[entry['category_id']] for entry in kept],
                 track_ids=[track if isinstance(track, int) else -1 for track in tracks],
@@ -299,7 +299,14 @@ def said_annotated(image: dict) -> bool | None:
     return None if value is None else bool(value)
 
 
-def _to_xyxy(box: Sequence[float]) -> list[float]:
+def has_no_area(entry: dict) -> bool:
+    """Whether an annotation says that its ``area`` is none, though the width and height of its box are not."""
+    area = entry.get('area')
+    return area is not None and (area < 0 or area == 0 and 0 not in entry['bbox'][2:])
+
+
+def to_xyxy(box: Sequence[float]) -> list[float]:
+    """Return the corners of a box of a file."""
     x, y, width, height = box
     return [x, y, x + width, y + height]
 

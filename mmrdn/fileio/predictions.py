@@ -3,7 +3,8 @@
 
 Annotations have ``bbox`` xywh in pixels with w = x2 - x1, and ``score``, with all digits. Of linked
 boxes ``unlinked_score`` is the detector's own, and ``instance_id`` the track. ``relations`` are
-weights of boxes of the next frame: ``[[annotation id, weight], ...]``.
+weights of boxes of the next frame: ``[[annotation id, weight], ...]``. Boxes that box linking took out
+are no ``annotations`` but ``suppressed``, likewise, so that the file can be linked anew.
 """
 
 import io
@@ -70,29 +71,58 @@ def write_predictions(path: str | Path, head: dict, frames: Sequence[FrameDetect
     """
     category_ids = [category['id'] for category in head['categories']]
     video_ids = {image['id']: image.get('video_id') for image in head['images']}
-    nums = [len(frame) for frame in frames]
+    nums = [len(frame.unlinked()) for frame in frames]
     first_ids = {frame.img_id: first + 1 for frame, first in zip(frames, np.cumsum([0] + nums).tolist())}
+    suppressed = []
     with whole_file(path) as file:
         with io.TextIOWrapper(file, encoding='utf-8') as f:
             f.write(_encode(only_finite(head))[:-1] + ', "annotations": [')
             separator = '\n'
             for frame in frames:
-                common = dict(image_id=frame.img_id, video_id=video_ids[frame.img_id], iscrowd=0)
-                relations = _relations(frame, first_ids)
-                for i, (box, score, label, track) in enumerate(frame):
-                    entry = dict(
-                        id=first_ids[frame.img_id] + i, category_id=category_ids[label], **_to_xywh(box), score=score
-                    )
-                    if frame.unlinked_scores is not None:
-                        entry['unlinked_score'] = frame.unlinked_scores[i].item()
-                    if track is not None:
-                        entry['instance_id'] = track
-                    entry.update(common)
-                    if relations is not None:
-                        entry['relations'] = relations[i]
+                entries = _entries(frame.unlinked(), first_ids, category_ids, video_ids[frame.img_id])
+                if frame.detected is not None:
+                    entries, gone = linked_entries(frame, entries)
+                    suppressed += gone
+                for entry in entries:
                     f.write(separator + _encode(entry))
                     separator = ',\n'
-            f.write('\n]}\n')
+            f.write('\n]')
+            if suppressed:
+                f.write(', "suppressed": ' + _encode(suppressed))
+            f.write('}\n')
+
+
+def _entries(
+    frame: FrameDetections, first_ids: dict[Any, int], category_ids: Sequence[Any], video_id: Any
+) -> list[dict[str, Any]]:
+    """Return an annotation of each box."""
+    relations = _relations(frame, first_ids)
+    entries = []
+    for i, (box, score, label, track) in enumerate(frame):
+        entry = dict(id=first_ids[frame.img_id] + i, category_id=category_ids[label], **_to_xywh(box), score=score)
+        entry.update(image_id=frame.img_id, video_id=video_id, iscrowd=0)
+        if track is not None:
+            entry['instance_id'] = track
+        if relations is not None:
+            entry['relations'] = relations[i]
+        entries.append(entry)
+    return entries
+
+
+def linked_entries(frame: FrameDetections, entries: Sequence[dict]) -> tuple[list[dict], list[dict]]:
+    """Return the annotations of a frame with the results of box linking, and those that it took out.
+
+    Args:
+        frame (FrameDetections): The frame after linking.
+        entries (Sequence[dict]): Annotation of each box of ``frame.detected``.
+    """
+    found = dict(zip(frame.detected_inds.tolist(), frame))
+    linked = []
+    for i, (_, score, _, track) in found.items():
+        entry = dict(entries[i], score=score, unlinked_score=entries[i]['score'])
+        entry.pop('instance_id', None)
+        linked.append(entry if track is None else dict(entry, instance_id=track))
+    return linked, [entry for i, entry in enumerate(entries) if i not in found]
 
 
 def _to_xywh(box: Sequence[float]) -> dict[str, Any]:

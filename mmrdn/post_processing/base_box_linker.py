@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 
 from mmrdn.post_processing.box_graph import BoxGraph, build_graph
+from mmrdn.post_processing.path_search import SUPPRESSED
 from mmrdn.structures import FrameDetections
 from mmrdn.utils.arrays import to_numpy
 
@@ -20,12 +21,14 @@ class LinkedBoxes(NamedTuple):
 
     scores: list[np.ndarray]  # (n_t,) of each frame
     track_ids: list[np.ndarray]  # (n_t,) track of each box from 1, -1 for none
+    kept: list[np.ndarray]  # (n_t,) bool, False for boxes that were suppressed
 
 
 class BaseBoxLinker(metaclass=ABCMeta):
     """Link the boxes of a video class by class and give them new scores.
 
-    A subclass says which paths there are and what scores they give.
+    A subclass says which paths there are and what scores they give. Boxes that it suppresses have a
+    new score all the same, 0; :func:`link_video` takes them out, so that they are in no result.
 
     Args:
         min_iou (float): IoU of two boxes that a link needs; 0 links any two boxes of consecutive
@@ -59,7 +62,7 @@ class BaseBoxLinker(metaclass=ABCMeta):
         return self.trace(frames, relations).scores
 
     def trace(self, frames: Frames, relations: Sequence | None = None) -> LinkedBoxes:
-        """Return new scores, and the track of each box, numbered in the order in which they begin.
+        """Return new scores, the track of each box, numbered in the order in which they begin, and what is kept.
 
         Args:
             frames (Sequence[FrameDetections | dict]): See :meth:`link`.
@@ -77,7 +80,8 @@ class BaseBoxLinker(metaclass=ABCMeta):
         scores = [  # in the type of the old ones, fp32 at least
             new.astype(np.promote_types(frame.scores.dtype, np.float32)) for new, frame in zip(scores, frames)
         ]
-        return LinkedBoxes(scores, graph.by_frame(_number_tracks(graph, path), frames))
+        kept = (path != SUPPRESSED) | (graph.scores == 0)  # those of score 0 took no part
+        return LinkedBoxes(scores, *(graph.by_frame(each, frames) for each in (_number_tracks(graph, path), kept)))
 
     @abstractmethod
     def _find_paths(self, graph: BoxGraph, relations: Sequence | None) -> np.ndarray:

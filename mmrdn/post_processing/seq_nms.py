@@ -19,8 +19,9 @@ class SeqNMS(BaseBoxLinker):
 
     For each class, the sequence of linked boxes with the largest sum of scores is taken; its boxes
     get the average (or the maximum) of its scores, and boxes that overlap one of them in its frame
-    are suppressed: they get the score 0. This is repeated until no box is left; a sequence may be a
-    single box, which keeps its score. Boxes whose score is 0 take no part. Relations are not read.
+    are suppressed: their score is 0 here, and :func:`link_video` takes them out. This is repeated until
+    no box is left; a sequence may be a single box, which keeps its score. Boxes whose score is 0 take
+    no part. Relations are not read.
 
     Args:
         min_iou (float): IoU that a link needs.

@@ -76,11 +76,13 @@ class VideoLinker:
         frames[-1:] = [replace(frame, next_weights=None) for frame in frames[-1:]]
         if self.linker is not None:
             frames = link_video(self.linker, frames)
-        return frames if self.keep_relations else [replace(f, relations=None, next_img_id=None) for f in frames]
+        return frames if self.keep_relations else list(map(_without_relations, frames))
 
 
 def link_video(linker: BaseBoxLinker, frames: Sequence[FrameDetections]) -> list[FrameDetections]:
-    """Return the frames of a video with new scores and track ids.
+    """Return the frames of a video with new scores and track ids, without the boxes that were suppressed.
+
+    Each keeps the frame that it was as ``detected``, with its relations.
 
     Args:
         linker (BaseBoxLinker): Box linker.
@@ -90,7 +92,13 @@ def link_video(linker: BaseBoxLinker, frames: Sequence[FrameDetections]) -> list
         ValueError: A score is negative, or relations do not fit the boxes; names the frame.
     """
     linked = linker.trace(frames, [frame.relations for frame in frames[:-1]])
-    return [frame.linked(scores, ids, len(frames)) for frame, scores, ids in zip(frames, *linked)]
+    return [frame.linked(*results, len(frames)) for frame, *results in zip(frames, *linked)]
+
+
+def _without_relations(frame: FrameDetections) -> FrameDetections:
+    """Return a copy without relations, also of the frame before linking."""
+    detected = None if frame.detected is None else _without_relations(frame.detected)
+    return replace(frame, relations=None, next_img_id=None, detected=detected)
 
 
 def pair_relations(frame: FrameDetections, following: FrameDetections) -> csr_array | None:

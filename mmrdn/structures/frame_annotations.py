@@ -44,8 +44,12 @@ class FrameAnnotations(FrameBoxes):
 
 
 def is_visible(box: Sequence[float], width: int | None, height: int | None) -> bool:
-    """Whether a box (xyxy) spans a pixel and reaches into its image, as far as the size is known."""
+    """Whether a box (xyxy) reaches into its image, as far as the size is known.
+
+    Boxes are inclusive pixels: one with x1 == x2 is a pixel wide, and one with x2 == 0 shows the
+    first column.
+    """
     x1, y1, x2, y2 = box
-    if x2 - x1 < 1 or y2 - y1 < 1:
+    if x2 < x1 or y2 < y1:
         return False
-    return x2 > 0 and y2 > 0 and (width is None or x1 < width) and (height is None or y1 < height)
+    return x2 >= 0 and y2 >= 0 and (width is None or x1 < width) and (height is None or y1 < height)

@@ -7,7 +7,7 @@ import numpy as np
 
 from mmrdn.utils.arrays import to_numpy
 
-_INTEGERS = ('labels', 'track_ids')
+_INTEGERS = ('labels', 'track_ids', 'detected_inds')
 
 Boxes = TypeVar('Boxes', bound='FrameBoxes')
 

@@ -24,7 +24,9 @@ class FrameDetections(FrameBoxes):
         height (int, optional): Height of the frame, pixels.
         track_ids (np.ndarray, optional): (n,) track of each box, -1 for none; None where nothing
             linked the boxes.
-        unlinked_scores (np.ndarray, optional): (n,) scores before box linking.
+        detected (FrameDetections, optional): The frame before box linking, which may have more
+            boxes; None where nothing linked them.
+        detected_inds (np.ndarray, optional): (n,) index of each box in ``detected``.
         num_linked (int): Frames of the video that was linked, 0 where nothing linked the boxes.
         relations (csr_array, optional): (n, n') relation weights to the boxes of the next frame.
         next_img_id (int | str, optional): Image id of that next frame.
@@ -41,7 +43,8 @@ class FrameDetections(FrameBoxes):
     width: int | None = None
     height: int | None = None
     track_ids: np.ndarray | None = None
-    unlinked_scores: np.ndarray | None = None
+    detected: 'FrameDetections | None' = None
+    detected_inds: np.ndarray | None = None
     num_linked: int = 0
     relations: csr_array | None = None
     next_img_id: int | str | None = None
@@ -49,7 +52,7 @@ class FrameDetections(FrameBoxes):
     top_supports: SupportWeights | None = None
 
     required: ClassVar[tuple[str, ...]] = ('bboxes', 'scores', 'labels')
-    optional: ClassVar[tuple[str, ...]] = ('track_ids', 'unlinked_scores')
+    optional: ClassVar[tuple[str, ...]] = ('track_ids', 'detected_inds')
 
     def __iter__(self) -> Iterator[tuple[list[float], float, int, int | None]]:
         """Iterate over box, score, label and track (None if not known) of each detection."""
@@ -57,19 +60,27 @@ class FrameDetections(FrameBoxes):
         for box, score, label, track in zip(self.bboxes.tolist(), self.scores.tolist(), self.labels.tolist(), tracks):
             yield box, score, label, track if track >= 0 else None
 
-    def linked(self, scores: np.ndarray, track_ids: np.ndarray, num_linked: int) -> 'FrameDetections':
-        """Return a copy with the results of box linking.
+    def linked(self, scores: np.ndarray, track_ids: np.ndarray, kept: np.ndarray, num_linked: int) -> 'FrameDetections':
+        """Return a copy with the results of box linking, which keeps this frame as ``detected``.
 
         Args:
-            scores (np.ndarray): (n,) new scores; the present ones become ``unlinked_scores``.
+            scores (np.ndarray): (n,) new scores.
             track_ids (np.ndarray): (n,) track of each box, -1 for none.
+            kept (np.ndarray): (n,) bool, whether a box is there afterwards.
             num_linked (int): Frames that were linked together.
         """
-        return replace(self, scores=scores, track_ids=track_ids, unlinked_scores=self.scores, num_linked=num_linked)
+        inds = np.arange(len(self))
+        linked = replace(self, scores=scores, track_ids=track_ids, detected=self, detected_inds=inds)
+        return replace(linked.select(kept), num_linked=num_linked)
 
     def unlinked(self) -> 'FrameDetections':
-        """Return a copy with the scores before box linking."""
-        return self if self.unlinked_scores is None else replace(self, scores=self.unlinked_scores)
+        """Return the frame before box linking, which is the frame itself where nothing linked it."""
+        return self if self.detected is None else self.detected
+
+    @property
+    def unlinked_scores(self) -> np.ndarray | None:
+        """np.ndarray: (n,) scores before box linking; None where nothing linked the boxes."""
+        return None if self.detected is None else self.detected.scores[self.detected_inds]
 
     def select(self, keep: np.ndarray) -> 'FrameDetections':
         """Return a copy with some of the detections; relations to the next frame are left out.

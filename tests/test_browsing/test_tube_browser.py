@@ -74,6 +74,16 @@ def test_recovered_detection_by_hand(browse, tmp_path):
     assert [colorful(rows[1], t) for t in range(4)] == [1, 1, 1, 1]
 
 
+def test_boxes_that_linking_took_out(browse):
+    """False boxes of two frames: six boxes are left of the seven to be shown, so all of them are."""
+    linked = frames([1.8, 1.7, 1.1, 1.6], [0] * 4)
+    linked['suppressed'] = [dict(linked['annotations'].pop(i), id=i + 1) for i in (3, 1)]
+    status, stdout, stderr = browse(linked=linked, options=['--score-thr', '0.3'])
+    assert status == 0, stderr
+    assert 'tube 0 of video 5, 4 frames, 1 detections recovered' in stdout
+    assert 'threshold 0.3 before, 0.300 after linking' in stdout
+
+
 def test_bad_input_is_named(browse, tmp_path):
     options = ['--score-thr', '0.3']
     other = frames([1.8, 1.7, 1.1, 1.6], [0] * 4)

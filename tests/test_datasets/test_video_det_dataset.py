@@ -3,6 +3,9 @@ import copy
 import json
 
 import pytest
+import torch
+from mmdet.models.task_modules import DeltaXYWHBBoxCoder
+from mmtrack.datasets import BaseVideoDataset
 
 from mmrdn.datasets import ImageNetVIDDataset, MovingDigitsDataset, PackTrackInputs, VideoDetDataset
 from mmrdn.registry import DATASETS
@@ -189,6 +192,46 @@ def test_frames_without_boxes(build):
     kept = build(data, filter_cfg=dict(filter_empty_gt=False))
     assert len(kept) == sum(LENGTHS)
     assert kept.get_data_info(20)['instances'] == []
+
+
+@pytest.mark.parametrize('box', [[9, 2, 0, 40], [1, 9, 30, 0], [9, 9, 0, 0]])
+def test_boxes_of_a_pixel_stay(build, box):
+    """As they are in testing; with the area of their pixels in training, where losses need one."""
+    data = _data()
+    for entry in data['annotations']:
+        entry.update(bbox=box, area=0)
+    x, y, w, h = box
+    testing, training = build(data, test_mode=True), build(data)
+    assert len(testing) == len(training) == sum(LENGTHS)
+    assert testing.get_data_info(5)['instances'][0]['bbox'] == [x, y, x + w, y + h]
+    (found,) = training.get_data_info(5)['instances']
+    assert found == dict(bbox=[x, y, x + max(w, 1), y + max(h, 1)], bbox_label=0, instance_id=3, ignore_flag=0)
+    boxes = torch.tensor([found['bbox']]).float()
+    assert DeltaXYWHBBoxCoder().encode(boxes, boxes).tolist() == [[0, 0, 0, 0]]  # as a proposal of itself
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('key', [0, 2, 5])
+def test_instances_equal_those_of_mmtrack(build, key, tmp_path):
+    """For boxes of an area, flags and fields of all kinds."""
+    data = _data()
+    changes = [
+        dict(iscrowd=True), dict(ignore=True), dict(bbox=[90, 50, 30, 30]), dict(bbox=[101, 2, 5, 5]),
+        dict(instance_id=None), dict(category_id=7), dict(segmentation=[[1, 2, 3, 4, 5, 6]]), dict(area=0),
+        dict(bbox=[9, 9, -5, 5], area=25), dict(bbox=[5, 61, 9, 9]), dict(bbox=[-9, 2, 8, 8]),
+    ]  # fmt: skip
+    common = dict(data['annotations'][key])
+    data['annotations'] += [dict(common, **change, id=100 + i) for i, change in enumerate(changes)]
+    dataset = build(data, classes=('dog', 'cat'), test_mode=True)  # in the order of the file
+    theirs = BaseVideoDataset(
+        ann_file=dataset.ann_file,
+        metainfo=dict(CLASSES=('dog', 'cat')),
+        data_prefix=dict(img_path='images'),
+        test_mode=True,
+    )
+    found, expected = dataset.get_data_info(key), theirs.get_data_info(key)
+    assert len(found['instances']) == 6
+    assert found == expected
 
 
 def test_stills(build):

@@ -11,9 +11,9 @@ from mmengine.structures import InstanceData
 from test_vid_metric import CLASSES, expected_metrics, make_coco, make_samples, run, write
 
 from helpers import naive_linking
-from mmrdn.evaluation import VIDMetric, evaluate_predictions
+from mmrdn.evaluation import VIDMetric, evaluate_predictions, link_predictions
 from mmrdn.models.vid.data_samples import to_frame_detections
-from mmrdn.post_processing import BoxLinkingWithRelations, VideoLinker
+from mmrdn.post_processing import BoxLinkingWithRelations, SeqNMS, VideoLinker
 from mmrdn.post_processing.video_linker import pair_relations
 
 BLR = dict(type='BoxLinkingWithRelations')
@@ -286,6 +286,51 @@ def test_linking_anew_begins_with_the_scores_of_the_detector(predictions, run_ma
     raw = json.loads(path.read_text())['annotations']
     assert [a['unlinked_score'] for a in files[0]] == [a['score'] for a in raw]
     assert any(a['score'] > 1 for a in files[0])
+
+
+def test_suppressed_boxes_do_not_count(tmp_path):
+    """Two objects, both found; Seq-NMS takes one out, so half of them is found."""
+    coco, boxes = make_coco(lengths=(2,)), [[0, 0, 99, 99], [30, 0, 99, 99]]  # IoU 0.54
+    coco['annotations'] = [
+        dict(id=1 + 2 * t + i, image_id=image['id'], video_id=1, category_id=2, instance_id=i, bbox=box, iscrowd=0)
+        for t, image in enumerate(coco['images'])
+        for i, box in enumerate(boxes)
+    ]
+    ann_file, samples = write(tmp_path / 'gt.json', coco), make_samples(coco)
+    set_lengths(samples)
+    for sample in samples:
+        sample.pred_det_instances = InstanceData(
+            bboxes=torch.tensor([[0, 0, 99, 99], [30, 0, 129, 99]]).float(),
+            scores=torch.tensor([0.75, 0.5]),
+            labels=torch.zeros(2, dtype=torch.long),
+        )
+    options = dict(ann_file=ann_file, linker=dict(type='SeqNMS'))
+    metrics = run(copy.deepcopy(samples), outfile_prefix=str(tmp_path / 'run'), **options)
+    assert metrics['vid/mAP50'] == metrics['vid/mAP50_slow'] == 0.5
+    assert metrics['vid/mAP50_unlinked'] == metrics['vid/mAP50_slow_unlinked'] == 1.0
+    run(samples, ann_file=ann_file, outfile_prefix=str(tmp_path / 'raw'))
+    link_predictions(str(tmp_path / 'raw.predictions.json'), SeqNMS())
+    for name in ('run.predictions.json', 'raw.predictions.linked.json'):
+        content = json.loads((tmp_path / name).read_text())
+        assert [a['score'] for a in content['annotations']] == [0.75, 0.75]
+        assert [a['unlinked_score'] for a in content['annotations']] == [0.75, 0.75]
+        assert [(a['id'], a['score']) for a in content['suppressed']] == [(2, 0.5), (4, 0.5)]
+        assert evaluate_predictions(str(tmp_path / name), ann_file)[0]['vid/mAP50'] == 0.5
+
+
+@pytest.mark.parametrize(
+    'change, match',
+    [
+        (dict(suppressed={}), "'suppressed' must be a list"),
+        (dict(suppressed=[3]), r'suppressed\[0\] must be an object'),
+        (dict(suppressed=[dict(id='x')]), r"suppressed\[0\]: 'id' must be an integer"),
+        (dict(suppressed=[dict(id=1)]), "must have the field 'image_id'"),
+    ],
+)
+def test_bad_suppressed_boxes_are_named(predictions, change, match, tmp_path):
+    content = json.loads(predictions[0].read_text()) | change
+    with pytest.raises(ValueError, match=f'bad.json.*{match}'):
+        link_predictions(write(tmp_path / 'bad.json', content), SeqNMS())
 
 
 def test_bad_files_are_named(predictions, run_main, tmp_path):

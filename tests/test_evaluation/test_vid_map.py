@@ -71,8 +71,11 @@ def loop_ap_of_class(dets, anns, label, limits, iou_thr, tolerance):
         [limits is None or limits[0] <= m <= limits[1] for m in ann.get('motion_ious', [0] * len(ann['labels']))]
         for ann in anns
     ]
-    everything = [flag for flag_list in flags for flag in flag_list]
-    share = sum(everything) / len(everything) if everything else 0.0
+    motions = []  # of all boxes, and a zero for each frame without any
+    for ann in anns:
+        motions += [float(m) for m in ann.get('motion_ious', [0] * len(ann['labels']))] or [0.0]
+    inside = [limits is None or limits[0] <= m <= limits[1] for m in motions]
+    share = sum(inside) / len(inside) if inside else 0.0
     hits, num_gt = [], 0
     for det, ann, flag in zip(dets, anns, flags):
         boxes, gts = det['bboxes'].tolist(), ann['bboxes'].tolist()
@@ -259,9 +262,15 @@ def test_frame_without_ground_truth_weighs_share_of_group():
     dets = [frame([[0, 0, 99, 99]], scores=[0.5]) for _ in range(3)]
     dets.append(frame([[0, 0, 99, 99]], scores=[0.9]))
     result = vid_map(dets, anns, 1, RANGES)
-    assert result['mAP50_fast'] == pytest.approx(1 / (1 + 1 / 3))
-    assert result['mAP50_slow'] == pytest.approx(2 / (2 + 2 / 3))
+    # The empty frame is one more of motion IoU 0: two of four are fast, and two of four slow.
+    assert result['mAP50_fast'] == pytest.approx(1 / (1 + 2 / 4))
+    assert result['mAP50_slow'] == pytest.approx(2 / (2 + 2 / 4))
     assert result['mAP50'] == pytest.approx(3 / 4)
+    # Another empty one, without detections: three of five.
+    empty = frame([], scores=[], motion=[])
+    result = vid_map([*dets, empty], [*anns, empty], 1, RANGES)
+    assert result['mAP50_fast'] == pytest.approx(1 / (1 + 3 / 5))
+    assert result['mAP50_slow'] == pytest.approx(2 / (2 + 2 / 5))
 
 
 def test_ranges_are_closed_on_both_ends():

@@ -216,8 +216,9 @@ def test_flagged_and_empty_boxes_are_left_out(from_file, tmp_path):
     image = coco['images'][0]
     extra = [
         dict(bbox=[50, 50, 40, 40], iscrowd=1),
-        dict(bbox=[50, 50, 0.5, 40], iscrowd=0),
+        dict(bbox=[50, 50, -0.5, 40], iscrowd=0),
         dict(bbox=[500, 50, 40, 40], iscrowd=0),
+        dict(bbox=[-41, 50, 40, 40], iscrowd=0),
     ]
     for i, ann in enumerate(extra):
         coco['annotations'].append(dict(ann, id=1000 + i, image_id=image['id'], category_id=2, instance_id=100 + i))
@@ -225,10 +226,32 @@ def test_flagged_and_empty_boxes_are_left_out(from_file, tmp_path):
         samples[0].instances.append(
             dict(bbox=[x, y, x + w, y + h], bbox_label=0, instance_id=100 + i, ignore_flag=ann['iscrowd'])
         )
-    for ann in (dict(ignore=1, bbox=[1, 1, 9, 9]), dict(), dict(bbox=None)):
+    for ann in (dict(ignore=1, bbox=[1, 1, 9, 9]), dict(), dict(bbox=None), dict(bbox=[1, 1, 9, 9], area=0)):
         coco['annotations'].append(dict(ann, id=2000, image_id=image['id'], category_id=2))
     ann_file = write(tmp_path / 'a.json', coco) if from_file else None
     np.testing.assert_equal(run(samples, ann_file=ann_file), expected)
+
+
+@pytest.mark.parametrize('from_file', [True, False])
+@pytest.mark.parametrize('box', [[50, 20, 0, 40], [50, 20, 40, 0], [50, 20, 0, 0], [-5, 20, 5, 40]])
+def test_boxes_of_a_pixel_are_ground_truth(box, from_file, tmp_path):
+    """Inclusive pixels: x1 == x2 is a box of one pixel, and x2 == 0 the first column."""
+    x, y, w, h = box
+    coco = make_coco(lengths=(1,))
+    image = coco['images'][0]
+    common = dict(image_id=image['id'], video_id=1, category_id=2, iscrowd=0)
+    coco['annotations'] = [
+        dict(common, id=1, instance_id=1, bbox=[100, 100, 40, 40], area=1600),
+        dict(common, id=2, instance_id=2, bbox=box, area=w * h),
+    ]
+    ann_file = write(tmp_path / 'a.json', coco) if from_file else None
+    (sample,) = make_samples(coco)
+    for boxes, expected in (([[100, 100, 140, 140]], 0.5), ([[100, 100, 140, 140], [x, y, x + w, y + h]], 1.0)):
+        num = len(boxes)
+        sample.pred_det_instances = InstanceData(
+            bboxes=torch.tensor(boxes).float(), scores=torch.ones(num), labels=torch.zeros(num, dtype=torch.long)
+        )
+        assert run([sample], ann_file=ann_file)['vid/mAP50'] == expected
 
 
 def test_repeated_frame_counts_once():

@@ -135,6 +135,33 @@ def test_linked_boxes(kind, show_relations, clip, tmp_path, monkeypatch):
     assert not inferencer.model.recorders
 
 
+def test_suppressed_boxes_are_in_no_output(clip, tmp_path, monkeypatch):
+    """However low the threshold."""
+    sources = [frame.image for frame in open_source(clip[0])]
+    scores = linked_results(SeqNMS, sources).scores
+    counts = [int((found > 0).sum()) for found in scores]
+    assert sum(counts) < sum(map(len, scores)) and min(counts) > 0
+    drawn = []
+
+    def draw(drawer, image, detections, supports=None):
+        drawn.append(len(detections))
+        assert (detections.scores > 0).all()
+        return image
+
+    monkeypatch.setattr(FrameDrawer, 'draw', draw)
+    outputs = dict(out_json=tmp_path / 'o.jsonl', out_mot=tmp_path / 'o.txt', out_video=tmp_path / 'o.mp4')
+    inferencer = tiny_inferencer(lookahead=1, linker=dict(type='SeqNMS'))
+    inferencer(clip[0], **outputs, score_thr=0)
+    inferencer(clip[0], out_json=tmp_path / 'o.json', score_thr=0)
+    lines = list(map(json.loads, (tmp_path / 'o.jsonl').read_text().splitlines()))
+    rows = [int(row.split(',')[0]) - 1 for row in (tmp_path / 'o.txt').read_text().splitlines()]
+    content = json.loads((tmp_path / 'o.json').read_text())
+    images = [annotation['image_id'] - 1 for annotation in content['annotations']]
+    assert [len(line['detections']) for line in lines] == drawn == counts
+    assert [rows.count(i) for i in range(8)] == [images.count(i) for i in range(8)] == counts
+    assert 'suppressed' not in content
+
+
 def test_seq_nms_records_no_relations(clip, tmp_path):
     """It would not read them."""
     recorders = []

@@ -10,8 +10,9 @@ from scipy.sparse import csr_array, dok_array, lil_array
 
 from helpers import naive_linking
 from mmrdn.benchmarks.plain_seq_nms import plain_seq_nms
-from mmrdn.post_processing import BoxLinkingWithRelations, SeqNMS, TubeLinking, path_search
+from mmrdn.post_processing import BoxLinkingWithRelations, SeqNMS, TubeLinking, link_video, path_search
 from mmrdn.registry import TASK_UTILS
+from mmrdn.structures import FrameDetections
 
 
 def random_video(rng, num_frames, most, num_classes=3, spread=30, ties=False):
@@ -96,7 +97,7 @@ def test_by_hand():
     ]
     # First tube: near everywhere, .9 .5 .1 .7: best half .9 .7, mean .8. Then frame 2 is empty: far
     # of frames 0 and 1, best half .4.
-    scores, ids = TubeLinking().trace(frames)
+    scores, ids, _ = TubeLinking().trace(frames)
     assert_close(scores, [[1.7, 0.6], [0.8, 1.3], [0.9], [0.3, 1.5]])
     assert [i.tolist() for i in ids] == [[1, 2], [2, 1], [1], [-1, 1]]
 
@@ -163,7 +164,7 @@ def test_one_frame_is_unchanged_and_so_are_single_boxes(seed):
     for linker in (BoxLinkingWithRelations(), TubeLinking()):
         for frame in frames:
             np.testing.assert_array_equal(linker.link([frame])[0], frame['scores'])
-        scores, ids = linker.trace(frames)
+        scores, ids, _ = linker.trace(frames)
         for frame, new, tube in zip(frames, scores, ids):
             np.testing.assert_array_equal(new[tube < 0], frame['scores'][tube < 0])
             assert (new[tube >= 0] > frame['scores'][tube >= 0]).all()
@@ -213,6 +214,24 @@ def test_long_videos(linker, search, spread, ties):
     assert_close(linker.link(frames), search(frames))
 
 
+@linkers
+@pytest.mark.parametrize('seed', range(10))
+def test_linked_videos_have_no_suppressed_boxes(linker, seed):
+    """Only Seq-NMS suppresses any: those whose score the naive search sets to 0."""
+    rng = np.random.default_rng(seed)
+    frames = random_video(rng, 5, 4, 2, spread=15)
+    scores = naive_linking.seq_nms(frames) if isinstance(linker, SeqNMS) else linker.link(frames)
+    before = [FrameDetections(**frame, frame_id=t, video_id=0) for t, frame in enumerate(frames)]
+    for t, (linked, frame) in enumerate(zip(link_video(linker, before), frames, strict=True)):
+        kept = [i for i, score in enumerate(scores[t]) if score > 0]
+        assert len(kept) == len(frame['scores']) or isinstance(linker, SeqNMS)
+        np.testing.assert_array_equal(linked.bboxes, frame['bboxes'][kept])
+        np.testing.assert_array_equal(linked.labels, frame['labels'][kept])
+        np.testing.assert_allclose(linked.scores, np.array(scores[t])[kept], rtol=1e-12)
+        np.testing.assert_array_equal(linked.unlinked_scores, frame['scores'][kept])
+        assert linked.unlinked() is before[t]
+
+
 def test_boxes_of_score_0_take_no_part_in_seq_nms():
     box = [0, 0, 10, 10]
     frames = [
@@ -221,6 +240,7 @@ def test_boxes_of_score_0_take_no_part_in_seq_nms():
         dict(bboxes=[box], scores=[0], labels=[0]),
     ]
     assert_close(SeqNMS().link(frames), [[0.6], [0, 0.6], [0]])
+    assert [kept.tolist() for kept in SeqNMS().trace(frames).kept] == [[True], [True, True], [True]]
 
 
 def test_cost_of_chains_that_merge_is_linear():

@@ -39,7 +39,7 @@ def test_lists_and_tensors_become_arrays():
         (dict(scores=[0, 0, np.nan, 0, 0]), 'scores must be finite, got nan'),
         (dict(bboxes=np.where(BOXES == 8, np.inf, BOXES)), 'bboxes must be finite, got inf'),
         (dict(track_ids=[1, 2]), 'track_ids must be (5,), got (2,)'),
-        (dict(unlinked_scores=np.full(5, np.nan)), 'unlinked_scores must be finite'),
+        (dict(detected_inds=np.full(5, np.nan)), 'detected_inds must be finite'),
     ],
 )
 def test_what_is_wrong_is_named(change, text):
@@ -60,10 +60,22 @@ def test_it_is_frozen_and_travels_between_processes():
 
 def test_linked():
     found = five(frame_id=2)
-    linked = found.linked(found.scores + 1, [1, -1, 2, -1, 3], 9)
+    linked = found.linked(found.scores + 1, [1, -1, 2, -1, 3], np.ones(5, bool), 9)
     assert linked.frame_id == 2 and linked.num_linked == 9 and found.track_ids is None
     np.testing.assert_array_equal(linked.unlinked_scores, found.scores)
+    assert linked.unlinked() is found and found.unlinked() is found and found.unlinked_scores is None
     assert [track for *_, track in linked] == [1, None, 2, None, 3]
+
+
+def test_linking_may_take_boxes_out():
+    found = five(frame_id=2, relations=csr_array(np.eye(5)))
+    linked = found.linked(found.scores + 1, [1, -1, 2, -1, 3], np.array([True, False, True, True, False]), 9)
+    np.testing.assert_array_equal(linked.bboxes, BOXES[[0, 2, 3]])
+    assert linked.scores.tolist() == [1.0, 1.2, 1.3] and linked.track_ids.tolist() == [1, 2, -1]
+    assert linked.unlinked_scores.tolist() == [0.0, 0.2, 0.3]
+    # Of those that are shown, one more is left out: the others still know which ones they were.
+    assert linked.select(linked.scores > 1.1).unlinked_scores.tolist() == [0.2, 0.3]
+    assert len(linked.unlinked()) == 5 and linked.relations is None and linked.unlinked().relations is not None
 
 
 def test_supports_follow_their_detections():

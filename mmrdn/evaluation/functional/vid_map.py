@@ -41,7 +41,8 @@ def vid_map(
     with ground truth in the group and with ignored ground truth (-1 where there is no such box): it
     is a false positive if the former is larger, nothing if it is smaller, and otherwise weighs the
     share of ignored boxes in its frame, or, in a frame without ground truth, the share of all boxes
-    of the data set that are in the group.
+    of the data set that are in the group, where each such frame counts as a box of motion IoU 0, as
+    in FGFA's code: for a group from 0 on (n_group + n_empty) / (n + n_empty), else n_group / (n + n_empty).
 
     Args:
         detections (Sequence[FrameDetections | dict]): Per frame ``bboxes`` (n, 4), xyxy in pixels, ``scores`` (n,),
@@ -87,7 +88,8 @@ def vid_map(
         [(gts['motion_ious'] >= low) & (gts['motion_ious'] <= high) for low, high in ranges.values()], dtype=bool
     ).reshape(len(ranges), len(gts['labels']))
     order = np.argsort(-dets['scores'], kind='stable')
-    matches, group_weights = _match(dets, gts, order, in_group, iou_thr, pixel_tolerance)
+    empty_weights = _empty_frame_weights(in_group, gts, ranges)
+    matches, group_weights = _match(dets, gts, order, in_group, empty_weights, iou_thr, pixel_tolerance)
 
     # Stable: score order is kept within a class.
     order = order[np.argsort(dets['labels'][order], kind='stable')]
@@ -135,8 +137,21 @@ def _average_precision(true_pos: np.ndarray, false_pos: np.ndarray, num_gt: int)
     return float(np.diff(true_pos / num_gt, prepend=0.0) @ envelope)
 
 
+def _empty_frame_weights(in_group: np.ndarray, gts: dict, ranges: dict[str, tuple[float, float]]) -> np.ndarray:
+    """Return the weight of a false positive in a frame without ground truth, (R,) of each motion group."""
+    num_empty = np.count_nonzero(np.diff(gts['starts']) == 0)
+    holds_zero = np.array([low <= 0 <= high for low, high in ranges.values()], dtype=bool)
+    return (in_group.sum(axis=1) + num_empty * holds_zero) / max(in_group.shape[1] + num_empty, 1)
+
+
 def _match(
-    dets: dict, gts: dict, order: np.ndarray, in_group: np.ndarray, iou_thr: float, pixel_tolerance: float
+    dets: dict,
+    gts: dict,
+    order: np.ndarray,
+    in_group: np.ndarray,
+    empty_weights: np.ndarray,
+    iou_thr: float,
+    pixel_tolerance: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Match detections to ground truth and weigh the unmatched.
 
@@ -145,6 +160,7 @@ def _match(
         gts (dict): Flat ground truth.
         order (np.ndarray): (D,) detections by descending score.
         in_group (np.ndarray): (R, G) whether a box is in a motion group.
+        empty_weights (np.ndarray): (R,) weight in frames without ground truth.
         iou_thr (float): See :func:`vid_map`.
         pixel_tolerance (float): See :func:`vid_map`.
 
@@ -158,8 +174,7 @@ def _match(
     thrs = np.minimum(iou_thr, width * height / ((width + pixel_tolerance) * (height + pixel_tolerance)))
     matches = np.full(len(order), -1, dtype=np.int64)
     # Detections in frames without ground truth keep this weight.
-    weights = np.empty((len(in_group), len(order)))
-    weights[:] = in_group.sum(axis=1, keepdims=True) / max(len(thrs), 1)
+    weights = np.repeat(empty_weights[:, None], len(order), axis=1)
 
     for det_inds, gt_inds, starts in _frame_pairs(dets, gts):
         ious = paired_ious(dets['bboxes'][det_inds], gts['bboxes'][gt_inds], pixel_offset=1)

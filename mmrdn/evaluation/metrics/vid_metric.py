@@ -33,8 +33,9 @@ class VIDMetric(BaseMetric):
     than the frames came in, any number at a time.
 
     Ground truth that is flagged (``ignore`` or ``iscrowd`` in ``ann_file``, ``ignore_flag`` in the
-    samples), that has no box, or one narrower or lower than a pixel or outside the image, is left
-    out as if it weren't annotated, as mmtrack's datasets do: a detection there is a false positive.
+    samples), that has no box, or one outside the image, is left out as if it weren't annotated: a
+    detection there is a false positive. Boxes are inclusive pixels, so one with ``x1 == x2`` is a
+    pixel wide and counts (mmtrack's data sets drop it; :class:`VideoDetDataset` does not).
     Frames with ``"is_annotated": false`` (in ``ann_file``, or ``is_annotated`` of the samples, see
     :class:`mmrdn.datasets.PackTrackInputs`) count nowhere, nor do detections in them; how many they
     are is logged once.

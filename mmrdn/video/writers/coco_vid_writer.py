@@ -45,7 +45,7 @@ class CocoVidWriter(BaseWriter):
                 time=round(detections.time, 6),
             )
         )
-        self._frames.append(replace(detections, img_id=self.num_frames, unlinked_scores=None, top_supports=None))
+        self._frames.append(replace(detections, img_id=self.num_frames, detected=None, top_supports=None))
 
     def _finish(self) -> None:
         write_predictions(self.partial, self._head, self._frames)
