@@ -39,6 +39,7 @@ def parse_args() -> argparse.Namespace:
         help='how many times larger frames are drawn (default: small ones so '
         'that labels have room, others as they are)',
     )
+    parser.add_argument('--font', help='font file of class names (default: any of the machine that has the letters)')
     parser.add_argument('--max-frames', type=int, help='number of frames to stop after')
     parser.add_argument('--size', metavar='WxH', help='frame size of raw frames on stdin, pixels')
     parser.add_argument('--fps', type=float, help='frame rate of images and raw frames (default: 25)')
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     from mmrdn.utils.frame_progress import FrameProgress
     from mmrdn.video import open_source
 
-    names = ('out_video', 'out_json', 'out_mot', 'out_images', 'overwrite', 'scale')
+    names = ('out_video', 'out_json', 'out_mot', 'out_images', 'overwrite', 'scale', 'font')
     outputs = {name: getattr(args, name) for name in names}
     # What is refused is refused before the model is loaded.
     VideoOutputs(**outputs)

@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import contextlib
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,7 +17,15 @@ from torch import Tensor
 from mmrdn.apis.model_loading import load_detector, model_classes, resolve_config, resolve_device
 from mmrdn.evaluation.linkers import build_linker
 from mmrdn.inference.video_outputs import VideoOutputs, VideoSummary
-from mmrdn.inference.video_run import FramePipeline, Progress, as_source, detect, detect_and_link, run_recorders, wanted
+from mmrdn.inference.video_run import (
+    FramePipeline,
+    Progress,
+    as_source,
+    detect,
+    detect_and_link,
+    of_classes,
+    run_recorders,
+)
 from mmrdn.models import RDN
 from mmrdn.models.memory import FrameProposals, Recorder
 from mmrdn.models.vid.stream import VideoStream
@@ -192,12 +201,15 @@ class VideoInferencer:
         max_frames: int | None = None,
         show_relations: bool = False,
         scale: int | None = 1,
+        font: str | Path | None = None,
         strict: bool = False,
         size: str | tuple[int, int] | None = None,
         fps: float | None = None,
         progress: Progress = None,
     ) -> VideoSummary:
         """Detect in a video and write the outputs that were asked for.
+
+        Where no detection reaches the threshold, a warning says how high the highest score was.
 
         Decoding and preprocessing run ahead of the model in a thread. After Ctrl-C the outputs are
         completed with the frames that are done, and KeyboardInterrupt goes on.
@@ -207,7 +219,7 @@ class VideoInferencer:
                 :func:`mmrdn.video.open_source`, also for ``max_frames``,
                 ``strict``, ``size`` and ``fps``.
             out_video (str or Path, optional): See :class:`VideoOutputs`, also for the other
-                outputs, ``overwrite`` and ``scale``.
+                outputs, ``overwrite``, ``scale`` and ``font``.
             score_thr (float): Lowest score of a detection that is written or drawn.
             classes (Sequence[str], optional): Names of the classes that are wanted; all if not
                 given.
@@ -221,7 +233,7 @@ class VideoInferencer:
         start = time.time()
         check_score_thr(score_thr)
         labels = self._labels(classes)
-        outputs = VideoOutputs(out_video, out_json, out_mot, out_images, overwrite, scale)
+        outputs = VideoOutputs(out_video, out_json, out_mot, out_images, overwrite, scale, font)
         source = as_source(video, size=size, strict=strict, max_frames=max_frames, fps=fps)
         self._check_run(source, outputs, show_relations)
         buffer = FrameBuffer(self.model.temporal_range if show_relations else 0)
@@ -235,15 +247,24 @@ class VideoInferencer:
         try:
             with files, contextlib.closing(results):
                 for found, frame, images in results:
-                    files.write(frame, wanted(found, labels, score_thr), images if show_relations else None)
+                    files.write(frame, of_classes(found, labels), images if show_relations else None)
                     if progress is not None:
                         progress(files.num_frames, source.num_frames)
         except KeyboardInterrupt as interrupt:
             files.__exit__(KeyboardInterrupt, interrupt, None)  # it may have come as the block was left
             summary = VideoSummary(files.num_frames, outputs=files.written)
             raise KeyboardInterrupt(f'interrupted after {summary}') from None
+        if files.num_frames and not files.num_detections:
+            highest = 'no detection at all' if files.highest_score is None else f'highest {files.highest_score:.2g}'
+            warnings.warn(f'{source.name}: 0 detections above {score_thr:g}, {highest}')
         return VideoSummary(
-            files.num_frames, time.time() - start, source.truncated, list(source.skipped), files.written
+            files.num_frames,
+            time.time() - start,
+            source.truncated,
+            list(source.skipped),
+            files.written,
+            files.num_detections,
+            files.highest_score,
         )
 
     def _labels(self, classes: Sequence[str] | None) -> list[int] | None:

@@ -19,6 +19,7 @@ from mmrdn.video import (
     VideoWriter,
 )
 from mmrdn.visualization import FrameDrawer
+from mmrdn.visualization.font import check_glyphs
 
 PathLike = str | Path | None
 
@@ -33,6 +34,9 @@ class VideoSummary:
         truncated (bool): Whether damage of the video cost frames.
         skipped (list[str]): Paths of images that could not be read.
         outputs (list[Path]): Files and directories that were written.
+        detections (int): Number of detections that were written.
+        highest_score (float, optional): Highest score of a detection, written or not; None without
+            detections.
     """
 
     frames: int = 0
@@ -40,6 +44,8 @@ class VideoSummary:
     truncated: bool = False
     skipped: list[str] = field(default_factory=list)
     outputs: list[Path] = field(default_factory=list)
+    detections: int = 0
+    highest_score: float | None = None
 
     def __str__(self) -> str:
         words = f'{self.frames} frame{"s" if self.frames != 1 else ""}'
@@ -64,9 +70,13 @@ class VideoOutputs:
         overwrite (bool): Whether they may be there already.
         scale (int, optional): Factor by which images are drawn larger; None makes small ones large
             enough for labels, see :func:`fit_scale`.
+        font (str or Path, optional): Font file of class names, see :class:`FrameDrawer`.
 
     Attributes:
         num_frames (int): Number of frames that were written.
+        num_detections (int): Number of detections that were written.
+        highest_score (float, optional): Highest score of a detection, written or not; None without
+            detections.
 
     Raises:
         ValueError: None is given, or a name is of no use.
@@ -81,6 +91,7 @@ class VideoOutputs:
         out_images: PathLike = None,
         overwrite: bool = False,
         scale: int | None = 1,
+        font: PathLike = None,
     ) -> None:
         if scale is not None and (not isinstance(scale, int) or scale < 1):
             raise ValueError(f'scale must be 1, 2 or more, got {scale!r}')
@@ -88,7 +99,10 @@ class VideoOutputs:
         self.paths = {key: Path(path) for key, path in paths.items() if path is not None}
         self.overwrite = overwrite
         self.scale = scale
-        self.num_frames = 0
+        self.font = None if font is None else str(font)
+        check_glyphs((), self.font)
+        self.num_frames = self.num_detections = 0
+        self.highest_score: float | None = None
         self._writers: dict[str, BaseWriter] = {}
         if not self.paths:
             raise ValueError(
@@ -116,7 +130,7 @@ class VideoOutputs:
         Args:
             source (BaseSource): Video that the frames come from.
             classes (Sequence[str]): Class names.
-            score_thr (float): Score below which detections are not drawn.
+            score_thr (float): Score below which detections are neither written nor drawn.
 
         Returns:
             VideoOutputs: This object, to be entered as a context manager.
@@ -124,7 +138,8 @@ class VideoOutputs:
         for path in self.paths.values():
             if osp.exists(source.name) and osp.exists(path) and osp.samefile(source.name, path):
                 raise ValueError(f'{path} is the input, choose another name')
-        self._drawer = FrameDrawer(classes, score_thr)
+        self.score_thr = score_thr
+        self._drawer = FrameDrawer(classes, score_thr, font=self.font)
         needs = {
             VideoWriter: dict(fps=source.fps),
             JsonLinesWriter: dict(classes=classes),
@@ -163,11 +178,13 @@ class VideoOutputs:
 
         Args:
             frame (Frame): The frame, with its image if anything is drawn.
-            detections (FrameDetections): Its detections; number, time and file name are those of
-                the frame.
+            detections (FrameDetections): Its detections of any score; number, time and file name are
+                those of the frame.
             supports (Mapping[int, np.ndarray], optional): Images to show beside it, by their offset
                 in frames from it.
         """
+        highest = float(detections.scores.max(initial=-np.inf))
+        detections = detections.select(detections.scores >= self.score_thr)
         detections = replace(detections, frame_id=frame.index, file_name=frame.name, time=frame.time)
         with hold_interrupts():
             if self.draws:
@@ -181,6 +198,9 @@ class VideoOutputs:
                 else:
                     writer.write(detections)
             self.num_frames += 1
+            self.num_detections += len(detections)
+            if highest > (-np.inf if self.highest_score is None else self.highest_score):
+                self.highest_score = highest
 
 
 def _writer_type(key: str, path: Path) -> type[BaseWriter]:

@@ -186,9 +186,6 @@ def as_source(video: str | Path | BaseSource, **options) -> BaseSource:
     return video
 
 
-def wanted(detections: FrameDetections, labels: list[int] | None, score_thr: float) -> FrameDetections:
-    """Return the detections of some classes that reach the threshold."""
-    keep = detections.scores >= score_thr
-    if labels is not None:
-        keep &= np.isin(detections.labels, labels)
-    return detections.select(keep)
+def of_classes(detections: FrameDetections, labels: list[int] | None) -> FrameDetections:
+    """Return the detections of some classes, of all with None."""
+    return detections if labels is None else detections.select(np.isin(detections.labels, labels))

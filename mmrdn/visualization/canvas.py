@@ -1,19 +1,16 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Colors, edges of boxes, text and panels: the parts of every drawing on an image.
 
-Images are (H, W, 3) uint8 BGR, colors BGR from 0 to 255. Text is in the font that matplotlib brings
-along.
+Images are (H, W, 3) uint8 BGR, colors BGR from 0 to 255.
 """
 
-import functools
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+
+from mmrdn.visualization.font import Font, check_glyphs
 
 Color = tuple[int, int, int]
 
@@ -27,8 +24,6 @@ _PALETTE = (
 BLACK: Color = (0, 0, 0)
 WHITE: Color = (255, 255, 255)
 GROUND: Color = (32, 32, 32)  # between and around images
-
-_FONT = Path(matplotlib.get_data_path()) / 'fonts/ttf/DejaVuSans.ttf'
 
 
 def check_image(image: np.ndarray, name: str = 'image') -> None:
@@ -108,65 +103,8 @@ def draw_box(canvas: np.ndarray, rect: Rect, color: Color, line: int, marked: bo
         cv2.rectangle(canvas, rect[:2], rect[2:], layer, width)
 
 
-@functools.cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(_FONT), size)
-
-
-def font_size(height: int, width: int) -> int:
-    """Return the font size in pixels, 9 or more, that suits an image.
-
-    It is relatively larger in a small one.
-
-    Args:
-        height (int): Height of the image in pixels.
-        width (int): Width of the image in pixels.
-    """
-    return max(9, round(0.8 * min(height, width) ** 0.5))
-
-
-def line_height(size: int) -> int:
-    """Return the height in pixels of a line of text with some room around it."""
-    ascent, descent = _font(size).getmetrics()
-    return ascent + descent + 2 * _pad(size)
-
-
-def _pad(size: int) -> int:
-    """Return the room in pixels around text of a font size."""
-    return max(1, size // 6)
-
-
-@functools.lru_cache(maxsize=4096)
-def text_width(text: str, size: int) -> int:
-    """Return the width in pixels of a line of text with some room around it."""
-    return int(np.ceil(_font(size).getlength(text))) + 2 * _pad(size)
-
-
-def shorten(text: str, size: int, width: int) -> str:
-    """Return the beginning of a text that is not too wide, with an ellipsis.
-
-    Args:
-        text (str): One line.
-        size (int): Font size in pixels.
-        width (int): Width that it may take, in pixels.
-
-    Returns:
-        str: The text as it is if it fits, '' if not even a letter does.
-    """
-    ends = [text] + [f'{text[:n]}…' for n in range(len(text) - 1, 0, -1)]
-    return next((t for t in ends if text_width(t, size) <= width), '')
-
-
-@functools.lru_cache(maxsize=1024)
-def _ink(text: str, size: int) -> np.ndarray:
-    """Return the share of each pixel that the text covers, (h, w) float32 in [0, 1]."""
-    mask = Image.new('L', (text_width(text, size), line_height(size)))
-    ImageDraw.Draw(mask).text((_pad(size), _pad(size)), text, font=_font(size), fill=255)
-    return np.asarray(mask, np.float32) / 255
-
-
 def put_text(
-    canvas: np.ndarray, text: str, corner: tuple[int, int], size: int, color: Color, ground: Color | None = None
+    canvas: np.ndarray, text: str, corner: tuple[int, int], font: Font, color: Color, ground: Color | None = None
 ) -> None:
     """Write a line of text into an image, cut where the image ends.
 
@@ -174,12 +112,12 @@ def put_text(
         canvas (np.ndarray): (H, W, 3) uint8 BGR, written into.
         text (str): One line.
         corner (tuple[int, int]): x and y of its upper left corner.
-        size (int): Font size in pixels.
+        font (Font): Letters of the text.
         color (tuple[int, int, int]): BGR color of the text.
         ground (tuple[int, int, int], optional): BGR color of the rectangle behind it; the image
             itself if not given.
     """
-    ink = _ink(text, size)
+    ink = font.ink(text)
     x, y = corner
     left, top = max(-x, 0), max(-y, 0)
     part = canvas[max(y, 0) : max(y + ink.shape[0], 0), max(x, 0) : max(x + ink.shape[1], 0)]
@@ -198,11 +136,11 @@ def put_label(canvas: np.ndarray, text: str, corner: tuple[int, int], color: Col
         color (tuple[int, int, int]): BGR color of the ground.
     """
     height, width = canvas.shape[:2]
-    size = font_size(height, width)
-    text = shorten(text, size, width)
-    x = min(max(corner[0], 0), width - text_width(text, size))
-    y = min(max(corner[1], 0), height - line_height(size))
-    put_text(canvas, text, (x, y), size, text_color(color), color)
+    font = Font.for_image(height, width)
+    text = font.shorten(text, width)
+    x = min(max(corner[0], 0), width - font.width(text))
+    y = min(max(corner[1], 0), height - font.line_height)
+    put_text(canvas, text, (x, y), font, text_color(color), color)
 
 
 def titled_panels(panels: Sequence[np.ndarray], titles: Sequence[str]) -> np.ndarray:
@@ -216,22 +154,23 @@ def titled_panels(panels: Sequence[np.ndarray], titles: Sequence[str]) -> np.nda
         np.ndarray: (H + :func:`title_height`, n * (W + margin) + margin, 3) uint8 BGR, the margin
         being :func:`panel_margin`.
     """
+    check_glyphs(tuple(titles))
     height, width = panels[0].shape[:2]
-    size, margin = font_size(height, width), panel_margin(height, width)
+    font, margin = Font.for_image(height, width), panel_margin(height, width)
     top = title_height(height, width)
     row = np.full((top + height, len(panels) * (width + margin) + margin, 3), GROUND, np.uint8)
     for i, (panel, title) in enumerate(zip(panels, titles)):
         left = margin + i * (width + margin)
         row[top:, left : left + width] = panel
-        put_text(row, shorten(title, size, width), (left, margin // 2), size, WHITE)
+        put_text(row, font.shorten(title, width), (left, margin // 2), font, WHITE)
     return row
 
 
 def panel_margin(height: int, width: int) -> int:
     """Return the number of pixels between images of a size."""
-    return max(4, font_size(height, width) // 2)
+    return max(4, Font.for_image(height, width).size // 2)
 
 
 def title_height(height: int, width: int) -> int:
     """Return the height in pixels of the title above an image of a size."""
-    return line_height(font_size(height, width)) + panel_margin(height, width)
+    return Font.for_image(height, width).line_height + panel_margin(height, width)

@@ -10,6 +10,7 @@ import numpy as np
 from mmrdn.structures.frame_boxes import FrameBoxes
 from mmrdn.structures.frame_detections import FrameDetections
 from mmrdn.visualization import canvas
+from mmrdn.visualization.font import Font, check_glyphs
 from mmrdn.visualization.support_strip import StripLayout, Support, draw_strip, empty_strip
 
 
@@ -25,6 +26,8 @@ class FrameDrawer:
             for few labels.
         line_width (float, optional): Width of the edges of boxes, in pixels; a width that suits the
             size of the image if not given.
+        font (str, optional): Font file of class names, TrueType or OpenType; where it lacks a
+            character, or is not given, any font of the machine that has it, see :class:`Font`.
     """
 
     classes: Sequence[str]
@@ -32,6 +35,7 @@ class FrameDrawer:
     num_supports: int = 5
     scale: int = 1
     line_width: float | None = None
+    font: str | None = None
 
     def __post_init__(self) -> None:
         for key in ('num_supports', 'scale'):
@@ -40,6 +44,7 @@ class FrameDrawer:
                 raise ValueError(f'{key} must be 1, 2 or more, got {value}')
         if self.line_width is not None and not self.line_width >= 1:
             raise ValueError(f'line_width must be 1 pixel or more, got {self.line_width}')
+        check_glyphs(tuple(self.classes), self.font)
 
     def draw(
         self,
@@ -74,7 +79,7 @@ class FrameDrawer:
         row = self._explained_row(detections, explain)
         chosen = None if row is None else int(detections.top_supports.detection_inds[row])
         drawn = self.draw_boxes(image, shown, marked=None if chosen is None else int(keep[:chosen].sum()))
-        layout = StripLayout(*drawn.shape[:2], self.num_supports)
+        layout = StripLayout(*drawn.shape[:2], self.num_supports, self.font)
         if chosen is None:
             return np.vstack([drawn, empty_strip(layout)])
         label, top = int(detections.labels[chosen]), detections.top_supports
@@ -119,10 +124,11 @@ class FrameDrawer:
         for i in reversed(rects):  # the best ones over the others
             canvas.draw_box(drawn, rects[i], canvas.class_color(boxes.labels[i]), line, i == marked)
         placed: list[canvas.Rect] = []
+        font = Font.for_image(*drawn.shape[:2], self.font)
         for i, rect in rects.items():
             score, track = None if scores is None else scores[i], -1 if tracks is None else tracks[i]
             texts = _label_texts(self.classes[boxes.labels[i]], score, track)
-            _put_box_label(drawn, texts, rect, canvas.class_color(boxes.labels[i]), placed)
+            _put_box_label(drawn, texts, font, rect, canvas.class_color(boxes.labels[i]), placed)
         return drawn
 
     def _check(self, boxes: FrameBoxes) -> None:
@@ -173,25 +179,29 @@ def _label_rects(rect: canvas.Rect, width: int, height: int, shape: tuple[int, i
 
 
 def _put_box_label(
-    drawn: np.ndarray, texts: Sequence[str], rect: canvas.Rect, color: canvas.Color, placed: list[canvas.Rect]
+    drawn: np.ndarray,
+    texts: Sequence[str],
+    font: Font,
+    rect: canvas.Rect,
+    color: canvas.Color,
+    placed: list[canvas.Rect],
 ) -> None:
     """Write the label of a box where it covers the least of others.
 
     Args:
         drawn (np.ndarray): (H, W, 3) uint8 BGR, written into.
         texts (Sequence[str]): Texts that it may have, the first preferred.
+        font (Font): Its letters.
         rect (Rect): The box.
         color (tuple[int, int, int]): BGR color of the box.
         placed (list[Rect]): Labels that are there; this one is added.
     """
-    shape = drawn.shape[:2]
-    size = canvas.font_size(*shape)
     labels = [
         (text, label)
         for text in texts
-        for label in _label_rects(rect, canvas.text_width(text, size), canvas.line_height(size), shape)
+        for label in _label_rects(rect, font.width(text), font.line_height, drawn.shape[:2])
     ]
     if labels:  # at least the shortest fits into the image
         text, label = min(labels, key=lambda item: sum(item[1].overlap(other) for other in placed))
         placed.append(label)
-        canvas.put_text(drawn, text, label[:2], size, canvas.text_color(color), color)
+        canvas.put_text(drawn, text, label[:2], font, canvas.text_color(color), color)

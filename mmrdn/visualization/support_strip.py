@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from mmrdn.visualization import canvas
+from mmrdn.visualization.font import Font
 
 CONTEXT = 2.0  # side of a crop, in longer sides of its box
 MISSING = 96  # gray level in place of an image that is missing
@@ -28,20 +29,21 @@ class StripLayout:
         height (int): Height of the image.
         width (int): Width of the image.
         num_supports (int): Number of crops wanted; fewer where titles would not fit.
+        font_file (str, optional): Font file of the titles, see :class:`Font`.
     """
 
-    def __init__(self, height: int, width: int, num_supports: int) -> None:
+    def __init__(self, height: int, width: int, num_supports: int, font_file: str | None = None) -> None:
         self.width = width
-        self.font = canvas.font_size(height, width)
+        self.font = Font.for_image(height, width, font_file)
         self.margin = canvas.panel_margin(height, width)
-        self.line = canvas.line_height(self.font)
-        narrowest = canvas.text_width('00.0%', self.font) + self.margin
+        self.line = self.font.line_height
+        narrowest = self.font.width('00.0%') + self.margin
         self.num_tiles = min(num_supports + 1, max((width - self.margin) // narrowest, 1))
         slot = (width - self.margin) // self.num_tiles
         self.tile = max(min(slot - self.margin, height // 4), 1)
         used = self.num_tiles * (self.tile + self.margin) - self.margin
         self.left = (width - used) // 2
-        one_line = canvas.text_width('t-00 00.0%', self.font)
+        one_line = self.font.width('t-00 00.0%')
         self.num_lines = 1 if one_line <= self.tile else 2
         self.height = 2 * self.margin + self.num_lines * self.line + self.tile
 
@@ -140,15 +142,15 @@ def empty_strip(layout: StripLayout) -> np.ndarray:
 def _put_tile(strip: np.ndarray, layout: StripLayout, number: int, titles: tuple[str, str], tile: np.ndarray) -> None:
     """Put the tile of that number, from the left, into the strip, its titles above it."""
     left = layout.left + number * (layout.tile + layout.margin)
-    top, size = layout.margin, layout.font
+    top, font = layout.margin, layout.font
     first, second = titles
-    right = left + layout.tile - canvas.text_width(second, size)
+    right = left + layout.tile - font.width(second)
     if layout.num_lines == 2:
-        canvas.put_text(strip, second, (left, top + layout.line), size, canvas.WHITE)
-        first = canvas.shorten(first, size, layout.tile)
+        canvas.put_text(strip, second, (left, top + layout.line), font, canvas.WHITE)
+        first = font.shorten(first, layout.tile)
     else:
-        canvas.put_text(strip, second, (right, top), size, canvas.WHITE)
-        first = canvas.shorten(first, size, right - left)
-    canvas.put_text(strip, first, (left, top), size, canvas.WHITE)
+        canvas.put_text(strip, second, (right, top), font, canvas.WHITE)
+        first = font.shorten(first, right - left)
+    canvas.put_text(strip, first, (left, top), font, canvas.WHITE)
     top += layout.num_lines * layout.line
     strip[top : top + layout.tile, left : left + layout.tile] = tile

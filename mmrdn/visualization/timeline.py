@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from mmrdn.visualization.canvas import GROUND, Color, class_color, shorten
+from mmrdn.visualization.canvas import GROUND, Color, class_color
+from mmrdn.visualization.font import Font, font_families
 
 LEFT, RIGHT = 0.16, 0.98  # of the plot, as shares of the figure's width
 _WIDTH = 10.0  # inches
@@ -68,7 +69,8 @@ def draw_timeline(frames: Sequence[dict], classes: Sequence[str], end: float) ->
     if not runs:
         axes.text(end / 2, 0, 'nothing found', ha='center', va='center', color='white')
     axes.set_facecolor(_rgb(GROUND))
-    axes.set_yticks(range(len(runs)), [shorten(classes[label], 14, 150) for label in runs])
+    names = [Font(14).shorten(classes[label], 150) for label in runs]
+    axes.set_yticks(range(len(runs)), names, fontfamily=font_families(names))
     axes.set_ylim(rows - 0.5, -0.5)
     axes.set_xlim(0, end)
     axes.set_xlabel('seconds')

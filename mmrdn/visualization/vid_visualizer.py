@@ -36,6 +36,7 @@ class VIDVisualizer(DetLocalVisualizer):
         scale (int): Factor by which images are drawn larger.
         line_width (float, optional): Width of the edges of boxes, in pixels; a width that suits the
             size of the image if not given.
+        font (str, optional): Font file of class names, see :class:`FrameDrawer`.
         **kwargs: The same by name, and ``bbox_color``, ``text_color``, ``mask_color`` and ``alpha``
             of :class:`mmdet.visualization.DetLocalVisualizer`. These have no effect on the images
             drawn here: colors are those of the classes, and there are no masks.
@@ -50,10 +51,11 @@ class VIDVisualizer(DetLocalVisualizer):
         num_supports: int = 5,
         scale: int = 1,
         line_width: float | None = None,
+        font: str | None = None,
         **kwargs,
     ) -> None:
         self._classes = None if classes is None else tuple(classes)
-        self._drawer = FrameDrawer((), score_thr, num_supports, scale, line_width)
+        self._drawer = FrameDrawer((), score_thr, num_supports, scale, line_width, font)
         if line_width is not None:
             kwargs['line_width'] = line_width
         super().__init__(name, *args, **kwargs)

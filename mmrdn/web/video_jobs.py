@@ -170,8 +170,9 @@ class VideoJobs:
             )
             frames = [json.loads(line) for line in out_json.read_text().splitlines()]
             draw_timeline(frames, self.inferencer.classes, job.seconds).savefig(job.directory / 'timeline.svg')
-            count = sum(len(frame['detections']) for frame in frames)
-            job.message = f'{count} detections in {len(frames)} frames of {job.name}'
+            job.message = f'{summary.detections} detections in {len(frames)} frames of {job.name}'
+            if not summary.detections and summary.highest_score is not None:
+                job.message += f', the highest score is {summary.highest_score:.2g}'
             if summary.truncated:
                 job.message += ', which is truncated or damaged'
             job.state = 'done'

@@ -17,6 +17,7 @@ class FakeInferencer:
     classes = ('zero', 'one', 'two')
 
     def __call__(self, source, out_video, out_json, score_thr, scale, overwrite, progress):
+        summary = VideoSummary()
         with VideoWriter(out_video, overwrite, source.fps) as writer, open(out_json, 'w') as lines:
             for frame in source:
                 writer.write(255 - frame.image, frame.time)
@@ -24,8 +25,10 @@ class FakeInferencer:
                 found = [dict(label=i, score=score_thr) for i in labels]
                 line = dict(frame=frame.index, time=frame.time, detections=found)
                 print(json.dumps(line), file=lines)
+                summary.detections += len(found)
                 progress(frame.index + 1, source.num_frames)
-        return VideoSummary(truncated=source.truncated)
+        summary.truncated = source.truncated
+        return summary
 
 
 def write_clip(path, num_frames, size=(64, 96)):

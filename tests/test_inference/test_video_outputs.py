@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import json
 import os
+import re
 from pathlib import Path
 
 import av
@@ -176,3 +177,25 @@ def test_scale_of_what_is_drawn(scale, expected, clip, tmp_path):
 def test_wrong_scale_is_named(scale, tmp_path):
     with pytest.raises(ValueError, match=f'scale must be .* got {scale}'):
         VideoOutputs(out_video=tmp_path / 'o.mp4', scale=scale)
+
+
+def test_a_weak_model_is_not_silent(clip, tmp_path):
+    """Where nothing reaches the threshold, the highest score is said."""
+    inferencer = tiny_inferencer()
+    summary = inferencer(clip[0], out_json=tmp_path / 'all.json', score_thr=0)
+    found = json.loads((tmp_path / 'all.json').read_text())['annotations']
+    scores = [entry['score'] for entry in found]
+    assert summary.detections == len(scores) > 8
+    assert summary.highest_score == max(scores) < 0.97
+    text = f'{clip[0]}: 0 detections above 0.98, highest {max(scores):.2g}'
+    with pytest.warns(UserWarning, match=f'^{re.escape(text)}$'):
+        summary = inferencer(clip[0], out_video=tmp_path / 'o.mp4', score_thr=0.98)
+    assert summary.detections == 0 and summary.highest_score == max(scores)
+    # Of the classes that were asked for.
+    of_class = [entry['score'] for entry in found if entry['category_id'] == 2]
+    assert max(of_class) < max(scores)
+    with pytest.warns(UserWarning, match=f'highest {max(of_class):.2g}$'):
+        inferencer(clip[0], out_json=tmp_path / 'dog.json', score_thr=0.98, classes=['dog'])
+    inferencer.model.detector.roi_head.test_cfg.score_thr = 1.0
+    with pytest.warns(UserWarning, match='0 detections above 0.3, no detection at all$'):
+        assert inferencer(clip[0], out_json=tmp_path / 'none.json').highest_score is None

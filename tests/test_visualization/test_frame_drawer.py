@@ -4,7 +4,8 @@ import pytest
 
 from mmrdn.structures import FrameAnnotations, FrameDetections
 from mmrdn.visualization import FrameDrawer, class_color, put_label
-from mmrdn.visualization.canvas import Rect, font_size, line_height, line_width, shorten, text_width
+from mmrdn.visualization.canvas import Rect, line_width
+from mmrdn.visualization.font import Font
 
 CLASSES = ('zero', 'one', 'two')
 
@@ -62,7 +63,7 @@ def test_marked_box_has_a_white_ring():
 @pytest.mark.parametrize(
     'box, top',
     [
-        ([20, 60, 70, 100], 60 - line_height(9)),  # above the box
+        ([20, 60, 70, 100], 60 - Font(9).line_height),  # above the box
         ([20, 0, 70, 50], 51),  # below a box at the upper border
         ([20, 0, 70, 119], 0),  # inside a box as high as the image
     ],
@@ -70,8 +71,8 @@ def test_marked_box_has_a_white_ring():
 def test_label_is_inside_the_image(box, top):
     """Its ground begins at that row, and is as high as a line."""
     out = draw([box], [1], [0.87])
-    width = text_width('one 0.87', 9)
-    label = out[top : top + line_height(9), 20 : 20 + width]
+    width = Font(9).width('one 0.87')
+    label = out[top : top + Font(9).line_height, 20 : 20 + width]
     allowed = np.array([class_color(1), (0, 0, 0)], float)
     # Ground, ink, or between them: black on green leaves blue and red at 0.
     assert (label[..., [0, 2]] == 0).all() and allowed[0].tolist() == [0, 255, 0]
@@ -81,16 +82,16 @@ def test_label_is_inside_the_image(box, top):
 
 def test_label_at_the_right_border_moves_left():
     out = draw([[150, 60, 159, 100]], [1], [0.87])
-    width = text_width('one 0.87', 9)
-    label = out[60 - line_height(9) : 60, -width:]
+    width = Font(9).width('one 0.87')
+    label = out[60 - Font(9).line_height : 60, -width:]
     assert (label[..., [0, 2]] == 0).all()
 
 
 def test_labels_do_not_cover_each_other():
     """Two boxes in one place: above the better one, below the other."""
     out = draw([[20, 60, 70, 100]] * 2, [0, 1], [0.5, 0.9])
-    assert ground(out, 1) == (60 - line_height(9), 60)
-    assert ground(out, 0) == (101, 100 + line_height(9))
+    assert ground(out, 1) == (60 - Font(9).line_height, 60)
+    assert ground(out, 0) == (101, 100 + Font(9).line_height)
 
 
 def test_better_box_is_drawn_over_the_other():
@@ -101,13 +102,13 @@ def test_better_box_is_drawn_over_the_other():
 
 def test_label_loses_its_score_where_it_is_too_long():
     """'one 0.87 #12' is wider than the image, 'one #12' is not."""
-    width = text_width('one #12', 9)
-    assert width < 46 < text_width('one 0.87 #12', 9)
+    width = Font(9).width('one #12')
+    assert width < 46 < Font(9).width('one 0.87 #12')
     size = (60, 46)
     box = [[2, 30, 40, 50]]
     out = draw(box, [1], [0.87], size, track_ids=[12])
     assert (out == draw(box, [1], None, size, classes=('zero', 'one #12', 'two'))).all()
-    assert ground(out, 1) == (30 - line_height(9), 30)
+    assert ground(out, 1) == (30 - Font(9).line_height, 30)
 
 
 def test_label_that_fits_nowhere_is_dropped():
@@ -202,9 +203,9 @@ def test_names_of_any_letters_can_be_drawn():
 def test_put_label_is_moved_into_the_image():
     canvas = np.full((120, 160, 3), 128, np.uint8)
     put_label(canvas, 'better', (160, -20), (0, 255, 0))
-    width = text_width('better', 9)
-    assert (canvas[: line_height(9), -width:, [0, 2]] == 0).all()
-    assert (canvas[line_height(9) :] == 128).all()
+    width = Font(9).width('better')
+    assert (canvas[: Font(9).line_height, -width:, [0, 2]] == 0).all()
+    assert (canvas[Font(9).line_height :] == 128).all()
     assert (canvas[:, :-width] == 128).all()
 
 
@@ -216,13 +217,13 @@ def test_rectangles_overlap_by_hand():
 
 
 def test_text_is_shortened_to_what_fits():
-    width = text_width('domestic…', 12)
-    assert shorten('domestic_cat', 12, width) == 'domestic…'
-    assert shorten('domestic_cat', 12, width - 1) == 'domesti…'
-    assert shorten('domestic_cat', 12, 1000) == 'domestic_cat'
-    assert shorten('domestic_cat', 12, 1) == ''
+    width = Font(12).width('domestic…')
+    assert Font(12).shorten('domestic_cat', width) == 'domestic…'
+    assert Font(12).shorten('domestic_cat', width - 1) == 'domesti…'
+    assert Font(12).shorten('domestic_cat', 1000) == 'domestic_cat'
+    assert Font(12).shorten('domestic_cat', 1) == ''
 
 
 def test_font_grows_with_the_image():
-    sizes = [font_size(*size) for size in ((128, 160), (480, 640), (1080, 1920))]
+    sizes = [Font.for_image(*size).size for size in ((128, 160), (480, 640), (1080, 1920))]
     assert sizes == [9, 18, 26]  # 0.8 times the root of the height
