@@ -11,11 +11,12 @@ from typing import Any
 from mmrdn.evaluation.functional import vid_map
 from mmrdn.evaluation.metrics.vid_metric import SETTINGS, VIDMetric
 from mmrdn.fileio.coco_vid import CocoVidFile
-from mmrdn.fileio.fields import INTEGER, check_entries, shown
+from mmrdn.fileio.fields import INTEGER, check_entries
 from mmrdn.fileio.json_files import write_json
 from mmrdn.fileio.predictions import linked_entries
 from mmrdn.post_processing import BaseBoxLinker, link_video
 from mmrdn.structures import FrameDetections
+from mmrdn.utils.text import shown
 
 
 def evaluate_predictions(predictions: str, ann_file: str) -> tuple[dict[str, float], str]:

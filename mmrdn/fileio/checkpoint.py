@@ -20,9 +20,10 @@ from mmengine.dist import barrier, get_dist_info
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from torch import Tensor
 
-from mmrdn.fileio.checkpoint_checks import check_checkpoint, check_plain, shown
+from mmrdn.fileio.checkpoint_checks import check_checkpoint, check_plain
 from mmrdn.fileio.download import cache_name, fetch, file_hash, named_hash
 from mmrdn.fileio.torch_file import TorchFile
+from mmrdn.utils.text import shown
 
 
 def load_checkpoint_file(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mmrdn.fileio.plain_pickle import Refused
+from mmrdn.utils.text import shown
 
 OPT_IN = '--trust-checkpoint (in Python: trust_checkpoint=True)'
 _MAX_DEPTH = 64
@@ -72,12 +73,6 @@ def _items(value: Any) -> list[tuple[Any, Any]]:
         return list(enumerate(value))
     metadata = getattr(value, '_metadata', None) if isinstance(value, OrderedDict) else None
     return [*value.items(), *([] if metadata is None else [('_metadata', metadata)])]
-
-
-def shown(text: Any) -> str:
-    """Return text of a file for a message: in one line, not too long, nothing that a terminal obeys."""
-    text = ''.join(c if c.isprintable() else '?' for c in str(text)[:201])
-    return text if len(text) <= 200 else f'{text[:200]}...'
 
 
 def shown_path(path: tuple[Any, ...]) -> str:

@@ -14,24 +14,12 @@ from mmengine.logging import MMLogger
 from scipy.sparse import csr_array
 
 from mmrdn.fileio.download import shown_url
-from mmrdn.fileio.fields import (
-    BOX,
-    FLAG,
-    ID,
-    INTEGER,
-    NUMBER,
-    OBJECT,
-    SIZE,
-    TEXT,
-    Kind,
-    check_entries,
-    check_entry,
-    shown,
-)
+from mmrdn.fileio.fields import BOX, FLAG, ID, INTEGER, NUMBER, OBJECT, SIZE, TEXT, Kind, check_entries, check_entry
 from mmrdn.fileio.json_files import parse_json
 from mmrdn.fileio.sparse_annotation import AnnotatedFrame
 from mmrdn.structures import FrameAnnotations, FrameDetections
 from mmrdn.structures.frame_annotations import is_visible
+from mmrdn.utils.text import shown
 
 _REQUIRED = dict(categories=('id', 'name'), images=('id',), annotations=('image_id', 'category_id'), videos=('id',))
 _KINDS = dict(

@@ -2,11 +2,11 @@
 """What fields of files from outside may hold: one set of checks for all formats."""
 
 import re
-import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mmrdn.utils.checks import require_fields
+from mmrdn.utils.text import shown
 
 _INT64 = 2**63 - 1
 _MAX_FLOAT = 1.7e308
@@ -104,9 +104,3 @@ def check_entries(
     for i, entry in enumerate(entries):
         check_entry(entry, kinds, required, f'{name}: {part}[{i}]')
     return entries
-
-
-def shown(value: Any) -> str:
-    """Return a value for a message: shortened, as it may be long or deep."""
-    text = value if isinstance(value, str) else reprlib.repr(value)
-    return text.encode('unicode_escape').decode() if len(text) <= 60 else f'{text[:60]!a} ...'

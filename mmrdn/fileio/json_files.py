@@ -5,11 +5,11 @@ import json
 import math
 import os
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmrdn.fileio.named_file import read_named
 from mmrdn.fileio.whole_file import whole_file
 
 MAX_DEPTH = 64  # levels of lists and objects in one another
@@ -25,11 +25,7 @@ def read_json(path: str | os.PathLike) -> Any:
     Raises:
         FileNotFoundError: There is no such file.
     """
-    try:
-        content = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(f'{path} does not exist') from None
-    return parse_json(content, path)
+    return parse_json(read_named(path), path)
 
 
 def parse_json(content: bytes, name: str | os.PathLike) -> Any:

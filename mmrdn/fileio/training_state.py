@@ -14,7 +14,8 @@ from mmengine.logging import HistoryBuffer
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor
 
-from mmrdn.fileio.checkpoint_checks import MAX_COUNT, check_names, check_number, check_tensors, described, shown
+from mmrdn.fileio.checkpoint_checks import MAX_COUNT, check_names, check_number, check_tensors, described
+from mmrdn.utils.text import shown
 
 _NUMBERS = (int, float, np.number, Tensor)
 

@@ -1,7 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import os
-from pathlib import Path
 from xml.etree import ElementTree
+
+from mmrdn.fileio.named_file import read_named
 
 
 def read_xml(path: str | os.PathLike) -> ElementTree.Element:
@@ -18,10 +19,7 @@ def read_xml(path: str | os.PathLike) -> ElementTree.Element:
         ValueError: The file is no XML, or declares a document type: entities of a few bytes can
             stand for gigabytes, and for other files.
     """
-    try:
-        content = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(f'{path}: no such annotation file') from None
+    content = read_named(path)
     parser = ElementTree.XMLParser(target=_PlainBuilder())
     try:
         parser.feed(content)

@@ -1,9 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import os
-from pathlib import Path
 from typing import Any
 
 import yaml
+
+from mmrdn.fileio.named_file import read_named
 
 # What constructors of YAML packages raise for bad scalars, beside their own errors.
 YAML_ERRORS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
@@ -22,10 +23,7 @@ def read_yaml(path: str | os.PathLike) -> Any:
         FileNotFoundError: There is no such file.
         ValueError: The file is no YAML in UTF-8, or nested too deeply.
     """
-    try:
-        content = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(f'{path} does not exist') from None
+    content = read_named(path)
     try:
         return yaml.safe_load(content.decode())  # libyaml's loader overruns the stack at depth
     except (yaml.YAMLError, *YAML_ERRORS) as error:

@@ -11,7 +11,7 @@ import torch
 from mmdet.models.task_modules import AnchorGenerator, DeltaXYWHBBoxCoder
 from torch import Tensor
 
-from mmrdn.fileio.checkpoint_checks import shown
+from mmrdn.utils.text import shown
 
 # Largest difference of log(width) or log(height): some generators round. Neighbors among anchors
 # differ by log(sqrt(2)) = 0.35 or more.
@@ -53,7 +53,7 @@ class AnchorGrid(NamedTuple):
             generator = AnchorGenerator(**settings)
             return cls.measure(generator, DeltaXYWHBBoxCoder())
         except (TypeError, AssertionError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:
-            raise ValueError(f'its anchors cannot be built: {shown(error)}') from None
+            raise ValueError(f'its anchors cannot be built: {shown(str(error))}') from None
 
 
 def _check_number_of_anchors(settings: dict) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from mmengine.config import DictAction
 
+from mmrdn.utils.text import printable
+
 # Arguments of more than one command.
 ARGUMENTS = {
     'config': dict(help='config file'),
@@ -85,15 +87,6 @@ def describe(error: BaseException) -> str:
         text = text.strip().splitlines()[-1].split(': ', 1)[-1]
     text = text.split(' More details can be found at')[0]  # of a registry
     return printable(text)
-
-
-def printable(text: str) -> str:
-    """Return a text in one line, with other control characters escaped.
-
-    Names in files from outside may hold codes that move a terminal's cursor or retype its input.
-    """
-    line = ' '.join(text.split())
-    return ''.join(c if c.isprintable() else c.encode('unicode_escape').decode() for c in line)
 
 
 def print_warnings(notes: list[str], limit: int = 10) -> None:

@@ -17,7 +17,7 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.utilities import BadRequest, Error, RequestEntityTooLarge
 
-from mmrdn.utils.cli import printable
+from mmrdn.utils.text import printable
 from mmrdn.web.host_names import HostNames
 
 FULL_DISK = 'the server has no room for the video, try again later'

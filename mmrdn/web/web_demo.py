@@ -15,7 +15,8 @@ from flask import Flask, Request, Response, jsonify, render_template, request, s
 from werkzeug import Response as WerkzeugResponse
 from werkzeug.exceptions import Aborter, HTTPException
 
-from mmrdn.utils.cli import describe, printable
+from mmrdn.utils.cli import describe
+from mmrdn.utils.text import printable
 from mmrdn.visualization.timeline import LEFT, RIGHT
 from mmrdn.web.page_server import FULL_DISK, is_disk_full
 from mmrdn.web.video_jobs import Job, VideoJobs

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 
 from rich.progress import Progress
 
-from mmrdn.fileio.fields import shown
 from mmrdn.fileio.xml_files import read_xml
+from mmrdn.utils.text import shown
 
 PathLike = str | os.PathLike
 ROOT_NAMES = ('.', 'ILSVRC2015', 'ILSVRC2017', 'ILSVRC')

@@ -1,10 +1,11 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import os
 import secrets
+from abc import ABCMeta, abstractmethod
 from pathlib import Path
 
 
-class BaseWriter:
+class BaseWriter(metaclass=ABCMeta):
     """A file that is there as a whole or not at all.
 
     It grows under a temporary name in the directory of the final one and is moved by :meth:`close`.
@@ -37,6 +38,10 @@ class BaseWriter:
             raise FileExistsError(f'{path} is a directory, expected a file')
         if os.path.exists(path) and not overwrite:
             raise FileExistsError(f'{path} exists; move it, choose another name or say --overwrite')
+
+    @abstractmethod
+    def write(self, *args, **kwargs) -> None:
+        """Write a frame; a subclass says what it takes: an image and a time, a frame, or detections."""
 
     def _finish(self) -> None:
         """Complete the temporary file, where that needs more than writing frames."""
