@@ -92,7 +92,8 @@ def link_video(linker: BaseBoxLinker, frames: Sequence[FrameDetections]) -> list
         ValueError: A score is negative, or relations do not fit the boxes; names the frame.
     """
     linked = linker.trace(frames, [frame.relations for frame in frames[:-1]])
-    return [frame.linked(*results, len(frames)) for frame, *results in zip(frames, *linked)]
+    results = zip(frames, linked.scores, linked.track_ids, linked.kept)
+    return [frame.linked(scores, ids, kept, len(frames)) for frame, scores, ids, kept in results]
 
 
 def _without_relations(frame: FrameDetections) -> FrameDetections:
