@@ -113,10 +113,8 @@ def test_small_ones_are_trained_as_rdn_is(kind):
     assert cfg.train_dataloader.batch_size == 1
     assert accumulated == rdn.train_dataloader.batch_size
     assert cfg.train_cfg.max_iters == accumulated * rdn.train_cfg.max_iters
-    (ours,), (theirs,) = cfg.param_scheduler, rdn.param_scheduler
-    assert ours.pop('total_steps') == cfg.train_cfg.max_iters
-    assert theirs.pop('total_steps') == rdn.train_cfg.max_iters
-    assert ours == theirs
+    assert cfg.param_scheduler == rdn.param_scheduler  # one cycle, as long as the training
+    assert 'total_steps' not in rdn.param_scheduler[0]
     assert cfg.test_evaluator == rdn.test_evaluator
     num_refs = cfg.train_dataloader.dataset.ref_img_sampler.num_ref_imgs
     assert num_refs == (1 if kind == 'dff' else 2)  # mmtrack's DFF takes one

@@ -1,19 +1,23 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Train a detector."""
+"""Train a detector.
+
+Exit status: 0, trained; 1, bad input or an error; 130, Ctrl-C or SIGTERM, what was trained was saved.
+"""
 
 import argparse
 import os
+import sys
 
-from mmrdn.apis import build_runner, claim_work_dir, enable_amp, find_resume
+from mmrdn.apis import build_runner, claim_work_dir, enable_amp, find_resume, train
 from mmrdn.apis.config_files import TRAIN_KEYS, load_config
 from mmrdn.engine.distributed.rank_errors import ending_job
 from mmrdn.utils.cli import add_arguments, one_line_errors
+from mmrdn.utils.interrupts import end_as_ctrl_c_does
 
 
-@one_line_errors
-def main() -> None:
+def run() -> None:
     """Train as one rank of a job."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser, 'config', '--cfg-options')
     add_arguments(parser, '--work-dir', help='directory of logs and checkpoints')
     add_arguments(parser, '--amp', '--trust-checkpoint', '--launcher')
@@ -40,9 +44,20 @@ def main() -> None:
         if args.resume is not None:
             find_resume(cfg, args.resume, args.trust_checkpoint)
         runner = build_runner(cfg, args.trust_checkpoint, partial_checkpoint=not cfg.resume)
-        runner.train()
+        train(runner)
         if lock is not None:
             lock.close()
+
+
+@one_line_errors
+def main() -> None:
+    """Run the tool."""
+    end_as_ctrl_c_does()
+    try:
+        run()
+    except KeyboardInterrupt as interrupt:
+        print(str(interrupt) or 'interrupted', file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == '__main__':

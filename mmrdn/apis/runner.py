@@ -15,7 +15,7 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmrdn.engine import CheckpointGuardHook, ShardProgressHook
+from mmrdn.engine import CheckpointGuardHook, ScheduleGuardHook, ShardProgressHook
 from mmrdn.engine.distributed.ranks import join_ranks, this_rank
 from mmrdn.fileio.checkpoint import install_safe_loading, load_checkpoint_file, local_checkpoint
 
@@ -26,8 +26,8 @@ def enable_amp(cfg: Config) -> None:
     Raises:
         ValueError: The config has an optimizer wrapper of another kind.
     """
-    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
-    if kind.split('.')[-1] in ('AmpOptimWrapper', 'CPUAmpOptimWrapper'):
+    kind = _type_name(cfg.optim_wrapper, 'OptimWrapper')
+    if kind in ('AmpOptimWrapper', 'CPUAmpOptimWrapper'):
         return
     if kind != 'OptimWrapper':
         raise ValueError(f'--amp needs optim_wrapper.type="OptimWrapper", got "{kind}"')
@@ -35,6 +35,12 @@ def enable_amp(cfg: Config) -> None:
         cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
     else:
         cfg.optim_wrapper.type = 'mmrdn.CPUAmpOptimWrapper'
+
+
+def _type_name(settings: dict, default: str) -> str:
+    """Return the name of a type that a config gives as a class, or by a name with or without scope."""
+    kind = settings.get('type', default)
+    return (kind if isinstance(kind, str) else kind.__name__).split('.')[-1]
 
 
 def test_by_videos(cfg: Config, on_bad_frame: str = 'stop', resume: bool = False) -> None:
@@ -48,7 +54,7 @@ def test_by_videos(cfg: Config, on_bad_frame: str = 'stop', resume: bool = False
     Raises:
         ValueError: It has one, which knows nothing of the options.
     """
-    kind = cfg.test_cfg.get('type', 'TestLoop')
+    kind = _type_name(cfg.test_cfg, 'TestLoop')
     if kind == 'TestLoop':
         cfg.test_cfg.update(type='mmrdn.VideoTestLoop', on_bad_frame=on_bad_frame, resume=resume)
     elif resume or on_bad_frame != 'stop':
@@ -199,6 +205,7 @@ def build_runner(cfg: Config, trust_checkpoint: bool = False, partial_checkpoint
         cfg.load_from = local_checkpoint(cfg.load_from)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.register_hook(CheckpointGuardHook(partial_checkpoint))
+    runner.register_hook(ScheduleGuardHook())
     if not any(isinstance(hook, ShardProgressHook) for hook in runner.hooks):
         runner.register_hook(ShardProgressHook())
     return runner

@@ -44,7 +44,7 @@ def check_message_hub(hub: Any) -> None:
 def _check_runtime_info(value: Any, name: str) -> None:
     """Check a value that MMEngine compares, counts with or deletes."""
     field = f'message_hub.runtime_info.{shown(name)}'
-    if name in ('iter', 'epoch'):
+    if name in ('iter', 'epoch', 'max_iters', 'max_epochs'):
         check_number(value, field, MAX_COUNT)
     elif re.match('best_score($|_)', name):
         check_number(value, field, 0, integer=False)
@@ -168,6 +168,8 @@ def check_schedulers(state: Any, schedulers: Any, field: str = 'param_schedulers
         if unknown := settings.keys() - living.keys():
             raise ValueError(f'{field}.{i}.{shown(min(unknown))} is no setting of {type(scheduler).__name__}')
         _match_settings(settings, living, f'{field}.{i}')
+        for step in settings.get('milestones', ()):
+            check_number(step, f'{field}.{i}.milestones', MAX_COUNT)
         for name in ('last_step', '_global_step'):
             check_number(settings.get(name, 0), f'{field}.{i}.{name}', MAX_COUNT)
 

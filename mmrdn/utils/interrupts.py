@@ -2,32 +2,38 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
-def hold_interrupts(numbers: Sequence[int] = ENDING) -> Iterator[None]:
+def hold_interrupts(on_signal: Callable[[], None] | None = None) -> Iterator[None]:
     """Let signals that end this process take effect after the block, not within it.
 
     So files that belong together are all written. Signals that Python does not handle, and threads
     other than the main one, where it handles none, are left alone.
 
     Args:
-        numbers (Sequence[int]): Signals to hold.
+        on_signal (callable, optional): Function that is called whenever one comes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handlers = {number: signal.getsignal(number) for number in numbers}
+    handlers = {number: signal.getsignal(number) for number in ENDING}
     came: list[tuple] = []
+
+    def hold(*args) -> None:
+        came.append(args)
+        if on_signal is not None:
+            on_signal()
+
     with contextlib.ExitStack() as restored:
         for number, handler in handlers.items():
             if callable(handler):
                 restored.callback(signal.signal, number, handler)
-                signal.signal(number, lambda *args: came.append(args))
+                signal.signal(number, hold)
         yield
     if came:
         number, frame = came[0]

@@ -99,10 +99,10 @@ class Targets:
         return ['--work-dir', work_dir, '--cfg-options', *options]
 
     def _training_options(self, work_dir):
-        """One iteration from the checkpoint's on, then a validation whose score is the best."""
+        """Validations after the next iteration and at the end, with scores that are the best."""
         hook = 'default_hooks.checkpoint'
         return self._runner_options(
-            work_dir, 'train_cfg.max_iters=5', 'train_cfg.val_interval=5', f'{hook}.interval=1',
+            work_dir, 'train_cfg.val_interval=5', f'{hook}.interval=1',
             f'{hook}.max_keep_ckpts=1', f'{hook}.save_best=vid/mAP50', f'{hook}.rule=greater',
         )  # fmt: skip
 

@@ -55,7 +55,6 @@ param_scheduler = [
     dict(
         type='OneCycleLR',
         eta_max=1e-2,
-        total_steps=8,
         pct_start=0.5,
         by_epoch=False)
 ]

@@ -206,14 +206,7 @@ def test_settings_of_the_tables_at_test_time(run_main, trained, tiny_config, tes
 def test_amp_on_the_cpu(run_main, tiny_config, trained, tmp_path):
     """bf16 matmuls: losses near those in fp32, not equal; weights fp32."""
     status, _, err = run_main(
-        'train.py',
-        tiny_config,
-        '--amp',
-        '--work-dir',
-        tmp_path,
-        '--cfg-options',
-        'experiment_name=amp',
-        'train_cfg.max_iters=4',
+        'train.py', tiny_config, '--amp', '--work-dir', tmp_path, '--cfg-options', 'experiment_name=amp'
     )
     assert status == 0, err
     found = logged_losses(tmp_path)[:4]
@@ -355,3 +348,15 @@ def test_what_the_scripts_start(script, args, expected, tmp_path):
     assert words == [word.format(**names) for word in expected]
     short = subprocess.run(['bash', str(ROOT / 'tools' / script), 'one'], capture_output=True, text=True)
     assert short.returncode == 2 and short.stderr.startswith('usage: ')
+
+
+@pytest.mark.parametrize('message', ['interrupted after iteration 3: --resume goes on from x', ''])
+def test_an_interrupted_training_says_where_it_is_saved(message, run_main, tiny_config, tmp_path, monkeypatch):
+    """The line of :func:`mmrdn.apis.train`; it may be interrupted before it trains."""
+
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt(message)
+
+    monkeypatch.setattr('mmrdn.apis.build_runner', interrupted)
+    status, _, err = run_main('train.py', tiny_config, '--work-dir', tmp_path)
+    assert (status, err) == (130, f'{message or "interrupted"}\n')

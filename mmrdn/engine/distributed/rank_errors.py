@@ -19,7 +19,7 @@ def ending_job(launcher: str) -> Iterator[None]:
     """Let an error in the block end this process at once, and so the job of which it is a rank.
 
     The first rank that fails says so: with its traceback if it was training or testing, or if the
-    error is none of bad input; else in one line. What the others meet then, or meet too, is not
+    error is none of bad input; else, and after a signal, in one line. What the others meet then, or meet too, is not
     printed. An error of a process that has no other ranks goes on to the caller.
 
     Args:
@@ -47,8 +47,9 @@ def _end_rank(error: BaseException, rank: int, size: int) -> NoReturn:
     elif not watch.fail(describe(error)):
         time.sleep(GRACE)  # so that launchers see who was first
         end_process()
-    is_bad_input = is_user_error(error)
-    if in_loop(error) or not is_bad_input or os.environ.get('MMRDN_TRACEBACK') == '1':
+    is_interrupt = isinstance(error, KeyboardInterrupt)
+    is_bad_input = is_user_error(error) or is_interrupt
+    if (in_loop(error) and not is_interrupt) or not is_bad_input or os.environ.get('MMRDN_TRACEBACK') == '1':
         line = ''.join(traceback.format_exception(error)) + line
     if not is_bad_input:
         # A connection may have broken as another rank was killed. It could not say so; a launcher

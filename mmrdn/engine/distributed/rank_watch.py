@@ -1,7 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import _thread
 import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -18,7 +20,7 @@ class RankWatch(threading.Thread):
     Launchers end the ranks of the machines that they see, and the process groups of torch give up
     after their timeout, minutes later. This works without: the thread counts up in the store of the
     job, whatever the main thread waits for, and looks whether the next rank's count moves, and
-    whether any rank has recorded that it failed.
+    whether any rank has recorded that it failed. The first rank also hears of signals to others.
 
     Args:
         store (Store): Store of the job, from :func:`job_store`.
@@ -39,6 +41,11 @@ class RankWatch(threading.Thread):
         self.interval = interval
         self.patience = patience
         self._done = threading.Event()
+        self._asks = False
+
+    def ask_to_end(self) -> None:
+        """Let a signal to this rank end the first one, which ends the others."""
+        self._asks = True
 
     def fail(self, reason: str) -> bool:
         """Record that this rank fails, and why in one line; return whether it is the first."""
@@ -64,6 +71,9 @@ class RankWatch(threading.Thread):
         while reason is None and not self._done.wait(self.interval):
             try:
                 self.store.add(f'alive {self.rank}', 1)
+                asked = self.store.add('asked to end', int(self._asks))
+                if self.rank == 0 and asked:
+                    _thread.interrupt_main(signal.SIGTERM)
                 count = self.store.add(f'alive {other}', 0)
                 if count != seen:
                     seen, since = count, time.monotonic()

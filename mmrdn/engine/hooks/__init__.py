@@ -6,8 +6,11 @@ from mmrdn.engine.hooks.cost_hook import CostHook
 from mmrdn.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmrdn.engine.hooks.iter_seed_hook import IterSeedHook
 from mmrdn.engine.hooks.late_visualization_hook import LateVisualizationHook
+from mmrdn.engine.hooks.logger_hook import LoggerHook
 from mmrdn.engine.hooks.report_progress_hook import ReportProgressHook
+from mmrdn.engine.hooks.schedule_guard_hook import ScheduleGuardHook
 from mmrdn.engine.hooks.shard_progress_hook import ShardProgressHook
+from mmrdn.engine.hooks.whole_iterations_hook import WholeIterationsHook
 
 __all__ = [
     'ChannelsLastHook',
@@ -17,6 +20,9 @@ __all__ = [
     'FiniteLossHook',
     'IterSeedHook',
     'LateVisualizationHook',
+    'LoggerHook',
     'ReportProgressHook',
+    'ScheduleGuardHook',
     'ShardProgressHook',
+    'WholeIterationsHook',
 ]

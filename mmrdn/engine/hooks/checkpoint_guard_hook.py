@@ -1,11 +1,13 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import os
 import re
+import warnings
 
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import IterBasedTrainLoop, Runner
 
+from mmrdn.engine.schedule_checks import check_schedulers_fit, named_schedulers, schedule_changes
 from mmrdn.fileio.checkpoint import check_state_dict
 from mmrdn.fileio.checkpoint_checks import MAX_COUNT, check_number
 from mmrdn.fileio.download import shown_url
@@ -19,7 +21,8 @@ class CheckpointGuardHook(Hook):
 
     MMEngine only logs parameters that do not fit. A training may start from a part of another model
     as long as something fits; testing and resuming need all parameters, and no others. A training
-    that is resumed also needs a state that its loop, optimizer and schedulers can go on from.
+    that is resumed also needs a state that its loop, optimizer and schedulers can go on from. The
+    state decides over the config, but for the length of the training; what differs gets a warning.
 
     Args:
         partial (bool): Whether a checkpoint may fill a part of the model.
@@ -45,6 +48,9 @@ class CheckpointGuardHook(Hook):
         except ValueError as error:
             raise ValueError(f'{shown_url(runner._load_from)}: {error}') from None
         if runner._resume:
+            changes = schedule_changes(checkpoint, runner)
+            if changes and runner.rank == 0:
+                warnings.warn(f'{shown_url(runner._load_from)} is of another schedule: {"; ".join(changes)}')
             _keep_to_work_dir(runner, checkpoint['message_hub']['runtime_info'])
 
 
@@ -61,10 +67,19 @@ def _check_state(runner: Runner, checkpoint: dict) -> None:
     by_iter = isinstance(loop, IterBasedTrainLoop)  # which skips the data of that many iterations
     check_number(meta.get('iter'), 'meta.iter', loop.max_iters if by_iter else MAX_COUNT)
     check_number(meta.get('epoch'), 'meta.epoch', MAX_COUNT if by_iter else loop.max_epochs)
-    if 'optimizer' in checkpoint:
-        check_optimizer(checkpoint['optimizer'], runner.optim_wrapper)
-    if 'param_schedulers' in checkpoint and runner.param_schedulers is not None:
-        check_schedulers(checkpoint['param_schedulers'], runner.param_schedulers)
+    for part, ours in (('optimizer', runner.optim_wrapper), ('param_schedulers', runner.param_schedulers)):
+        if ours is not None and part not in checkpoint:
+            raise ValueError(
+                f'the checkpoint holds no {part}, as the best ones of a training do not: '
+                'start from it with --cfg-options load_from=CHECKPOINT'
+            )
+    check_optimizer(checkpoint['optimizer'], runner.optim_wrapper)
+    if runner.param_schedulers is not None:
+        states = checkpoint['param_schedulers']
+        check_schedulers(states, runner.param_schedulers)
+        both = zip(named_schedulers(states), named_schedulers(runner.param_schedulers))
+        settings = [(name, type(scheduler), state) for (name, state), (_, scheduler) in both]
+        check_schedulers_fit(settings, runner, 'change train_cfg, or start from it with --cfg-options load_from')
 
 
 def _keep_to_work_dir(runner: Runner, info: dict) -> None:

@@ -1,0 +1,23 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from mmengine.hooks import LoggerHook as MMEngineLoggerHook
+from mmengine.runner import IterBasedTrainLoop, Runner
+
+from mmrdn.registry import HOOKS
+
+
+@HOOKS.register_module()
+class LoggerHook(MMEngineLoggerHook):
+    """MMEngine's hook, which logs a validation at the iteration to which the training had come.
+
+    MMEngine logs it at the epoch unless told otherwise, and a training by iterations is in epoch 0
+    all the time.
+
+    Args:
+        **kwargs: See MMEngine's hook.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        """Choose what a validation is logged at."""
+        super().before_train(runner)
+        if isinstance(runner.train_loop, IterBasedTrainLoop):
+            self.log_metric_by_epoch = False

@@ -1,0 +1,142 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""The length of a training against its schedulers, and against those of a checkpoint."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from mmengine.optim import OptimWrapperDict
+from mmengine.optim.scheduler.param_scheduler import INF
+from mmengine.runner import IterBasedTrainLoop, Runner
+
+# What schedulers count or measure while they go on; "base_values" follow the optimizer's.
+_PROGRESS = frozenset(
+    'last_step _global_step _last_value base_values best cooldown_counter num_bad_epochs verbose'.split()
+)
+
+
+def named_schedulers(schedulers: Any, name: str = 'param_scheduler') -> Iterator[tuple[str, Any]]:
+    """Yield schedulers, or their states, and their names.
+
+    Args:
+        schedulers (list or dict): A list, or several by the name of their optimizer.
+        name (str): Name of the whole.
+    """
+    if isinstance(schedulers, dict):
+        for key, some in schedulers.items():
+            yield from named_schedulers(some, f'{name}.{key}')
+    else:
+        yield from ((f'{name}.{i}', one) for i, one in enumerate(schedulers))
+
+
+def check_schedulers_fit(
+    schedulers: Iterable[tuple[str, type, Mapping[str, Any]]], runner: Runner, advice: str
+) -> None:
+    """Raise ValueError unless schedulers end with the training or before.
+
+    Args:
+        schedulers (Iterable[tuple]): Name, class and settings of each.
+        runner (Runner): Runner with the training.
+        advice (str): What to do if one does not fit.
+    """
+    for name, kind, settings in schedulers:
+        length, unit = runner.max_iters, 'iterations'
+        if settings['by_epoch']:
+            length, unit = runner.max_epochs, 'epochs'
+            if isinstance(runner.train_loop, IterBasedTrainLoop) and not getattr(kind, 'need_val_args', False):
+                raise ValueError(
+                    f'{name} ({kind.__name__}) counts epochs, but train_cfg counts iterations: say by_epoch=False'
+                )
+        unfit = _unfit(settings, length)
+        if unfit is not None:
+            field, value = unfit
+            raise ValueError(
+                f'{name}.{field} ({kind.__name__}) is {value}, but the training has {length} {unit} '
+                f'(train_cfg): {advice}'
+            )
+
+
+def _unfit(settings: Mapping[str, Any], length: int) -> tuple[str, Any] | None:
+    """Return name and value of a setting that does not fit the length of a training, if there is one."""
+    begin, end = settings['begin'], settings['end']
+    steps = min(end, length) - begin  # that the scheduler takes
+    if steps <= 0:
+        return 'begin', begin
+    # "end" may be left open, but not by a scheduler that divides the time up to it.
+    if end > length and (end < INF or 'total_iters' in settings):
+        return 'end', end
+    if settings.get('total_steps', steps) != steps:
+        return 'total_steps', settings['total_steps']
+    period = settings.get('T_max', steps)
+    if not steps <= period <= length:
+        return 'T_max', period
+    if settings.get('cumulative_periods', [0])[-1] > steps:
+        return 'periods', settings['periods']
+    if max(settings.get('milestones') or [0]) >= steps:
+        return 'milestones', sorted(settings['milestones'])
+    return None
+
+
+def schedule_changes(checkpoint: Mapping[str, Any], runner: Runner) -> list[str]:
+    """Compare the schedule of a checkpoint with that of the training that goes on from it.
+
+    Args:
+        checkpoint (dict): Checkpoint whose state was checked.
+        runner (Runner): Runner with the training.
+
+    Returns:
+        list[str]: A few words for each difference.
+    """
+    info = checkpoint['message_hub']['runtime_info']
+    by_iter = isinstance(runner.train_loop, IterBasedTrainLoop)
+    name, length = ('max_iters', runner.max_iters) if by_iter else ('max_epochs', runner.max_epochs)
+    changes = []
+    if info.get(name, length) != length:
+        changes.append(f'train_cfg.{name} was {info[name]}, is {length}')
+    moving = set()
+    if 'param_schedulers' in checkpoint and runner.param_schedulers is not None:
+        ours = list(named_schedulers(runner.param_schedulers))
+        for (name, scheduler), (_, state) in zip(ours, named_schedulers(checkpoint['param_schedulers'])):
+            moving |= {scheduler.param_name} | ({'betas'} if scheduler.param_name == 'momentum' else set())
+            found = list(_differences(state, scheduler.state_dict(), _PROGRESS, name))
+            changes += [change for change in found if '._' not in change] or found
+    if 'optimizer' in checkpoint:
+        changes += _optimizer_changes(checkpoint['optimizer'], runner.optim_wrapper, moving, 'optimizer')
+    return changes
+
+
+def _optimizer_changes(state: Any, wrapper: Any, moving: set[str], name: str) -> list[str]:
+    """Return the differences of each setting in the first group that has one."""
+    if isinstance(wrapper, OptimWrapperDict):
+        return [
+            change
+            for key, one in wrapper.items()
+            for change in _optimizer_changes(state[key], one, moving, f'{name}.{key}')
+        ]
+    changes: dict[str, str] = {}
+    for group, living in zip(state['param_groups'], wrapper.optimizer.param_groups):
+        numbers = {key: value for key, value in living.items() if _is_number(value) and key not in moving}
+        for change in _differences(group, numbers, frozenset(), name):
+            changes.setdefault(change.split()[0], change)
+    return list(changes.values())
+
+
+def _is_number(value: Any) -> bool:
+    values = value if isinstance(value, tuple) else (value,)
+    return all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in values)
+
+
+def _differences(given: Mapping[str, Any], wanted: Mapping[str, Any], ignored: frozenset, name: str) -> Iterator[str]:
+    for key, value in wanted.items():
+        if key not in ignored and key in given and not _is_same(given[key], value):
+            yield f'{name}.{key} stays {_shown(given[key])}, not {_shown(value)} as in the config'
+
+
+def _is_same(given: Any, wanted: Any) -> bool:
+    if isinstance(wanted, (list, tuple)):
+        return len(given) == len(wanted) and all(map(_is_same, given, wanted))
+    return given == wanted
+
+
+def _shown(value: Any) -> str:
+    text = str(sorted(value) if isinstance(value, dict) else value)
+    return text if len(text) < 60 else f'{text[:57]}...'

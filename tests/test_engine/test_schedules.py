@@ -1,0 +1,233 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Schedules that do not fit the training are refused; those that a resumed training changes are named."""
+
+import warnings
+
+import pytest
+import torch
+from mmengine.dataset import DefaultSampler
+from torch.utils.data import BatchSampler
+
+from helpers.toy import runner_of, toy_config, toy_runner
+from mmrdn.apis import train
+from mmrdn.fileio.checkpoint import load_checkpoint_file
+
+FITS = 'leave it out, or change one of them'
+LINEAR = dict(type='LinearLR', start_factor=0.1, by_epoch=False)
+RESTARTS = dict(type='CosineRestartLR', restart_weights=[1, 1], eta_min=0)
+SAMPLER = dict(type='DefaultSampler', shuffle=False)
+
+
+def loader(**changes):
+    return dict(batch_size=2, num_workers=0, dataset=dict(type='ToyDataset'), sampler=SAMPLER) | changes
+
+
+@pytest.mark.parametrize(
+    'scheduler, field',
+    [
+        (dict(type='OneCycleLR', eta_max=1.0, total_steps=9), 'total_steps (OneCycleLR) is 9'),
+        (dict(type='OneCycleLR', eta_max=1.0, total_steps=11), 'total_steps (OneCycleLR) is 11'),
+        (dict(type='OneCycleLR', eta_max=1.0, total_steps=10, begin=2), 'total_steps (OneCycleLR) is 10'),
+        (dict(type='LinearLR', start_factor=0.1, end=500), 'end (LinearLR) is 500'),
+        (dict(type='ConstantLR', factor=0.1, end=11), 'end (ConstantLR) is 11'),
+        (dict(type='LinearLR', start_factor=0.1, end=10**9), 'end (LinearLR) is 1000000000'),
+        (dict(type='MultiStepLR', milestones=[4, 10]), 'milestones (MultiStepLR) is [4, 10]'),
+        (dict(type='MultiStepLR', milestones=[4], begin=6), 'milestones (MultiStepLR) is [4]'),
+        (dict(type='MultiStepLR', milestones=[4], end=12), 'end (MultiStepLR) is 12'),
+        (dict(type='StepLR', step_size=2, begin=10, end=20), 'begin (StepLR) is 10'),
+        (dict(type='CosineAnnealingLR', T_max=12), 'T_max (CosineAnnealingLR) is 12'),
+        (dict(type='CosineAnnealingLR', T_max=5), 'T_max (CosineAnnealingLR) is 5'),
+        (
+            dict(type='CosineRestartLR', periods=[5, 6], restart_weights=[1, 1], eta_min=0),
+            'periods (CosineRestartLR) is [5, 6]',
+        ),
+    ],
+)
+def test_schedules_of_another_length_are_refused(scheduler, field, tmp_path):
+    """Ten iterations; before the first of them."""
+    runner = toy_runner(tmp_path, param_scheduler=[LINEAR, dict(scheduler, by_epoch=False)])
+    with pytest.raises(ValueError) as error:
+        train(runner)
+    assert str(error.value) == f'param_scheduler.1.{field}, but the training has 10 iterations (train_cfg): {FITS}'
+    assert runner.iter == 0
+
+
+@pytest.mark.parametrize(
+    'schedulers',
+    [
+        None,
+        [dict(type='OneCycleLR', eta_max=1.0, total_steps=10)],
+        [dict(type='OneCycleLR', eta_max=1.0, total_steps=8, end=8)],
+        [dict(type='LinearLR', start_factor=0.1, end=3), dict(type='CosineAnnealingLR', begin=3, T_max=7, end=10)],
+        [
+            dict(type='LinearLR', start_factor=0.1, end=3),
+            dict(type='CosineAnnealingLR', begin=3, T_max=10),
+        ],  # mmdet's YOLOX
+        [dict(type='MultiStepLR', milestones=[4, 9]), dict(type='StepLR', step_size=3, end=10**9)],
+        [dict(RESTARTS, periods=[5, 5])],
+        [dict(type='LinearLR', start_factor=0.1)],
+    ],
+)
+def test_schedules_that_fit_train_to_the_end(schedulers, tmp_path):
+    if schedulers is not None:
+        schedulers = [dict(scheduler, by_epoch=False) for scheduler in schedulers]
+    runner = toy_runner(tmp_path, param_scheduler=schedulers)
+    train(runner)
+    assert runner.iter == 10
+
+
+def test_schedules_in_epochs(tmp_path):
+    """Five epochs of four iterations."""
+    epochs = dict(train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=5), train_dataloader=loader())
+    fits = [dict(LINEAR, end=20), dict(type='MultiStepLR', milestones=[2, 4])]
+    train(toy_runner(tmp_path / 'a', **epochs, param_scheduler=fits))
+    for bad, message in (
+        ([dict(LINEAR, end=21)], 'param_scheduler.0.end (LinearLR) is 21, but the training has 20 iterations'),
+        ([dict(type='MultiStepLR', milestones=[3, 5])], r'milestones \(MultiStepLR\) is \[3, 5\], but .* has 5 epochs'),
+        (
+            [dict(type='OneCycleLR', eta_max=1.0, total_steps=4, convert_to_iter_based=True)],
+            r'total_steps \(OneCycleLR\) is 16, but the training has 20 iterations',
+        ),
+    ):
+        with pytest.raises(ValueError, match=message.replace('(LinearLR)', r'\(LinearLR\)')):
+            train(toy_runner(tmp_path / 'b', **epochs, param_scheduler=bad))
+
+
+def test_epochs_are_not_counted_in_a_training_by_iterations(tmp_path):
+    """MMEngine's default: the warm-up would never end."""
+    with pytest.raises(ValueError) as error:
+        train(toy_runner(tmp_path, param_scheduler=[dict(type='LinearLR', start_factor=0.1, end=1)]))
+    assert str(error.value) == (
+        'param_scheduler.0 (LinearLR) counts epochs, but train_cfg counts iterations: say by_epoch=False'
+    )
+    train(toy_runner(tmp_path, param_scheduler=[dict(type='ReduceOnPlateauLR', monitor='toy/acc')]))
+
+
+@pytest.mark.parametrize('kind', ['InfiniteSampler', 'SeededInfiniteSampler'])
+@pytest.mark.parametrize('batches', [False, True])
+def test_epochs_of_an_infinite_sampler_are_refused(kind, batches, tmp_path):
+    data = loader(sampler=dict(type=kind))
+    if batches:
+        data['batch_sampler'] = dict(type=BatchSampler, drop_last=False)
+    epochs = dict(train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=1), train_dataloader=data)
+    with pytest.raises(ValueError, match=f'train_cfg counts epochs, but {kind}, .* never ends: say sampler='):
+        train(toy_runner(tmp_path, **epochs, param_scheduler=None))
+
+
+def test_epochs_of_any_other_endless_sampler_are_refused(tmp_path, monkeypatch):
+    """Known by its first batch too many."""
+    iterate = DefaultSampler.__iter__
+
+    def endless(self):
+        while True:
+            yield from iterate(self)
+
+    monkeypatch.setattr(DefaultSampler, '__iter__', endless)
+    epochs = dict(train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=1), train_dataloader=loader())
+    runner = toy_runner(tmp_path, **epochs, param_scheduler=None)
+    with pytest.raises(ValueError, match='DefaultSampler, the sampler of train_dataloader, never ends'):
+        train(runner)
+    assert runner.iter == 4
+
+
+STEPS = [dict(type='MultiStepLR', by_epoch=False, milestones=[3, 6])]
+
+
+@pytest.fixture
+def half(tmp_path):
+    """A checkpoint of iteration 5 of 10."""
+    hooks = dict(checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=5))
+    train(toy_runner(tmp_path / 'whole', default_hooks=hooks, param_scheduler=STEPS))
+    return tmp_path / 'whole' / 'iter_5.pth'
+
+
+def resumed(half, tmp_path, *args, **changes):
+    cfg = toy_config(tmp_path / 'resumed', *args, **(dict(param_scheduler=STEPS) | changes))
+    cfg.resume, cfg.load_from = True, str(half)
+    runner = runner_of(cfg)
+    train(runner)
+    return runner
+
+
+def test_the_same_schedule_goes_on_without_a_word(half, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        runner = resumed(half, tmp_path)
+    assert runner.iter == 10
+
+
+@pytest.mark.parametrize(
+    'changes, named',
+    [
+        (
+            dict(max_iters=12),
+            'train_cfg.max_iters was 10, is 12; param_scheduler.0.end stays 10, not 12 as in the config',
+        ),
+        (
+            dict(param_scheduler=[dict(STEPS[0], milestones=[7], gamma=0.5)]),
+            'param_scheduler.0.milestones stays [3, 6], not [7] as in the config; '
+            'param_scheduler.0.gamma stays 0.1, not 0.5 as in the config',
+        ),
+        (
+            dict(optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.2, momentum=0.8))),
+            'optimizer.momentum stays 0.9, not 0.8 as in the config; '
+            'optimizer.initial_lr stays 0.1, not 0.2 as in the config',
+        ),
+    ],
+)
+def test_a_changed_schedule_is_named_and_the_old_one_goes_on(changes, named, half, tmp_path):
+    with pytest.warns(UserWarning) as caught:
+        runner = resumed(half, tmp_path, **changes)
+    said = [str(warning.message) for warning in caught if 'schedule' in str(warning.message)]
+    assert said == [f'{half} is of another schedule: {named}']
+    # lr 0.1, tenfold smaller after the third and the sixth iteration: the checkpoint's.
+    assert runner.optim_wrapper.param_groups[0]['lr'] == pytest.approx(0.001)
+    assert runner.optim_wrapper.param_groups[0]['momentum'] == 0.9
+
+
+def test_a_schedule_longer_than_the_training_is_not_resumed(half, tmp_path):
+    with pytest.raises(ValueError) as error:
+        resumed(half, tmp_path, 8, param_scheduler=[dict(STEPS[0], milestones=[3])])
+    assert str(error.value) == (
+        f'{half}: param_scheduler.0.end (MultiStepLR) is 10, but the training has 8 iterations (train_cfg): '
+        'change train_cfg, or start from it with --cfg-options load_from'
+    )
+
+
+@pytest.mark.parametrize('part', ['optimizer', 'param_schedulers'])
+def test_a_checkpoint_without_schedule_is_not_resumed(part, half, tmp_path):
+    checkpoint = load_checkpoint_file(half)
+    del checkpoint[part]
+    torch.save(checkpoint, half)
+    with pytest.raises(ValueError, match=f'the checkpoint holds no {part}, as the best ones of a training do not'):
+        resumed(half, tmp_path)
+
+
+@pytest.mark.parametrize(
+    'settings, files',
+    [
+        (dict(by_epoch=False, interval=10000), [2, 4, 6, 8, 10]),
+        (dict(by_epoch=False, interval=10), [10]),
+        (dict(by_epoch=False, interval=-1), [10]),
+        (dict(interval=1), [2, 4, 6, 8, 10]),  # epochs, MMEngine's default
+    ],
+)
+def test_the_interval_of_checkpoints_fits_the_training(settings, files, tmp_path):
+    train(toy_runner(tmp_path, default_hooks=dict(checkpoint=dict(type='CheckpointHook', **settings))))
+    assert sorted(path.name for path in tmp_path.glob('*.pth')) == sorted(f'iter_{i}.pth' for i in files)
+
+
+def test_an_interval_that_does_not_fit_is_said(tmp_path):
+    train(toy_runner(tmp_path, 7, log_level='INFO'))
+    log = next(tmp_path.glob('2*/*.log')).read_text()
+    assert (
+        'The checkpoint hook saves every 1 iterations: its interval of 10000 iterations does not fit '
+        'a training of 7 iterations' in log
+    )
+
+
+def test_an_interval_of_epochs(tmp_path):
+    epochs = dict(train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=10), train_dataloader=loader())
+    hooks = dict(checkpoint=dict(type='CheckpointHook', interval=12))
+    train(toy_runner(tmp_path, **epochs, default_hooks=hooks, param_scheduler=None))
+    assert {path.name for path in tmp_path.glob('*.pth')} == {f'epoch_{i}.pth' for i in (2, 4, 6, 8, 10)}
