@@ -1,16 +1,19 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import copy
 import glob
+import itertools
 import os
 import random
 import subprocess
 import sys
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 import torch
-from mmtrack.engine.hooks import TrackVisualizationHook
+from mmengine.visualization import Visualizer
+from mmtrack.structures import TrackDataSample
 
 from helpers.tools import ROOT
 from mmrdn.engine import ChannelsLastHook, FiniteLossHook, IterSeedHook, LateVisualizationHook, ReportProgressHook
@@ -79,20 +82,95 @@ def test_progress_is_reported_from_time_to_time(tmp_path):
     assert path.read_text().splitlines() == ['["train", 1, 5, 0.0]', '["train", 5, 5, 4.0]']
 
 
-@pytest.mark.parametrize('count', [0, 1, 3])
-@pytest.mark.parametrize('phase', ['val', 'test'])
-def test_every_late_result_is_drawn(phase, count, monkeypatch):
-    """mmtrack's hook insists on exactly one result an iteration."""
-    drawn = []
-    monkeypatch.setattr(
-        TrackVisualizationHook,
-        f'after_{phase}_iter',
-        lambda self, runner, batch_idx, data_batch, outputs: drawn.append((batch_idx, outputs)),
-    )
-    hook = LateVisualizationHook.__new__(LateVisualizationHook)
-    outputs = list(range(count))
-    getattr(hook, f'after_{phase}_iter')(None, 7, {}, outputs)
-    assert drawn == [(7, [i]) for i in outputs]
+class Drawn:
+    """Records what a hook gives to a visualizer."""
+
+    def __init__(self):
+        self.images = []
+
+    def add_datasample(self, name, image, data_sample, out_file=None, step=0, **kwargs):
+        self.images.append((name, int(image[0, 0, 0]), out_file and os.path.relpath(out_file), step))
+
+
+def late_results(directory, monkeypatch, **settings):
+    """A hook, what it draws, and results of two videos of four frames, whose gray value is 10 * video + frame."""
+    monkeypatch.chdir(directory)
+    samples = []
+    for video, frame in itertools.product((1, 2), range(4)):
+        path = directory / f'video{video}' / f'{frame:02d}.png'
+        path.parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(path), np.full((4, 4, 3), 10 * video + frame, np.uint8))
+        metainfo = dict(img_path=str(path), img_id=10 * video + frame)
+        samples.append(TrackDataSample(metainfo=metainfo))
+    monkeypatch.setattr(Visualizer, 'get_current_instance', Drawn)
+    hook = LateVisualizationHook(**(dict(draw=True, interval=2) | settings))
+    return hook, hook._visualizer.images, samples
+
+
+def run_late(hook, mode, samples, trained=None, work_dir='work'):
+    """Hand results to a hook as a detector does that looks two frames ahead."""
+    info = {} if trained is None else dict(iter=trained - 1)
+    hub = SimpleNamespace(runtime_info=info, get_info=info.get)
+    runner = SimpleNamespace(message_hub=hub, work_dir=work_dir, timestamp='now')
+    getattr(hook, f'before_{mode}_epoch')(runner)
+    for video in (samples[:4], samples[4:]):
+        for i, outputs in enumerate(([], [], video[:1], video[1:])):
+            getattr(hook, f'after_{mode}_iter')(runner, i, {}, outputs)
+
+
+def test_images_are_those_of_the_frame_they_are_named_after(tmp_path, monkeypatch):
+    hook, drawn, samples = late_results(tmp_path, monkeypatch)
+    run_late(hook, 'test', samples)
+    assert drawn == [
+        ('test_video1_01', 11, None, 0),
+        ('test_video1_03', 13, None, 0),
+        ('test_video2_01', 21, None, 0),
+        ('test_video2_03', 23, None, 0),
+    ]
+
+
+def test_validations_overwrite_nothing(tmp_path, monkeypatch):
+    """Neither each other's images nor those of a test."""
+    hook, drawn, samples = late_results(tmp_path, monkeypatch, interval=4)
+    run_late(hook, 'val', samples, trained=4)
+    run_late(hook, 'val', samples, trained=8)
+    run_late(hook, 'test', samples)
+    assert [(name, step) for name, _, _, step in drawn] == [
+        ('val_video1_03', 4),
+        ('val_video2_03', 4),
+        ('val_video1_03', 8),
+        ('val_video2_03', 8),
+        ('test_video1_03', 0),
+        ('test_video2_03', 0),
+    ]
+
+
+def test_a_validation_without_training(tmp_path, monkeypatch):
+    hook, drawn, samples = late_results(tmp_path, monkeypatch, interval=8)
+    run_late(hook, 'val', samples)
+    assert drawn == [('val_video2_03', 23, None, 0)]
+
+
+def test_a_directory_for_each_video(tmp_path, monkeypatch):
+    """Below a relative work directory too, and where another video has the same name."""
+    hook, drawn, samples = late_results(tmp_path, monkeypatch, interval=1, test_out_dir='out')
+    other = tmp_path / 'other' / 'video1'
+    other.mkdir(parents=True)
+    path = str(other / '00.png')
+    cv2.imwrite(path, np.full((4, 4, 3), 99, np.uint8))
+    samples[4] = TrackDataSample(metainfo=dict(img_path=path, img_id=20))
+    run_late(hook, 'test', samples)
+    files = [f'work/now/out/video1/{i:02d}.png' for i in range(4)]
+    files += ['work/now/out/video1/00_20.png', *(f'work/now/out/video2/{i:02d}.png' for i in range(1, 4))]
+    assert [file for _, _, file, _ in drawn] == files
+    assert [gray for _, gray, _, _ in drawn] == [10, 11, 12, 13, 99, 21, 22, 23]
+    assert all(os.path.isdir(os.path.dirname(file)) for file in files)
+
+
+def test_nothing_is_drawn_unless_asked(tmp_path, monkeypatch):
+    hook, drawn, samples = late_results(tmp_path, monkeypatch, draw=False, interval=1)
+    run_late(hook, 'test', samples)
+    assert drawn == []
 
 
 class Strided(torch.nn.Module):

@@ -1,4 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import json
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -254,7 +257,8 @@ def test_ground_truth_stands_beside_detections(tmp_path):
         visualizer.add_datasample('frame', IMAGE, out_file=str(tmp_path / 'no' / 'out.png'))
 
 
-def test_hooks_draw_the_results_of_a_test(run_main, tiny_config, trained, tmp_path):
+def test_hooks_draw_the_results_of_a_test(run_main, tiny_config, trained, digits, tmp_path):
+    """Each frame of four videos by its own name, though results come late."""
     hook = 'default_hooks.visualization'
     status, _, err = run_main(
         'test.py',
@@ -267,6 +271,8 @@ def test_hooks_draw_the_results_of_a_test(run_main, tiny_config, trained, tmp_pa
         f'{hook}.interval=1',
     )
     assert status == 0, err
-    paths = list(tmp_path.glob('*/vis_data/vis_image/test_img_*.png'))
-    assert len(paths) == 4 * 3  # of each video, when its look-ahead is there
+    images = json.loads((digits / 'annotations' / 'moving_digits_val.json').read_text())['images']
+    paths = sorted(tmp_path.glob('*/vis_data/vis_image/*.png'))
+    names = {'test_{0.parent.name}_{0.stem}_0'.format(Path(image['file_name'])) for image in images}
+    assert len(names) == 20 and {path.stem for path in paths} == names
     assert {cv2.imread(str(path)).shape for path in paths} == {(128, 160, 3)}
