@@ -19,15 +19,24 @@ def read_xml(path: str | os.PathLike) -> ElementTree.Element:
         ValueError: The file is no XML, or declares a document type: entities of a few bytes can
             stand for gigabytes, and for other files.
     """
-    content = read_named(path)
+    return parse_xml(read_named(path), path)
+
+
+def parse_xml(content: bytes, name: str | os.PathLike) -> ElementTree.Element:
+    """Return the root of an XML text that may be anybody's, see :func:`read_xml`.
+
+    Args:
+        content (bytes): The whole text.
+        name (str or Path): Its name, for messages.
+    """
     parser = ElementTree.XMLParser(target=_PlainBuilder())
     try:
         parser.feed(content)
         return parser.close()
     except _DocumentTypeError:
-        raise ValueError(f'{path}: an annotation may not declare a document type or entities') from None
+        raise ValueError(f'{name}: an annotation may not declare a document type or entities') from None
     except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise ValueError(f'{path}: broken XML, {error}') from None
+        raise ValueError(f'{name}: broken XML, {error}') from None
 
 
 class _DocumentTypeError(Exception):

@@ -1,0 +1,15 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""A reader a format; ``READERS`` has them by the names that the command knows."""
+
+from mmrdn.datasets.converters.readers.base_reader import BaseReader
+from mmrdn.datasets.converters.readers.coco import CocoReader
+from mmrdn.datasets.converters.readers.cvat_images import CvatImagesReader
+from mmrdn.datasets.converters.readers.cvat_video import CvatVideoReader
+from mmrdn.datasets.converters.readers.mot import MotReader
+
+READERS: dict[str, type[BaseReader]] = {
+    'cvat-video': CvatVideoReader,
+    'cvat-images': CvatImagesReader,
+    'mot': MotReader,
+    'coco': CocoReader,
+}

@@ -1,0 +1,112 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import os
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmrdn.datasets.converters.annotated_video import AnnotatedVideo
+from mmrdn.datasets.converters.frame_files import FrameFiles
+from mmrdn.datasets.converters.loss_report import LossReport
+from mmrdn.fileio.fields import shown
+
+MAX_FRAMES = 10_000_000
+
+
+class BaseReader(ABC):
+    """A reader of the files of one annotation tool or benchmark.
+
+    Args:
+        frames (FrameFiles): What is known of the frames besides.
+        losses (LossReport): Where a reader counts what it cannot carry over.
+        wanted (Sequence[str], optional): Classes to keep, for formats that carry numbers only.
+        pattern (str, optional): Regular expression by which loose frames are grouped into videos.
+
+    Attributes:
+        ignores_unwanted (bool): Whether boxes of classes that are not wanted become regions to
+            ignore, rather than being left out.
+    """
+
+    ignores_unwanted = False
+
+    def __init__(
+        self, frames: FrameFiles, losses: LossReport, wanted: Sequence[str] | None = None, pattern: str | None = None
+    ) -> None:
+        self.frames = frames
+        self.losses = losses
+        self.wanted = wanted
+        self.pattern = pattern
+
+    @abstractmethod
+    def read(self, path: Path) -> list[AnnotatedVideo]:
+        """Read a file or directory.
+
+        Raises:
+            FileNotFoundError: A file is missing.
+            ValueError: A file is broken; the message names it and the line, element or field.
+        """
+
+
+def check_frame(index: float, num_frames: int, number: object, where: str) -> None:
+    """Raise ValueError unless a video has a frame of this index."""
+    if not 0 <= index < num_frames:
+        raise ValueError(f'{where}: frame {number} is beyond the video, which has {num_frames} frames')
+
+
+def to_number(text: str | None, name: str, where: str) -> float:
+    """Return the number that a text is.
+
+    Raises:
+        ValueError: It is none, or not finite; names it.
+    """
+    plain = (text or '').strip()
+    if re.fullmatch(r'[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?', plain):
+        value = float(plain)
+        if abs(value) < 1e12:
+            return value
+    raise ValueError(f"{where}: {name} must be a number, got '{shown(text or '')}'")
+
+
+def to_integer(text: str | None, name: str, where: str) -> int:
+    """Return the integer that a text is.
+
+    Raises:
+        ValueError: It is none; names it.
+    """
+    plain = (text or '').strip()
+    if not re.fullmatch(r'[+-]?[0-9]{1,12}(\.0*)?', plain):
+        raise ValueError(f"{where}: {name} must be an integer, got '{shown(text or '')}'")
+    return int(float(plain))
+
+
+def read_lines(path: str | os.PathLike) -> list[tuple[str, str]]:
+    """Read a text file.
+
+    Returns:
+        list[tuple[str, str]]: Place ("<file>: line 3") and text of each line that is not blank.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no text in UTF-8.
+    """
+    try:
+        text = Path(path).read_bytes().decode('utf-8-sig')
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path}: no such annotation file') from None
+    except UnicodeDecodeError:
+        raise ValueError(f'{path}: not a text file') from None
+    if '\0' in text:
+        raise ValueError(f'{path}: not a text file')
+    lines = re.split('\r\n|\r|\n', text)
+    return [(f'{path}: line {number}', line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def check_num_frames(count: int, where: str) -> int:
+    """Return a number of frames or pixels that may be.
+
+    Raises:
+        ValueError: It is less than 1, or more than any video has.
+    """
+    if not 1 <= count <= MAX_FRAMES:
+        raise ValueError(f'{where}: expected 1 to {MAX_FRAMES}, got {count}')
+    return count

@@ -1,0 +1,106 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import pytest
+
+from helpers.annotations import boxes_of, convert, make_images
+
+INFO = '[Sequence]\nname=MOT17-02-SDP\nimDir=img1\nframeRate=30\nseqLength=4\nimWidth=1920\nimHeight=1080\nimExt=.jpg\n'
+ROWS = (
+    '1,1,912,484,97,109,1,1,0.86\n'
+    '2,1,913,484,97,109,1,1,0.25\n'
+    '1,2,1338,418,167,379,0,7,1\n'  # a static person
+    '3,3,101,201,30,40,1,3,1\n'  # a car
+)
+
+
+@pytest.fixture
+def sequence(tmp_path):
+    root = tmp_path / 'train' / 'MOT17-02-SDP'
+    (root / 'gt').mkdir(parents=True)
+    (root / 'gt' / 'gt.txt').write_text(ROWS)
+    (root / 'seqinfo.ini').write_text(INFO)
+    return root
+
+
+@pytest.mark.parametrize('level', ['train', 'sequence', 'file'])
+def test_sequence_by_hand(sequence, tmp_path, level):
+    path = dict(train=sequence.parent, sequence=sequence, file=sequence / 'gt' / 'gt.txt')[level]
+    data, losses = convert('mot', path, tmp_path / 'out.json')
+    assert boxes_of(data) == {
+        (0, 'pedestrian'): [[911, 483, 97, 109]],
+        (1, 'pedestrian'): [[912, 483, 97, 109]],
+        (0, 'ignore'): [[1337, 417, 167, 379]],
+        (2, 'car'): [[100, 200, 30, 40]],
+    }
+    assert [category['name'] for category in data['categories']] == ['pedestrian', 'car']
+    assert [entry['occluded'] for entry in data['annotations']] == [False, False, True, False]
+    assert [image['file_name'] for image in data['images']] == [f'MOT17-02-SDP/img1/00000{i}.jpg' for i in (1, 2, 3, 4)]
+    assert losses == [
+        f'2 x visibilities became occluded (below 0.5) or not, first at {sequence / "gt" / "gt.txt"}: line 1'
+    ]
+
+
+def test_classes_that_are_not_wanted_are_ignored(sequence, tmp_path):
+    data, _ = convert('mot', sequence, tmp_path / 'out.json', classes=['pedestrian'])
+    assert boxes_of(data)[2, 'ignore'] == [[100, 200, 30, 40]]
+    assert [category['name'] for category in data['categories']] == ['pedestrian']
+
+
+def test_export_of_cvat(tmp_path):
+    """labels.txt, no seqinfo.ini, pixels from 0; the images say how many frames there are."""
+    (tmp_path / 'a' / 'gt').mkdir(parents=True)
+    (tmp_path / 'a' / 'gt' / 'gt.txt').write_text('2,5,10.5,20,30,40,1,2,1.0\n')
+    (tmp_path / 'a' / 'gt' / 'labels.txt').write_text('cat\ndog\n')
+    make_images(tmp_path / 'frames', [f'a/frame_00000{i}.png' for i in range(1, 4)])
+    data, _ = convert('mot', tmp_path / 'a', tmp_path / 'out.json', frames=tmp_path / 'frames')
+    assert boxes_of(data) == {(1, 'dog'): [[10.5, 20, 30, 40]]}
+    assert [image['file_name'] for image in data['images']] == [f'a/frame_00000{i}.png' for i in (1, 2, 3)]
+    assert [category['name'] for category in data['categories']] == ['cat', 'dog']
+
+
+def test_rows_of_mot15_and_without_tracks(tmp_path):
+    path = tmp_path / 'ADL.txt'
+    path.write_text('1,1,1,1,10,20,1,-1,-1,-1\n2,-1,5,5,10,20,1,-1,-1,-1\n2,-1,7,5,10,20,1,-1,-1,-1\n')
+    data, losses = convert('mot', path, tmp_path / 'out.json', size=(99, 99), classes=['pedestrian'])
+    assert boxes_of(data) == {(0, 'pedestrian'): [[0, 0, 10, 20]], (1, 'pedestrian'): [[4, 4, 10, 20], [6, 4, 10, 20]]}
+    assert [entry['instance_id'] for entry in data['annotations']] == [1, 2, 3]
+    assert losses[0].startswith('2 x boxes without a track id, each became an instance of its own')
+
+
+@pytest.mark.parametrize(
+    'old, new, message',
+    [
+        ('2,1,913', '5,1,913', 'line 2: frame 5 is beyond the video, which has 4 frames'),
+        ('2,1,913', '0,1,913', 'line 2: frame 0 is beyond'),
+        ('1,3,1\n', '1,14,1\n', 'line 4: unknown class 14, expected 1 to 13'),
+        ('484,97', 'x,97', "line 1: top must be a number, got 'x'"),
+        (',0.25', '', 'line 2: class must'),
+        ('1,1,912,484,97,109,1,1,0.86', '1,1,912', 'line 1: expected frame,id,left'),
+    ],
+)
+def test_bad_rows(sequence, tmp_path, old, new, message):
+    path = sequence / 'gt' / 'gt.txt'
+    path.write_text(ROWS.replace(old, new, 1))
+    if 'class must' in message:  # eight columns are read: 1 is the class
+        assert convert('mot', path, tmp_path / 'out.json')
+        return
+    with pytest.raises(ValueError) as caught:
+        convert('mot', path, tmp_path / 'out.json')
+    assert f'{path}: {message}' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        ('', 'is empty'),
+        ('1 2 Car 0 0 -1.5 1 2 3 4 1 1 1 1 1 1 1\n', 'it looks like the format kitti'),
+        ('0 0.5 0.5 0.1 0.1\n', 'it looks like the format yolo'),
+    ],
+)
+def test_other_files(sequence, tmp_path, content, message):
+    path = sequence / 'gt' / 'gt.txt'
+    path.write_text(content)
+    with pytest.raises(ValueError, match=message):
+        convert('mot', path, tmp_path / 'out.json')
+    path.write_bytes(b'\xff\xfe\x00')
+    with pytest.raises(ValueError, match='not a text file'):
+        convert('mot', path, tmp_path / 'out.json')

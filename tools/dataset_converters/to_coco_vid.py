@@ -1,0 +1,74 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Convert annotations of video tools and benchmarks to a COCO-VID JSON file, see docs/annotation_formats.md."""
+
+import argparse
+import re
+
+from mmrdn.datasets.converters.conversion import convert_to_coco_vid
+from mmrdn.datasets.converters.frame_files import FrameFiles
+from mmrdn.datasets.converters.readers import READERS
+from mmrdn.utils.cli import add_arguments, one_line_errors, print_warnings
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Return width and height."""
+    if not re.fullmatch('[1-9][0-9]{0,5}x[1-9][0-9]{0,5}', text):
+        raise argparse.ArgumentTypeError(f'expected WIDTHxHEIGHT such as 1920x1080, got {text}')
+    width, height = text.split('x')
+    return int(width), int(height)
+
+
+def parse_pair(text: str) -> tuple[str, str]:
+    """Return an old and a new name."""
+    old, _, new = text.partition('=')
+    if not old or not new:
+        raise argparse.ArgumentTypeError(f'expected OLD=NEW, got {text}')
+    return old, new
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('format', choices=list(READERS), help='format of the annotations')
+    parser.add_argument('inputs', nargs='+', metavar='INPUT', help='annotation files or directories')
+    parser.add_argument('--out', required=True, help='JSON file to write')
+    parser.add_argument('--frames', help='directory of the frames: <video>/*.jpg, or *.jpg of a single video')
+    parser.add_argument(
+        '--name-template',
+        default='<video>/<frame:06d>.jpg',
+        help='names of frames that nothing else names; <number:06d> is the number in the file (default: %(default)s)',
+    )
+    parser.add_argument('--size', type=parse_size, metavar='WxH', help='size of frames that nothing else says')
+    parser.add_argument('--classes', nargs='+', metavar='NAME', help='classes to keep, in this order (default: all)')
+    parser.add_argument('--map', nargs='+', type=parse_pair, default=[], metavar='OLD=NEW', help='rename classes')
+    parser.add_argument('--video-pattern', help='regular expression with (?P<video>) and (?P<frame>) for loose frames')
+    parser.add_argument('--split', nargs='+', type=float, metavar='SHARE', help='shares of parts, such as 0.8 0.2')
+    add_arguments(parser, '--seed', help='seed of the split (default: %(default)s)')
+    add_arguments(parser, '--overwrite')
+    return parser.parse_args()
+
+
+@one_line_errors
+def main() -> None:
+    """Run the tool."""
+    args = parse_args()
+    summaries = convert_to_coco_vid(
+        args.format,
+        args.inputs,
+        args.out,
+        FrameFiles(args.frames, args.name_template, args.size),
+        classes=args.classes,
+        renamed=dict(args.map),
+        pattern=args.video_pattern,
+        split=args.split,
+        seed=args.seed,
+        overwrite=args.overwrite,
+    )
+    print_warnings(summaries.pop('')['losses'], limit=100)
+    for path, summary in summaries.items():
+        boxes = ', '.join(f'{name} {count}' for name, count in summary.pop('boxes').items())
+        print(f'{path}: {", ".join(f"{count} {what}" for what, count in summary.items())} ({boxes})')
+
+
+if __name__ == '__main__':
+    main()
