@@ -8,7 +8,8 @@ from pathlib import Path
 from mmrdn.datasets.converters.annotated_video import AnnotatedVideo
 from mmrdn.datasets.converters.frame_files import FrameFiles
 from mmrdn.datasets.converters.loss_report import LossReport
-from mmrdn.fileio.fields import shown
+from mmrdn.fileio.named_file import read_named
+from mmrdn.utils.text import shown
 
 MAX_FRAMES = 10_000_000
 
@@ -90,9 +91,7 @@ def read_lines(path: str | os.PathLike) -> list[tuple[str, str]]:
         ValueError: It is no text in UTF-8.
     """
     try:
-        text = Path(path).read_bytes().decode('utf-8-sig')
-    except FileNotFoundError:
-        raise FileNotFoundError(f'{path}: no such annotation file') from None
+        text = read_named(path).decode('utf-8-sig')
     except UnicodeDecodeError:
         raise ValueError(f'{path}: not a text file') from None
     if '\0' in text:

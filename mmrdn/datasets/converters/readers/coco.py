@@ -8,8 +8,9 @@ from mmrdn.datasets.converters.loose_frames import group_frames
 from mmrdn.datasets.converters.readers.base_reader import BaseReader
 from mmrdn.datasets.converters.readers.segmentations import box_of_segmentation
 from mmrdn.datasets.converters.track_builder import TrackBuilder
-from mmrdn.fileio.fields import BOX, ID, INTEGER, OBJECT, SIZE, TEXT, Kind, check_entries, shown
+from mmrdn.fileio.fields import BOX, ID, INTEGER, OBJECT, SIZE, TEXT, Kind, check_entries
 from mmrdn.fileio.json_files import read_json
+from mmrdn.utils.text import shown
 
 _IMAGES = dict(id=ID, file_name=TEXT, width=SIZE, height=SIZE, video_id=ID, frame_id=INTEGER)
 _ANNOTATIONS = dict(

@@ -14,6 +14,7 @@ from mmrdn.datasets.converters.annotated_video import Box, box_of_points
 from mmrdn.datasets.converters.frame_files import SUFFIXES
 from mmrdn.datasets.converters.loss_report import LossReport
 from mmrdn.datasets.converters.readers.base_reader import check_num_frames, to_integer, to_number
+from mmrdn.fileio.named_file import read_named
 from mmrdn.fileio.xml_files import parse_xml
 
 MAX_BYTES = 2**30  # of the XML in a zip: a few kilobytes can claim any size
@@ -68,10 +69,7 @@ def open_cvat(path: Path) -> CvatFile:
     """
     if path.is_dir():
         path = path / 'annotations.xml'
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(f'{path}: no such annotation file') from None
+    content = read_named(path)
     if not content.strip():
         raise ValueError(f'{path} is empty')
     if content.startswith(b'PK'):
