@@ -30,7 +30,7 @@ def parse_args() -> argparse.Namespace:
     add_arguments(out, '--overwrite')
     parser.add_argument('--classes', nargs='+', metavar='NAME', help='only these classes')
     parser.add_argument(
-        '--linker', metavar='NAME', help='link boxes to tubes: BoxLinkingWithRelations, TubeLinking or SeqNMS'
+        '--linker', metavar='NAME', help='link boxes to tracks: BoxLinkingWithRelations, TubeLinking or SeqNMS'
     )
     parser.add_argument('--show-relations', action='store_true', help='draw the supports that detections rest on')
     parser.add_argument(

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from mmrdn.browsing.tube_browser import browse_tube  # noqa: E402
+from mmrdn.browsing.track_browser import browse_track  # noqa: E402
 from mmrdn.comparison.prediction_comparison import load_results  # noqa: E402
 from mmrdn.comparison.report import check_out  # noqa: E402
 from mmrdn.datasets.converters.ilsvrc import read_annotation  # noqa: E402
@@ -211,7 +211,7 @@ class Files:
     def _browse(self, path: Path) -> None:
         files = [self.path(name) for name in ('predictions.json', 'linked.json', 'truth.json')]
         try:
-            browse_tube(*files, self.path('images'), self.path('out.png'), score_thr=0.4, overwrite=True)
+            browse_track(*files, self.path('images'), self.path('out.png'), score_thr=0.4, overwrite=True)
         except FileNotFoundError as error:  # there are no images
             assert str(error).startswith('image ')
 

@@ -26,8 +26,8 @@ def _runs(alive):
     return runs
 
 
-def tubes(frames, relations=None):
-    """Paper Eq. 8-9: new scores, and the tubes as lists of (t, i)."""
+def tube_linking(frames, relations=None):
+    """Paper Eq. 8-9: new scores, and the tracks as lists of (t, i)."""
     scores = [list(map(float, f['scores'])) for f in frames]
     found = []
     labels = {int(x) for f in frames for x in f['labels']}
@@ -98,8 +98,8 @@ def seq_nms(frames, min_iou=0.5, nms_iou=0.3, reduction='mean'):
     return scores
 
 
-def gated_tubes(frames, min_iou, max_gap):
-    """Tubes with both options: the largest sum among all sequences."""
+def gated_tube_linking(frames, min_iou, max_gap):
+    """Tube linking with both options: the largest sum among all sequences."""
     scores = [list(map(float, f['scores'])) for f in frames]
     for label in {int(x) for f in frames for x in f['labels']}:
         alive = [[i for i, x in enumerate(f['labels']) if x == label] for f in frames]
@@ -122,8 +122,8 @@ def gated_tubes(frames, min_iou, max_gap):
     return scores
 
 
-def research_tubes(frames):
-    """Tubes, each by a whole Viterbi search through its run."""
+def research_tube_linking(frames):
+    """Tube linking, each track by a whole Viterbi search through its run."""
     scores = [list(map(float, f['scores'])) for f in frames]
     for label in {int(x) for f in frames for x in f['labels']}:
         alive = [[i for i, x in enumerate(f['labels']) if x == label] for f in frames]

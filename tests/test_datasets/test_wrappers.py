@@ -123,7 +123,7 @@ def test_rare_classes_of_several_files(part):
 # ----------------------------------------------------------------- validation
 
 
-def tested(part, name, data, **kwargs):
+def build_for_testing(part, name, data, **kwargs):
     pack = dict(type='PackTrackInputs', pack_single_img=True)
     return part(name, data, test_mode=True, ref_img_sampler=None, pipeline=[pack], **kwargs)
 
@@ -146,28 +146,30 @@ def evaluate(dataset):
 def test_validation_on_several_files(part):
     """As on one file of all videos, though both number their images from 0 and their videos from 1."""
     first, second = content(seed=1), content((5, 7), seed=2)
-    both = build(dict(type='ConcatDataset', datasets=[tested(part, 'a', first), tested(part, 'b', second)]))
+    both = build(
+        dict(type='ConcatDataset', datasets=[build_for_testing(part, 'a', first), build_for_testing(part, 'b', second)])
+    )
     merged = json.loads(json.dumps(first))
     for name in ('videos', 'images', 'annotations'):
         for entry in json.loads(json.dumps(second[name])):
             entry.update({key: entry[key] + 100 for key in ('id', 'image_id', 'video_id') if key in entry})
             merged[name].append(entry)
-    expected = evaluate(build(tested(part, 'c', merged)))
+    expected = evaluate(build(build_for_testing(part, 'c', merged)))
     assert 0 < expected['vid/mAP50'] < 1 and expected['vid/mAP50_fast'] > 0
     np.testing.assert_equal(evaluate(both), expected)
     assert both.get_data_info(39)['video_id'] == '1/1' and both.get_data_info(0)['img_id'] == '0/0'
 
 
 def test_prefixes_of_ones_own_and_mixed_modes(part):
-    named = [tested(part, 'a', None), tested(part, 'b', None, id_prefix='night-')]
+    named = [build_for_testing(part, 'a', None), build_for_testing(part, 'b', None, id_prefix='night-')]
     both = build(dict(type='ConcatDataset', datasets=named))
     assert [both.get_data_info(i)['img_id'] for i in (0, 39)] == ['0/0', 'night-0']
     with pytest.raises(ValueError, match=r'test_mode of all .* must be the same, got \[True, False\]'):
-        build(dict(type='ConcatDataset', datasets=[tested(part, 'a', None), part('b')]))
+        build(dict(type='ConcatDataset', datasets=[build_for_testing(part, 'a', None), part('b')]))
 
 
 def test_videos_stay_on_one_process(part, monkeypatch):
-    datasets = [tested(part, 'a', content((3, 4))), tested(part, 'b', content((2, 5, 1)))]
+    datasets = [build_for_testing(part, 'a', content((3, 4))), build_for_testing(part, 'b', content((2, 5, 1)))]
     dataset = build(dict(type='ConcatDataset', datasets=datasets))
     shares = []
     for rank in range(2):
@@ -184,6 +186,6 @@ def test_sampler_of_stills_and_of_training_data(part):
     del data['videos']
     for image in data['images']:
         del image['video_id'], image['frame_id']
-    assert list(VideoSampler(build(tested(part, 'a', data, load_as_video=False)))) == [0, 1, 2, 3]
+    assert list(VideoSampler(build(build_for_testing(part, 'a', data, load_as_video=False)))) == [0, 1, 2, 3]
     with pytest.raises(ValueError, match='test_mode=True, got a VideoDetDataset without'):
         VideoSampler(build(part()))

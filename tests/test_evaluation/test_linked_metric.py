@@ -65,7 +65,7 @@ def linked_naively(samples, relations, with_relations):
     """Copies of the samples with scores of the naive search."""
     scores = []
     for frames, pairs in by_video(samples, relations):
-        new, _ = naive_linking.tubes(frames, pairs if with_relations else None)
+        new, _ = naive_linking.tube_linking(frames, pairs if with_relations else None)
         scores += new
     result = copy.deepcopy(samples)
     for sample, new in zip(result, scores):
@@ -148,18 +148,18 @@ def test_frames_are_linked_as_they_come():
     relations = add_relations(samples)
     expected = linked_naively(samples, relations, True)
     ((frames, pairs),) = by_video(samples, relations)
-    _, tubes = naive_linking.tubes(frames, pairs)
+    _, tracks = naive_linking.tube_linking(frames, pairs)
     linker = VideoLinker(BoxLinkingWithRelations())
     linked = [frame for sample in samples for frame in linker.add(to_frame_detections(sample))] + linker.finish()
     for frame, sample, other in zip(linked, samples, expected):
         np.testing.assert_allclose(frame.scores, other.pred_det_instances.scores, rtol=1e-5)
         np.testing.assert_array_equal(frame.unlinked_scores, sample.pred_det_instances.scores)
-    of_tube = {}
+    of_track = {}
     for t, frame in enumerate(linked):
-        for i, tube in enumerate(frame.track_ids):
-            if tube >= 0:
-                of_tube.setdefault(int(tube), []).append((t, i))
-    assert sorted(of_tube.values()) == sorted(tubes)
+        for i, track in enumerate(frame.track_ids):
+            if track >= 0:
+                of_track.setdefault(int(track), []).append((t, i))
+    assert sorted(of_track.values()) == sorted(tracks)
 
 
 def test_a_frame_that_is_missing_is_refused():
@@ -253,7 +253,7 @@ def test_files_are_linked_as_in_the_metric(predictions, linker, run_main, tmp_pa
         assert value == pytest.approx(metrics[key], abs=1e-4, nan_ok=True)
 
 
-def test_a_linked_run_writes_linked_scores_and_tubes(tmp_path):
+def test_a_linked_run_writes_linked_scores_and_tracks(tmp_path):
     coco = make_coco(3, lengths=(5, 3, 4))
     ann_file = write(tmp_path / 'gt.json', coco)
     samples = make_samples(coco, 3)
@@ -264,12 +264,12 @@ def test_a_linked_run_writes_linked_scores_and_tubes(tmp_path):
     assert found['vid/mAP50'] == metrics['vid/mAP50']
     content = json.loads((tmp_path / 'run.predictions.json').read_text())
     assert content['info']['linker'] == 'TubeLinking'
-    tubes = {}
+    tracks = {}
     for ann in content['annotations']:
         if 'instance_id' in ann:
-            tubes.setdefault((ann['video_id'], ann['instance_id']), []).append(ann['image_id'])
-    assert len(tubes) > 3
-    assert all(len(set(images)) == len(images) > 1 for images in tubes.values())
+            tracks.setdefault((ann['video_id'], ann['instance_id']), []).append(ann['image_id'])
+    assert len(tracks) > 3
+    assert all(len(set(images)) == len(images) > 1 for images in tracks.values())
 
 
 def test_linking_anew_begins_with_the_scores_of_the_detector(predictions, run_main, tmp_path):

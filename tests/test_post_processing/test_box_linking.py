@@ -43,13 +43,13 @@ def assert_close(found, expected):
 
 
 @pytest.mark.parametrize('seed', range(60))
-def test_blr_and_tubes_equal_enumerating_all_paths(seed):
+def test_blr_and_tube_linking_equal_enumerating_all_paths(seed):
     """Several classes, unequal counts, frames without boxes."""
     rng = np.random.default_rng(seed)
     frames = random_video(rng, rng.integers(1, 7), 4, rng.integers(1, 4))
     relations = random_relations(rng, frames)
-    assert_close(TubeLinking().link(frames), naive_linking.tubes(frames)[0])
-    assert_close(BoxLinkingWithRelations().link(frames, relations), naive_linking.tubes(frames, relations)[0])
+    assert_close(TubeLinking().link(frames), naive_linking.tube_linking(frames)[0])
+    assert_close(BoxLinkingWithRelations().link(frames, relations), naive_linking.tube_linking(frames, relations)[0])
 
 
 @pytest.mark.parametrize('seed', range(40))
@@ -57,14 +57,14 @@ def test_ties_are_broken_by_the_lower_index(seed):
     """Boxes on a grid, scores 0 or 1: many paths of equal sums."""
     rng = np.random.default_rng(seed)
     frames = random_video(rng, 5, 4, 2, ties=True)
-    expected, paths = naive_linking.tubes(frames)
+    expected, paths = naive_linking.tube_linking(frames)
     linked = TubeLinking().trace(frames)
     assert_close(linked.scores, expected)
     found = {}
     for t, ids in enumerate(linked.track_ids):
-        for i, tube in enumerate(ids):
-            if tube >= 0:
-                found.setdefault(int(tube), []).append((t, i))
+        for i, track in enumerate(ids):
+            if track >= 0:
+                found.setdefault(int(track), []).append((t, i))
     assert sorted(found.values()) == sorted([(int(t), int(i)) for t, i in path] for path in paths)
 
 
@@ -82,7 +82,7 @@ def test_options_equal_enumerating_all_sequences(seed, max_gap):
     rng = np.random.default_rng(seed)
     frames = random_video(rng, 5, 3, 2, spread=15)
     assert_close(
-        TubeLinking(min_iou=0.3, max_gap=max_gap).link(frames), naive_linking.gated_tubes(frames, 0.3, max_gap)
+        TubeLinking(min_iou=0.3, max_gap=max_gap).link(frames), naive_linking.gated_tube_linking(frames, 0.3, max_gap)
     )
 
 
@@ -95,7 +95,7 @@ def test_by_hand():
         dict(bboxes=[near], scores=[0.1], labels=[0]),
         dict(bboxes=[far, near], scores=[0.3, 0.7], labels=[1, 0]),
     ]
-    # First tube: near everywhere, .9 .5 .1 .7: best half .9 .7, mean .8. Then frame 2 is empty: far
+    # First track: near everywhere, .9 .5 .1 .7: best half .9 .7, mean .8. Then frame 2 is empty: far
     # of frames 0 and 1, best half .4.
     scores, ids, _ = TubeLinking().trace(frames)
     assert_close(scores, [[1.7, 0.6], [0.8, 1.3], [0.9], [0.3, 1.5]])
@@ -165,9 +165,9 @@ def test_one_frame_is_unchanged_and_so_are_single_boxes(seed):
         for frame in frames:
             np.testing.assert_array_equal(linker.link([frame])[0], frame['scores'])
         scores, ids, _ = linker.trace(frames)
-        for frame, new, tube in zip(frames, scores, ids):
-            np.testing.assert_array_equal(new[tube < 0], frame['scores'][tube < 0])
-            assert (new[tube >= 0] > frame['scores'][tube >= 0]).all()
+        for frame, new, track in zip(frames, scores, ids):
+            np.testing.assert_array_equal(new[track < 0], frame['scores'][track < 0])
+            assert (new[track >= 0] > frame['scores'][track >= 0]).all()
 
 
 @linkers
@@ -202,7 +202,9 @@ def test_lists_and_tensors_and_any_sparse_array(linker):
         assert_close(linker.link(frames, [kind(r) for r in relations]), expected)
 
 
-@pytest.mark.parametrize('linker, search', [(TubeLinking(), naive_linking.research_tubes), (SeqNMS(), plain_seq_nms)])
+@pytest.mark.parametrize(
+    'linker, search', [(TubeLinking(), naive_linking.research_tube_linking), (SeqNMS(), plain_seq_nms)]
+)
 @pytest.mark.parametrize('spread', [40, 120])
 @pytest.mark.parametrize('ties', [False, True])
 def test_long_videos(linker, search, spread, ties):

@@ -36,7 +36,7 @@ def unlinked(digits, trained, tmp_path_factory):
 
 @pytest.mark.parametrize('processes', [1, 2])
 def test_linking_in_the_test_equals_that_of_files(processes, unlinked, digits, trained, tmp_path):
-    """Relations go from the model through NMS into tubes, on any rank."""
+    """Relations go from the model through NMS into tracks, on any rank."""
     through, launcher = (), ()
     if processes == 2:
         launcher = ('--launcher', 'pytorch')

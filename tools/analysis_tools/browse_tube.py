@@ -1,9 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Draw a tube in which box linking recovered detections, over time."""
+"""Draw a track in which box linking recovered detections, over time."""
 
 import argparse
 
-from mmrdn.browsing.tube_browser import browse_tube
+from mmrdn.browsing.track_browser import browse_track
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
@@ -20,12 +20,12 @@ def main() -> None:
     parser.add_argument('--num-frames', type=int, default=6, help='number of frames that are drawn')
     add_arguments(parser, '--overwrite', help='replace OUT')
     args = parser.parse_args()
-    tube = browse_tube(**vars(args))
+    track = browse_track(**vars(args))
     print(
-        f'{args.out}: tube {tube["instance_id"]} of video '
-        f'{tube["video_id"]}, {tube["frames"]} frames, {tube["recovered"]} '
+        f'{args.out}: track {track["instance_id"]} of video '
+        f'{track["video_id"]}, {track["frames"]} frames, {track["recovered"]} '
         f'detections recovered; threshold {args.score_thr:g} before, '
-        f'{tube["linked_thr"]:.3f} after linking'
+        f'{track["linked_thr"]:.3f} after linking'
     )
 
 

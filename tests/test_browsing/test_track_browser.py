@@ -58,7 +58,7 @@ def test_recovered_detection_by_hand(browse, tmp_path):
     assert status == 0
     # Before: .9 .8 .7 and four times .3: seven. After: 1.8 1.7 1.6 1.1 and three of .3, so the
     # threshold is .3.
-    assert 'tube 0 of video 5, 4 frames, 1 detections recovered' in stdout
+    assert 'track 0 of video 5, 4 frames, 1 detections recovered' in stdout
     assert 'threshold 0.3 before, 0.300 after linking' in stdout
     picture = cv2.imread(str(tmp_path / 'out.png'))
     rows = np.split(picture, 2)
@@ -80,7 +80,7 @@ def test_boxes_that_linking_took_out(browse):
     linked['suppressed'] = [dict(linked['annotations'].pop(i), id=i + 1) for i in (3, 1)]
     status, stdout, stderr = browse(linked=linked, options=['--score-thr', '0.3'])
     assert status == 0, stderr
-    assert 'tube 0 of video 5, 4 frames, 1 detections recovered' in stdout
+    assert 'track 0 of video 5, 4 frames, 1 detections recovered' in stdout
     assert 'threshold 0.3 before, 0.300 after linking' in stdout
 
 

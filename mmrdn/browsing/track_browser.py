@@ -19,7 +19,7 @@ Track = list[tuple[int, int]]  # (image id, index of the box) in frame order
 Frames = dict[int, FrameDetections]  # by image id
 
 
-def browse_tube(
+def browse_track(
     predictions: str,
     linked: str,
     ann_file: str,
