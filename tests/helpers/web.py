@@ -1,7 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """A detector without a network and videos for tests of the web page."""
 
+import io
 import json
+import time
 
 import numpy as np
 
@@ -37,3 +39,22 @@ def write_clip(path, num_frames, size=(64, 96)):
         for i in range(num_frames):
             writer.write(np.full((*size, 3), 60 + 5 * i % 150, np.uint8))
     return path
+
+
+def send(client, path_or_bytes, name='clip.mp4', **kwargs):
+    """Upload; status and what is told."""
+    content = path_or_bytes
+    if not isinstance(content, bytes):
+        content = content.read_bytes()
+    answer = client.post('/videos', data=dict(video=(io.BytesIO(content), name)), **kwargs)
+    return answer.status_code, answer.json
+
+
+def wait(client, address):
+    """What is told about a job when it is over."""
+    for _ in range(200):
+        told = client.get(address).json
+        if told['state'] in ('done', 'failed'):
+            return told
+        time.sleep(0.05)
+    raise AssertionError(told)

@@ -3,8 +3,6 @@ import copy
 import json
 
 import pytest
-import torch
-from mmdet.models.task_modules import DeltaXYWHBBoxCoder
 from mmtrack.datasets import BaseVideoDataset
 
 from mmrdn.datasets import ImageNetVIDDataset, MovingDigitsDataset, PackTrackInputs, VideoDetDataset
@@ -192,22 +190,6 @@ def test_frames_without_boxes(build):
     kept = build(data, filter_cfg=dict(filter_empty_gt=False))
     assert len(kept) == sum(LENGTHS)
     assert kept.get_data_info(20)['instances'] == []
-
-
-@pytest.mark.parametrize('box', [[9, 2, 0, 40], [1, 9, 30, 0], [9, 9, 0, 0]])
-def test_boxes_of_a_pixel_stay(build, box):
-    """As they are in testing; with the area of their pixels in training, where losses need one."""
-    data = _data()
-    for entry in data['annotations']:
-        entry.update(bbox=box, area=0)
-    x, y, w, h = box
-    testing, training = build(data, test_mode=True), build(data)
-    assert len(testing) == len(training) == sum(LENGTHS)
-    assert testing.get_data_info(5)['instances'][0]['bbox'] == [x, y, x + w, y + h]
-    (found,) = training.get_data_info(5)['instances']
-    assert found == dict(bbox=[x, y, x + max(w, 1), y + max(h, 1)], bbox_label=0, instance_id=3, ignore_flag=0)
-    boxes = torch.tensor([found['bbox']]).float()
-    assert DeltaXYWHBBoxCoder().encode(boxes, boxes).tolist() == [[0, 0, 0, 0]]  # as a proposal of itself
 
 
 @pytest.mark.slow

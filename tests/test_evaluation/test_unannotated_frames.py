@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from mmengine.structures import InstanceData
-from test_vid_metric import make_coco, make_samples, run, write
 
+from helpers.vid_metric import make_coco, make_samples, run, write
 from mmrdn.comparison.demo import count_right
 from mmrdn.comparison.prediction_comparison import draw_panels, load_results
 from mmrdn.evaluation import VIDMetric, evaluate_predictions, link_predictions

@@ -14,24 +14,17 @@ import urllib.request
 
 import pytest
 
-from helpers.web import FakeInferencer, write_clip
+from helpers.web import write_clip
 
 pytest.importorskip('flask', reason='needs the extra "web"')
 
 from mmrdn.web import page_server  # noqa: E402
 from mmrdn.web.page_server import FULL_DISK, open_server  # noqa: E402
-from mmrdn.web.video_jobs import VideoJobs  # noqa: E402
 from mmrdn.web.web_demo import create_app  # noqa: E402
 
 EDGE = b'--edge\r\nContent-Disposition: form-data; name="video"; filename="%s"\r\n\r\n'
 END = b'\r\n--edge--\r\n'
 FORM = 'multipart/form-data; boundary=edge'
-
-
-@pytest.fixture
-def jobs():
-    with contextlib.closing(VideoJobs(FakeInferencer(), 0.4, 2.0)) as jobs:
-        yield jobs
 
 
 @pytest.fixture

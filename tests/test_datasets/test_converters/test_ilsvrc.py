@@ -12,12 +12,10 @@ from mmengine.registry import DefaultScope
 
 from helpers.configs import ROOT, datasets, load
 from helpers.mmtrack_detectors import KINDS
-from mmrdn.datasets import VideoDetDataset
 from mmrdn.datasets.converters.ilsvrc import read_annotation
 from mmrdn.datasets.converters.ilsvrc_det import convert_det
 from mmrdn.datasets.converters.ilsvrc_vid import convert_vid, pick_train_frames
 from mmrdn.datasets.imagenet_vid_classes import IMAGENET_VID
-from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.registry import DATASETS
 from mmrdn.setup_env import register_all_modules
 
@@ -137,8 +135,6 @@ def test_long_video_flags_15_frames(tmp_path):
 def test_classes_equal_those_of_mmtrack():
     from mmtrack.datasets import ImagenetVIDDataset
 
-    from mmrdn.datasets.imagenet_vid_classes import IMAGENET_VID
-
     assert tuple(IMAGENET_VID) == ImagenetVIDDataset.METAINFO['CLASSES']
     assert list(IMAGENET_VID) == sorted(IMAGENET_VID)
     assert len(set(IMAGENET_VID.values())) == 30
@@ -247,21 +243,6 @@ def test_boxes_over_the_border(tmp_path):
     assert len(item['notes']) == 2
     assert 'cut at the border' in item['notes'][0]
     assert 'left out, xmax 40' in item['notes'][1]
-
-
-@pytest.mark.parametrize('box', [(7, 20, 7, 50), (0, 20, 0, 50), (10, 9, 40, 9), (99, 59, 99, 59), (-4, 5, 0, 9)])
-def test_boxes_of_a_pixel_reach_the_metric(tmp_path, box):
-    """ILSVRC's boxes are inclusive pixels: one with xmin == xmax is a pixel wide."""
-    _write(tmp_path, 'VID', 'val/v/000000', _xml(_object(DOG, box, 0)))
-    _convert(tmp_path, 'val', tmp_path / 'val.json')
-    inside = [max(side, 0) for side in box]
-    classes = tuple(IMAGENET_VID)
-    (frame,) = CocoVidFile(str(tmp_path / 'val.json')).ground_truth(classes).values()
-    assert frame.bboxes.tolist() == [inside] and frame.labels.tolist() == [8]
-    dataset = VideoDetDataset(
-        ann_file=str(tmp_path / 'val.json'), metainfo=dict(classes=classes), data_prefix={}, test_mode=True
-    )
-    assert [i['bbox'] for i in dataset.get_data_info(0)['instances']] == [inside]
 
 
 def _run_tool(monkeypatch, name, *args):
