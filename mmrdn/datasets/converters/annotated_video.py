@@ -85,6 +85,7 @@ class AnnotatedVideo:
         tracks (list[Track]): Its tracks.
         source (str): File that it was read from.
         classes (tuple[str, ...]): Classes that the file declares, in its order.
+        inclusive (bool): Whether x2 and y2 are those of the last pixel: x2 = x1 is one pixel wide.
     """
 
     name: str
@@ -92,6 +93,7 @@ class AnnotatedVideo:
     tracks: list[Track]
     source: str = ''
     classes: tuple[str, ...] = ()
+    inclusive: bool = False
 
 
 def box_of_points(points: list[tuple[float, float]]) -> Box:

@@ -1,7 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from collections.abc import Sequence
 
-from mmrdn.datasets.converters.annotated_video import AnnotatedVideo, TrackBox, VideoFrame
+from mmrdn.datasets.converters.annotated_video import AnnotatedVideo, TrackBox
 from mmrdn.datasets.converters.ilsvrc import CocoData
 from mmrdn.datasets.converters.loss_report import LossReport
 
@@ -34,7 +34,7 @@ class CocoVidData(CocoData):
         for track in video.tracks:
             name = track.label if track.label in self.category_ids else self._first_class
             where = f'{video.source}: {f"track {track.name}" if track.name else "a box"} of {video.name}'
-            boxes = [box for box in track.boxes if self._fits(box, video.frames[int(box.frame)], where)]
+            boxes = [box for box in track.boxes if self._fits(box, video, where)]
             if boxes:
                 self._num_tracks += 1
             for box in boxes:
@@ -46,13 +46,14 @@ class CocoVidData(CocoData):
             for name, instance_id, box in entries:
                 self._add_box(name, box, video_id=video_id, instance_id=instance_id)
 
-    def _fits(self, box: TrackBox, frame: VideoFrame, where: str) -> bool:
+    def _fits(self, box: TrackBox, video: AnnotatedVideo, where: str) -> bool:
         """Return whether a box has an area within its image."""
         x1, y1, x2, y2 = box.box
-        if x2 <= x1 or y2 <= y1:
+        frame = video.frames[int(box.frame)]
+        if min(x2 - x1, y2 - y1) < 0 or (min(x2 - x1, y2 - y1) == 0 and not video.inclusive):
             self._losses.add('boxes without an area were left out', f'{where}, frame_id {box.frame}')
             return False
-        if x2 <= 0 or y2 <= 0 or x1 >= frame.width or y1 >= frame.height:
+        if min(x2, y2) + video.inclusive <= 0 or x1 >= frame.width or y1 >= frame.height:
             self._losses.add('boxes outside of the image were left out', f'{where}, frame_id {box.frame}')
             return False
         return True
