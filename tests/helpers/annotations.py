@@ -10,7 +10,7 @@ from mmrdn.datasets.converters.conversion import convert_to_coco_vid
 from mmrdn.datasets.converters.frame_files import FrameFiles
 
 
-def convert(name, inputs, out, size=None, frames=None, template='<video>/<frame:06d>.jpg', **options):
+def convert(name, inputs, out, size=None, frames=None, template=None, **options):
     """Convert files; give the data and the lines of the loss report."""
     inputs = [inputs] if isinstance(inputs, (str, Path)) else inputs
     summary = convert_to_coco_vid(name, inputs, out, FrameFiles(frames, template, size), **options)

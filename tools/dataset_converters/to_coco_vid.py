@@ -35,8 +35,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--frames', help='directory of the frames: <video>/*.jpg, or *.jpg of a single video')
     parser.add_argument(
         '--name-template',
-        default='<video>/<frame:06d>.jpg',
-        help='names of frames that nothing else names; <number:06d> is the number in the file (default: %(default)s)',
+        help='names of frames that nothing else names, such as <video>/<frame:06d>.jpg, which is the default of most '
+        'formats; <number:06d> is the number in the file',
     )
     parser.add_argument('--size', type=parse_size, metavar='WxH', help='size of frames that nothing else says')
     parser.add_argument('--classes', nargs='+', metavar='NAME', help='classes to keep, in this order (default: all)')

@@ -20,9 +20,9 @@ class FrameFiles:
     Args:
         frames (str or Path, optional): Directory of all frames: of each video in a directory named
             after it, or directly if there is one video only.
-        template (str): Names of frames that nothing else names: ``<video>``, and ``<frame>``, the
-            index from 0, or ``<number>``, the number in the annotation file, both with a format as
-            in ``<frame:06d>``.
+        template (str, optional): Names of frames that nothing else names: ``<video>``, and
+            ``<frame>``, the index from 0, or ``<number>``, the number in the annotation file, both
+            with a format as in ``<frame:06d>``; by default what is usual for the format.
         size (tuple[int, int], optional): Width and height of frames that nothing else says.
 
     Raises:
@@ -31,19 +31,22 @@ class FrameFiles:
     """
 
     def __init__(
-        self,
-        frames: str | os.PathLike | None = None,
-        template: str = '<video>/<frame:06d>.jpg',
-        size: Size | None = None,
+        self, frames: str | os.PathLike | None = None, template: str | None = None, size: Size | None = None
     ) -> None:
         self.directory = None if frames is None else Path(frames)
         if self.directory is not None and not self.directory.is_dir():
             raise FileNotFoundError(f'--frames {frames}: no such directory')
         self.size = size
-        self._template = _format_of(template)
+        self._template = None if template is None else _format_of(template)
 
     def of_video(
-        self, video: str, numbers: Sequence[int], size: Size | None, where: str, names: Sequence[str] | None = None
+        self,
+        video: str,
+        numbers: Sequence[int],
+        size: Size | None,
+        where: str,
+        names: Sequence[str] | None = None,
+        template: str = '<video>/<frame:06d>.jpg',
     ) -> list[VideoFrame]:
         """Return the frames of a video.
 
@@ -53,6 +56,7 @@ class FrameFiles:
             size (tuple[int, int], optional): Width and height that the annotation file gives.
             where (str): File, for messages.
             names (Sequence[str], optional): Names that the annotation file gives.
+            template (str): Names that are usual for the format.
 
         Raises:
             FileNotFoundError: ``--frames`` has no such image.
@@ -63,9 +67,8 @@ class FrameFiles:
         elif self.directory is not None:
             found = self._images_of(video, numbers, where)
         else:
-            found = [
-                self._template.format(video=video, frame=index, number=number) for index, number in enumerate(numbers)
-            ]
+            form = self._template or _format_of(template)
+            found = [form.format(video=video, frame=index, number=number) for index, number in enumerate(numbers)]
         if size is None and found:
             size = self.size_of(found[0], where)
         return [VideoFrame(name, *size) for name in found] if size else []
@@ -105,6 +108,14 @@ class FrameFiles:
                 f'{where} does not say the width and height of frames: pass --frames DIR, --videos DIR or --size WxH'
             )
         return self.size
+
+    def all_images(self) -> dict[str, str]:
+        """Return the paths below ``--frames`` of all images, by themselves without suffix."""
+        if self.directory is None:
+            return {}
+        files = (file.relative_to(self.directory) for file in self.directory.rglob('*'))
+        found = sorted(file for file in files if file.suffix.lower() in SUFFIXES)
+        return {file.with_suffix('').as_posix(): file.as_posix() for file in found}
 
     def list_images(self, video: str) -> list[str] | None:
         """Return the paths below ``--frames`` of the images of a video in natural order, None without ``--frames``.

@@ -2,11 +2,13 @@
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmrdn.datasets.converters.annotated_video import AnnotatedVideo
 from mmrdn.datasets.converters.frame_files import FrameFiles
+from mmrdn.datasets.converters.loose_frames import group_frames
 from mmrdn.datasets.converters.loss_report import LossReport
 from mmrdn.fileio.named_file import read_named
 from mmrdn.utils.text import shown
@@ -37,6 +39,28 @@ class BaseReader(ABC):
         self.losses = losses
         self.wanted = wanted
         self.pattern = pattern
+
+    def group(self, files: Mapping[str, Any], default: str) -> dict[str, list[tuple[str, Any]]]:
+        """Group annotation files of one image each into videos by the names of the images.
+
+        Images in ``--frames`` that have no file join the frames of videos that have some.
+
+        Args:
+            files (Mapping[str, Any]): What is known of each image, by its path.
+            default (str): Name of the video whose frames have nothing before the number.
+
+        Returns:
+            dict[str, list[tuple[str, Any]]]: Path and file of each frame of each video, in order; None
+            for one without a file.
+        """
+        found = {self.frames.find(name, '', 'its annotation'): file for name, file in files.items()}
+        images = dict.fromkeys(self.frames.all_images().values()) | found
+        videos = group_frames(images, default, self.pattern)
+        return {
+            video: [(name, images[name]) for name in names]
+            for video, names in videos.items()
+            if any(name in found for name in names)
+        }
 
     @abstractmethod
     def read(self, path: Path) -> list[AnnotatedVideo]:

@@ -88,7 +88,7 @@ class MotReader(BaseReader):
         if beside.is_dir() and (count := sum(file.is_file() for file in beside.iterdir())):
             return count
         last, where = max((to_integer(row[0], 'frame', where), where) for where, row in rows)
-        return check_num_frames(last, where)
+        return check_num_frames(max(last, 1), where)
 
     def _add_row(
         self, row: list[str], num_frames: int, labels: tuple[str, ...], offset: float, where: str, builder: TrackBuilder

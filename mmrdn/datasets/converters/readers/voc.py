@@ -1,10 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import math
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 from mmrdn.datasets.converters.annotated_video import AnnotatedVideo, TrackBox
-from mmrdn.datasets.converters.loose_frames import group_frames
 from mmrdn.datasets.converters.readers.base_reader import BaseReader, check_num_frames, to_integer, to_number
 from mmrdn.datasets.converters.track_builder import TrackBuilder
 from mmrdn.fileio.xml_files import read_xml
@@ -37,14 +37,19 @@ class VocReader(BaseReader):
             base = written if Path(written).stem == file.stem and Path(written).suffix else file.stem + suffix
             found[(inside.parent / base).as_posix()] = (file, node)
         default = root.parent.name if root.name == 'Annotations' else root.name
-        return [
-            self._read_video(video, {name: found[name] for name in names}, str(path))
-            for video, names in group_frames(found, default or 'video', self.pattern).items()
-        ]
+        videos = self.group(found, default or 'video')
+        return [self._read_video(video, frames, str(path)) for video, frames in videos.items()]
 
-    def _read_video(self, video: str, files: dict[str, tuple[Path, ElementTree.Element]], path: str) -> AnnotatedVideo:
+    def _read_video(
+        self, video: str, files: list[tuple[str, tuple[Path, ElementTree.Element] | None]], path: str
+    ) -> AnnotatedVideo:
         builder, frames = TrackBuilder(self.losses), []
-        for index, (name, (file, node)) in enumerate(files.items()):
+        for index, (name, entry) in enumerate(files):
+            if entry is None:
+                (frame,) = self.frames.of_video(video, [index], None, path, [name])
+                frames.append(replace(frame, annotated=False))
+                continue
+            file, node = entry
             frames += self.frames.of_video(video, [index], _size_of(node, str(file)), str(file), [name])
             for number, item in enumerate(node.findall('object'), 1):
                 self._add_object(item, index, f'{file}: object {number}', builder)

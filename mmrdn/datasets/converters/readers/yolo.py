@@ -3,7 +3,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmrdn.datasets.converters.annotated_video import AnnotatedVideo, Box, TrackBox, box_of_points
-from mmrdn.datasets.converters.frame_files import SUFFIXES, FrameFiles
+from mmrdn.datasets.converters.frame_files import FrameFiles
 from mmrdn.datasets.converters.loose_frames import group_frames
 from mmrdn.datasets.converters.readers.base_reader import BaseReader, read_lines, to_integer, to_number
 from mmrdn.datasets.converters.track_builder import TrackBuilder
@@ -40,7 +40,7 @@ class YoloReader(BaseReader):
             images = FrameFiles(root / 'images', size=images.size)
         names = {stem: f'{stem}.jpg' for stem in files}
         if images.directory is not None:
-            found = _list_images(images.directory)
+            found = images.all_images()
             by_stem = {Path(name).stem: name for name in found}
             for stem in files:
                 name = found.get(stem) or by_stem.get(Path(stem).name)
@@ -147,9 +147,3 @@ def _to_pixels(values: Sequence[float], size: tuple[int, int], where: str) -> Bo
         return box_of_points([(x * width, y * height) for x, y in zip(values[::2], values[1::2])])
     x, y, w, h = values
     return (x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height
-
-
-def _list_images(directory: Path) -> dict[str, str]:
-    """Return the images below a directory by their path without suffix."""
-    files = sorted(file.relative_to(directory) for file in directory.rglob('*') if file.suffix.lower() in SUFFIXES)
-    return {file.with_suffix('').as_posix(): file.as_posix() for file in files}
