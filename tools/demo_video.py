@@ -23,30 +23,10 @@ def parse_args() -> argparse.Namespace:
     add_arguments(parser, 'checkpoint', '--device', '--amp', '--lookahead', '--trust-checkpoint', '--cfg-options')
     add_arguments(parser, '--score-thr', default=0.3)
     out = parser.add_argument_group('outputs, at least one')
-    out.add_argument('--out-video', help='.mp4 with boxes drawn')
-    out.add_argument('--out-json', help='.jsonl: a line a frame; .json: COCO-VID; -: lines to stdout')
-    out.add_argument('--out-mot', help='MOTChallenge text')
-    out.add_argument('--out-images', help='directory of images')
-    add_arguments(out, '--overwrite')
-    parser.add_argument('--classes', nargs='+', metavar='NAME', help='only these classes')
-    parser.add_argument(
-        '--linker', metavar='NAME', help='link boxes to tracks: BoxLinkingWithRelations, TubeLinking or SeqNMS'
-    )
-    parser.add_argument('--show-relations', action='store_true', help='draw the supports that detections rest on')
-    parser.add_argument(
-        '--scale',
-        type=int,
-        help='how many times larger frames are drawn (default: small ones so '
-        'that labels have room, others as they are)',
-    )
-    parser.add_argument('--font', help='font file of class names (default: any of the machine that has the letters)')
-    parser.add_argument('--max-frames', type=int, help='number of frames to stop after')
+    add_arguments(out, '--out-video', '--out-json', '--out-mot', '--out-images', '--overwrite')
+    add_arguments(parser, '--classes', '--linker', '--show-relations', '--scale', '--font', '--max-frames')
     parser.add_argument('--size', metavar='WxH', help='frame size of raw frames on stdin, pixels')
-    parser.add_argument('--fps', type=float, help='frame rate of images and raw frames (default: 25)')
-    parser.add_argument(
-        '--strict', action='store_true', help='stop at an image that cannot be read instead of going on'
-    )
-    parser.add_argument('--quiet', action='store_true', help='only warnings and errors')
+    add_arguments(parser, '--fps', '--strict', '--quiet')
     return parser.parse_args()
 
 

@@ -231,11 +231,15 @@ class VideoInferencer:
             VideoSummary: Summary of the run.
         """
         start = time.time()
-        check_score_thr(score_thr)
-        labels = self._labels(classes)
         outputs = VideoOutputs(out_video, out_json, out_mot, out_images, overwrite, scale, font)
+        labels = self.check_options(outputs, score_thr, classes, show_relations)
         source = as_source(video, size=size, strict=strict, max_frames=max_frames, fps=fps)
-        self._check_run(source, outputs, show_relations)
+        if self.linker is not None and outputs.draws and not source.rereadable:
+            raise ValueError(
+                f'{source.name} cannot be read a second time, as '
+                'drawing linked boxes needs; leave out the '
+                'linker, out_video and out_images'
+            )
         buffer = FrameBuffer(self.model.temporal_range if show_relations else 0)
         stream = self.open_stream(recorders=run_recorders(self.model, self.linker, show_relations, score_thr))
         if self.linker is None:
@@ -267,22 +271,20 @@ class VideoInferencer:
             files.highest_score,
         )
 
-    def _labels(self, classes: Sequence[str] | None) -> list[int] | None:
-        """Return the labels of class names, None for all."""
+    def check_options(
+        self, outputs: VideoOutputs, score_thr: float, classes: Sequence[str] | None, show_relations: bool
+    ) -> list[int] | None:
+        """Refuse options of :meth:`__call__` that this detector cannot follow, whatever the video.
+
+        Returns:
+            list[int] or None: Labels of the classes, None for all.
+        """
+        check_score_thr(score_thr)
         for name in classes or ():
             if name not in self.classes:
                 raise ValueError(f'there is no class "{name}", expected some of: {", ".join(self.classes)}')
-        return [self.classes.index(name) for name in classes or ()] or None
-
-    def _check_run(self, source: BaseSource, outputs: VideoOutputs, show_relations: bool) -> None:
-        """Refuse options that cannot go together."""
         if show_relations and not getattr(self.model.neck, 'num_basic', 0):
             raise ValueError('show_relations needs a model with a basic stage (neck.num_basic >= 1)')
         if show_relations and not outputs.draws:
             raise ValueError('show_relations needs out_video or out_images')
-        if self.linker is not None and outputs.draws and not source.rereadable:
-            raise ValueError(
-                f'{source.name} cannot be read a second time, as '
-                'drawing linked boxes needs; leave out the '
-                'linker, out_video and out_images'
-            )
+        return [self.classes.index(name) for name in classes or ()] or None

@@ -16,6 +16,8 @@ from mmrdn.utils.text import printable
 ARGUMENTS = {
     'config': dict(help='config file'),
     'checkpoint': dict(nargs='?', help='path or URL; the published weights if not given'),
+    '--config': dict(help='config file'),
+    '--checkpoint': dict(help='path or URL; the published weights if not given'),
     '--cfg-options': dict(
         nargs='+', action=DictAction, help='change the config: key=value ..., such as model.temporal_range=9'
     ),
@@ -29,6 +31,23 @@ ARGUMENTS = {
     '--overwrite': dict(action='store_true', help='replace what is there'),
     '--workers': dict(type=int, default=1, help='processes (default: %(default)s)'),
     '--skip-bad-boxes': dict(action='store_true', help='leave out impossible boxes instead of stopping at the first'),
+    '--out-video': dict(help='.mp4 with boxes drawn'),
+    '--out-json': dict(help='.jsonl: a line a frame; .json: COCO-VID; -: lines to stdout'),
+    '--out-mot': dict(help='MOTChallenge text'),
+    '--out-images': dict(help='directory of images'),
+    '--classes': dict(nargs='+', metavar='NAME', help='only these classes'),
+    '--linker': dict(metavar='NAME', help='link boxes to tracks: BoxLinkingWithRelations, TubeLinking or SeqNMS'),
+    '--show-relations': dict(action='store_true', help='draw the supports that detections rest on'),
+    '--scale': dict(
+        type=int,
+        help='how many times larger frames are drawn (default: small ones so that '
+        'labels have room, others as they are)',
+    ),
+    '--font': dict(help='font file of class names (default: any of the machine that has the letters)'),
+    '--max-frames': dict(type=int, help='number of frames to stop after'),
+    '--fps': dict(type=float, help='frame rate of images and raw frames (default: 25)'),
+    '--strict': dict(action='store_true', help='stop at an image that cannot be read instead of going on'),
+    '--quiet': dict(action='store_true', help='only warnings and errors'),
     '--launcher': dict(choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher'),
 }
 # Errors that bad input raises, in our code and in the libraries below.

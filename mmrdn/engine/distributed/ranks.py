@@ -39,6 +39,14 @@ def this_rank(launcher: str) -> tuple[int, int]:
     return number, int(os.environ.get(size, number + 1))
 
 
+def device_of_rank(launcher: str) -> str | None:
+    """Return the name of the GPU of this process, each rank of a machine having another; None without."""
+    if launcher == 'none' or not torch.cuda.is_available():
+        return None
+    number = int(os.environ.get(ENVIRONMENT[launcher][2], 0))
+    return f'cuda:{number % torch.cuda.device_count()}'  # Slurm may show each task its own alone
+
+
 def join_ranks(cfg: Config) -> None:
     """Join the other ranks of the job, if there is a launcher, and watch them from then on.
 

@@ -42,8 +42,7 @@ def open_source(
         ValueError: It is of no use; names it.
     """
     spec = str(spec)
-    if fps is not None and not 0 < fps < float('inf'):
-        raise ValueError(f'fps must be positive, got {fps}')
+    check_fps(fps)
     if size is not None and spec != '-':
         raise ValueError(f'size is that of raw frames on stdin ("-"), but the video is {shown_url(spec)}')
     if spec == '-':
@@ -60,6 +59,12 @@ def open_source(
     if is_url or spec.isdecimal() and not exists:
         return LiveSource(spec, max_frames)
     return VideoFileSource(spec, max_frames)
+
+
+def check_fps(fps: float | None) -> None:
+    """Raise ValueError unless a frame rate, if given, is a finite number above 0."""
+    if fps is not None and not 0 < fps < float('inf'):
+        raise ValueError(f'fps must be positive, got {fps}')
 
 
 def _parse_size(size: Size) -> tuple[int, int]:

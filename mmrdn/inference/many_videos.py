@@ -1,0 +1,117 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+import errno
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from mmrdn.inference.results_directory import ResultsDirectory
+from mmrdn.inference.video_outputs import VideoSummary
+from mmrdn.inference.video_run import Progress
+from mmrdn.utils.cli import describe, is_user_error, printable
+from mmrdn.utils.frame_progress import FrameProgress
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+# Makes the outputs of the video at a path in a directory.
+Detect = Callable[[str, Path, Progress], VideoSummary]
+
+
+class ManyVideos:
+    """Videos that this process and others detect in, each taking the next one that nobody has.
+
+    Args:
+        results (ResultsDirectory): Directory of the outputs, which this process has joined.
+        paths (dict[str, str]): Path of each video by its name.
+        detect (callable): Function that detects in one video.
+        progress (FrameProgress): Progress of all processes, in videos.
+        device (torch.device): Device of the detector.
+        interval (float): Seconds between two looks at what the others have done.
+    """
+
+    def __init__(
+        self,
+        results: ResultsDirectory,
+        paths: dict[str, str],
+        detect: Detect,
+        progress: FrameProgress,
+        device: torch.device,
+        interval: float = 1.0,
+    ) -> None:
+        self.results = results
+        self.paths = paths
+        self.detect = detect
+        self.progress = progress
+        self.device = device
+        self.interval = interval
+        self._shown = 0.0  # when
+
+    def run(self) -> int:
+        """Work until all videos are done, by whichever process; return the number of failures.
+
+        The videos of processes that are killed meanwhile are taken over.
+        """
+        results = self.results
+        try:
+            while len(results.done()) < len(results.videos):
+                key = results.take()
+                if key is None:
+                    time.sleep(self.interval)
+                else:
+                    try:
+                        self._work(key)
+                    finally:
+                        results.locks.free(key)
+                self._show()
+            results.write_failures()
+        except KeyboardInterrupt:
+            done = f'{len(results.done())} of {len(results.videos)} videos are done'
+            raise KeyboardInterrupt(f'interrupted; {done}, the same command goes on from them') from None
+        self._show()
+        return len(results.failures())
+
+    def _work(self, key: str) -> None:
+        """Detect in a video; what is wrong with it is recorded."""
+        name, directory = self.results.videos[key], self.results.path
+        try:
+            with self.results.writing(key) as directory:
+                summary = self.detect(self.paths[name], directory, self._tick)
+                if summary.truncated:
+                    error = f'truncated or damaged: the outputs hold what decodes, {summary.frames} frames'
+                    self.results.record(key, error, damaged=True)
+        except Exception as error:
+            if not self._is_of_video(error):
+                raise
+            if not is_user_error(error) and os.environ.get('MMRDN_TRACEBACK') == '1':
+                traceback.print_exception(error)
+            text = describe(error) if is_user_error(error) else f'{type(error).__name__}: {describe(error)}'
+            text = text.replace(f'{directory}{os.sep}', '')
+            self.results.record(key, text)
+            print(f'error: {printable(name)}: {text}', file=sys.stderr)
+        else:
+            if not summary.truncated:
+                return
+        self.results.write_failures()
+
+    def _is_of_video(self, error: Exception) -> bool:
+        """Return whether other videos may do better: there is room, and the device is alive."""
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            return False
+        try:
+            torch.zeros(1, device=self.device).cpu()
+        except RuntimeError:
+            return False
+        return True
+
+    def _tick(self, *frames) -> None:
+        """Show the progress, not with every frame."""
+        if time.monotonic() - self._shown > self.interval:
+            self._show()
+
+    def _show(self) -> None:
+        done, failed = self.results.done(), self.results.failures()
+        self.progress.update(len(done), len(self.results.videos), f'{len(failed)} failed')
+        self._shown = time.monotonic()
