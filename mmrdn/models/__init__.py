@@ -1,5 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from mmrdn.models.memory import NextFrameRelations, RelationMemory, RepeatedFrameWindow, SlidingWindow, TopSupports
+from mmrdn.models.memory import (
+    NextFrameRelations,
+    RelationMemory,
+    RelationStep,
+    RepeatedFrameWindow,
+    SlidingWindow,
+    TopSupports,
+)
 from mmrdn.models.motion import NarrowFlowNet
 from mmrdn.models.necks import (
     LastMapReducer,
@@ -26,6 +33,7 @@ __all__ = [
     'RDNRoIHead',
     'RelationAggregator',
     'RelationMemory',
+    'RelationStep',
     'RepeatedFrameWindow',
     'RoundedAnchorGenerator',
     'SELSA',

@@ -61,7 +61,11 @@ def encode_geometry(geometry: Tensor, dims: int = 64, wave_length: float = 1000.
     Returns:
         Tensor: (N, M, D) encoding.
     """
-    factors = angle_factors(dims, wave_length, geometry)
+    return encode_angles(geometry, angle_factors(dims, wave_length, geometry))
+
+
+def encode_angles(geometry: Tensor, factors: Tensor) -> Tensor:
+    """Return :func:`encode_geometry` by the factors (D / 8,) of :func:`angle_factors`."""
     angles = geometry[..., None] * factors  # (N, M, 4, D/8)
     encoding = torch.cat([angles.sin(), angles.cos()], -1)  # (N, M, 4, D/4)
     return encoding.flatten(-2)  # (N, M, D)

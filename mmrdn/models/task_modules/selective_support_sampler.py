@@ -64,13 +64,13 @@ class SelectiveSupportSampler:
                 f'num_per_frame must sum to {len(scores)}, the number of scores, got {list(num_per_frame)}'
             )
         if self.advanced_scope == 'pool':
-            return _highest(scores, self._share(len(scores)))
+            return _highest(scores, self.num_advanced(len(scores)))
         inds = torch.arange(len(scores), device=scores.device)
         frames = inds.split([*num_per_frame, 0])
-        return torch.cat([frame[_highest(scores[frame], self._share(len(frame)))] for frame in frames])
+        return torch.cat([frame[_highest(scores[frame], self.num_advanced(len(frame)))] for frame in frames])
 
-    def _share(self, num: int) -> int:
-        """Return r% of ``num``, rounded down although 0.29 * 100 < 29 in floats."""
+    def num_advanced(self, num: int) -> int:
+        """Return r% of ``num`` supports, at least one, rounded down although 0.29 * 100 < 29 in floats."""
         return max(1, math.floor(self.advanced_ratio * num + 1e-6))
 
 
