@@ -25,10 +25,17 @@ import torch.nn as nn
 from torch import Tensor
 
 from mmrdn.models.layers import BoxTerms, attend_parts, merge_parts
+from mmrdn.models.memory.relation_step import RelationStep
+from mmrdn.models.memory.stepped_supports import SteppedSupports
 from mmrdn.models.necks import ObjectRelationModule, RelationAggregator
 from mmrdn.models.necks.projected_supports import ProjectedSupports, tile_shape
 from mmrdn.models.necks.relation_aggregator import distill
 from mmrdn.models.task_modules.selective_support_sampler import SelectiveSupportSampler
+
+
+def _steps_on(device: torch.device) -> bool:
+    """Return whether a device wants few launches and no waits, rather than tiles that fit into its caches."""
+    return device.type != 'cpu'
 
 
 class SupportFrame(NamedTuple):
@@ -42,7 +49,8 @@ class SupportFrame(NamedTuple):
 class RelationMemory:
     """The frames of a window and what relation modules compute of them: a ``Pool`` of ``distill``.
 
-    Nothing is cached where gradients are wanted, or where a relation module does not allow it
+    On a CPU it works in tiles, on an accelerator by :class:`RelationStep`, which takes few launches
+    and never waits. Nothing is cached where gradients are wanted, or where a relation module does not allow it
     (``caches_supports``): :meth:`aggregate` then runs the aggregator on the whole pool. The numbers
     are the same. Weights must not change between :meth:`reset` and :meth:`aggregate`.
 
@@ -60,11 +68,14 @@ class RelationMemory:
         self.sampler = sampler
         self.max_frames = max_frames
         self._capacity = max_frames * sampler.num_support
+        self._stepped: SteppedSupports | None = None  # where it works by RelationStep
         self.reset()
 
     def reset(self) -> None:
         """Forget all frames: a new video begins."""
         self._frames: deque[SupportFrame] = deque()
+        if self._stepped is not None:
+            self._stepped.reset()
         # Cached supports, oldest first, are rows start .. end of each column, in its last dimension
         # but one: see _cache_new_frames. Frames that were not looked at yet are not among them.
         self._columns: list[Tensor] = []
@@ -118,7 +129,8 @@ class RelationMemory:
     def nbytes(self) -> int:
         """Return the bytes of the frames and of what is computed from them."""
         frames = [part for frame in self._frames for part in frame]
-        return sum(tensor.nbytes for tensor in [*frames, *self._columns, *self._slots])
+        stepped = 0 if self._stepped is None else self._stepped.nbytes()
+        return stepped + sum(tensor.nbytes for tensor in [*frames, *self._columns, *self._slots])
 
     def pool(self) -> tuple[Tensor, Tensor, Tensor, list[int]]:
         """Return the pool R^s, oldest frame first.
@@ -151,6 +163,10 @@ class RelationMemory:
         if not self._frames:
             raise ValueError('the memory holds no frame: append one first')
         self._relations()[0].check(feats, boxes, 'feats', 'boxes')
+        if _steps_on(feats.device):
+            if self._stepped is None:
+                self._stepped = SteppedSupports(RelationStep(self.aggregator, self.sampler, self.max_frames))
+            return self._stepped.aggregate(tuple(self._frames), feats, boxes, return_weights)
         self._cache_new_frames()
         return distill(self.aggregator, feats, boxes, self, return_weights)
 

@@ -170,7 +170,7 @@ class RelationStep(nn.Module):
             tuple[Tensor, dict[str, Tensor]]: (N, C) features, and the new state.
         """
         state = self.append(state, feats, boxes, scores, num)
-        return self.relate(state, keys, key_boxes), state
+        return self.relate(state, keys, key_boxes), state  # type: ignore[return-value]
 
     def _relations(self) -> list[ObjectRelationModule]:
         """Return the B modules that look at the pool: Eq. 3-4 and Eq. 6."""
@@ -205,9 +205,7 @@ class _MaskedSupports:
         if not relations:
             return []
         projections = [relation.geometry_proj for relation in relations]
-        weight, bias = projections[0].weight, projections[0].bias
-        if len(relations) > 1:
-            weight, bias = torch.cat([p.weight for p in projections]), torch.cat([p.bias for p in projections])
+        weight, bias = torch.cat([p.weight for p in projections]), torch.cat([p.bias for p in projections])
         with torch.autocast(self.encoding.device.type, enabled=False):
             flat = self.encoding.flatten(0, 1)  # (N * M, D)
             weights = torch.addmm(bias[:, None].to(flat.dtype), weight.to(flat.dtype), flat.t())  # (B * G, N * M)
@@ -234,7 +232,7 @@ class _Pool(_MaskedSupports):
         queries = boxes.to(state['boxes'].dtype)
         if self.advanced is not None:
             queries = torch.cat([queries, state['boxes'].index_select(0, self.advanced[0])])  # (N + A, 4)
-        geometry = geometric_features(queries, state['boxes'], step.aggregator.modules_in_order()[0].pixel_offset)
+        geometry = geometric_features(queries, state['boxes'], step._relations()[0].pixel_offset)
         self.all_pairs = encode_angles(geometry, step.factors)  # (N + A, M, D)
         projected = dict(zip(step._relations(), zip(state['keys'], state['values'])))
         super().__init__(projected, self.all_pairs[: self.num], state['valid'])

@@ -1,4 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+from unittest import mock
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from helpers import naive_relation
 from helpers.memory import NaivePool, aggregator, frames
 from mmrdn.benchmarks.baseline_relation import baseline_of
 from mmrdn.models import ObjectRelationModule, RelationAggregator, RelationMemory, SelectiveSupportSampler
+from mmrdn.models.memory import relation_memory
 from mmrdn.registry import MODELS
 
 
@@ -59,9 +62,19 @@ def test_equals_naive_loops_while_the_window_slides(scope, settings):
     st.integers(1, 4),
     st.integers(1, 3),
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.booleans()), max_size=15),
+    st.booleans(),
 )
-def test_holds_what_a_list_would_hold(max_frames, num_support, steps):
-    """Any order of appending, dropping and looking, against a plain list."""
+def test_holds_what_a_list_would_hold(max_frames, num_support, steps, stepped):
+    """Any order of appending, dropping and looking, against a plain list; as on an accelerator too."""
+    with mock.patch.object(relation_memory, '_steps_on', lambda device: stepped):
+        held, memory = follow_a_list(max_frames, num_support, steps)
+    capacity = max_frames * num_support
+    rows = (capacity + max(1, capacity // 4)) * 8 * (8 + 1 + 4 * 8 + 4 + 33)  # feats, slot, keys, values, terms
+    assert memory.nbytes() <= held + rows + (capacity + 1) * 8 * (8 + max_frames * (8 + 2))
+
+
+def follow_a_list(max_frames, num_support, steps):
+    """Do the same to a memory and a list, and compare; return the bytes of the list and the memory."""
     module, sampler = aggregator(num_basic=1), SelectiveSupportSampler(num_support, 0.5)
     memory, expected = RelationMemory(module, sampler, max_frames), []
     query, boxes = next(frames([3], seed=99))[:2]
@@ -85,13 +98,12 @@ def test_holds_what_a_list_would_hold(max_frames, num_support, steps):
                 right, right_weights = module(query, boxes, *pool[:2], inds, return_weights=True)
             torch.testing.assert_close(out, right)
             torch.testing.assert_close(weights, right_weights)
-    held = sum(part.nbytes for frame in expected for part in frame)
-    capacity = max_frames * num_support
-    rows = (capacity + max(1, capacity // 4)) * 8 * (8 + 1 + 4 * 8 + 4 + 33)  # feats, slot, keys, values, terms
-    assert memory.nbytes() <= held + rows + (capacity + 1) * 8 * (8 + max_frames * (8 + 2))
+    return sum(part.nbytes for frame in expected for part in frame), memory
 
 
-def test_frames_may_come_from_inference_mode_and_not():
+@pytest.mark.parametrize('stepped', [False, True])
+def test_frames_may_come_from_inference_mode_and_not(stepped, monkeypatch):
+    monkeypatch.setattr(relation_memory, '_steps_on', lambda device: stepped)
     module = aggregator()
     memory = RelationMemory(module, SelectiveSupportSampler(3, 0.4), 2)
     for t, frame in enumerate(frames([3, 4, 5, 3, 6])):
