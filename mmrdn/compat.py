@@ -13,6 +13,8 @@ nothing where the versions agree already:
   ``MMRDN_OPS=own`` in the environment they also do where mmcv is compiled.
 - mmtrack datasets write ``CLASSES`` in their meta information, newer mmdet metrics and visualizers
   read ``classes``: whichever is missing is added.
+- mmengine finds ``_base_ = 'PACKAGE::NAME.py'`` in packages that it knows and in their ``.mim``: it is
+  told where the configs of mmrdn are, those of a checkout too.
 - mmengine's test loops look at the last result of every batch, but a video detector that looks
   ahead has none for the first frames of a video: they are made to accept that.
 """
@@ -24,6 +26,8 @@ import io
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from pathlib import Path
 
 from packaging.version import Version
 
@@ -143,6 +147,35 @@ def _accept_late_results() -> None:
     loops._update_losses = _update_losses
 
 
+def package_roots() -> Iterator[Path]:
+    """Yield the directories that hold ``configs`` and ``tools`` of mmrdn: of a checkout, of a wheel."""
+    package = Path(__file__).resolve().parent
+    for root in (package.parent, package / '.mim'):
+        if (root / 'model-index.yml').is_file():
+            yield root
+
+
+def _find_own_configs() -> None:
+    """Let configs of other directories have ``mmrdn::...`` as their base."""
+    from mmengine.config import Config
+
+    original = Config._get_cfg_path
+    if getattr(original, 'finds_mmrdn', False):
+        return
+
+    def _get_cfg_path(cfg_path, filename):
+        package, separator, name = cfg_path.partition('::')
+        if package != 'mmrdn' or not separator:
+            return original(cfg_path, filename)
+        for root in package_roots():
+            if (root / 'configs' / name).is_file():
+                return str(root / 'configs' / name), package
+        raise FileNotFoundError(f'{filename}: there is no {cfg_path}; bases of mmrdn are named like mmrdn::rdn/NAME.py')
+
+    _get_cfg_path.finds_mmrdn = True
+    Config._get_cfg_path = staticmethod(_get_cfg_path)
+
+
 def check_versions() -> None:
     """Warn once, naming the versions, outside of :data:`TESTED_VERSIONS`."""
     for name, (low, high) in TESTED_VERSIONS.items():
@@ -170,4 +203,5 @@ def apply() -> None:
         raise
     _mirror_class_names()
     _accept_late_results()
+    _find_own_configs()
     check_versions()

@@ -5,22 +5,22 @@ import difflib
 import os.path as osp
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from mmengine.config import Config
 
-import mmrdn
+from mmrdn.compat import package_roots
 from mmrdn.fileio.metafiles import read_models
 
 # Keys at the top of a config that MMEngine's runner or a command of ours reads.
 _KNOWN_KEYS = frozenset(
-    'auto_scale_lr custom_hooks custom_imports data_preprocessor default_hooks default_scope env_cfg '
-    'experiment_name find_unused_parameters launcher load_from log_level log_processor model '
-    'model_wrapper_cfg optim_wrapper param_scheduler randomness resume runner_type sync_bn test_cfg '
-    'test_dataloader test_evaluator train_cfg train_dataloader val_cfg val_dataloader val_evaluator '
-    'visualizer work_dir'.split()
+    'activation_checkpointing auto_scale_lr compile custom_hooks custom_imports data_preprocessor default_hooks '
+    'default_scope efficient_conv_bn_eval env_cfg experiment_name find_unused_parameters '
+    'init_weights_for_test_or_val launcher load_from log_level log_processor model model_wrapper_cfg '
+    'optim_wrapper param_scheduler randomness resume runner_type strategy sync_bn test_cfg test_dataloader '
+    'test_evaluator train_cfg train_dataloader val_cfg val_dataloader val_evaluator visualizer work_dir'.split()
 )
 # Keys that a config needs for a training, for a test.
 TRAIN_KEYS = ('train_cfg', 'train_dataloader', 'optim_wrapper')
@@ -54,7 +54,7 @@ def find_model(name: str) -> ZooModel:
         return ZooModel(name, None)
     wanted = name.removesuffix('.py').removeprefix('configs/')
     names: list[str] = []
-    for root in _roots():
+    for root in package_roots():
         for metafile in sorted(root.glob('configs/*/metafile.yml')):
             for model in read_models(metafile, ('Name', 'Config')):
                 config, weights = Path(model['Config']), model.get('Weights')
@@ -71,19 +71,11 @@ def find_model(name: str) -> ZooModel:
 
 def find_tool(name: str) -> str:
     """Return the path of a tool of the package, such as ``train.py``."""
-    for root in _roots():
+    for root in package_roots():
         path = root / 'tools' / name
         if path.is_file():
             return str(path)
     raise FileNotFoundError(f'mmrdn is installed without tools/{name}')
-
-
-def _roots() -> Iterator[Path]:
-    """Yield the directories that hold ``configs`` and ``tools``: of a checkout, of a wheel."""
-    package = Path(mmrdn.__file__).resolve().parent
-    for root in (package.parent, package / '.mim'):
-        if (root / 'model-index.yml').is_file():
-            yield root
 
 
 def load_config(
@@ -96,7 +88,7 @@ def load_config(
     """Read a config and merge the changes of the command line.
 
     Args:
-        filename (str): Path of the config.
+        filename (str): Path of the config, or its name as in :func:`find_model`.
         options (dict, optional): Values of ``--cfg-options``.
         work_dir (str, optional): Directory of logs and checkpoints; the config's own or
             ``work_dirs/<name of the config>`` if not given.
@@ -110,8 +102,7 @@ def load_config(
         FileNotFoundError: There is no such config.
         ValueError: It cannot be read, or lacks a key.
     """
-    if not osp.isfile(filename):
-        raise FileNotFoundError(f'config {filename} does not exist')
+    filename = find_model(filename).config
     cfg = _read_config(filename)
     if options:
         cfg.merge_from_dict(options)

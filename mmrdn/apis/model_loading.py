@@ -13,6 +13,7 @@ from mmrdn.fileio.checkpoint import check_state_dict, read_checkpoint, state_dic
 from mmrdn.fileio.download import shown_url
 from mmrdn.models import RDN
 from mmrdn.registry import DATASETS, MODELS
+from mmrdn.utils.config_types import type_name
 from mmrdn.utils.dataset_configs import leaf_datasets
 
 
@@ -69,7 +70,7 @@ def build_model(cfg: Config) -> BaseVideoDetector:
     settings.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmrdn'):
         model = MODELS.build(settings)
-    if any(str(hook.get('type')).endswith('ChannelsLastHook') for hook in cfg.get('custom_hooks') or []):
+    if any(type_name(hook) == 'ChannelsLastHook' for hook in cfg.get('custom_hooks') or []):
         model.to(memory_format=torch.channels_last)
     return model
 
@@ -126,7 +127,8 @@ def class_names(num_classes: int, dataset: ConfigDict, checkpoint: dict) -> tupl
 def _classes_of_dataset(dataset: ConfigDict) -> tuple[str, ...] | None:
     """Return the names that a data set has by its class or its config."""
     dataset = leaf_datasets(dataset)[0]
-    kind = DATASETS.get(dataset.get('type', ''))
+    kind = dataset.get('type', '')
+    kind = DATASETS.get(kind) if isinstance(kind, str) else kind
     meta = dict(getattr(kind, 'METAINFO', {}))
     meta.update(dataset.get('metainfo') or {})
     return classes_of_meta(meta)

@@ -18,6 +18,7 @@ from mmengine.runner import Runner
 from mmrdn.engine import CheckpointGuardHook, ScheduleGuardHook, ShardProgressHook
 from mmrdn.engine.distributed.ranks import join_ranks, this_rank
 from mmrdn.fileio.checkpoint import install_safe_loading, load_checkpoint_file, local_checkpoint
+from mmrdn.utils.config_types import type_name
 
 
 def enable_amp(cfg: Config) -> None:
@@ -26,7 +27,7 @@ def enable_amp(cfg: Config) -> None:
     Raises:
         ValueError: The config has an optimizer wrapper of another kind.
     """
-    kind = _type_name(cfg.optim_wrapper, 'OptimWrapper')
+    kind = type_name(cfg.optim_wrapper, 'OptimWrapper')
     if kind in ('AmpOptimWrapper', 'CPUAmpOptimWrapper'):
         return
     if kind != 'OptimWrapper':
@@ -35,12 +36,6 @@ def enable_amp(cfg: Config) -> None:
         cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
     else:
         cfg.optim_wrapper.type = 'mmrdn.CPUAmpOptimWrapper'
-
-
-def _type_name(settings: dict, default: str) -> str:
-    """Return the name of a type that a config gives as a class, or by a name with or without scope."""
-    kind = settings.get('type', default)
-    return (kind if isinstance(kind, str) else kind.__name__).split('.')[-1]
 
 
 def test_by_videos(cfg: Config, on_bad_frame: str = 'stop', resume: bool = False) -> None:
@@ -54,7 +49,7 @@ def test_by_videos(cfg: Config, on_bad_frame: str = 'stop', resume: bool = False
     Raises:
         ValueError: It has one, which knows nothing of the options.
     """
-    kind = _type_name(cfg.test_cfg, 'TestLoop')
+    kind = type_name(cfg.test_cfg, 'TestLoop')
     if kind == 'TestLoop':
         cfg.test_cfg.update(type='mmrdn.VideoTestLoop', on_bad_frame=on_bad_frame, resume=resume)
     elif resume or on_bad_frame != 'stop':

@@ -18,6 +18,7 @@ from mmrdn.comparison.command_progress import run_with_progress
 from mmrdn.fileio.download import cache_name, file_hash, shown_url
 from mmrdn.fileio.fields import NUMBER, check_entry
 from mmrdn.fileio.json_files import read_json, write_json
+from mmrdn.utils.config_types import type_name
 from mmrdn.utils.machine import machine
 
 METRICS = {'mAP50': 'mAP50', 'slow': 'mAP50_slow', 'medium': 'mAP50_medium', 'fast': 'mAP50_fast'}
@@ -184,8 +185,7 @@ def find_vid_metric(cfg: ConfigDict, config: str) -> tuple[str, ConfigDict]:
     metrics = [cfg.test_evaluator] if single else list(cfg.test_evaluator)
     kinds = []
     for i, metric in enumerate(metrics):
-        kind = metric.get('type')
-        kinds.append(getattr(kind, '__name__', str(kind)).split('.')[-1])
+        kinds.append(type_name(metric))
         if kinds[-1] == 'VIDMetric':
             key = 'test_evaluator' if single else f'test_evaluator.{i}'
             return key, metric

@@ -17,6 +17,7 @@ from mmrdn.models.vid.data_samples import to_frame_detections
 from mmrdn.models.vid.stream import VideoStream
 from mmrdn.post_processing import BaseBoxLinker, VideoLinker
 from mmrdn.structures import FrameDetections
+from mmrdn.utils.config_types import type_name
 from mmrdn.utils.interrupts import hold_interrupts
 from mmrdn.video import BaseSource, Frame, FrameBuffer, open_source, prefetch
 
@@ -38,12 +39,12 @@ class FramePipeline:
     """
 
     def __init__(self, transforms: Sequence[dict], scope: str | None = None) -> None:
-        first = _name(transforms[0]) if transforms else 'nothing'
+        first = type_name(transforms[0]) if transforms else 'nothing'
         if first not in _LOADERS:
             raise ValueError(f'the test pipeline must begin with one of {", ".join(_LOADERS)}, got {first}')
         loader = dict(type='mmdet.LoadImageFromNDArray', to_float32=transforms[0].get('to_float32', False))
         with DefaultScope.overwrite_default_scope(scope or 'mmrdn'):
-            self.compose = Compose([loader, *(t for t in transforms[1:] if _name(t) not in _ANNOTATIONS)])
+            self.compose = Compose([loader, *(t for t in transforms[1:] if type_name(t) not in _ANNOTATIONS)])
 
     def __call__(self, image: np.ndarray, frame_id: int, name: str) -> dict:
         """Preprocess a frame.
@@ -71,11 +72,6 @@ class FramePipeline:
             height, width = image.shape[:2]
             reason = ' '.join(str(error).split())
             raise ValueError(f'{name}, {width}x{height}: the test pipeline cannot take it: {reason}') from error
-
-
-def _name(transform: dict) -> str:
-    """Return the type of a transform without its scope."""
-    return str(transform['type']).rsplit('.', 1)[-1]
 
 
 def detect(stream: VideoStream, source: BaseSource, buffer: FrameBuffer, keep_images: bool) -> Found:

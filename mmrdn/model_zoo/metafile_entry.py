@@ -15,6 +15,7 @@ from mmrdn.fileio.checkpoint import read_checkpoint
 from mmrdn.fileio.download import file_hash
 from mmrdn.model_zoo.model_complexity import FRAME_SIZE, count_complexity
 from mmrdn.model_zoo.publishing import read_metrics
+from mmrdn.utils.config_types import type_name
 from mmrdn.utils.dataset_configs import leaf_datasets
 
 _TASK = 'Video Object Detection'
@@ -124,7 +125,7 @@ def _result(measured: dict[str, float], cfg: Config, dataset: str | None) -> dic
     metrics = {name: round(100 * measured[f'vid/{name}'], 2) for name in _SHOWN if f'vid/{name}' in measured}
     if 'mAP50' not in metrics:
         raise ValueError('the metrics lack vid/mAP50, the mean over classes of VIDMetric')
-    kind = leaf_datasets(cfg.test_dataloader.dataset)[0].type.rsplit('.', 1)[-1]
+    kind = type_name(leaf_datasets(cfg.test_dataloader.dataset)[0])
     name = dataset or _DATASETS.get(kind)
     if name is None:
         raise ValueError(f'the name of the data set of a {kind} is not known: say --dataset')

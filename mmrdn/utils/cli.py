@@ -14,7 +14,7 @@ from mmrdn.utils.text import printable
 
 # Arguments of more than one command.
 ARGUMENTS = {
-    'config': dict(help='config file'),
+    'config': dict(help='config file, or the name of a config of the package'),
     'checkpoint': dict(nargs='?', help='path or URL; the published weights if not given'),
     '--config': dict(help='config file'),
     '--checkpoint': dict(help='path or URL; the published weights if not given'),

@@ -1,17 +1,22 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import errno
+import inspect
 import os
+import re
 
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.runner import loops
+from mmengine.optim import AmpOptimWrapper, OptimWrapper, OptimWrapperDict
+from mmengine.runner import FlexibleRunner, Runner, loops
 from mmengine.structures import BaseDataElement
 
 from helpers.tools import write_config
 from mmrdn.apis import build_runner, claim_work_dir, enable_amp, load_config
 from mmrdn.apis.config_files import unread_keys
+from mmrdn.apis.runner import test_by_videos as by_videos
 from mmrdn.datasets import LoadFrame
+from mmrdn.engine import CPUAmpOptimWrapper
 from mmrdn.fileio.checkpoint import load_checkpoint_file
 
 
@@ -126,10 +131,46 @@ def test_a_file_system_without_locks_is_no_other_training(tmp_path, monkeypatch)
         claim_work_dir(str(tmp_path / 'work'), resume=False, launcher='none').close()
 
 
-def test_amp_needs_a_plain_wrapper():
-    cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper')))
+@pytest.mark.parametrize('kind', ['OptimWrapper', 'mmengine.OptimWrapper', OptimWrapper, None])
+def test_amp_of_a_plain_wrapper(kind):
+    """Named, with its scope, given as a class, or by default."""
+    cfg = Config(dict(optim_wrapper=dict(accumulative_counts=2) | (dict(type=kind) if kind else {})))
     enable_amp(cfg)
     first = cfg.optim_wrapper.type
     assert first in ('AmpOptimWrapper', 'mmrdn.CPUAmpOptimWrapper')
     enable_amp(cfg)  # is on already
     assert cfg.optim_wrapper.type == first
+    assert cfg.optim_wrapper.accumulative_counts == 2
+
+
+@pytest.mark.parametrize('kind', [AmpOptimWrapper, CPUAmpOptimWrapper])
+def test_amp_that_is_on_as_a_class(kind):
+    cfg = Config(dict(optim_wrapper=dict(type=kind)))
+    enable_amp(cfg)
+    assert cfg.optim_wrapper.type is kind
+
+
+@pytest.mark.parametrize('kind', ['ApexOptimWrapper', OptimWrapperDict])
+def test_amp_needs_a_plain_wrapper(kind):
+    cfg = Config(dict(optim_wrapper=dict(type=kind)))
+    name = kind if isinstance(kind, str) else kind.__name__
+    with pytest.raises(ValueError, match=f'--amp needs optim_wrapper.type="OptimWrapper", got "{name}"'):
+        enable_amp(cfg)
+
+
+@pytest.mark.parametrize('kind', ['TestLoop', 'mmengine.TestLoop', loops.TestLoop])
+def test_a_plain_test_loop_becomes_ours(kind):
+    cfg = Config(dict(test_cfg=dict(type=kind)))
+    by_videos(cfg, 'skip', True)
+    assert cfg.test_cfg == dict(type='mmrdn.VideoTestLoop', on_bad_frame='skip', resume=True)
+
+
+def test_what_the_runners_read_is_no_unread_key(tmp_path):
+    """Keys of the config in MMEngine's own text, which is long."""
+    text = inspect.getsource(Runner) + inspect.getsource(FlexibleRunner)
+    keys = set(re.findall(r"cfg\.get\(\s*'(\w+)'", text)) - {'type', 'seed', 'num_workers', 'cudnn_benchmark'}
+    keys -= {'mp_cfg', 'dist_cfg', 'resource_limit'}  # of env_cfg
+    assert {'compile', 'activation_checkpointing', 'efficient_conv_bn_eval', 'strategy', 'sync_bn'} <= keys
+    config = tmp_path / 'c.py'
+    config.write_text(''.join(f'{key} = None\n' for key in sorted(keys)) + 'gpu_ids = [0]\n')
+    assert unread_keys(Config.fromfile(config)) == ['gpu_ids']

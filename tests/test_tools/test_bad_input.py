@@ -42,7 +42,7 @@ def broken_digits(digits, tmp_path):
 def test_missing_config_in_a_process_of_its_own():
     """Nothing on stderr but that line: no trace, no warning."""
     done = run_tool('train.py', 'nowhere/rdn.py', status=1)
-    assert done.stderr == 'error: config nowhere/rdn.py does not exist\n'
+    assert done.stderr == 'error: config nowhere/rdn.py does not exist, and no config of the package has that name\n'
     assert done.stdout == ''
 
 

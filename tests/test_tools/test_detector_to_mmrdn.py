@@ -124,7 +124,9 @@ def test_bad_input(source, tiny_config, run_main, tmp_path):
 
     missing = tmp_path / 'missing.pth'
     assert error(missing, out, '--config', tiny_config) == (f'error: checkpoint {missing} does not exist\n')
-    assert error(source, out, '--config', missing) == (f'error: config {missing} does not exist\n')
+    assert error(source, out, '--config', missing) == (
+        f'error: config {missing} does not exist, and no config of the package has that name\n'
+    )
     other = tmp_path / 'other.py'
     for model, message in [
         (dict(type='FasterRCNN'), 'no "model.detector", expected a video detector'),

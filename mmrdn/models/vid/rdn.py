@@ -25,6 +25,7 @@ from torch import Tensor
 
 from mmrdn.models.memory import FrameProposals, Recorder, RelationMemory, SlidingWindow, build_recorders
 from mmrdn.models.roi_heads import FrameMaps
+from mmrdn.models.vid.freezable_mixin import FreezableMixin
 from mmrdn.models.vid.stream import VideoStream
 from mmrdn.models.vid.training_inputs import plain_samples, rpn_losses, training_frames
 from mmrdn.registry import MODELS, TASK_UTILS
@@ -32,7 +33,7 @@ from mmrdn.utils.checks import check_num_frames
 
 
 @MODELS.register_module()
-class RDN(BaseVideoDetector):
+class RDN(FreezableMixin, BaseVideoDetector):
     """A two-stage detector whose proposals relate to those of other frames.
 
     Args:
@@ -52,7 +53,7 @@ class RDN(BaseVideoDetector):
         roi_in_indices (Sequence[int], optional): Feature maps that the RoI head sees; all by
             default.
         frozen_modules (str or Sequence[str], optional): Parts of this module to freeze, such as
-            ``'detector'``.
+            ``'detector'`` or ``'detector.backbone'``.
         lookahead_batch (int): Number of frames at the beginning of a video, where no result is due,
             that wait to pass the backbone together.
         recorders (Sequence[dict]): Recorders of relation weights in testing, such as
@@ -102,7 +103,7 @@ class RDN(BaseVideoDetector):
         self.recorders = build_recorders(recorders, self.neck)
         self.stream = VideoStream(self)
         if frozen_modules is not None:
-            self.freeze_module(frozen_modules if isinstance(frozen_modules, str) else list(frozen_modules))
+            self.freeze_module(frozen_modules)
 
     @property
     def window(self) -> SlidingWindow | None:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from mmtrack.models import SELSA as _SELSA
 from torch import Tensor
 
+from mmrdn.models.vid.freezable_mixin import FreezableMixin
 from mmrdn.registry import MODELS
 
 
 @MODELS.register_module()
-class SELSA(_SELSA):
+class SELSA(FreezableMixin, _SELSA):
     """mmtrack's SELSA with a test at a fixed stride that works.
 
     mmtrack's own takes the meta information of the first support frame (its ``ref_img``) for that

@@ -1,0 +1,43 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from collections.abc import Sequence
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class FreezableMixin:
+    """Parts of a video detector that training leaves as they are, named by dotted paths.
+
+    mmtrack's ``freeze_module`` knows direct parts alone, and the next call of ``train`` lets frozen
+    batch normalization gather statistics again.
+    """
+
+    frozen_parts: tuple[str, ...] = ()
+
+    def freeze_module(self, module: str | Sequence[str]) -> None:
+        """Freeze parameters, and statistics of batch normalization.
+
+        Args:
+            module (str or Sequence[str]): Paths such as ``'detector.backbone'``.
+
+        Raises:
+            ValueError: There is no such part.
+        """
+        paths = (module,) if isinstance(module, str) else tuple(module)
+        for path in paths:
+            try:
+                part = self.get_submodule(path)  # type: ignore[attr-defined]
+            except AttributeError as error:
+                raise ValueError(f'frozen_modules: {type(self).__name__} has no part "{path}" ({error})') from None
+            part.requires_grad_(False)
+        self.frozen_parts += paths
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> nn.Module:
+        """Switch mode, but for frozen batch normalization."""
+        super().train(mode)  # type: ignore[misc]
+        for path in self.frozen_parts:
+            for part in self.get_submodule(path).modules():  # type: ignore[attr-defined]
+                if isinstance(part, _BatchNorm):
+                    part.eval()
+        return self  # type: ignore[return-value]

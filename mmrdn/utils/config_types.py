@@ -1,0 +1,14 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from collections.abc import Mapping
+from typing import Any
+
+
+def type_name(settings: Mapping[str, Any], default: str = '') -> str:
+    """Return the bare name of the type of settings, be it a name with or without scope, or a class.
+
+    Args:
+        settings (dict): Settings of something that a registry builds.
+        default (str): Name if they say no type.
+    """
+    kind = settings.get('type', default)
+    return (kind if isinstance(kind, str) else kind.__name__).split('.')[-1]
