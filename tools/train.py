@@ -6,6 +6,7 @@ Exit status: 0, trained; 1, bad input or an error; 130, Ctrl-C or SIGTERM, what 
 
 import argparse
 import os
+import signal
 import sys
 
 from mmrdn.apis import build_runner, claim_work_dir, enable_amp, find_resume, train
@@ -57,6 +58,7 @@ def main() -> None:
         run()
     except KeyboardInterrupt as interrupt:
         print(str(interrupt) or 'interrupted', file=sys.stderr)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # workers that the signal ended are no error
         sys.exit(130)
 
 

@@ -33,10 +33,10 @@ def train(runner: Runner) -> None:
             runner.train()
     except BaseException as error:
         saved = ''
-        with contextlib.suppress(KeyboardInterrupt):  # it came within an iteration that failed
+        with contextlib.suppress(KeyboardInterrupt, RuntimeError):  # came within an iteration that failed
             hook.release()
         if hook.is_whole and runner.rank == 0:
-            with contextlib.suppress(KeyboardInterrupt), hold_interrupts():
+            with contextlib.suppress(KeyboardInterrupt, RuntimeError), hold_interrupts():
                 saved = _save(runner, hook)
         if isinstance(error, KeyboardInterrupt):
             raise KeyboardInterrupt(saved and f'interrupted {saved}') from None

@@ -6,27 +6,30 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# A launcher signals workers of data loaders too: torch's handler raises an error when one has died.
+_HELD = (*ENDING, signal.SIGCHLD)
 
 
 @contextlib.contextmanager
 def hold_interrupts(on_signal: Callable[[], None] | None = None) -> Iterator[None]:
     """Let signals that end this process take effect after the block, not within it.
 
-    So files that belong together are all written. Signals that Python does not handle, and threads
+    So files that belong together are all written. Of several signals one takes effect; the end of a
+    child process only if there is no other. Signals that Python does not handle, and threads
     other than the main one, where it handles none, are left alone.
 
     Args:
-        on_signal (callable, optional): Function that is called whenever one comes.
+        on_signal (callable, optional): Function that is called whenever one to this process comes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handlers = {number: signal.getsignal(number) for number in ENDING}
+    handlers = {number: signal.getsignal(number) for number in _HELD}
     came: list[tuple] = []
 
     def hold(*args) -> None:
         came.append(args)
-        if on_signal is not None:
+        if on_signal is not None and args[0] in ENDING:
             on_signal()
 
     with contextlib.ExitStack() as restored:
@@ -36,7 +39,7 @@ def hold_interrupts(on_signal: Callable[[], None] | None = None) -> Iterator[Non
                 signal.signal(number, hold)
         yield
     if came:
-        number, frame = came[0]
+        number, frame = min(came, key=lambda args: _HELD.index(args[0]))
         handlers[number](number, frame)  # type: ignore[operator, misc]
 
 

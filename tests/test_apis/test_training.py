@@ -152,6 +152,24 @@ def test_an_error_between_iterations_is_saved_too(tmp_path):
     assert load_checkpoint_file(tmp_path / 'iter_3.pth')['meta']['iter'] == 3
 
 
+def test_a_worker_that_dies_within_an_iteration(tmp_path):
+    """As torch says it: by an error wherever the process is."""
+    runner = toy_runner(tmp_path, custom_hooks=[dict(type='SignalHook', at=4, number=int(signal.SIGCHLD))])
+
+    def handle(*args):
+        if runner.iter >= 4:  # others are of git, which MMEngine asks for its version
+            raise RuntimeError('DataLoader worker (pid 1) is killed by signal: Killed.')
+
+    before = signal.signal(signal.SIGCHLD, handle)
+    try:
+        with pytest.warns(UserWarning, match='the training ended after iteration 5: '):
+            with pytest.raises(RuntimeError, match='DataLoader worker'):
+                train(runner)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert load_checkpoint_file(tmp_path / 'iter_5.pth')['meta']['iter'] == 5
+
+
 def test_an_error_within_an_iteration_is_not(tmp_path):
     """Its weights may be neither of this iteration nor of the last."""
     runner = toy_runner(tmp_path)

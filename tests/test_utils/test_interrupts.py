@@ -32,6 +32,32 @@ def test_each_of_the_three_takes_effect_after_the_block(number):
     assert {signal.getsignal(other) for other in ENDING} == {signal.default_int_handler}
 
 
+@pytest.fixture
+def child_error():
+    """A handler that raises an error when a child has ended, as torch's does for workers."""
+
+    def fail(*args):
+        raise RuntimeError('a worker has died')
+
+    before = signal.signal(signal.SIGCHLD, fail)
+    yield
+    signal.signal(signal.SIGCHLD, before)
+
+
+@pytest.mark.parametrize('others, error', [((), RuntimeError), ((signal.SIGTERM,), KeyboardInterrupt)])
+def test_the_end_of_a_child_waits_too(others, error, child_error):
+    """A launcher ends a process and its workers, in any order: the process was ended, no worker failed."""
+    done, seen = [], []
+    with pytest.raises(error):
+        with hold_interrupts(lambda: seen.append(1)):
+            for number in (signal.SIGCHLD, *others):
+                os.kill(os.getpid(), number)
+            done.append('the rest of the block')
+    assert done == ['the rest of the block'] and len(seen) == len(others)
+    with pytest.raises(RuntimeError):
+        os.kill(os.getpid(), signal.SIGCHLD)
+
+
 @pytest.mark.parametrize('first', ENDING)
 def test_the_first_signal_ends_a_process_and_only_ctrl_c_does_so_twice(first):
     end_as_ctrl_c_does()

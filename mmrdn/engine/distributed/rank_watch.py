@@ -92,6 +92,8 @@ def end_process(message: str = '') -> NoReturn:
 
     An ordinary exit waits for threads and for process groups whose other ranks may be dead.
     """
+    with contextlib.suppress(ValueError):  # another thread than the main one
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler raises an error when workers end
     for worker in multiprocessing.active_children():  # of data loaders
         worker.terminate()
     with contextlib.suppress(OSError, ValueError):  # nobody reads, or the disk is full
