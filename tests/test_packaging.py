@@ -109,7 +109,8 @@ def test_wheel_carries_configs_tools_and_index(wheel, tree):
             assert packed == expected
         modules = {path.relative_to(tree).as_posix() for path in (tree / 'mmrdn').rglob('*.py')}
         page = {path.relative_to(tree).as_posix() for path in (tree / 'mmrdn' / 'web' / 'web_page').rglob('*.*')}
-        assert len(page) == 4 and modules | page <= set(names)
+        page.add('mmrdn/own_videos/report.html')
+        assert len(page) == 5 and modules | page <= set(names)
         metadata = archive.read(f'{info}/METADATA').decode()
     top_level = {name.split('/')[0] for name in names}
     assert top_level == {'mmrdn', info}

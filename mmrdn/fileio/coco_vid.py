@@ -22,7 +22,7 @@ from mmrdn.structures.frame_annotations import is_visible
 from mmrdn.utils.text import shown
 
 _REQUIRED = dict(categories=('id', 'name'), images=('id',), annotations=('image_id', 'category_id'), videos=('id',))
-_KINDS = dict(
+KINDS = dict(
     categories=dict(id=ID, name=TEXT),
     images=dict(
         id=ID,
@@ -111,7 +111,7 @@ class CocoVidFile:
 
     def _check_part(self, part: str, required: Sequence[str]) -> None:
         """Check the fields of all entries of a list."""
-        kinds = _KINDS[part] | (dict(bbox=BOX) if 'bbox' in required else {})
+        kinds = KINDS[part] | (dict(bbox=BOX) if 'bbox' in required else {})
         check_entries(self.data, part, kinds, required, self.path)
 
     def _unique(self, part: str, field: str) -> list[dict]:

@@ -2,12 +2,13 @@
 """What fields of files from outside may hold: one set of checks for all formats."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mmrdn.utils.checks import require_fields
 from mmrdn.utils.text import shown
 
+_NO_TEXT = re.compile('[\0\ud800-\udfff]')
 _INT64 = 2**63 - 1
 _MAX_FLOAT = 1.7e308
 _MAX_PIXELS = 1e9  # coordinates beyond are no box, and their areas no float32
@@ -41,11 +42,13 @@ def _is_id(value: Any) -> bool:
 
 def _is_text(value: Any) -> bool:
     # No file has a NUL in its name, and half a surrogate pair cannot be printed.
-    return isinstance(value, str) and not re.search('[\0\ud800-\udfff]', value)
+    return isinstance(value, str) and not _NO_TEXT.search(value)
 
 
 def _is_box(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 4 and all(_is_number(number, _MAX_PIXELS) for number in value)
+    if not isinstance(value, list) or len(value) != 4:
+        return False
+    return all([_is_number(number, _MAX_PIXELS) for number in value])  # files have millions: no generator
 
 
 ID = Kind('a number or a string', _is_id)
@@ -73,10 +76,16 @@ def check_entry(entry: Any, kinds: Mapping[str, Kind], required: Sequence[str], 
     if not isinstance(entry, dict):
         raise ValueError(f'{name} must be an object, got {shown(entry)}')
     require_fields(entry, required, name)
+    for field, problem in wrong_fields(entry, kinds):
+        raise ValueError(f"{name}: '{field}' {problem}")
+
+
+def wrong_fields(entry: Mapping[str, Any], kinds: Mapping[str, Kind]) -> Iterator[tuple[str, str]]:
+    """Yield each field of an entry that is there and holds what it must not, and what is wrong with it."""
     for field, kind in kinds.items():
         value = entry.get(field)
         if value is not None and not kind.holds(value):
-            raise ValueError(f"{name}: '{field}' must be {kind.text}, got {shown(value)}")
+            yield field, f'must be {kind.text}, got {shown(value)}'
 
 
 def list_of(data: Any, part: str, name: str) -> list:

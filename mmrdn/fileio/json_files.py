@@ -45,11 +45,11 @@ def parse_json(content: bytes, name: str | os.PathLike) -> Any:
         ValueError: The text is no JSON, nested more than ``MAX_DEPTH`` deep, or an object has a key
             twice, of which one would be lost.
     """
-    depth = _depth(content)
+    depth = nesting_depth(content)
     if depth > MAX_DEPTH:
         raise ValueError(f'{name}: nested {depth} levels deep, expected {MAX_DEPTH} at most')
     try:
-        return json.loads(content.decode('utf-8-sig'), object_pairs_hook=_distinct)
+        return json.loads(content.decode('utf-8-sig'), object_pairs_hook=distinct)
     except ValueError as error:
         raise ValueError(f'{name}: truncated or broken JSON, {error}') from None
 
@@ -77,7 +77,7 @@ def only_finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _depth(content: bytes) -> int:
+def nesting_depth(content: bytes) -> int:
     """Return how many lists and objects of a JSON text are open at once, at most."""
     if b'\\' in content:
         content = re.sub(rb'\\.', b'', content, flags=re.DOTALL)
@@ -86,7 +86,7 @@ def _depth(content: bytes) -> int:
     return int(np.cumsum(steps, dtype=np.int64).max(initial=0))
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the object of these pairs."""
     found = dict(pairs)
     if len(found) < len(pairs):

@@ -1,0 +1,164 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""JSON objects of long lists, read entry by entry: a file of a gigabyte takes little more memory than itself."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from mmrdn.fileio.json_files import MAX_DEPTH, distinct, nesting_depth
+
+_WINDOW = 2**20  # bytes that are text at once, at least
+_SPACE = re.compile(r'[ \t\n\r]*')
+
+
+def json_members(content: bytes, name: str | os.PathLike) -> Iterator[tuple[str, Any]]:
+    """Yield the members of a JSON object that may be anybody's, one after the other.
+
+    It takes what :func:`mmrdn.fileio.json_files.parse_json` takes, but holds one entry of a list at a
+    time.
+
+    Args:
+        content (bytes): The text in UTF-8.
+        name (str or Path): Name of the file, for messages.
+
+    Yields:
+        tuple[str, Any]: Key and value. A list is an iterator of its entries; what is left of it when
+        the next member is asked for is passed over.
+
+    Raises:
+        ValueError: The text is no JSON object, see ``parse_json``.
+    """
+    text = _Text(content, name)
+    if text.char() != '{':
+        text.refuse_other(text.value())
+    seen: set[str] = set()
+    for _ in text.items('}'):
+        key = text.value()
+        if not isinstance(key, str):
+            raise text.error('Expecting property name enclosed in double quotes')
+        if key in seen:
+            raise ValueError(f'{name}: truncated or broken JSON, an object has the key "{key[:60]}" twice')
+        seen.add(key)
+        text.expect(':')
+        if text.char() != '[':
+            yield key, text.value()
+            continue
+        entries = _entries(text)
+        yield key, entries
+        for _ in entries:
+            pass
+    if text.char():
+        raise text.error('Extra data')
+
+
+def _entries(text: '_Text') -> Iterator[Any]:
+    for _ in text.items(']'):
+        yield text.value()
+
+
+class _Text:
+    """A JSON text of which a window is decoded.
+
+    Args:
+        content (bytes): The text in UTF-8.
+        name (str or Path): Name of the file, for messages.
+    """
+
+    def __init__(self, content: bytes, name: str | os.PathLike) -> None:
+        self.content, self.name = content, name
+        self.start = self.stop = 3 if content.startswith(b'\xef\xbb\xbf') else 0  # of the window, in bytes
+        self.window, self.pos = '', 0
+        self.scan_fast = json.JSONDecoder().scan_once
+        self.scan = json.JSONDecoder(object_pairs_hook=distinct).scan_once
+
+    def items(self, closing: str) -> Iterator[None]:
+        """Yield at each item of the list or object that begins here, and pass the commas between them."""
+        self.pos += 1
+        if self.char() == closing:
+            self.pos += 1
+            return
+        while True:
+            self.char()
+            yield
+            if self.char() == closing:
+                self.pos += 1
+                return
+            self.expect(',')
+
+    def char(self) -> str:
+        """Return the next character that is no space; empty at the end of the text."""
+        while True:
+            self.pos = _SPACE.match(self.window, self.pos).end()  # type: ignore[union-attr]
+            if self.pos < len(self.window):
+                return self.window[self.pos]
+            if not self._extend():
+                return ''
+
+    def expect(self, wanted: str) -> None:
+        """Pass a character."""
+        if self.char() != wanted:
+            raise self.error(f"Expecting '{wanted}' delimiter")
+        self.pos += 1
+
+    def value(self) -> Any:
+        """Return the value that begins here, and pass it."""
+        self.char()
+        while True:
+            problem, offset = '', 0
+            try:
+                value, end = self.scan_fast(self.window, self.pos)
+                if not (isinstance(value, dict) and self.window.count(':', self.pos, end) == len(value)):
+                    value, end = self.scan(self.window, self.pos)  # maybe a key is there twice
+            except StopIteration as stop:
+                problem, offset = 'Expecting value', stop.value - self.pos
+            except json.JSONDecodeError as error:
+                problem, offset = error.msg, error.pos - self.pos
+            except RecursionError:
+                self._check_depth(len(self.window))
+                raise
+            except ValueError as error:  # a key twice, an integer of thousands of digits
+                raise ValueError(f'{self.name}: truncated or broken JSON, {error}') from None
+            if not problem and end < len(self.window):
+                break
+            if not self._extend():  # a number may go on behind the window, as may what looks broken
+                if problem:
+                    raise self.error(problem, offset)
+                break
+        if self.window.count('[', self.pos, end) + self.window.count('{', self.pos, end) > MAX_DEPTH - 2:
+            self._check_depth(end)
+        self.pos = end
+        return value
+
+    def refuse_other(self, value: Any) -> None:
+        """Refuse a text that is no object."""
+        raise ValueError(f'{self.name}: expected a JSON object, got {type(value).__name__}')
+
+    def error(self, problem: str, offset: int = 0) -> ValueError:
+        """Return the error for something wrong some characters from here, as Python's reader words it."""
+        before = self.start + len(self.window[: self.pos + offset].encode())
+        line, column = self.content.count(b'\n', 0, before) + 1, before - self.content.rfind(b'\n', 0, before)
+        where = f'line {line} column {column} (byte {before})'
+        return ValueError(f'{self.name}: truncated or broken JSON, {problem}: {where}')
+
+    def _check_depth(self, end: int) -> None:
+        depth = nesting_depth(self.window[self.pos : end].encode()) + 2  # the file's object, its list
+        if depth > MAX_DEPTH:
+            raise ValueError(f'{self.name}: nested {depth} levels deep, expected {MAX_DEPTH} at most')
+
+    def _extend(self) -> bool:
+        """Decode more, and forget what was passed; return whether there was more."""
+        if self.stop == len(self.content):
+            return False
+        self.start += len(self.window[: self.pos].encode())
+        stop = min(len(self.content), self.stop + max(_WINDOW, self.stop - self.start))
+        while stop < len(self.content) and self.content[stop] & 0xC0 == 0x80:  # within a character
+            stop += 1
+        try:
+            self.window = self.window[self.pos :] + self.content[self.stop : stop].decode()
+        except UnicodeDecodeError as error:
+            at = self.stop + error.start
+            raise ValueError(f'{self.name}: truncated or broken JSON, no UTF-8: {error.reason} at byte {at}') from None
+        self.stop, self.pos = stop, 0
+        return True

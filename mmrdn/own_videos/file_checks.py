@@ -1,0 +1,102 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Checks of the image files that a COCO-VID file names."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from mmrdn.fileio.image_files import decode_image
+from mmrdn.own_videos.coco_vid_tables import CocoVidTables
+from mmrdn.own_videos.findings import DROP
+from mmrdn.utils.text import shown
+
+_EXIF_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
+
+
+class ImageFile(NamedTuple):
+    """What a file of a frame holds.
+
+    Attributes:
+        size (tuple[int, int], optional): Width and height in pixels; None if it cannot be read.
+        problem (tuple[str, str], optional): Kind of finding, and what is wrong.
+        digest (bytes): Hash of its content; empty if that was not read.
+    """
+
+    size: tuple[int, int] | None = None
+    problem: tuple[str, str] | None = None
+    digest: bytes = b''
+
+
+def check_files(tables: CocoVidTables, images: str | os.PathLike, headers_only: bool = False) -> list[bytes]:
+    """Add files that are absent, undecodable or of another size to the findings.
+
+    Args:
+        tables (CocoVidTables): The COCO-VID file.
+        images (str or Path): Directory that its file names are relative to.
+        headers_only (bool): Whether to read the sizes only, not the pixels: a hundred times faster,
+            and blind to files that are broken behind their headers.
+
+    Returns:
+        list[bytes]: Hash of each file, empty if it was not read.
+
+    Raises:
+        ValueError: None of the files is there.
+    """
+    if not Path(images).is_dir():
+        raise ValueError(f'{images} is no directory of images')
+    read = _read_header if headers_only else _read_whole
+    digests, num_absent = [], 0
+    for row, file in enumerate(_in_threads(read, (Path(images) / str(name) for name in tables.images.names))):
+        digests.append(file.digest)
+        at = tables.images.at(row)
+        if file.problem:
+            num_absent += file.problem[0] == 'file-absent'
+            tables.findings.add(file.problem[0], 'file_name', file.problem[1], **at, repair=DROP)
+        elif file.size and file.size != tuple(tables.images.sizes[row].tolist()):
+            width, height = file.size
+            said = 'x'.join(map(str, tables.images.sizes[row].tolist()))
+            text = f'said to be {said}, the file {shown(str(tables.images.names[row]))} is {width}x{height}'
+            tables.findings.add('other-size', 'width, height', text, **at, repair=dict(width=width, height=height))
+    if digests and num_absent == len(digests):
+        raise ValueError(f'{images}: none of the {num_absent} files of {tables.path} is there; is the directory right?')
+    return digests
+
+
+def _in_threads(read, paths: Iterator[Path], batch: int = 1024) -> Iterator[ImageFile]:
+    """Read files in order, some at once: decoding leaves Python's lock to others."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        while some := list(islice(paths, batch)):
+            yield from pool.map(read, some)
+
+
+def _read_whole(path: Path) -> ImageFile:
+    try:
+        content = path.read_bytes()
+        height, width = decode_image(content, path).shape[:2]
+    except FileNotFoundError:
+        return _absent(path)
+    except (OSError, ValueError) as error:
+        return ImageFile(problem=('file-undecodable', str(error)))
+    return ImageFile((width, height), digest=blake2b(content, digest_size=16).digest())
+
+
+def _read_header(path: Path) -> ImageFile:
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(_EXIF_ORIENTATION) in _TURNED
+    except FileNotFoundError:
+        return _absent(path)
+    except Exception as error:  # of Pillow's many decoders
+        return ImageFile(problem=('file-undecodable', f'image {path} cannot be read: {error}'))
+    return ImageFile((height, width) if turned else (width, height))
+
+
+def _absent(path: Path) -> ImageFile:
+    return ImageFile(problem=('file-absent', f'{path} does not exist'))
