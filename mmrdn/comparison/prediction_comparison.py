@@ -9,7 +9,6 @@ import numpy as np
 
 from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.fileio.image_files import read_image
-from mmrdn.structures import FrameDetections
 from mmrdn.utils.checks import check_score_thr
 from mmrdn.video import VideoWriter
 from mmrdn.visualization import FrameDrawer, titled_panels
@@ -105,16 +104,11 @@ def load_results(
             path=str(image_root / image['file_name']),
             video=image['video_id'],
             truth=truth[image['id']],
-            found={name: confident(found[image['id']], score_thr) for name, found in predictions.items()},
+            found={name: found[image['id']].above(score_thr) for name, found in predictions.items()},
         )
         for image in file.data['images']
     ]
     return frames, classes
-
-
-def confident(detections: FrameDetections, threshold: float = 0.5) -> FrameDetections:
-    """Return the detections with at least this score."""
-    return detections.select(detections.scores >= threshold)
 
 
 def draw_panels(frame: dict, classes: Sequence[str], scale: int = 3, truth: bool = True) -> np.ndarray:

@@ -184,8 +184,9 @@ class VideoOutputs:
                 in frames from it.
         """
         highest = float(detections.scores.max(initial=-np.inf))
-        detections = detections.select(detections.scores >= self.score_thr)
-        detections = replace(detections, frame_id=frame.index, file_name=frame.name, time=frame.time)
+        detections = replace(
+            detections.above(self.score_thr), frame_id=frame.index, file_name=frame.name, time=frame.time
+        )
         with hold_interrupts():
             if self.draws:
                 scale = self.scale or fit_scale(*frame.image.shape[:2])

@@ -82,6 +82,10 @@ class FrameDetections(FrameBoxes):
         """np.ndarray: (n,) scores before box linking; None where nothing linked the boxes."""
         return None if self.detected is None else self.detected.scores[self.detected_inds]
 
+    def above(self, score_thr: float) -> 'FrameDetections':
+        """Return a copy with the detections whose score is at least ``score_thr``."""
+        return self.select(self.scores >= score_thr)
+
     def select(self, keep: np.ndarray) -> 'FrameDetections':
         """Return a copy with some of the detections; relations to the next frame are left out.
 

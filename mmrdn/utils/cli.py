@@ -57,7 +57,8 @@ USER_ERRORS = (ValueError, OSError, TypeError, KeyError, ImportError, AssertionE
 def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
     """Let a command end with one line instead of a stack trace.
 
-    Warnings get one line too. ``MMRDN_TRACEBACK=1`` in the environment shows the trace.
+    Warnings get one line too, and so does Ctrl-C, with status 130. ``MMRDN_TRACEBACK=1`` in the
+    environment shows the trace of an error.
 
     Args:
         main (callable): Command; what it raises for bad input ends the process with status 1.
@@ -68,6 +69,9 @@ def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
         warnings.showwarning = _show_warning
         try:
             main()
+        except KeyboardInterrupt as interrupt:
+            print(str(interrupt) or 'interrupted', file=sys.stderr)
+            sys.exit(130)
         except Exception as error:
             unexplained = isinstance(error, AssertionError) and not str(error)
             if unexplained or not is_user_error(error) or os.environ.get('MMRDN_TRACEBACK') == '1':

@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Videos, and a detector for them, small enough for tests."""
 
+import json
 from fractions import Fraction
 
 import av
@@ -83,3 +84,13 @@ def tiny_inferencer(lookahead=None, scale=(96, 72), model=None, **kwargs):
         )
     )
     return VideoInferencer(config, model=model or tiny_model(settings), device='cpu', lookahead=lookahead, **kwargs)
+
+
+def files_in(directory):
+    """Options for three files: o.mp4, o.jsonl and o.txt."""
+    names = dict(video='o.mp4', json='o.jsonl', mot='o.txt')
+    return [word for kind, name in names.items() for word in (f'--out-{kind}', directory / name)]
+
+
+def lines_of(path):
+    return list(map(json.loads, path.read_text().splitlines()))

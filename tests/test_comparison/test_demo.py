@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from mmrdn.comparison.demo import count_right, write_images
-from mmrdn.comparison.prediction_comparison import confident
 from mmrdn.structures import FrameAnnotations, FrameDetections
 from mmrdn.visualization.canvas import title_height
 
@@ -34,7 +33,7 @@ def test_count_right_by_hand(found, expected):
 
 
 def test_only_confident_detections_are_drawn():
-    kept = confident(detections((0, 0, 9, 9, 1, 0.6), (0, 0, 5, 5, 0, 0.4)))
+    kept = detections((0, 0, 9, 9, 1, 0.6), (0, 0, 5, 5, 0, 0.4)).above(0.5)
     assert kept.scores.tolist() == [0.6] and kept.labels.tolist() == [1]
 
 

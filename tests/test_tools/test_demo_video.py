@@ -3,18 +3,16 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from helpers.tools import ROOT, run_tool, start_tool, tool_env
-from helpers.videos import flat, noise, read_mp4, write_mp4
+from helpers.tools import ROOT, run_tool, tool_env
+from helpers.videos import files_in, flat, lines_of, noise, read_mp4, write_mp4
 from mmrdn.fileio.checkpoint import load_checkpoint_file
 from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.video import VideoWriter
@@ -38,16 +36,6 @@ def tool(run_main, tiny_config, trained):
         return status, out, err.splitlines()
 
     return call
-
-
-def files_in(directory):
-    """Options for three files: o.mp4, o.jsonl and o.txt."""
-    names = dict(video='o.mp4', json='o.jsonl', mot='o.txt')
-    return [word for kind, name in names.items() for word in (f'--out-{kind}', directory / name)]
-
-
-def lines_of(path):
-    return list(map(json.loads, path.read_text().splitlines()))
 
 
 def test_a_file_in_a_process_of_its_own(clip, tiny_config, trained, tmp_path):
@@ -88,6 +76,8 @@ def test_quiet_options_and_names(tool, clip, tmp_path):
         '--classes',
         'one',
         'two',
+        '--score-thr',
+        0,
         '--cfg-options',
         'model.support_sampler.num_support=4',
     )
@@ -95,6 +85,13 @@ def test_quiet_options_and_names(tool, clip, tmp_path):
     coco = CocoVidFile(str(tmp_path / 'o.json')).data
     assert len(coco['images']) == 4
     assert {a['category_id'] for a in coco['annotations']} <= {2, 3}
+    highest = max(a['score'] for a in coco['annotations'])
+    # A model that is too weak for the threshold is not silent, even so.
+    options = ['--quiet', '--max-frames', 4, '--lookahead', 0, '--amp', '--classes', 'one', 'two', '--score-thr', 0.99]
+    options += ['--cfg-options', 'model.support_sampler.num_support=4']
+    status, out, err = tool(clip, '--out-json', tmp_path / 'none.json', *options)
+    assert (status, out) == (0, '')
+    assert err == [f'warning: {clip}: 0 detections above 0.99, highest {highest:.2g}']
 
 
 def test_raw_frames_through_a_pipe(tiny_config, trained, tmp_path):
@@ -244,6 +241,8 @@ def test_size_changes_in_the_middle(tool, tmp_path):
         (['--out-video', 'x.avi'], 'out_video must end in .mp4'),
         (['--out-json', 'x.json', '--max-frames', '0'], 'max_frames must be 1 or'),
         (['--out-json', 'x.json', '--size', '5x5'], 'size is that of raw frames'),
+        (['--out-video', 'x.mp4', '--font', 'clip.mp4'], 'clip.mp4 is no font, expected a TrueType or OpenType file'),
+        (['--out-video', 'x.mp4', '--font', 'no.ttf'], 'font no.ttf does not exist'),
     ],
 )
 def test_refused_options(args, message, tool, clip, tmp_path, monkeypatch):
@@ -334,67 +333,3 @@ def test_no_such_config(tool, clip, tmp_path):
         1,
         ['error: config rdn/nothing does not exist, and no config of the package has that name'],
     )
-
-
-# ---------------------------------------------------------------------- Ctrl-C
-
-
-def start(*args):
-    return start_tool(TOOL, *args, stdin=subprocess.PIPE)
-
-
-def wait_for(condition, process, seconds=100):
-    end = time.time() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.time() < end, 'waited too long'
-        time.sleep(0.02)
-
-
-@pytest.mark.parametrize('numbers', [[signal.SIGINT], [signal.SIGTERM] * 2, [signal.SIGHUP, signal.SIGTERM]])
-def test_ctrl_c_completes_the_files(numbers, tiny_config, trained, tmp_path):
-    clip = write_mp4(tmp_path / 'clip.mp4', 200 * noise(10, (64, 64)))
-    names = ['o.mp4', 'o.jsonl', 'o.txt']
-    process = start(clip, tiny_config, trained / 'iter_8.pth', *files_in(tmp_path), '--score-thr', '.02')
-    lines = tmp_path / 'o.jsonl'
-    wait_for(lambda: lines.exists() and lines.read_text().count('\n') > 5, process)
-    for number in numbers:
-        process.send_signal(number)
-        time.sleep(0.02)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    num = len(lines_of(lines))  # all of them are valid
-    assert 5 < num < 2000
-    listed = ', '.join(str(tmp_path / name) for name in names)
-    assert err == f'interrupted after {num} frames: {listed}\n'
-    assert len(read_mp4(tmp_path / 'o.mp4')[0]) == num
-    last = (tmp_path / 'o.txt').read_text().splitlines()[-1]
-    assert int(last.split(',')[0]) <= num
-    assert sorted(os.listdir(tmp_path)) == sorted(['clip.mp4', *names])
-
-
-def test_ctrl_c_where_no_frame_comes(tiny_config, trained, tmp_path):
-    """A thread waits for standard input, and does not keep it from ending."""
-    out = tmp_path / 'o.mp4'
-    process = start('-', tiny_config, trained / 'iter_8.pth', '--size', '32x24', '--out-video', out)
-    wait_for(lambda: list(tmp_path.iterdir()), process)  # it was opened
-    time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    process.wait(timeout=30)  # while standard input stays open
-    assert process.returncode == 130
-    assert process.communicate()[1] == ('interrupted after 0 frames: nothing\n')
-    assert os.listdir(tmp_path) == []
-
-
-def test_killed(tiny_config, trained, tmp_path):
-    """Lines of JSON that were finished stay; the video is not half there."""
-    clip = write_mp4(tmp_path / 'clip.mp4', 200 * noise(10, (64, 64)))
-    process = start(
-        clip, tiny_config, trained / 'iter_8.pth', '--out-video', tmp_path / 'o.mp4', '--out-json', tmp_path / 'o.jsonl'
-    )
-    lines = tmp_path / 'o.jsonl'
-    wait_for(lambda: lines.exists() and lines.read_text().count('\n') > 5, process)
-    process.kill()
-    process.communicate()
-    assert len(lines_of(lines)) > 5
-    assert not (tmp_path / 'o.mp4').exists()

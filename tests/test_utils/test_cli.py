@@ -50,6 +50,14 @@ def test_one_line_and_status(capsys):
     assert capsys.readouterr().err == 'warning: two lines\nerror: disk full\n'
 
 
+@pytest.mark.parametrize('text', ['', 'interrupted after 3 frames'])
+def test_ctrl_c_is_said_in_one_line(text, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        failing(KeyboardInterrupt(*[text] * bool(text)))()
+    assert exit_.value.code == 130
+    assert capsys.readouterr().err == f'warning: two lines\n{text or "interrupted"}\n'
+
+
 @pytest.mark.parametrize('error', [RuntimeError('a bug'), AssertionError()])
 def test_bugs_keep_their_trace(error):
     with pytest.raises(type(error)):

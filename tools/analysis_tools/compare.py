@@ -41,8 +41,7 @@ def main() -> None:
     try:
         rows = compare_detectors(**options)
     except KeyboardInterrupt:
-        print('interrupted; the same command goes on', file=sys.stderr)
-        sys.exit(130)
+        raise KeyboardInterrupt('interrupted; the same command goes on') from None
     failed = [row for row in rows if 'error' in row]
     for row in failed:
         print(f'error: {row["name"]}: {row["error"]}', file=sys.stderr)
