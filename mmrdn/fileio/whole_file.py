@@ -33,26 +33,33 @@ def whole_file(path: str | os.PathLike, overwrite: bool = True) -> Iterator[IO[b
     if not overwrite:
         check_new(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.{secrets.token_hex(8)}.partial')
+    partial = partial_path(path)
     try:
         with open(partial, 'xb') as file:
             yield file
-        with open(partial, 'rb') as file:  # the block may have closed it
-            os.fsync(file.fileno())  # else a crash of the machine may leave the name without the content
-        if overwrite:
-            os.replace(partial, path)
-        else:
-            _move_to_new(partial, path)
+        publish(partial, path, overwrite)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _move_to_new(file: Path, path: Path) -> None:
-    """Give a file its name unless another file has it; a hard link never replaces one."""
-    try:
-        os.link(file, path)
-    except FileExistsError:
-        check_new(path)
-    except OSError:  # a file system without links
-        check_new(path)
-        os.replace(file, path)
+def partial_path(path: Path) -> Path:
+    """Return a name beside a path for a file that is not whole yet; nobody can guess it and put a link there."""
+    return path.with_name(f'.{path.name}.{secrets.token_hex(8)}.partial')
+
+
+def publish(partial: Path, path: Path, overwrite: bool) -> None:
+    """Give a whole file, which is closed, its name.
+
+    Raises:
+        FileExistsError: ``overwrite`` is False, and another file has the name by now.
+    """
+    with open(partial, 'rb') as file:
+        os.fsync(file.fileno())  # else a crash of the machine may leave the name without the content
+    if not overwrite:
+        try:
+            os.link(partial, path)  # never replaces a file
+            return partial.unlink()
+        except OSError as error:  # or a file system without links
+            if isinstance(error, FileExistsError) or os.path.lexists(path):
+                raise FileExistsError(f'{path} was written by something else meanwhile; choose another name') from None
+    os.replace(partial, path)

@@ -1,8 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import os
-import secrets
 from abc import ABCMeta, abstractmethod
 from pathlib import Path
+
+from mmrdn.fileio.whole_file import partial_path, publish
 
 
 class BaseWriter(metaclass=ABCMeta):
@@ -25,9 +26,8 @@ class BaseWriter(metaclass=ABCMeta):
         self.overwrite = overwrite
         self.refuse_existing(path, overwrite)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        # Nobody can guess the name and put a link there. Writers make it anew ('x'), with the
-        # permissions that any new file gets.
-        self.partial = self.path.with_name(f'.{self.path.name}.{secrets.token_hex(8)}.partial')
+        # Writers make it anew ('x'), with the permissions that any new file gets.
+        self.partial = partial_path(self.path)
         self.num_frames = 0
         self._ended = False
 
@@ -52,9 +52,7 @@ class BaseWriter(metaclass=ABCMeta):
 
     def _publish(self) -> None:
         """Give the complete file its name."""
-        if self.path.exists() and not self.overwrite:
-            raise FileExistsError(f'{self.path} was written by something else meanwhile; choose another name')
-        self.partial.replace(self.path)
+        publish(self.partial, self.path, self.overwrite)
 
     def close(self) -> None:
         """Complete the file. Where no frame came there is none."""
