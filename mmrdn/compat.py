@@ -66,10 +66,21 @@ def _attribute(module, name: str, value):
 
 @contextlib.contextmanager
 def _quiet():
-    """Keep what other packages say about themselves off the terminal."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    """Keep what other packages say about themselves off the terminal.
+
+    MMEngine makes a logger meanwhile, to which all is said that comes before a runner has its own:
+    its warnings shall be seen.
+    """
+    silent = io.StringIO()
+    with warnings.catch_warnings(), contextlib.redirect_stdout(silent):
         warnings.simplefilter('ignore')
         yield
+    from mmengine.logging import MMLogger
+
+    for handler in MMLogger.get_current_instance().handlers:
+        if getattr(handler, 'stream', None) is silent:
+            handler.setStream(sys.stderr)
+            handler.setLevel('WARNING')
 
 
 def _provide_operators() -> None:

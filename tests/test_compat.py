@@ -27,6 +27,16 @@ def test_versions_are_put_back():
     assert out.stderr == ''  # nothing that only our dependencies understand
 
 
+@pytest.mark.slow
+def test_warnings_are_seen_without_a_runner():
+    """On stderr; what MMEngine says of itself is not."""
+    code = 'import mmrdn; from mmengine.logging import MMLogger as L; l = L.get_current_instance(); '
+    code += 'l.warning("look"), l.info("nothing")'
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert done.stdout == '' and done.stderr.count('\n') == 1
+    assert 'WARNING - look' in done.stderr
+
+
 def test_apply_again_changes_nothing():
     before = BaseVideoDataset.__dict__['_load_metainfo']
     compat.apply()

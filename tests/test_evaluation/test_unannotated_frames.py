@@ -74,7 +74,7 @@ def test_by_hand(from_file, tmp_path, logged):
     said = [line for line in logged if 'is_annotated' in line]
     name = str(tmp_path / 'a.json') if from_file else 'the samples'
     assert said[0].startswith(f'WARNING: {name}: 2 of 4 frames have no box') and '\n' not in said[0]
-    assert said[1] == f'INFO: {name}: 2 of 4 frames have "is_annotated": false and are left out'
+    assert said[1] == f'WARNING: {name}: 2 of 4 frames have "is_annotated": false and are left out'
     assert len(said) == 2
 
 

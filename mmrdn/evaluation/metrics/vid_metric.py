@@ -129,7 +129,7 @@ class VIDMetric(BaseMetric):
             raise ValueError(f'{name}: all {num_left_out} frames have "is_annotated": false, expected one to measure')
         logger = MMLogger.get_current_instance()
         if num_left_out:
-            logger.info(
+            logger.warning(
                 f'{name}: {num_left_out} of {len(annotations)} frames have "is_annotated": false and are left out'
             )
         warning = sparse_annotation(frames)
