@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import copy
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,10 +8,10 @@ from mmengine.logging import MMLogger
 from mmtrack.datasets import BaseVideoDataset
 
 from mmrdn.datasets.seeded_samples import SeededSamples
-from mmrdn.fileio.coco_vid import CocoVidFile, has_no_area, said_annotated, to_xyxy
+from mmrdn.fileio.box_entries import box_fault, to_xyxy
+from mmrdn.fileio.coco_vid import CocoVidFile, said_annotated
 from mmrdn.fileio.sparse_annotation import sparse_annotation
 from mmrdn.registry import DATASETS
-from mmrdn.structures.frame_annotations import is_visible
 
 
 @DATASETS.register_module()
@@ -95,6 +96,7 @@ class VideoDetDataset(SeededSamples, BaseVideoDataset):
             warning = sparse_annotation(file.annotated_frames())  # in testing the metric says it
             if warning:
                 MMLogger.get_current_instance().warning(f'{file.path}: {warning}')
+        file.warn_of_boxes()
         self.cat_ids = file.category_ids(classes)
         self.cat2label = {cat_id: i for i, cat_id in enumerate(self.cat_ids)}
         self.cat_img_map = {cat_id: [] for cat_id in self.cat_ids}
@@ -128,15 +130,15 @@ class VideoDetDataset(SeededSamples, BaseVideoDataset):
         info = super().parse_data_info(dict(raw_data_info, raw_ann_info=[]))
         for i, entry in enumerate(raw_data_info['raw_ann_info']):
             box, label = to_xyxy(entry['bbox']), self.cat2label.get(entry['category_id'])
-            if label is None or entry.get('ignore') or has_no_area(entry):
-                continue
-            if not is_visible(box, info['width'], info['height']):
+            if label is None or entry.get('ignore') or box_fault(entry, info):
                 continue
             if not self.test_mode:
                 box[2:] = max(box[2], box[0] + 1), max(box[3], box[1] + 1)
-            number = entry.get('instance_id') or i  # as mmtrack's
-            flag = int(bool(entry.get('iscrowd')))
-            instance = dict(bbox=box, bbox_label=label, instance_id=number, ignore_flag=flag)
+            instance = dict(bbox=box, bbox_label=label, ignore_flag=int(bool(entry.get('iscrowd'))))
+            if not self.test_mode:
+                instance['instance_id'] = _instance_number(entry.get('instance_id'), i)
+            elif entry.get('instance_id') is not None:
+                instance['instance_id'] = entry['instance_id']
             if entry.get('segmentation'):
                 instance['mask'] = entry['segmentation']
             info['instances'].append(instance)
@@ -152,6 +154,7 @@ class VideoDetDataset(SeededSamples, BaseVideoDataset):
             ValueError: No image is left, or ``indices`` do not fit.
         """
         indices = super().filter_data()
+        self._warn_of_small_images()
         if not indices:
             flags = 'without a false "is_vid_train_frame" or "is_annotated", with a box of one of the classes'
             kind = 'testing' if self.test_mode else f'training ({flags})'
@@ -160,6 +163,17 @@ class VideoDetDataset(SeededSamples, BaseVideoDataset):
             indices = self._chosen(indices, self._indices)
             self._check_whole_videos(indices)
         return indices
+
+    def _warn_of_small_images(self) -> None:
+        """Log how many key images training leaves out for their size."""
+        least = (self.filter_cfg or {}).get('min_size', 32)  # pixels, as mmtrack has it
+        infos = [self.data_list[i] for i in self.valid_data_indices]
+        small = [info for info in infos if min(info['width'], info['height']) < least]
+        if small and not self.test_mode:
+            MMLogger.get_current_instance().warning(
+                f'{self.ann_file}: {len(small)} of {len(infos)} images have a side below {least} pixels and are left '
+                f'out (filter_cfg=dict(min_size={least})), the first is {small[0]["file_name"]}'
+            )
 
     def _chosen(self, available: list[int], indices: int | Sequence[int]) -> list[int]:
         """Return some of the samples: the first n, the last n for -n, or those of a list."""
@@ -225,3 +239,11 @@ class VideoDetDataset(SeededSamples, BaseVideoDataset):
         for i in range(num_ref_imgs - len(support)):
             support.append(copy.deepcopy(chosen[i % len(chosen)]))
         return [key, *sorted(support, key=lambda info: info.get('frame_id', 0))]
+
+
+def _instance_number(instance_id: Any, default: int) -> int:
+    """Return an instance id as the integer of 32 bits that mmtrack's transforms need."""
+    if instance_id is None:
+        return default
+    is_number = isinstance(instance_id, int) and abs(instance_id) < 2**31
+    return instance_id if is_number else zlib.crc32(repr(instance_id).encode()) >> 1

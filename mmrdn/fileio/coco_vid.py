@@ -13,12 +13,12 @@ from mmengine import fileio
 from mmengine.logging import MMLogger
 from scipy.sparse import csr_array
 
+from mmrdn.fileio.box_entries import box_fault, faults_warning, to_xyxy
 from mmrdn.fileio.download import shown_url
 from mmrdn.fileio.fields import BOX, FLAG, ID, INTEGER, NUMBER, OBJECT, SIZE, TEXT, Kind, check_entries, check_entry
 from mmrdn.fileio.json_files import parse_json
 from mmrdn.fileio.sparse_annotation import AnnotatedFrame
 from mmrdn.structures import FrameAnnotations, FrameDetections
-from mmrdn.structures.frame_annotations import is_visible
 from mmrdn.utils.text import shown
 
 _REQUIRED = dict(categories=('id', 'name'), images=('id',), annotations=('image_id', 'category_id'), videos=('id',))
@@ -172,12 +172,25 @@ class CocoVidFile:
             for image in self.data['images']
         ]
 
+    def warn_of_boxes(self) -> None:
+        """Log how many boxes are no ground truth as they are faulty, and where the first ones are."""
+        images = {image['id']: image for image in self.data['images'] if said_annotated(image) is not False}
+        faults = []
+        for i, entry in enumerate(self.data['annotations']):
+            image = images.get(entry['image_id'])
+            if image is not None and entry.get('bbox') and not entry.get('ignore'):
+                fault = box_fault(entry, image)
+                faults += [] if fault is None else [(i, fault)]
+        warning = faults_warning(faults)
+        if warning:
+            MMLogger.get_current_instance().warning(f'{self.path}: {warning}')
+
     def ground_truth(self, classes: Sequence[str]) -> dict[Any, FrameAnnotations]:
         """Return the ground truth of each image, by image id.
 
         Annotations that are flagged (``ignore``, ``iscrowd``) are left out, and so are those without
-        a box, with one that is not visible (:func:`is_visible`), of a frame with ``"is_annotated": false``, and, with a
-        warning, those of other categories.
+        a box, of a frame with ``"is_annotated": false``, and, with a warning each, those of other
+        categories and those with a faulty box (:func:`box_fault`).
 
         Args:
             classes (Sequence[str]): Class names in the order of the labels.
@@ -186,21 +199,18 @@ class CocoVidFile:
             ValueError: The file lacks one of the classes.
         """
         labels = self._labels(classes)
+        self.warn_of_boxes()
         frames = {}
         for image in self.data['images']:
-            kept, boxes = [], []
+            kept = []
             is_annotated = said_annotated(image)
             for entry in self.annotations_of[image['id']] if is_annotated is not False else ():
                 if entry['category_id'] not in labels or entry.get('ignore') or entry.get('iscrowd'):
                     continue
-                if not entry.get('bbox') or has_no_area(entry):
-                    continue
-                box = to_xyxy(entry['bbox'])
-                if is_visible(box, image.get('width'), image.get('height')):
+                if entry.get('bbox') and box_fault(entry, image) is None:
                     kept.append(entry)
-                    boxes.append(box)
             frames[image['id']] = FrameAnnotations(
-                bboxes=boxes,
+                bboxes=[to_xyxy(entry['bbox']) for entry in kept],
                 labels=[labels[entry['category_id']] for entry in kept],
                 instance_ids=[entry.get('instance_id') for entry in kept],
                 is_annotated=is_annotated,
@@ -285,18 +295,6 @@ def said_annotated(image: dict) -> bool | None:
     """Return ``is_annotated`` of an entry of ``images``, None where it is not said."""
     value = image.get('is_annotated')
     return None if value is None else bool(value)
-
-
-def has_no_area(entry: dict) -> bool:
-    """Whether an annotation says that its ``area`` is none, though the width and height of its box are not."""
-    area = entry.get('area')
-    return area is not None and (area < 0 or area == 0 and 0 not in entry['bbox'][2:])
-
-
-def to_xyxy(box: Sequence[float]) -> list[float]:
-    """Return the corners of a box of a file."""
-    x, y, width, height = box
-    return [x, y, x + width, y + height]
 
 
 def _identity(image: dict) -> dict[str, Any]:

@@ -204,14 +204,12 @@ def test_instances_equal_those_of_mmtrack(build, key, tmp_path):
     ]  # fmt: skip
     common = dict(data['annotations'][key])
     data['annotations'] += [dict(common, **change, id=100 + i) for i, change in enumerate(changes)]
-    dataset = build(data, classes=('dog', 'cat'), test_mode=True)  # in the order of the file
+    dataset = build(data, classes=('dog', 'cat'))  # in the order of the file
     theirs = BaseVideoDataset(
-        ann_file=dataset.ann_file,
-        metainfo=dict(CLASSES=('dog', 'cat')),
-        data_prefix=dict(img_path='images'),
-        test_mode=True,
+        ann_file=dataset.ann_file, metainfo=dict(CLASSES=('dog', 'cat')), data_prefix=dict(img_path='images')
     )
     found, expected = dataset.get_data_info(key), theirs.get_data_info(key)
+    assert found.pop('is_annotated') is None
     assert len(found['instances']) == 6
     assert found == expected
 
@@ -345,3 +343,23 @@ def test_prefix_of_images_by_either_name(tmp_path):
     for wrong in (dict(images='x'), dict(img='x', img_path='y')):
         with pytest.raises(ValueError, match=r'data_prefix must have the key img_path \(or img\) alone, got'):
             path_of(**wrong)
+
+
+def test_small_images_are_counted_and_named_once(build, logged):
+    data = _data()
+    for image in data['images'][:3]:
+        image['height'] = 31
+    data['images'][3].update(height=32, width=32)
+    for cfg, left, least in ((None, 41, 32), (dict(min_size=60), 40, 60), (dict(min_size=31), 44, 31)):
+        logged.clear()
+        assert len(build(data, filter_cfg=cfg)) == left
+        name = 'v1/000000.JPEG'
+        text = f'data.json: {44 - left} of 44 images have a side below {least} pixels and are left out'
+        said = [line for line in logged if 'a side below' in line]
+        assert len(said) == (left < 44)
+        assert all(
+            text in line and line.endswith(f'(filter_cfg=dict(min_size={least})), the first is {name}') for line in said
+        )
+    logged.clear()
+    assert len(build(data, test_mode=True)) == 44
+    assert not logged or 'a side below' not in ''.join(logged)

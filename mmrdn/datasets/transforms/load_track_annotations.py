@@ -46,5 +46,9 @@ class LoadTrackAnnotations(_LoadTrackAnnotations):
 
     def _load_instances_id(self, results: dict) -> None:
         """mmtrack's hook."""
-        super()._load_instances_id(results)
-        results['gt_instances_ids'] = results['gt_instances_id'].copy()
+        # In testing, objects without an id have none.
+        numbered = [{'instance_id': i, **instance} for i, instance in enumerate(results['instances'])]
+        loaded = dict(results, instances=numbered)
+        super()._load_instances_id(loaded)
+        results['gt_instances_id'] = loaded['gt_instances_id']
+        results['gt_instances_ids'] = loaded['gt_instances_id'].copy()

@@ -76,6 +76,23 @@ def motion_iou(
     return np.split(result, np.cumsum(sizes)[:-1])
 
 
+def knows_motion(frames: Collection[FrameAnnotations], window: int = 10) -> bool:
+    """Return whether any instance has boxes in two frames near each other, so that its speed is known.
+
+    Args:
+        frames (Collection[FrameAnnotations]): Frames with ``video_id``, ``frame_id`` and
+            ``instance_ids``.
+        window (int): See :func:`motion_iou`.
+    """
+    seen: dict[Hashable, list[int]] = {}
+    for frame in frames:
+        for instance_id in frame.instance_ids or ():
+            if instance_id is not None and frame.frame_id is not None:
+                seen.setdefault((frame.video_id, instance_id), []).append(frame.frame_id)
+    # Twice in a frame counts too: that is refused where motion IoUs are computed.
+    return any(b - a <= window for ids in map(sorted, seen.values()) for a, b in zip(ids, ids[1:]))
+
+
 def with_motion_ious(frames: Collection[FrameAnnotations], window: int = 10) -> list[FrameAnnotations]:
     """Return the annotated frames of any number of videos with their ``motion_ious``.
 

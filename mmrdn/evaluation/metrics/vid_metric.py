@@ -7,11 +7,12 @@ from typing import Any
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
-from mmrdn.evaluation.functional import vid_map, with_motion_ious
+from mmrdn.evaluation.functional import knows_motion, vid_map, with_motion_ious
 from mmrdn.evaluation.linkers import build_linker
 from mmrdn.evaluation.scoring import matching_annotations, score_frames, unique_frames
 from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.fileio.predictions import prediction_head, predictions_path, write_predictions
+from mmrdn.fileio.size_warning import size_warning
 from mmrdn.fileio.sparse_annotation import AnnotatedFrame, sparse_annotation
 from mmrdn.models.vid.data_samples import to_frame_annotations, to_frame_detections
 from mmrdn.post_processing import VideoLinker
@@ -39,6 +40,8 @@ class VIDMetric(BaseMetric):
     Frames with ``"is_annotated": false`` (in ``ann_file``, or ``is_annotated`` of the samples, see
     :class:`mmrdn.datasets.PackTrackInputs`) count nowhere, nor do detections in them; how many they
     are is logged once.
+
+    Motion groups are left out, with a warning, where ``instance_id`` tells the speed of no object.
 
     Args:
         ann_file (str, optional): COCO-VID JSON with the ground truth; its categories are matched by
@@ -95,7 +98,8 @@ class VIDMetric(BaseMetric):
             self._needed += ['video_id', 'frame_id']
         # Ground truth by image id: of the file, or of the samples of this rank.
         self._annotations: dict[Any, FrameAnnotations] = {}
-        self._looked_at = False
+        self._looked_at = self._compared_sizes = False
+        self._knows_motion = True
         self.outfile_prefix = outfile_prefix
         if outfile_prefix:
             path = predictions_path(outfile_prefix)
@@ -111,12 +115,11 @@ class VIDMetric(BaseMetric):
             # Here and not at the end: a wrong class stops the run early.
             self._annotations = self.file.ground_truth(self.classes)
             self._look_at(list(self._annotations.values()), self.file.annotated_frames())
-            if self.settings['motion_ranges']:
-                try:
-                    moving = with_motion_ious(self._annotations.values())
-                except ValueError as error:  # an instance twice in a frame
-                    raise ValueError(f'{self.file.path}: {error}') from None
-                self._annotations = dict(zip(self._annotations, moving))
+            try:
+                moving = self._with_motion(list(self._annotations.values()))
+            except ValueError as error:  # an instance twice in a frame
+                raise ValueError(f'{self.file.path}: {error}') from None
+            self._annotations = dict(zip(self._annotations, moving))
 
     def _look_at(self, annotations: Sequence[FrameAnnotations], frames: Sequence[AnnotatedFrame]) -> None:
         """Log once which frames were not annotated, or seem so; refuse ground truth without a frame."""
@@ -135,6 +138,40 @@ class VIDMetric(BaseMetric):
         warning = sparse_annotation(frames)
         if warning:
             logger.warning(f'{name}: {warning}')
+        if self.settings['motion_ranges']:
+            self._look_at_motion(annotations, name)
+
+    def _look_at_motion(self, annotations: Sequence[FrameAnnotations], name: str) -> None:
+        """Find out whether the speed of objects is known; log where it is not."""
+        ids = [instance_id for frame in annotations for instance_id in frame.instance_ids or [None] * len(frame)]
+        self._knows_motion = knows_motion(annotations)
+        warning = None
+        if not self._knows_motion:
+            warning = (
+                'motion groups are left out: no object, as instance_id tells them apart, has boxes in two frames at '
+                'most 10 apart'
+            )
+        elif None in ids:
+            warning = f'{ids.count(None)} of {len(ids)} boxes have no instance_id and count as slow'
+        if warning and ids:
+            MMLogger.get_current_instance().warning(f'{name}: {warning}')
+
+    def _with_motion(self, annotations: Sequence[FrameAnnotations]) -> Sequence[FrameAnnotations]:
+        """Return the frames with their motion IoUs if these are wanted and known."""
+        return with_motion_ious(annotations) if self.settings['motion_ranges'] and self._knows_motion else annotations
+
+    def _warn_of_sizes(self, frames: Sequence[FrameDetections]) -> None:
+        """Log once how many images are not of the size that the file says."""
+        if self.file is None or self._compared_sizes:
+            return
+        self._compared_sizes = True
+        said = {image['id']: (image.get('height'), image.get('width')) for image in self.file.data['images']}
+        found = [((frame.height, frame.width), said[frame.img_id], frame.file_name) for frame in frames]
+        others = [entry for entry in found if None not in (*entry[0], *entry[1]) and entry[0] != entry[1]]
+        if others:
+            shape, expected, path = others[0]
+            text = size_warning(len(others), path, shape, expected)
+            MMLogger.get_current_instance().warning(f'{self.file.path}: {text}')
 
     @property
     def classes(self) -> list[str]:
@@ -218,11 +255,13 @@ class VIDMetric(BaseMetric):
             self._look_at(
                 annotations, [AnnotatedFrame(f.video_id, f.frame_id, len(f) > 0, f.is_annotated) for f in annotations]
             )
-            if self.settings['motion_ranges']:
-                annotations = with_motion_ious(annotations)
+            annotations = self._with_motion(annotations)
         if self.outfile_prefix:
             self._dump(self.outfile_prefix, frames, annotations)
-        return score_frames(frames, annotations, self.classes, self.settings, self.classwise)
+        ranges = self.settings['motion_ranges'] if self._knows_motion else None
+        settings = self.settings | dict(motion_ranges=ranges)
+        self._warn_of_sizes(frames)
+        return score_frames(frames, annotations, self.classes, settings, self.classwise)
 
     def _dump(self, prefix: str, frames: Sequence[FrameDetections], annotations: Sequence[FrameAnnotations]) -> None:
         """Write the predictions under the first name that is free."""

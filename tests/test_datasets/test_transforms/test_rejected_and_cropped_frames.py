@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from mmengine.registry import DefaultScope
+from PIL import Image
 
 from mmrdn.registry import DATASETS
 
@@ -115,3 +116,20 @@ def test_frames_of_several_sizes(build):
     assert meta.img_shape == SIZES[0] and meta.ref_img_shape == SIZES[1:]
     assert meta.gt_instances.instances_id.tolist() == [11, 12]
     assert meta.ref_gt_instances.map_instances_to_img_idx.tolist() == [0, 0, 1, 1]
+
+
+def test_images_of_another_size_are_named(build, tmp_path, logged):
+    """The first and the tenth, where boxes are loaded; one is turned by its EXIF orientation."""
+    dataset = build(sizes=[(80, 100)] * 3, serialize_data=False)
+    for _ in range(3):
+        dataset[0]
+    assert not [line for line in logged if 'of the size' in line]
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    Image.fromarray(np.zeros((80, 100, 3), np.uint8)).save(tmp_path / '0.png', exif=exif)
+    for _ in range(12):
+        dataset[0]
+    said = [line for line in logged if 'of the size' in line]
+    text = 'images are not of the size that the file of annotations says, so that boxes may not fit: '
+    end = f'{tmp_path}/0.png has 80x100 pixels, expected 100x80, maybe for its EXIF orientation'
+    assert said == [f'WARNING: {number} {text}{end}' for number in (1, 10)]
