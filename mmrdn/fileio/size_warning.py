@@ -1,7 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 
 
-def size_warning(number: int, path: str | None, shape: tuple[int, int], said: tuple[int, int]) -> str:
+Size = tuple[int | None, int | None]
+
+
+def size_warning(number: int, path: str | None, shape: Size, said: Size) -> str:
     """Return a line about images whose size is not the one that the file of annotations says.
 
     Args:

@@ -5,9 +5,9 @@ import copy
 
 import numpy as np
 import pytest
-from test_unannotated_frames import every, one_video, tell
-from test_vid_metric import make_coco, make_samples, run, write
 
+from helpers.sparse_videos import every, one_video, tell
+from helpers.vid_metric import make_coco, make_samples, run, write
 from mmrdn.datasets import VideoDetDataset
 
 GROUPS = {f'vid/mAP50_{name}' for name in ('slow', 'medium', 'fast')}

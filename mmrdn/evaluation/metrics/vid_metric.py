@@ -156,7 +156,7 @@ class VIDMetric(BaseMetric):
         if warning and ids:
             MMLogger.get_current_instance().warning(f'{name}: {warning}')
 
-    def _with_motion(self, annotations: Sequence[FrameAnnotations]) -> Sequence[FrameAnnotations]:
+    def _with_motion(self, annotations: list[FrameAnnotations]) -> list[FrameAnnotations]:
         """Return the frames with their motion IoUs if these are wanted and known."""
         return with_motion_ious(annotations) if self.settings['motion_ranges'] and self._knows_motion else annotations
 
@@ -166,11 +166,10 @@ class VIDMetric(BaseMetric):
             return
         self._compared_sizes = True
         said = {image['id']: (image.get('height'), image.get('width')) for image in self.file.data['images']}
-        found = [((frame.height, frame.width), said[frame.img_id], frame.file_name) for frame in frames]
-        others = [entry for entry in found if None not in (*entry[0], *entry[1]) and entry[0] != entry[1]]
+        sizes = [(frame.file_name, (frame.height, frame.width), said[frame.img_id]) for frame in frames]
+        others = [entry for entry in sizes if None not in (*entry[1], *entry[2]) and entry[1] != entry[2]]
         if others:
-            shape, expected, path = others[0]
-            text = size_warning(len(others), path, shape, expected)
+            text = size_warning(len(others), *others[0])
             MMLogger.get_current_instance().warning(f'{self.file.path}: {text}')
 
     @property
