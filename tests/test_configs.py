@@ -4,9 +4,12 @@
 import ast
 import inspect
 import re
+from types import SimpleNamespace
 
 import pytest
+import torch
 from mmengine.registry import LOOPS, OPTIMIZERS, DefaultScope, init_default_scope
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
 from helpers.configs import (
     DIGITS,
@@ -25,6 +28,7 @@ from helpers.configs import (
     load,
 )
 from mmrdn.apis.config_files import unread_keys
+from mmrdn.engine.schedule_checks import check_schedulers_fit
 from mmrdn.registry import (
     DATA_SAMPLERS,
     DATASETS,
@@ -102,6 +106,34 @@ def test_name_says_batch_and_schedule(path):
 def test_inherits_at_most_twice(path):
     """Box linking, parts of others, another repository's conventions add one."""
     assert depth(path) <= 2 + (path.stem in [*LINKED, *MIXED, *MEGA])
+
+
+def check_schedule(cfg, max_iters):
+    """Build the schedulers as a runner does, and check them as a training does."""
+    train_cfg = cfg.train_cfg
+    by_iter = train_cfg.get('type') == 'IterBasedTrainLoop'
+    loop = object.__new__(IterBasedTrainLoop if by_iter else EpochBasedTrainLoop)
+    runner = SimpleNamespace(max_iters=max_iters, max_epochs=train_cfg.get('max_epochs', 1), train_loop=loop)
+    optimizer = torch.optim.SGD([torch.ones(1)], 0.1)
+    settings = []
+    for i, scheduler in enumerate(cfg.param_scheduler):
+        ends = runner.max_epochs if scheduler.get('by_epoch', True) else max_iters
+        built = PARAM_SCHEDULERS.build(dict(dict(end=ends), **scheduler), default_args=dict(optimizer=optimizer))
+        settings.append((f'param_scheduler.{i}', type(built), built.state_dict()))
+    check_schedulers_fit(settings, runner, '')
+
+
+@every_config
+def test_schedules_fit_the_training(path):
+    cfg = load(path)
+    check_schedule(cfg, cfg.train_cfg.get('max_iters', 10**6))
+
+
+@pytest.mark.parametrize('stem', ['single-frame_faster-rcnn_r18_1xb4-1500_movingdigits'])
+def test_moving_digits_train_for_any_length(stem):
+    """``train_cfg.max_iters`` alone says it."""
+    for max_iters in (1, 2, 3, 4, 5, 10, 600, 4000):
+        check_schedule(load(RDN[stem]), max_iters)
 
 
 @every_config

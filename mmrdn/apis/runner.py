@@ -20,6 +20,10 @@ from mmrdn.engine.distributed.ranks import join_ranks, this_rank
 from mmrdn.fileio.checkpoint import install_safe_loading, load_checkpoint_file, local_checkpoint
 from mmrdn.utils.config_types import type_name
 
+_OWN_HOOKS = dict(
+    CheckpointHook='CheckpointHook', LoggerHook='LoggerHook', TrackVisualizationHook='LateVisualizationHook'
+)
+
 
 def enable_amp(cfg: Config) -> None:
     """Make a config train in mixed precision: fp16 on an accelerator, bf16 on the CPU.
@@ -54,6 +58,21 @@ def test_by_videos(cfg: Config, on_bad_frame: str = 'stop', resume: bool = False
         cfg.test_cfg.update(type='mmrdn.VideoTestLoop', on_bad_frame=on_bad_frame, resume=resume)
     elif resume or on_bad_frame != 'stop':
         raise ValueError(f'--resume-test and --on-bad-frame skip need test_cfg.type="TestLoop", got "{kind}"')
+
+
+def use_own_hooks(cfg: Config) -> None:
+    """Put hooks of ours in the place of those that they derive from, whatever the scope of a config.
+
+    Args:
+        cfg (Config): The config, whose ``default_hooks`` are set. Hooks of other kinds stay.
+    """
+    cfg.setdefault('default_hooks', {})
+    hooks = cfg.default_hooks
+    for name, hook in (('checkpoint', dict(type='CheckpointHook', interval=1)), ('logger', dict(type='LoggerHook'))):
+        hooks.setdefault(name, hook)  # MMEngine's own defaults
+    for hook in hooks.values():
+        if isinstance(hook, dict) and type_name(hook) in _OWN_HOOKS:
+            hook['type'] = f'mmrdn.{_OWN_HOOKS[type_name(hook)]}'
 
 
 def claim_work_dir(work_dir: str, resume: bool, launcher: str) -> IO | None:
@@ -195,6 +214,7 @@ def build_runner(cfg: Config, trust_checkpoint: bool = False, partial_checkpoint
     """
     install_safe_loading(trust_checkpoint)
     join_ranks(cfg)
+    use_own_hooks(cfg)
     if cfg.get('load_from'):
         # Logs and the config that is written beside them must not show secrets of a URL.
         cfg.load_from = local_checkpoint(cfg.load_from)

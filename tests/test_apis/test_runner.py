@@ -7,16 +7,21 @@ import re
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import IterTimerHook
 from mmengine.optim import AmpOptimWrapper, OptimWrapper, OptimWrapperDict
+from mmengine.registry import HOOKS, DefaultScope
 from mmengine.runner import FlexibleRunner, Runner, loops
 from mmengine.structures import BaseDataElement
+from mmengine.visualization import Visualizer
+from mmtrack.engine.hooks import TrackVisualizationHook
 
 from helpers.tools import write_config
 from mmrdn.apis import build_runner, claim_work_dir, enable_amp, load_config
 from mmrdn.apis.config_files import unread_keys
 from mmrdn.apis.runner import test_by_videos as by_videos
+from mmrdn.apis.runner import use_own_hooks
 from mmrdn.datasets import LoadFrame
-from mmrdn.engine import CPUAmpOptimWrapper
+from mmrdn.engine import CheckpointHook, CPUAmpOptimWrapper, LateVisualizationHook, LoggerHook
 from mmrdn.fileio.checkpoint import load_checkpoint_file
 
 
@@ -174,3 +179,26 @@ def test_what_the_runners_read_is_no_unread_key(tmp_path):
     config = tmp_path / 'c.py'
     config.write_text(''.join(f'{key} = None\n' for key in sorted(keys)) + 'gpu_ids = [0]\n')
     assert unread_keys(Config.fromfile(config)) == ['gpu_ids']
+
+
+@pytest.mark.parametrize('scope', ['mmtrack', 'mmrdn'])
+def test_hooks_of_others_become_ours(scope, monkeypatch):
+    """Of a config with mmtrack's scope too, and those that MMEngine adds."""
+    monkeypatch.setattr(Visualizer, 'get_current_instance', lambda: None)
+    hooks = dict(
+        checkpoint=dict(type='CheckpointHook', interval=3, _scope_='mmtrack'),
+        visualization=dict(type=TrackVisualizationHook, draw=False, interval=7),
+        timer=dict(type='IterTimerHook'),
+        sampler_seed=None,
+    )
+    cfg = Config(dict(default_hooks=hooks))
+    use_own_hooks(cfg)
+    assert cfg.default_hooks.sampler_seed is None
+    with DefaultScope.overwrite_default_scope(scope):
+        built = {name: HOOKS.build(hook) for name, hook in cfg.default_hooks.items() if hook}
+    kinds = dict(checkpoint=CheckpointHook, visualization=LateVisualizationHook, timer=IterTimerHook, logger=LoggerHook)
+    assert {name: type(hook) for name, hook in built.items()} == kinds
+    assert built['checkpoint'].interval == 3 and built['visualization'].interval == 7
+    empty = Config({})
+    use_own_hooks(empty)
+    assert empty.default_hooks.checkpoint == dict(type='mmrdn.CheckpointHook', interval=1)

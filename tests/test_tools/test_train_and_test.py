@@ -151,6 +151,7 @@ def test_two_processes_train(launch, tiny_config, tmp_path):
         tmp_path,
         '--cfg-options',
         'train_cfg.max_iters=2',
+        'param_scheduler.0.pct_start=0.4',
         'default_hooks.checkpoint.interval=2',
         'val_cfg=None',
         'val_dataloader=None',

@@ -7,4 +7,5 @@ optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-4, fused=True),
     clip_grad=dict(max_norm=10, norm_type=2),
 )
-param_scheduler = [dict(type='OneCycleLR', eta_max=1e-3, pct_start=0.2, by_epoch=False)]
+# A fifth of any max_iters; of exactly one iteration MMEngine would divide by zero.
+param_scheduler = [dict(type='OneCycleLR', eta_max=1e-3, pct_start=0.2000001, by_epoch=False)]

@@ -3,4 +3,5 @@
 _base_ = './movingdigits_1500.py'
 train_cfg = dict(max_iters=6000, val_interval=6000)
 optim_wrapper = dict(accumulative_counts=4)
-param_scheduler = [dict(type='OneCycleLR', eta_max=1e-3, pct_start=0.2, by_epoch=False)]
+# A fifth of any max_iters; of exactly one iteration MMEngine would divide by zero.
+param_scheduler = [dict(type='OneCycleLR', eta_max=1e-3, pct_start=0.2000001, by_epoch=False)]
