@@ -7,9 +7,9 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from mmrdn.fileio.video_files import open_container
 from mmrdn.video import Frame, VideoFileSource
 from mmrdn.video.sources.base_source import DEFAULT_FPS
-from mmrdn.video.sources.video_file_source import open_container
 
 # Formats that count as a video. FFmpeg reads much more: images, text, lists of other files.
 _FORMATS = 'mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,h264'

@@ -8,12 +8,14 @@ from PIL import Image
 
 from mmrdn.datasets.converters.conversion import convert_to_coco_vid
 from mmrdn.datasets.converters.frame_files import FrameFiles
+from mmrdn.datasets.converters.image_directory import ImageDirectory
 
 
 def convert(name, inputs, out, size=None, frames=None, template=None, **options):
     """Convert files; give the data and the lines of the loss report."""
     inputs = [inputs] if isinstance(inputs, (str, Path)) else inputs
-    summary = convert_to_coco_vid(name, inputs, out, FrameFiles(frames, template, size), **options)
+    files = ImageDirectory(frames) if frames else FrameFiles(template, size)
+    summary = convert_to_coco_vid(name, inputs, out, files, **options)
     return json.loads(Path(out).read_text()), summary['']['losses']
 
 

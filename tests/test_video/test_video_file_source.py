@@ -287,10 +287,10 @@ def test_frames_of_too_many_pixels(tmp_path, monkeypatch):
     path.write_bytes(b''.join(parts))
     assert [frame.image.shape for frame in VideoFileSource(path)] == [(48, 64, 3), (480, 640, 3), (48, 64, 3)]
     # 64x48 is 3072 pixels, with the decoder's padding some more; 640x480 is 307200.
-    monkeypatch.setattr('mmrdn.video.sources.video_file_source.MAX_PIXELS', 30_000)
+    monkeypatch.setattr('mmrdn.fileio.video_files.MAX_PIXELS', 30_000)
     with pytest.warns(UserWarning, match=f'video {path} is truncated or damaged at frame'):
         shapes = [frame.image.shape for frame in VideoFileSource(path)]
     assert shapes == [(48, 64, 3), (48, 64, 3)]
-    monkeypatch.setattr('mmrdn.video.sources.video_file_source.MAX_PIXELS', 3000)
+    monkeypatch.setattr('mmrdn.fileio.video_files.MAX_PIXELS', 3000)
     with pytest.raises(ValueError, match=f'video {path} claims frames of 64x48, expected 3000 pixels at most'):
         VideoFileSource(path)

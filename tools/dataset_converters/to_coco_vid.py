@@ -6,7 +6,9 @@ import re
 
 from mmrdn.datasets.converters.conversion import convert_to_coco_vid
 from mmrdn.datasets.converters.frame_files import FrameFiles
+from mmrdn.datasets.converters.image_directory import ImageDirectory
 from mmrdn.datasets.converters.readers import READERS
+from mmrdn.datasets.converters.video_directory import VideoDirectory
 from mmrdn.utils.cli import add_arguments, one_line_errors, print_warnings
 
 
@@ -32,7 +34,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('format', choices=list(READERS), help='format of the annotations')
     parser.add_argument('inputs', nargs='+', metavar='INPUT', help='annotation files or directories')
     parser.add_argument('--out', required=True, help='JSON file to write')
-    parser.add_argument('--frames', help='directory of the frames: <video>/*.jpg, or *.jpg of a single video')
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument('--frames', help='directory of the frames: <video>/*.jpg, or *.jpg of a single video')
+    where.add_argument('--videos', help='directory of the video files: frames are read from them in training, or')
+    parser.add_argument('--extract', help='extract the frames of --videos to this directory')
     parser.add_argument(
         '--name-template',
         help='names of frames that nothing else names, such as <video>/<frame:06d>.jpg, which is the default of most '
@@ -48,6 +53,15 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def open_frames(args: argparse.Namespace) -> FrameFiles:
+    """Return what is known of the frames."""
+    if args.extract and not args.videos:
+        raise ValueError('--extract needs --videos, the directory of the video files')
+    if args.videos:
+        return VideoDirectory(args.videos, args.extract, args.name_template)
+    return ImageDirectory(args.frames) if args.frames else FrameFiles(args.name_template, args.size)
+
+
 @one_line_errors
 def main() -> None:
     """Run the tool."""
@@ -56,7 +70,7 @@ def main() -> None:
         args.format,
         args.inputs,
         args.out,
-        FrameFiles(args.frames, args.name_template, args.size),
+        open_frames(args),
         classes=args.classes,
         renamed=dict(args.map),
         pattern=args.video_pattern,

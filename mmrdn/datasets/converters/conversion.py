@@ -76,6 +76,7 @@ def convert_to_coco_vid(
         written[path] = coco.data
     if not any(data['annotations'] for data in written.values()):
         raise ValueError(f'{inputs[0]}: no boxes that could be converted{_first_loss(losses)}')
+    reader.frames.write(overwrite)
     for path, data in written.items():
         write_json(data, path, indent=None)
     return {str(path): _summary(data) for path, data in written.items()} | {'': dict(losses=losses.lines())}

@@ -1,4 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+from mmrdn.datasets.transforms.load_frame_from_video import LoadFrameFromVideo
 from mmrdn.datasets.transforms.load_track_annotations import LoadTrackAnnotations
 from mmrdn.datasets.transforms.loading import LoadFrame
 from mmrdn.datasets.transforms.pack_track_inputs import PackTrackInputs
@@ -8,6 +9,7 @@ from mmrdn.datasets.transforms.transform_broadcaster import TransformBroadcaster
 
 __all__ = [
     'LoadFrame',
+    'LoadFrameFromVideo',
     'LoadTrackAnnotations',
     'PackTrackInputs',
     'ShorterSideResize',

@@ -3,9 +3,10 @@ import os
 from collections.abc import Iterator
 
 from mmrdn.fileio.download import shown_url
+from mmrdn.fileio.video_files import open_container
 from mmrdn.structures.frame import Frame
 from mmrdn.video.sources.base_source import BaseSource
-from mmrdn.video.sources.video_file_source import Decoder, open_container
+from mmrdn.video.sources.video_file_source import Decoder
 
 
 class LiveSource(BaseSource):

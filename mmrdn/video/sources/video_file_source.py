@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from mmrdn.fileio.image_files import MAX_PIXELS
+from mmrdn.fileio.video_files import open_container, reason_of, to_bgr
 from mmrdn.structures.frame import Frame
 from mmrdn.video.sources.base_source import DEFAULT_FPS, BaseSource
 
@@ -66,43 +65,6 @@ class VideoFileSource(BaseSource):
         )
 
 
-def open_container(url: str, name: str, **kwargs) -> tuple[InputContainer, VideoStream]:
-    """Open a file, device or stream with FFmpeg.
-
-    Args:
-        url (str): FFmpeg's name of it.
-        name (str): Its name in messages.
-        **kwargs: See :func:`av.open`.
-
-    Returns:
-        tuple: The container and its first video stream.
-
-    Raises:
-        ValueError: It is no video, or claims frames of more than ``MAX_PIXELS``.
-        OSError: It cannot be opened.
-    """
-    try:
-        container = av.open(url, **kwargs)
-    except av.error.InvalidDataError:
-        raise ValueError(f'{name} is no video, or so truncated that nothing can be read') from None
-    except (av.error.FFmpegError, OSError) as error:
-        raise OSError(f'{name} cannot be opened: {_reason(error)}') from None
-    if not container.streams.video:
-        container.close()
-        raise ValueError(f'{name} has no video in it')
-    stream = container.streams.video[0]
-    if stream.width * stream.height > MAX_PIXELS:
-        container.close()
-        raise ValueError(
-            f'{name} claims frames of {stream.width}x{stream.height}, expected {MAX_PIXELS} pixels at most'
-        )
-    # Frames may grow on the way. The decoder adds a padding of its own.
-    stream.codec_context.options = dict(max_pixels=str(2 * MAX_PIXELS))
-    # Frame threads swallow errors and come late.
-    stream.thread_type = 'SLICE'
-    return container, stream
-
-
 class Decoder:
     """One reading of a video stream, going on where a part of it is damaged.
 
@@ -144,7 +106,7 @@ class Decoder:
                 if decoded.is_corrupt:  # the decoder guessed a part of it
                     self._record('incomplete data', decoded.pts)
                 self._tell_damage(decoded.pts)
-                yield Frame(_to_bgr(decoded), self._num_frames, time)
+                yield Frame(to_bgr(decoded), self._num_frames, time)
                 self._num_frames += 1
         if self._lacks_packets():
             self._record('the end is missing')
@@ -166,7 +128,7 @@ class Decoder:
                     self._record('incomplete data', packet.pts)
                 yield packet
         except av.error.FFmpegError as error:
-            self._record(_reason(error))
+            self._record(reason_of(error))
         yield None
 
     def _decode_packet(self, packet: av.Packet | None) -> list[av.VideoFrame]:
@@ -176,7 +138,7 @@ class Decoder:
         except av.error.EOFError:
             return []
         except av.error.FFmpegError as error:
-            self._record(_reason(error), packet.pts if packet else None)
+            self._record(reason_of(error), packet.pts if packet else None)
             return []
 
     def _lacks_packets(self) -> bool:
@@ -208,23 +170,9 @@ class Decoder:
             self._told = True
 
 
-def _reason(error: Exception) -> str:
-    """Return FFmpeg's message in words that a user knows."""
-    if isinstance(error, av.error.ExitError):  # of the time limit
-        return 'no data came in time'
-    return getattr(error, 'strerror', None) or str(error)
-
-
 def _end_of(packet: av.Packet) -> float:
     """Return the seconds at which the last frame or sample of a packet ends."""
     time = packet.dts if packet.pts is None else packet.pts
     if time is None:
         return 0.0
     return float((time + (packet.duration or 0)) * packet.time_base)
-
-
-def _to_bgr(decoded: av.VideoFrame) -> np.ndarray:
-    """Return (H, W, 3) uint8 BGR, turned as the frame's metadata say."""
-    image = decoded.to_ndarray(format='bgr24')
-    turns = round(decoded.rotation / 90) % 4  # counterclockwise
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image

@@ -3,9 +3,13 @@
 
 import json
 
+import cv2
+import numpy as np
 import pytest
 
 from helpers.annotations import make_images
+from helpers.videos import noise, read_mp4, write_mp4
+from mmrdn.datasets.transforms import LoadFrameFromVideo
 
 TOOL = 'dataset_converters/to_coco_vid.py'
 ROW = '1,1,11,21,{},40,1,1,1\n'
@@ -72,3 +76,53 @@ def test_errors_are_one_line_and_write_nothing(sequences, tmp_path, run_main):
 def test_bad_options(sequences, tmp_path, run_main, args, message):
     status, _, stderr = run_main(TOOL, 'mot', sequences, '--out', tmp_path / 'data.json', *args)
     assert status and message in stderr.splitlines()[-1]
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """A video of 8 frames, every second of which is in a task of CVAT."""
+    (tmp_path / 'clips').mkdir()
+    write_mp4(tmp_path / 'clips' / 'cross road.mp4', noise(8))
+    path = tmp_path / 'a.xml'
+    path.write_text(
+        '<annotations><meta><task><size>3</size><start_frame>1</start_frame><stop_frame>6</stop_frame>'
+        '<frame_filter>step=2</frame_filter><source>cross road.mp4</source></task></meta><track id="0" label="car">'
+        '<box frame="3" outside="0" occluded="0" keyframe="1" xtl="1" ytl="2" xbr="9" ybr="8"/></track></annotations>'
+    )
+    return path
+
+
+def test_frames_read_from_videos_equal_extracted_ones(clips, tmp_path, run_main):
+    videos, out = tmp_path / 'clips', tmp_path / 'data.json'
+    assert run_main(TOOL, 'cvat-video', clips, '--videos', videos, '--out', out)[0] == 0
+    images = json.loads(out.read_text())['images']
+    assert [image['file_name'] for image in images] == [f'cross road.mp4/00000{i}' for i in (1, 3, 5)]
+    assert {(image['width'], image['height']) for image in images} == {(64, 48)}
+    args = ('cvat-video', clips, '--videos', videos, '--extract', tmp_path / 'frames', '--out', tmp_path / 'out.json')
+    assert run_main(TOOL, *args)[0] == 0
+    extracted = json.loads((tmp_path / 'out.json').read_text())['images']
+    assert [image['file_name'] for image in extracted] == [f'cross road/00000{i}.png' for i in range(3)]
+    decoded, _ = read_mp4(videos / 'cross road.mp4')
+    load = LoadFrameFromVideo()
+    for index, (from_video, from_image) in enumerate(zip(images, extracted)):
+        pixels = load(dict(img_path=str(videos / from_video['file_name'])))['img']
+        np.testing.assert_array_equal(pixels, decoded[2 * index + 1])
+        np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'frames' / from_image['file_name'])), pixels)
+    assert sorted(path.name for path in (tmp_path / 'frames').iterdir()) == ['cross road']
+
+
+def test_nothing_is_extracted_of_bad_files(clips, tmp_path, run_main):
+    args = ['--videos', tmp_path / 'clips', '--extract', tmp_path / 'frames', '--out', tmp_path / 'data.json']
+    text = clips.read_text()
+    clips.write_text(text.replace('<size>3', '<size>5'))
+    status, _, stderr = run_main(TOOL, 'cvat-video', clips, *args)
+    assert status == 1 and 'frame 9 is beyond' in stderr and 'which has 8 frames' in stderr
+    clips.write_text(text.replace('cross road', 'other'))
+    status, _, stderr = run_main(TOOL, 'cvat-video', clips, *args)
+    assert status == 1 and 'no video file other.mp4' in stderr
+    clips.write_text(text)
+    status, _, stderr = run_main(TOOL, 'cvat-video', clips, *args, '--name-template', '<video>/<frame>.xyz')
+    assert status == 1 and 'expected the suffix of an image' in stderr
+    assert not (tmp_path / 'data.json').exists() and not [*(tmp_path / 'frames').rglob('*')]
+    status, _, stderr = run_main(TOOL, 'cvat-video', clips, *args[2:])
+    assert status == 1 and stderr == 'error: --extract needs --videos, the directory of the video files\n'

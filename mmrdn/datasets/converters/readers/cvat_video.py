@@ -3,7 +3,7 @@ from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
 from mmrdn.datasets.converters.annotated_video import AnnotatedVideo, Track, TrackBox
-from mmrdn.datasets.converters.frame_files import natural_key
+from mmrdn.datasets.converters.image_directory import natural_key
 from mmrdn.datasets.converters.interpolation import fill_track
 from mmrdn.datasets.converters.readers.base_reader import BaseReader, check_frame, to_integer
 from mmrdn.datasets.converters.readers.cvat_xml import (
@@ -50,9 +50,8 @@ class CvatVideoReader(BaseReader):
         boxes = [self._read_track(node, task, where) for where, node in nodes]
         num_frames = task.num_frames
         if num_frames is None:
-            images = self.frames.list_images(task.name)
             last = max((int(box.frame) for track in boxes for box in track if not box.outside), default=-1)
-            num_frames = len(images) if images else last + 1
+            num_frames = self.frames.count(task.name) or last + 1
         tracks = []
         for (where, node), found in zip(nodes, boxes):
             for box in found:
@@ -63,7 +62,7 @@ class CvatVideoReader(BaseReader):
             tracks.append(Track(label_of(node, task.labels, where), filled, node.get('id', '')))
         numbers = range(task.start, task.start + num_frames * task.step, task.step)
         names = None
-        if self.frames.directory is None and len(file.images) == num_frames:
+        if not self.frames.knows_names and len(file.images) == num_frames:
             names = [f'{task.name}/{PurePosixPath(name).name}' for name in sorted(file.images, key=natural_key)]
         frames = self.frames.of_video(task.name, numbers, task.size, file.path, names)
         return AnnotatedVideo(task.name, frames, tracks, file.path, tuple(task.labels))

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
 from mmrdn.datasets.converters.annotated_video import Box, box_of_points
-from mmrdn.datasets.converters.frame_files import SUFFIXES
+from mmrdn.datasets.converters.image_directory import SUFFIXES
 from mmrdn.datasets.converters.loss_report import LossReport
 from mmrdn.datasets.converters.readers.base_reader import check_num_frames, to_integer, to_number
 from mmrdn.fileio.named_file import read_named

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from mmrdn.datasets.converters.annotated_video import AnnotatedVideo, TrackBox
 from mmrdn.datasets.converters.frame_files import FrameFiles
+from mmrdn.datasets.converters.image_directory import ImageDirectory
 from mmrdn.datasets.converters.readers.base_reader import (
     BaseReader,
     check_frame,
@@ -33,17 +34,16 @@ class KittiReader(BaseReader):
             raise ValueError(f'{path} is empty: no text files in {directory}')
         images = self.frames
         beside = files[0].parent.parent / 'image_02'
-        if images.directory is None and beside.is_dir():
-            images = FrameFiles(beside, size=images.size)
+        if not images.knows_names and beside.is_dir():
+            images = ImageDirectory(beside)
         return [self._read_sequence(file, images) for file in files]
 
     def _read_sequence(self, file: Path, images: FrameFiles) -> AnnotatedVideo:
         rows = [(where, line.split()) for where, line in read_lines(file)]
         if not rows:
             self.losses.add('empty files', str(file))
-        found = images.list_images(file.stem)
         last = max((to_integer(row[0], 'frame', where) for where, row in rows), default=0)
-        num_frames = len(found) if found else check_num_frames(max(last, 0) + 1, str(file))
+        num_frames = images.count(file.stem) or check_num_frames(max(last, 0) + 1, str(file))
         builder = TrackBuilder(self.losses)
         for where, row in rows:
             self._add(row, num_frames, where, builder)

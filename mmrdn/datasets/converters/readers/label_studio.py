@@ -38,10 +38,9 @@ class LabelStudioReader(BaseReader):
         if not regions:
             self.losses.add('tasks without a video region', where)
         counts = [value['framesCount'] for _, value, _ in regions if value.get('framesCount')]
-        images = self.frames.list_images(name)
         last = max((item['frame'] for _, value, _ in regions for item in value['sequence']), default=0)
-        num_frames = check_num_frames(max(counts) if counts else len(images) if images else max(last, 1), where)
-        frames = self.frames.of_video(name, range(1, num_frames + 1), None, path)
+        num_frames = check_num_frames(max(counts) if counts else self.frames.count(name) or max(last, 1), where)
+        frames = self.frames.of_video(name, range(1, num_frames + 1), None, path, base=1)
         size = (frames[0].width, frames[0].height)
         tracks = []
         for place, value, region_id in regions:

@@ -67,10 +67,10 @@ class MotReader(BaseReader):
         tracks = builder.tracks()
         directory, suffix = info.get('imdir', 'img1'), info.get('imext', '.jpg')
         names = None
-        if self.frames.directory is None and info:
+        if not self.frames.knows_names and info:
             names = [f'{name}/{directory}/{number:06d}{suffix}' for number in range(1, num_frames + 1)]
         size = (info['imwidth'], info['imheight']) if 'imwidth' in info and 'imheight' in info else None
-        frames = self.frames.of_video(name, range(1, num_frames + 1), size, str(path), names)
+        frames = self.frames.of_video(name, range(1, num_frames + 1), size, str(path), names, base=1)
         declared = labels
         if labels is CLASSES:  # of which most data hold a few
             seen = {track.label for track in tracks if not all(box.ignore for box in track.boxes)}
@@ -81,9 +81,9 @@ class MotReader(BaseReader):
         """Return the number of frames: as said, of images, or up to the last row."""
         if 'seqlength' in info:
             return info['seqlength']
-        images = self.frames.list_images(name)
-        if images:
-            return len(images)
+        count = self.frames.count(name)
+        if count:
+            return count
         beside = root / 'img1'
         if beside.is_dir() and (count := sum(file.is_file() for file in beside.iterdir())):
             return count

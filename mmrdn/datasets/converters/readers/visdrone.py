@@ -3,6 +3,7 @@ from pathlib import Path
 
 from mmrdn.datasets.converters.annotated_video import AnnotatedVideo, TrackBox
 from mmrdn.datasets.converters.frame_files import FrameFiles
+from mmrdn.datasets.converters.image_directory import ImageDirectory
 from mmrdn.datasets.converters.readers.base_reader import (
     BaseReader,
     check_frame,
@@ -44,14 +45,13 @@ class VisdroneReader(BaseReader):
             return self._read_stills(rows, path)
         images = self.frames
         beside = files[0].parent.parent / 'sequences'
-        if images.directory is None and beside.is_dir():
-            images = FrameFiles(beside, size=images.size)
+        if not images.knows_names and beside.is_dir():
+            images = ImageDirectory(beside)
         return [self._read_sequence(file.stem, found, images, file) for file, found in rows.items()]
 
     def _read_sequence(self, name: str, rows: list[Row], images: FrameFiles, file: Path) -> AnnotatedVideo:
-        found = images.list_images(name)
         last = max((to_integer(row[0], 'frame', where) for where, row in rows), default=1)
-        num_frames = len(found) if found else check_num_frames(max(last, 1), str(file))
+        num_frames = images.count(name) or check_num_frames(max(last, 1), str(file))
         builder = TrackBuilder(self.losses)
         for where, row in rows:
             if len(row) != 10:
@@ -60,7 +60,7 @@ class VisdroneReader(BaseReader):
             check_frame(number - 1, num_frames, number, where)
             self._add(row[2:], track, number - 1, where, builder)
         template = '<video>/<number:07d>.jpg'
-        frames = images.of_video(name, range(1, num_frames + 1), None, str(file), template=template)
+        frames = images.of_video(name, range(1, num_frames + 1), None, str(file), template=template, base=1)
         return AnnotatedVideo(name, frames, builder.tracks(), str(file), CLASSES)
 
     def _read_stills(self, rows: dict[Path, list[Row]], path: Path) -> list[AnnotatedVideo]:

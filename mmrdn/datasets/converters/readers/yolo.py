@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mmrdn.datasets.converters.annotated_video import AnnotatedVideo, Box, TrackBox, box_of_points
 from mmrdn.datasets.converters.frame_files import FrameFiles
+from mmrdn.datasets.converters.image_directory import ImageDirectory
 from mmrdn.datasets.converters.loose_frames import group_frames
 from mmrdn.datasets.converters.readers.base_reader import BaseReader, read_lines, to_integer, to_number
 from mmrdn.datasets.converters.track_builder import TrackBuilder
@@ -36,16 +37,16 @@ class YoloReader(BaseReader):
         }
         classes = self._class_names(path, root, labels)
         images = self.frames
-        if images.directory is None and (root / 'images').is_dir():
-            images = FrameFiles(root / 'images', size=images.size)
+        if not images.knows_names and (root / 'images').is_dir():
+            images = ImageDirectory(root / 'images')
         names = {stem: f'{stem}.jpg' for stem in files}
-        if images.directory is not None:
-            found = images.all_images()
+        found = images.all_images()
+        if images.knows_names:
             by_stem = {Path(name).stem: name for name in found}
             for stem in files:
                 name = found.get(stem) or by_stem.get(Path(stem).name)
                 if name is None:
-                    raise FileNotFoundError(f'{images.directory / stem}.jpg does not exist, though {files[stem]} does')
+                    raise FileNotFoundError(f'image {stem}.jpg does not exist, though {files[stem]} does')
                 names[stem] = name
             used = set(names.values())
             names |= {Path(name).with_suffix('').as_posix(): name for name in found.values() if name not in used}
