@@ -120,7 +120,7 @@ def check_schedule(cfg, max_iters):
         ends = runner.max_epochs if scheduler.get('by_epoch', True) else max_iters
         built = PARAM_SCHEDULERS.build(dict(dict(end=ends), **scheduler), default_args=dict(optimizer=optimizer))
         settings.append((f'param_scheduler.{i}', type(built), built.state_dict()))
-    check_schedulers_fit(settings, runner, '')
+    check_schedulers_fit(settings, runner)
 
 
 @every_config

@@ -29,15 +29,19 @@ def named_schedulers(schedulers: Any, name: str = 'param_scheduler') -> Iterator
 
 
 def check_schedulers_fit(
-    schedulers: Iterable[tuple[str, type, Mapping[str, Any]]], runner: Runner, advice: str
+    schedulers: Iterable[tuple[str, type, Mapping[str, Any]]], runner: Runner, resumed: bool = False
 ) -> None:
     """Raise ValueError unless schedulers end with the training or before.
 
     Args:
         schedulers (Iterable[tuple]): Name, class and settings of each.
         runner (Runner): Runner with the training.
-        advice (str): What to do if one does not fit.
+        resumed (bool): Whether the settings are those of a checkpoint, whose training may have been
+            longer.
     """
+    advice = 'leave it out, or change one of them'
+    if resumed:
+        advice = 'change train_cfg, or start from it with --cfg-options load_from'
     for name, kind, settings in schedulers:
         length, unit = runner.max_iters, 'iterations'
         if settings['by_epoch']:
@@ -46,7 +50,7 @@ def check_schedulers_fit(
                 raise ValueError(
                     f'{name} ({kind.__name__}) counts epochs, but train_cfg counts iterations: say by_epoch=False'
                 )
-        unfit = _unfit(settings, length)
+        unfit = _unfit(settings, length, resumed)
         if unfit is not None:
             field, value = unfit
             raise ValueError(
@@ -55,14 +59,14 @@ def check_schedulers_fit(
             )
 
 
-def _unfit(settings: Mapping[str, Any], length: int) -> tuple[str, Any] | None:
+def _unfit(settings: Mapping[str, Any], length: int, resumed: bool) -> tuple[str, Any] | None:
     """Return name and value of a setting that does not fit the length of a training, if there is one."""
     begin, end = settings['begin'], settings['end']
     steps = min(end, length) - begin  # that the scheduler takes
     if steps <= 0:
         return 'begin', begin
-    # "end" may be left open, but not by a scheduler that divides the time up to it.
-    if end > length and (end < INF or 'total_iters' in settings):
+    # "end" may lie beyond, but not of a scheduler that divides the time up to it.
+    if end > length and ('total_iters' in settings or (end < INF and not resumed)):
         return 'end', end
     if settings.get('total_steps', steps) != steps:
         return 'total_steps', settings['total_steps']

@@ -163,6 +163,7 @@ def test_the_same_schedule_goes_on_without_a_word(half, tmp_path):
             dict(max_iters=12),
             'train_cfg.max_iters was 10, is 12; param_scheduler.0.end stays 10, not 12 as in the config',
         ),
+        (dict(max_iters=8), 'train_cfg.max_iters was 10, is 8; param_scheduler.0.end stays 10, not 8 as in the config'),
         (
             dict(param_scheduler=[dict(STEPS[0], milestones=[7], gamma=0.5)]),
             'param_scheduler.0.milestones stays [3, 6], not [7] as in the config; '
@@ -187,9 +188,9 @@ def test_a_changed_schedule_is_named_and_the_old_one_goes_on(changes, named, hal
 
 def test_a_schedule_longer_than_the_training_is_not_resumed(half, tmp_path):
     with pytest.raises(ValueError) as error:
-        resumed(half, tmp_path, 8, param_scheduler=[dict(STEPS[0], milestones=[3])])
+        resumed(half, tmp_path, 6, param_scheduler=[dict(STEPS[0], milestones=[3])])
     assert str(error.value) == (
-        f'{half}: param_scheduler.0.end (MultiStepLR) is 10, but the training has 8 iterations (train_cfg): '
+        f'{half}: param_scheduler.0.milestones (MultiStepLR) is [3, 6], but the training has 6 iterations (train_cfg): '
         'change train_cfg, or start from it with --cfg-options load_from'
     )
 

@@ -79,7 +79,7 @@ def _check_state(runner: Runner, checkpoint: dict) -> None:
         check_schedulers(states, runner.param_schedulers)
         both = zip(named_schedulers(states), named_schedulers(runner.param_schedulers))
         settings = [(name, type(scheduler), state) for (name, state), (_, scheduler) in both]
-        check_schedulers_fit(settings, runner, 'change train_cfg, or start from it with --cfg-options load_from')
+        check_schedulers_fit(settings, runner, resumed=True)
 
 
 def _keep_to_work_dir(runner: Runner, info: dict) -> None:

@@ -24,7 +24,7 @@ class ScheduleGuardHook(Hook):
             self._check_sampler(runner)
         if runner.param_schedulers is not None:
             settings = [(name, type(one), one.state_dict()) for name, one in named_schedulers(runner.param_schedulers)]
-            check_schedulers_fit(settings, runner, 'leave it out, or change one of them')
+            check_schedulers_fit(settings, runner)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Look whether an epoch goes on after its end.
