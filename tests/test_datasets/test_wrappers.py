@@ -128,9 +128,9 @@ def build_for_testing(part, name, data, **kwargs):
     return part(name, data, test_mode=True, ref_img_sampler=None, pipeline=[pack], **kwargs)
 
 
-def evaluate(dataset):
+def evaluate(dataset, ann_file=None):
     """Measure detections that follow from the ground truth of a frame."""
-    metric = VIDMetric()
+    metric = VIDMetric(ann_file=ann_file)
     evaluator = Evaluator(metric)
     evaluator.dataset_meta = dataset.metainfo
     for index in VideoSampler(dataset):
@@ -157,6 +157,17 @@ def test_validation_on_several_files(part):
     expected = evaluate(build(build_for_testing(part, 'c', merged)))
     assert 0 < expected['vid/mAP50'] < 1 and expected['vid/mAP50_fast'] > 0
     np.testing.assert_equal(evaluate(both), expected)
+    # By the files too, of which one has its classes in another order and one more.
+    second['categories'] = [dict(id=1, name='cow'), dict(id=2, name='cat'), dict(id=9, name='dog')]
+    for entry in second['annotations']:
+        entry['category_id'] = {3: 2, 7: 9}[entry['category_id']]
+    files = [build_for_testing(part, name, data)['ann_file'] for name, data in (('a', first), ('b', second))]
+    np.testing.assert_equal(evaluate(both, files), expected)
+    with pytest.raises(ValueError, match='a.json: 39 of 39 frames have no prediction, the first is img_id 0'):
+        evaluate(both, files[0])
+    second['images'][3]['frame_id'] = 'x'
+    with pytest.raises(ValueError, match=r"b.json: images\[3\]: 'frame_id' must be an integer"):
+        VIDMetric(ann_file=[files[0], build_for_testing(part, 'b', second)['ann_file']])
     assert both.get_data_info(39)['video_id'] == '1/1' and both.get_data_info(0)['img_id'] == '0/0'
 
 

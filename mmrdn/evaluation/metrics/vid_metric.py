@@ -11,6 +11,7 @@ from mmrdn.evaluation.functional import knows_motion, vid_map, with_motion_ious
 from mmrdn.evaluation.linkers import build_linker
 from mmrdn.evaluation.scoring import matching_annotations, score_frames, unique_frames
 from mmrdn.fileio.coco_vid import CocoVidFile
+from mmrdn.fileio.joined_coco_vid_files import JoinedCocoVidFiles
 from mmrdn.fileio.predictions import prediction_head, predictions_path, write_predictions
 from mmrdn.fileio.size_warning import size_warning
 from mmrdn.fileio.sparse_annotation import AnnotatedFrame, sparse_annotation
@@ -44,8 +45,9 @@ class VIDMetric(BaseMetric):
     Motion groups are left out, with a warning, where ``instance_id`` tells the speed of no object.
 
     Args:
-        ann_file (str, optional): COCO-VID JSON with the ground truth; its categories are matched by
-            name. Every frame of it must be predicted. Without it, ``instances`` of the samples is
+        ann_file (str or Sequence[str], optional): COCO-VID JSON with the ground truth; its categories
+            are matched by name. Every frame of it must be predicted. Of a ``ConcatDataset`` the list
+            of its files, in its order. Without it, ``instances`` of the samples is
             used.
         motion_ranges (dict[str, tuple[float, float]], optional): Motion IoU of each group, closed
             on both ends; None for no groups.
@@ -71,7 +73,7 @@ class VIDMetric(BaseMetric):
 
     def __init__(
         self,
-        ann_file: str | None = None,
+        ann_file: str | Sequence[str] | None = None,
         motion_ranges: dict | None = dict(fast=(0, 0.7), medium=(0.7, 0.9), slow=(0.9, 1.0)),
         iou_thr: float = 0.5,
         pixel_tolerance: float = 10,
@@ -90,7 +92,7 @@ class VIDMetric(BaseMetric):
         self._linking = VideoLinker(self.linker, keep_relations=outfile_prefix is not None)
         self.classwise = classwise
         of_video = ('video_id', 'frame_id') if motion_ranges else ()
-        self.file = CocoVidFile(ann_file, images=of_video) if ann_file else None
+        self.file = _open(ann_file, of_video) if ann_file else None
         self._needed = ['img_id', 'pred_det_instances']
         if self.file is None:
             self._needed += ['instances', *of_video]
@@ -272,3 +274,10 @@ class VIDMetric(BaseMetric):
                 image.update({} if truth.is_annotated is None else dict(is_annotated=truth.is_annotated))
         write_predictions(path, head, frames)
         MMLogger.get_current_instance().info(f'Predictions are in {path}')
+
+
+def _open(ann_file: str | Sequence[str], images: Sequence[str]) -> CocoVidFile:
+    """Open a file of ground truth, or several as one."""
+    if isinstance(ann_file, str):
+        return CocoVidFile(ann_file, images=images)
+    return JoinedCocoVidFiles(ann_file, images=images)
