@@ -29,14 +29,17 @@ class LabelStudioReader(BaseReader):
         """Read a file, see :class:`BaseReader`."""
         data = read_json(path)
         tasks = data if isinstance(data, list) else [data]
-        return [self._read_task(task, f'{path}: task[{i}]', str(path)) for i, task in enumerate(tasks)]
+        videos = [self._read_task(task, f'{path}: task[{i}]', str(path)) for i, task in enumerate(tasks)]
+        return [video for video in videos if video is not None]
 
-    def _read_task(self, task: Any, where: str, path: str) -> AnnotatedVideo:
+    def _read_task(self, task: Any, where: str, path: str) -> AnnotatedVideo | None:
+        """Return the video of a task, None if nothing says its length."""
         check_entry(task, dict(data=OBJECT), (), where)
         name = _video_name(task.get('data') or task, where)
         regions = list(self._regions(task, where))
-        if not regions:
-            self.losses.add('tasks without a video region', where)
+        if not regions and self.frames.count(name) is None:
+            self.losses.add('tasks without a video region were left out', where)
+            return None
         counts = [value['framesCount'] for _, value, _ in regions if value.get('framesCount')]
         last = max((item['frame'] for _, value, _ in regions for item in value['sequence']), default=0)
         num_frames = check_num_frames(max(counts) if counts else self.frames.count(name) or max(last, 1), where)

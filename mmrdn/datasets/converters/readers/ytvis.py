@@ -11,7 +11,7 @@ from mmrdn.fileio.json_files import read_json
 from mmrdn.utils.text import shown
 
 _NAMES = Kind('a list of paths', lambda value: isinstance(value, list) and all(TEXT.holds(name) for name in value))
-_VIDEOS = dict(id=ID, width=SIZE, height=SIZE, file_names=_NAMES)
+_VIDEOS = dict(id=ID, width=SIZE, height=SIZE, file_names=_NAMES, name=TEXT)
 
 
 class YtvisReader(BaseReader):
@@ -50,7 +50,7 @@ class YtvisReader(BaseReader):
     def _read_video(self, video: dict, classes: tuple[str, ...], path: str) -> AnnotatedVideo:
         names = [name.replace('\\', '/') for name in video['file_names']]
         directory = names[0].rpartition('/')[0] if names else ''
-        name = directory or str(video['id'])
+        name = video.get('name') or directory or str(video['id'])
         size = (video['width'], video['height']) if video.get('width') and video.get('height') else None
         frames = self.frames.of_video(name, range(len(names)), size, path, names)
         return AnnotatedVideo(name, frames, [], path, classes)
