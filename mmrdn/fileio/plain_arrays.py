@@ -14,7 +14,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 
-from mmrdn.fileio.plain_pickle import Refused, Unbuilt, checked_key
+from mmrdn.fileio.plain_pickle import Refused, Unbuilt, checked_key, checked_name
 
 _DTYPES = frozenset('b1 i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 c8 c16'.split())
 _ONE_CYCLE = f'{OneCycleParamScheduler.__module__}.{OneCycleParamScheduler.__qualname__}'
@@ -25,7 +25,7 @@ _ANNEALING = {
 
 def _dtype(name: Any, *_: Any) -> Unbuilt | Refused:
     """Stand for ``numpy.dtype``, whose byte order comes as its state."""
-    if name not in _DTYPES:
+    if checked_name(name) not in _DTYPES:
         return Refused('a numpy array of objects, texts or records', is_object=False)
 
     def build(state: Any) -> np.dtype:
@@ -35,6 +35,17 @@ def _dtype(name: Any, *_: Any) -> Unbuilt | Refused:
         return np.dtype(name).newbyteorder(order)
 
     return Unbuilt('numpy.dtype', build)
+
+
+def check_shape(sizes: Any, what: str) -> None:
+    """Raise ValueError unless a value is the shape of an array, or the strides.
+
+    Args:
+        sizes (Any): Value of a file.
+        what (str): Kind of array, for the message.
+    """
+    if not isinstance(sizes, tuple) or len(sizes) > 64 or any(type(n) is not int or not 0 <= n < 2**63 for n in sizes):
+        raise ValueError(f'the shape of a {what} is not one')
 
 
 def _empty_array(*_: Any) -> Unbuilt:
@@ -48,8 +59,7 @@ def _array(shape: Any, dtype: Any, is_fortran: Any, content: Any) -> np.ndarray 
         return dtype
     if not isinstance(dtype, np.dtype) or not isinstance(content, bytes):
         return Refused('a numpy array of objects, texts or records', is_object=False)
-    if not isinstance(shape, tuple) or any(type(size) is not int or size < 0 for size in shape):
-        raise ValueError('the shape of a numpy array is not one')
+    check_shape(shape, 'numpy array')
     if math.prod(shape) * dtype.itemsize != len(content):
         raise ValueError(f'a numpy array of shape {shape} has {len(content)} bytes')
     return np.frombuffer(content, dtype).reshape(shape, order='F' if is_fortran else 'C').copy()
@@ -71,14 +81,17 @@ def _history(*_: Any) -> Unbuilt:
                 raise ValueError('the values of a HistoryBuffer are no numbers in a row')
         if type(length) is not int or not len(values) == len(counts) <= length:
             raise ValueError('a HistoryBuffer is longer than it says, or differs from its counts')
-        return HistoryBuffer(values, counts, length)
+        buffer = HistoryBuffer(max_length=length)
+        buffer._log_history, buffer._count_history = values, counts  # not copied, as many may share them
+        return buffer
 
     return Unbuilt(f'{HistoryBuffer.__module__}.{HistoryBuffer.__qualname__}', build)
 
 
 def _attribute(owner: Any, name: Any) -> Any:
     """Stand for ``getattr``, by which a one-cycle scheduler has its annealing function."""
-    found = f'{getattr(owner, "what", type(owner).__name__)}.{name}'
+    what = owner.what if isinstance(owner, Refused) else type(owner).__name__
+    found = checked_name(f'{what}.{checked_name(name)}')
     return _ANNEALING.get(found, Refused(found))
 
 
@@ -87,9 +100,10 @@ def _ordered_dict(pairs: Any = ()) -> OrderedDict:
 
 
 def _counter(counts: Any = ()) -> Counter:
-    if not all(type(count) is int for count in dict(counts).values()):
+    pairs = _ordered_dict(counts.items() if isinstance(counts, dict) else counts)
+    if not all(type(count) is int for count in pairs.values()):
         raise ValueError('the counts of a Counter are no integers')
-    return Counter(dict(counts))
+    return Counter(pairs)
 
 
 def _set(items: Any = ()) -> set:
@@ -121,7 +135,7 @@ def _size(sizes: Any) -> torch.Size:
 
 
 def _device(kind: Any, index: Any = None) -> torch.device:
-    return torch.device(kind) if index is None else torch.device(kind, index)
+    return torch.device(checked_name(kind)) if index is None else torch.device(checked_name(kind), index)
 
 
 KNOWN: Mapping[str, Callable[..., Any]] = {

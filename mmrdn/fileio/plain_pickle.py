@@ -7,21 +7,25 @@ storage, and numpy arrays of a data type whose state nobody has checked. Here a 
 nothing but an entry of a table of functions of ours, which take plain values and give plain values.
 """
 
+import os
 import pickletools
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import IO, Any
 
-# Instructions whose argument is the value.
+# Instructions whose argument is the value. Those of protocols 0 and 1 are none: torch.save writes 2.
 _VALUES = frozenset(
-    'INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING UNICODE '
-    'BINUNICODE SHORT_BINUNICODE BINUNICODE8 BINBYTES SHORT_BINBYTES BINBYTES8'.split()
+    'BININT BININT1 BININT2 LONG1 LONG4 BINFLOAT BINSTRING SHORT_BINSTRING BINUNICODE SHORT_BINUNICODE BINUNICODE8 '
+    'BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8'.split()
 )
 _CONSTANTS = dict(NONE=None, NEWTRUE=True, NEWFALSE=False)
 _IGNORED = frozenset(('PROTO', 'FRAME'))
-_PUT = frozenset(('PUT', 'BINPUT', 'LONG_BINPUT', 'MEMOIZE'))
-_GET = frozenset(('GET', 'BINGET', 'LONG_BINGET'))
+_PUT = frozenset(('BINPUT', 'LONG_BINPUT', 'MEMOIZE'))
+_GET = frozenset(('BINGET', 'LONG_BINGET'))
+_COPIED = (str, bytes, bytearray, list, tuple, dict, set, frozenset)
+_MAX_COPIES = 16  # of the whole pickle
+_MAX_NAME = 200  # characters
 _KEYS = (str, int, bytes, type(None))
 _LARGEST_KEY = 2**60  # the hashes of larger integers are easily made the same
 
@@ -77,6 +81,7 @@ class PlainPickle:
         self._stack: list[Any] = []
         self._marked: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
+        self._allowed = 0  # characters, bytes and items that functions may still be given
 
     def load(self, file: IO[bytes]) -> Any:
         """Read one pickle; the file is left at the byte after it.
@@ -88,12 +93,15 @@ class PlainPickle:
             ValueError: It is damaged. So may any other exception be raised.
         """
         self._stack, self._marked, self._memo = [], [], {}
+        start = file.tell()
+        self._allowed = _MAX_COPIES * (file.seek(0, os.SEEK_END) - start) + 2**16
+        file.seek(start)
         for opcode, argument, _ in pickletools.genops(file):
             name = opcode.name
             if name in _VALUES:
                 self._stack.append(argument)
             elif name in _PUT:
-                self._put(len(self._memo) if name == 'MEMOIZE' else argument)
+                self._remember(len(self._memo) if name == 'MEMOIZE' else argument)
             elif name in _GET:
                 self._stack.append(self._memo[argument])
             elif name in _CONSTANTS:
@@ -106,7 +114,7 @@ class PlainPickle:
         (value,) = self._stack
         return value
 
-    def _put(self, key: int) -> None:
+    def _remember(self, key: int) -> None:
         value = self._memo[key] = self._stack[-1]
         if isinstance(value, Unbuilt):
             value.keys.append(key)
@@ -145,10 +153,6 @@ class PlainPickle:
     def _empty_list(self, _) -> None:
         self._stack.append([])
 
-    def _list(self, _) -> None:
-        items = self._marked_items()
-        self._stack.append(items)
-
     def _append(self, _) -> None:
         self._extend([self._stack.pop()])
 
@@ -164,11 +168,6 @@ class PlainPickle:
 
     def _empty_dict(self, _) -> None:
         self._stack.append({})
-
-    def _dict(self, _) -> None:
-        items = self._marked_items()
-        self._stack.append({})
-        self._update(items)
 
     def _setitem(self, _) -> None:
         value, key = self._stack.pop(), self._stack.pop()
@@ -200,14 +199,13 @@ class PlainPickle:
         self._stack.append(frozenset(map(checked_key, items)))
 
     def _global(self, argument: str) -> None:
-        name = re.sub('^__builtin__ ', 'builtins ', argument).replace(' ', '.')  # Python 2's, for protocol 2
+        # Python 2's name, for protocol 2.
+        name = re.sub('^__builtin__ ', 'builtins ', checked_name(argument)).replace(' ', '.')
         self._stack.append(self._constants.get(name, Refused(name)))
 
     def _stack_global(self, _) -> None:
         name, module = self._stack.pop(), self._stack.pop()
-        if not isinstance(name, str) or not isinstance(module, str):
-            raise ValueError('a name is no text')
-        self._global(f'{module} {name}')
+        self._global(f'{checked_name(module)} {checked_name(name)}')
 
     def _reduce(self, _) -> None:
         arguments, function = self._stack.pop(), self._stack.pop()
@@ -221,14 +219,24 @@ class PlainPickle:
         if not isinstance(function, Refused) or not isinstance(arguments, tuple):
             raise ValueError(f'a {type(function).__name__} is called')
         known = self._known.get(function.what)
-        return Refused(function.what, function.is_object) if known is None else known(*arguments)
+        if known is None:
+            return Refused(function.what, function.is_object)
+        self._spend(arguments)
+        return known(*arguments)
+
+    def _spend(self, parts: Iterable[Any]) -> None:
+        """Count what a function of ours is given: a part that many calls share is copied by each."""
+        self._allowed -= sum(len(part) for part in parts if isinstance(part, _COPIED))
+        if self._allowed < 0:
+            raise ValueError('its parts are copied too often')
 
     def _build(self, _) -> None:
         state, target = self._stack.pop(), self._stack[-1]
         if isinstance(target, Unbuilt):
+            self._spend(state if isinstance(state, tuple) else ())
             value = self._stack[-1] = target.build(state)
-            for key in target.keys:
-                self._memo[key] = value
+            while target.keys:
+                self._memo[target.keys.pop()] = value
         elif isinstance(target, OrderedDict) and isinstance(state, dict):
             if isinstance(metadata := state.get('_metadata'), dict):  # versions of modules
                 target._metadata = metadata  # type: ignore[attr-defined]
@@ -249,3 +257,14 @@ def checked_key(key: Any) -> Any:
     if not isinstance(key, _KEYS) or isinstance(key, int) and abs(key) >= _LARGEST_KEY:
         raise ValueError(f'a key is a {type(key).__name__}, expected text or an integer below 2**60')
     return key
+
+
+def checked_name(name: Any) -> str:
+    """Return the name of something.
+
+    Raises:
+        ValueError: It is no short text: others take for ever to compare or to print.
+    """
+    if not isinstance(name, str) or len(name) > _MAX_NAME:
+        raise ValueError(f'a name is a {type(name).__name__}, expected text of at most {_MAX_NAME} characters')
+    return name

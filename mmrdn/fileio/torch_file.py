@@ -10,12 +10,12 @@ import math
 import os
 import zipfile
 from collections.abc import Callable
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import torch
 
-from mmrdn.fileio.plain_arrays import CONSTANTS, KNOWN
-from mmrdn.fileio.plain_pickle import PlainPickle, Refused
+from mmrdn.fileio.plain_arrays import CONSTANTS, KNOWN, check_shape
+from mmrdn.fileio.plain_pickle import PlainPickle, Refused, checked_name
 
 _MAGIC_NUMBER = 0x1950A86A20F9469CFC6C  # of the format before torch 1.6
 _PROTOCOL_VERSION = 1001
@@ -45,11 +45,15 @@ _REFUSED = dict(
 )
 
 
-class _Storage(NamedTuple):
-    """Memory of tensors."""
+class _Storage(Refused):
+    """Memory of tensors; refused where none is made of it."""
 
-    memory: torch.UntypedStorage
-    dtype: torch.dtype
+    __slots__ = ('dtype', 'memory')
+
+    def __init__(self, memory: torch.UntypedStorage, dtype: torch.dtype) -> None:
+        super().__init__('a storage without a tensor', is_object=False)
+        self.memory = memory
+        self.dtype = dtype
 
 
 class TorchFile:
@@ -85,7 +89,7 @@ class TorchFile:
             known[f'torch._utils.{name}'] = lambda *_, what=what: Refused(what, is_object=False)
         known['torch._utils._rebuild_tensor'] = self._tensor
         known['torch._utils._rebuild_tensor_v2'] = self._tensor
-        known['torch._utils._rebuild_tensor_v3'] = lambda *args: Refused(f'a tensor of {args[6]}', is_object=False)
+        known['torch._utils._rebuild_tensor_v3'] = _refused_tensor
         known['torch._utils._rebuild_parameter'] = lambda tensor, *_: tensor
         known['torch._utils._rebuild_parameter_with_state'] = lambda tensor, *_: tensor
         return PlainPickle(known, CONSTANTS, persistent)
@@ -117,12 +121,14 @@ class TorchFile:
             return Refused('a storage')
 
         magic, version, system = (self._pickle(note).load(file) for _ in range(3))
-        if magic != _MAGIC_NUMBER or version != _PROTOCOL_VERSION or not system.get('little_endian'):
+        is_little = isinstance(system, dict) and system.get('little_endian') is True
+        if magic != _MAGIC_NUMBER or version != _PROTOCOL_VERSION or not is_little:
             raise ValueError('it does not begin as files of torch.save do')
         start = file.tell()
         self._pickle(note).load(file)
         keys = self._pickle(note).load(file)
-        if sorted(keys) != sorted(sizes) or sum(num_bytes for num_bytes, _ in sizes.values()) > total:
+        claimed = sum(num_bytes for num_bytes, _ in sizes.values())
+        if sorted(map(checked_name, keys)) != sorted(sizes) or claimed > total:
             raise ValueError('it lacks storages that it names')
         buffers = {}
         for key in keys:
@@ -158,11 +164,12 @@ class TorchFile:
 
     def _tensor(self, storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> torch.Tensor | Refused:
         """Return a tensor in a storage."""
-        if isinstance(storage, Refused):
-            return storage
-        numbers = (offset, *size, *stride)
-        if len(size) != len(stride) or any(type(number) is not int or number < 0 for number in numbers):
-            raise ValueError('the shape of a tensor is not one')
+        if not isinstance(storage, _Storage):
+            return storage if isinstance(storage, Refused) else Refused('a tensor without a storage', is_object=False)
+        for sizes in (size, stride, (offset,)):
+            check_shape(sizes, 'tensor')
+        if len(size) != len(stride):
+            raise ValueError('a tensor has not as many strides as sizes')
         num_bytes, last = math.prod(size) * storage.dtype.itemsize, 0
         for step, length in sorted((step, length) for length, step in zip(size, stride) if length > 1):
             if step <= last and num_bytes:
@@ -177,6 +184,12 @@ class TorchFile:
         return empty.set_(storage.memory, offset if num_bytes else 0, size, stride)
 
 
+def _refused_tensor(*args: Any) -> Refused:
+    """Stand for a tensor of a data type that has no storages of its own."""
+    kind = args[6] if isinstance(args[6], torch.dtype) else 'an unknown kind'
+    return Refused(f'a tensor of {kind}', is_object=False)
+
+
 def _memory(buffer: bytearray) -> torch.UntypedStorage:
     """Return a storage in a buffer, which cannot grow."""
     return torch.frombuffer(buffer, dtype=torch.uint8).untyped_storage() if buffer else torch.UntypedStorage(0)
@@ -184,10 +197,12 @@ def _memory(buffer: bytearray) -> torch.UntypedStorage:
 
 def _parse_id(persistent_id: Any) -> tuple[str, torch.dtype | None, Any, int]:
     """Return key, data type (None if it is quantized), location and number of elements of a storage."""
+    if not isinstance(persistent_id, tuple) or len(persistent_id) not in (5, 6):
+        raise ValueError('it names a storage as torch.save does not')
     kind, storage, key, location, num, *views = persistent_id
-    if kind != 'storage' or not isinstance(storage, Refused) or not isinstance(key, str) or any(views):
+    if checked_name(kind) != 'storage' or not isinstance(storage, Refused) or views not in ([], [None]):
         raise ValueError('it names a storage as torch.save does not')
     if type(num) is not int or num < 0:
         raise ValueError('the size of a storage is no number')
     name = storage.what.removeprefix('torch.').removeprefix('cuda.')
-    return key, torch.uint8 if name == 'storage.UntypedStorage' else _STORAGES.get(name), location, num
+    return checked_name(key), torch.uint8 if name == 'storage.UntypedStorage' else _STORAGES.get(name), location, num

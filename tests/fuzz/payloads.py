@@ -1,13 +1,14 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Checkpoints that try to run code, to corrupt memory or to remove a file: one function a kind.
+"""Checkpoints that try to run code, to corrupt memory, to remove a file or to take for ever.
 
-Each writes a file to ``path``. Code would make the file ``canary``; what would be removed is
+One function a kind. Each writes a file to ``path``. Code would make the file ``canary``; what would be removed is
 ``victim``. ``base`` is the content of a checkpoint of a training.
 """
 
 import copy
 import os
 import pickle
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,21 @@ CORE = np._core if hasattr(np, '_core') else np.core
 
 def _touch(canary):
     return Reduced(os.system, f'touch {canary}')
+
+
+def _text(text):
+    """Instruction for a text."""
+    return b'X' + struct.pack('<I', len(text.encode())) + text.encode()
+
+
+def _name(module, name):
+    """Instruction for a name."""
+    return f'c{module}\n{name}\n'.encode()
+
+
+# A tuple of two tuples of two tuples ..., and a list likewise: little to write, and for ever to hash, compare or print.
+TUPLES = b')' + b'q\x00h\x00\x86' * 60
+LISTS = b']q\x00' + b'0](h\x00h\x00eq\x00' * 60
 
 
 def call(path, canary, victim, base):
@@ -51,13 +67,13 @@ def method_by_name(path, canary, victim, base):
 
 def old_instruction(path, canary, victim, base):
     """INST, which calls what it names."""
-    write_zip(path, f"(S'touch {canary}'\nios\nsystem\n.".encode())
+    write_zip(path, b'(%sios\nsystem\n.' % _text(f'touch {canary}'))
 
 
 def class_attribute(path, canary, victim, base):
     """BUILD, which sets attributes of a class that checkpoints may name."""
-    name = f'{HistoryBuffer.__module__}\n{HistoryBuffer.__name__}'
-    write_zip(path, f"c{name}\n(N(dS'mean'\nS'touched'\nstb.".encode())
+    name = _name(HistoryBuffer.__module__, HistoryBuffer.__name__)
+    write_zip(path, name + b'N}' + _text('mean') + _text('touched') + b's\x86b.')
 
 
 def config_text(path, canary, victim, base):
@@ -130,6 +146,57 @@ def old_checkpoints(path, canary, victim, base):
     torch.save(dict(base, message_hub=hub), path)
 
 
+def endless_key_of_a_counter(path, canary, victim, base):
+    """Pairs that a Counter is made of, whose keys are hashed."""
+    write_zip(path, b'}' + _text('a') + _name('collections', 'Counter') + b']' + TUPLES + b'K\x01\x86a\x85Rs.')
+
+
+def endless_data_type(path, canary, victim, base):
+    """A name of a data type that is looked up."""
+    write_zip(path, _name('numpy', 'dtype') + TUPLES + b'\x85R.')
+
+
+def endless_attribute(path, canary, victim, base):
+    """A name of an attribute that is printed."""
+    write_zip(path, _name('builtins', 'getattr') + _name('os', 'system') + LISTS + b'\x86R.')
+
+
+def endless_tensor_type(path, canary, victim, base):
+    """A data type of a tensor that is printed."""
+    write_zip(path, _name('torch._utils', '_rebuild_tensor_v3') + b'(NNNNNN' + LISTS + b'NtR.')
+
+
+def endless_storage_keys(path, canary, victim, base):
+    """Storages of the old format that are sorted."""
+    head = [pickle.dumps(value, 2) for value in (0x1950A86A20F9469CFC6C, 1001, dict(little_endian=True), None)]
+    Path(path).write_bytes(b''.join(head) + b'\x80\x02](' + TUPLES + TUPLES.replace(b'\x00', b'\x01') + b'e.')
+
+
+def chain_of_attributes(path, canary, victim, base):
+    """Attributes of attributes, whose names grow with each."""
+    name, num = _text('n' * 2**20) + b'q\x050', 20000
+    chain = _name('builtins', 'getattr') + b'q\x060' + b'h\x06' * num + _name('os', 'x') + b'h\x05\x86R' * num
+    write_zip(path, name + chain + b'.')
+
+
+def colliding_memo(path, canary, victim, base):
+    """Places of the memo that have the same hash: those of protocol 0 may be any integers."""
+    write_zip(path, b'N' + b''.join(b'p%d\n' % (i * (2**61 - 1)) for i in range(200000)) + b'.')
+
+
+def text_that_many_copy(path, canary, victim, base):
+    """A text of a megabyte that each of many calls encodes."""
+    head = _text('n' * 2**20) + b'q\x050' + _name('_codecs', 'encode') + b'q\x060' + _text('latin1') + b'q\x070'
+    write_zip(path, head + b'](' + b'h\x06h\x05h\x07\x86R' * 20000 + b'e.')
+
+
+def shape_without_end(path, canary, victim, base):
+    """A numpy array of many dimensions, whose product is as long."""
+    state = b'(K\x01(' + b'J\xff\xff\xff\x7f' * 60000 + b't' + _name('numpy', 'dtype') + _text('f8') + b'\x85R'
+    state += b'(K\x03' + _text('<') + b'NNNtb\x89C\x01at'
+    write_zip(path, _name('numpy._core.multiarray', '_reconstruct') + b')R' + state + b'b.')
+
+
 KINDS = (
     call,
     call_in_weights,
@@ -147,6 +214,15 @@ KINDS = (
     indices_past_their_end,
     best_checkpoint,
     old_checkpoints,
+    endless_key_of_a_counter,
+    endless_data_type,
+    endless_attribute,
+    endless_tensor_type,
+    endless_storage_keys,
+    chain_of_attributes,
+    colliding_memo,
+    text_that_many_copy,
+    shape_without_end,
 )
 # Good checkpoints for what does not read the hostile part, which is left out or refused elsewhere.
 USABLE = (config_text, inferencer_text, best_checkpoint, old_checkpoints)

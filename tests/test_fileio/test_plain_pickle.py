@@ -47,9 +47,9 @@ def random_value(rng, depth=0):
     return kind(items + shared)
 
 
-@pytest.mark.parametrize('protocol', range(5))
+@pytest.mark.parametrize('protocol', range(2, 6))
 def test_plain_values_are_those_of_pickle(protocol):
-    """Any protocol that knows bytes and sets without a function."""
+    """All protocols that torch.save may write."""
     known = {
         'builtins.set': lambda items=(): set(items),
         '_codecs.encode': lambda text, codec: text.encode(codec),
@@ -81,10 +81,11 @@ def test_nothing_is_called_imported_or_changed(tmp_path):
     assert load(b'cno.such.module\nname\n.').what == 'no.such.module.name'
     assert not made.exists()
     for data in (
-        b"(S'touch x'\nios\nsystem\n.",
+        b'(X\x07\0\0\0touch xios\nsystem\n.',
         b'(cos\nsystem\nX\x01\0\0\0xo.',
         b'\x80\x02\x82\x01.',
-    ):  # INST, OBJ, EXT1
+        b'Np0\n.',
+    ):  # INST, OBJ, EXT1, and PUT of protocol 0
         with pytest.raises(ValueError, match='is not one that torch.save writes'):
             load(data)
 
@@ -101,7 +102,7 @@ def test_only_names_of_the_table_are_called():
 def test_a_state_takes_the_place_of_what_waits_for_it():
     """Also where the pickle refers to it later; without a state it is refused."""
     known = {'our.box': lambda: Unbuilt('our.box', lambda state: ('built', state))}
-    assert load(b'(cour\nbox\n)Rq\x00K\x07bh\x00l.', known) == [('built', 7), ('built', 7)]
+    assert load(b'](cour\nbox\n)Rq\x00K\x07bh\x00e.', known) == [('built', 7), ('built', 7)]
     assert isinstance(load(b'cour\nbox\n)R.', known), Refused)
 
 
@@ -109,10 +110,31 @@ def test_keys_that_take_for_ever_to_hash():
     """((((), ()), ((), ())), ...) of 60 levels has 2**60 parts, and so have its hashes."""
     deep = b')' + b''.join(b'q\x00h\x00\x86' for _ in range(60))
     start = time.perf_counter()
-    for data in (b'}' + deep + b'Ns.', b'\x8f(' + deep + b'\x90.', b'}L' + b'9' * 40 + b'L\nNs.'):
+    for data in (b'}' + deep + b'Ns.', b'\x8f(' + deep + b'\x90.', b'}\x8a\x09' + b'\x01' * 9 + b'Ns.'):
         with pytest.raises(ValueError, match='expected text or an integer'):
             load(data)
     assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize('name', [pytest.param(b'](' + b'NN' + b'e', id='list'), b'X\xc9\0\0\0' + b'n' * 201])
+def test_names_are_short_texts(name):
+    """Others may take for ever to print, or grow with each attribute of an attribute."""
+    for data in (b'X\x01\0\0\0a' + name + b'\x93.', name + b'X\x01\0\0\0a\x93.'):
+        with pytest.raises(ValueError, match='expected text of at most 200 characters'):
+            load(data)
+    with pytest.raises(ValueError, match='expected text of at most 200 characters'):
+        load(b'c' + b'm' * 201 + b'\nname\n.')
+
+
+def test_a_part_that_many_calls_copy():
+    """Each copy counts; what is not shared takes its length of the file once."""
+    known = {'our.copy': lambda text: text.encode(), 'our.box': lambda: Unbuilt('our.box', lambda state: state[0][:])}
+    text = b'X' + (10**4).to_bytes(4, 'little') + b't' * 10**4
+    copies = load(b'](' + (b'cour\ncopy\n' + text + b'\x85R') * 100 + b'e.', known)
+    assert copies == [b't' * 10**4] * 100
+    for call in (b'cour\ncopy\nh\x00\x85R', b'cour\nbox\n)Rh\x00\x85b'):
+        with pytest.raises(ValueError, match='its parts are copied too often'):
+            load(text + b'q\x000](' + call * 200 + b'e.', known)
 
 
 @pytest.mark.parametrize(

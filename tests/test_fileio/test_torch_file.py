@@ -1,6 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """What ``torch.save`` writes is read as ``torch.load`` reads it; what it would not write is refused."""
 
+import os
+import pickle
 import resource
 import time
 from collections import Counter, OrderedDict
@@ -166,6 +168,38 @@ def test_a_storage_of_the_old_format_is_as_large_as_it_says(tmp_path):
 def test_tensors_that_share_memory_too_often(refused):
     tensors = {str(i): crafted_tensor(Storage('0', 2**18), (2**18,), (1,)) for i in range(40)}
     assert 'is one of too many tensors that share their memory' in refused(tensors, {'0': b'\0' * 2**20})
+
+
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        (Reduced(np.dtype, ('f8',)), 'a name is a tuple, expected text'),
+        (Reduced(Counter, [((1, 2), 1)]), 'a key is a tuple, expected text or an integer'),
+        (Reduced(getattr, Reduced(os.system), ['a']), 'a name is a list, expected text'),
+        (Reduced(torch.device, 'c' * 201), 'a name is a str, expected text of at most 200 characters'),
+        (Reduced(torch._utils._rebuild_tensor_v3, *[None] * 6, [1], None), 'a is a tensor of an unknown kind'),
+        (crafted_tensor(Storage('0' * 201, 1), (1,), (1,)), 'a name is a str, expected text of at most 200 characters'),
+        (crafted_tensor(Storage('0', 1), (1,) * 65, (1,) * 65), 'the shape of a tensor is not one'),
+        (crafted_tensor(Storage('0', 1), (2**63,), (1,)), 'the shape of a tensor is not one'),
+        (crafted_tensor((Storage('0', 1), torch.float32), (1,), (1,)), 'a is a tensor without a storage, expected'),
+        (Storage('0', 1), 'a is a storage without a tensor, expected'),
+    ],
+)
+def test_what_could_take_for_ever_is_refused_by_its_kind(content, message, refused):
+    """Names, keys and shapes; files that do are in fuzz/payloads.py."""
+    assert message in refused(dict(a=content), {'0': b'\0' * 4})
+
+
+@pytest.mark.parametrize('keys', [[('0',)], [['0']], None, ['0', '0'], ['1']])
+def test_storages_of_the_old_format_are_told_apart_by_text(keys, tmp_path):
+    path = tmp_path / 'x.pth'
+    torch.save(dict(a=torch.zeros(77)), path, _use_new_zipfile_serialization=False)
+    data = path.read_bytes()
+    head, _, tail = data.rpartition(b'\x80\x02]q\x00')
+    assert tail.count(b'e.') or tail.count(b'a.')
+    path.write_bytes(head + pickle.dumps(keys, 2) + tail[-(8 + 77 * 4) :])
+    with pytest.raises(ValueError, match='is truncated or damaged'):
+        load_checkpoint_file(path)
 
 
 def test_zeros_by_the_billion(refused):
