@@ -96,7 +96,7 @@ def claim_work_dir(work_dir: str, resume: bool, launcher: str) -> IO | None:
         raise ValueError(f'work_dir {work_dir} is a file, expected a directory')
     os.makedirs(work_dir, exist_ok=True)
     lock = _lock(work_dir)
-    if not resume and glob.glob(osp.join(work_dir, '*.pth')):
+    if not resume and glob.glob('*.pth', root_dir=work_dir):
         raise ValueError(
             f'work_dir {work_dir} holds checkpoints already; go on with '
             '--resume, choose another --work-dir or remove them'
@@ -190,9 +190,9 @@ def _last_checkpoint(work_dir: str) -> str | None:
 def _numbered_checkpoints(work_dir: str) -> list[str]:
     """Return the checkpoints in a directory, that of the last iteration or epoch first."""
     numbers = {
-        path: int(found[1])
-        for path in glob.glob(osp.join(glob.escape(work_dir), '*.pth'))
-        if (found := re.fullmatch(r'(?:iter|epoch)_(\d+)\.pth', osp.basename(path)))
+        osp.join(work_dir, name): int(found[1])
+        for name in glob.glob('*.pth', root_dir=work_dir)
+        if (found := re.fullmatch(r'(?:iter|epoch)_(\d+)\.pth', name))
     }
     return sorted(numbers, key=numbers.__getitem__, reverse=True)
 

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Collection, Iterator
+from typing import Any
 
 from flask import Flask
 from waitress.adjustments import Adjustments
@@ -24,8 +25,9 @@ FULL_DISK = 'the server has no room for the video, try again later'
 TOO_LARGE = 'the file is larger than this server takes'
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _IDLE, _IDLE_CROWDED = 30, 3  # seconds without a byte after which a connection is closed
-_MIN_RATE = 1000  # bytes a second that a request must come with
+_MIN_RATE = 1000  # bytes a second that a request must come with, and its answer be taken
 _MAX_HEADER = 65536  # bytes
+_SEND_BUFFER = 65536  # bytes
 _READ_ON = 2  # times the longest body, up to which longer ones are read to their end
 
 
@@ -33,7 +35,8 @@ class PageServer(TcpWSGIServer):
     """A server of one web application.
 
     Connections that send or take nothing for a while are closed, sooner where new ones find no
-    room, and so are requests that come by drops. The rest of a body that is too large, or finds no
+    room, and so are requests that come by drops, answers that are taken by drops, and connections
+    that send several requests at once, after the first answer. The rest of a body that is too large, or finds no
     room on the disk, is read and forgotten: a client that is still sending would see no answer.
 
     Args:
@@ -43,6 +46,8 @@ class PageServer(TcpWSGIServer):
 
     def __init__(self, app: Flask, listening: socket.socket) -> None:
         self._ended = threading.Event()
+        # Connections inherit it. In megabytes of the system's own, a client that takes nothing looks like a slow one.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         limits = Adjustments(
             sockets=[listening],
             threads=16,
@@ -66,8 +71,9 @@ class PageServer(TcpWSGIServer):
     def maintenance(self, now: float) -> None:
         """Close connections that are too slow; waitress calls it every second."""
         seconds = _IDLE_CROWDED if self.in_connection_overflow else _IDLE
-        for channel in self.active_channels.values():
-            channel.will_close |= channel.is_slow(now, seconds)
+        for channel in [some for some in self.active_channels.values() if some.is_slow(now, seconds)]:
+            channel.will_close = True
+            channel.handle_close()  # not once it takes something, which it may never do
 
     def serve_forever(self) -> None:
         """Answer requests until :meth:`shutdown`."""
@@ -162,6 +168,10 @@ class _Parser(HTTPRequestParser):
             self.error = _JsonError(code, self.error.reason, TOO_LARGE if code == 413 else message)
         elif self.completed and body is not None and body.buf.is_full:
             self.error = _JsonError(507, 'Insufficient Storage', FULL_DISK)
+        if self.completed and not self.empty and data[consumed:].strip():
+            # Further requests, whose answers would wait with an open file each: one a connection at a time.
+            self.headers['CONNECTION'] = 'close'
+            return len(data)
         return consumed
 
 
@@ -169,16 +179,29 @@ class _Channel(HTTPChannel):
     """A connection."""
 
     parser_class = _Parser
+    _taken, _offered_since = 0, 0.0  # bytes of what waits to be taken, and since when it does
 
     def is_slow(self, now: float, seconds: float) -> bool:
-        """Return whether nothing came or was taken for some seconds, or a request comes too slowly."""
-        is_idle = now - self.last_activity > seconds
-        if self.requests:  # its thread works, or waits until the answer is taken
-            return is_idle and self.total_outbufs_len > self.adj.outbuf_high_watermark
-        if self.request is None:
-            return is_idle
-        size = self.request.header_bytes_received + self.request.body_bytes_received
-        return is_idle or now - self.request.started > seconds + size / _MIN_RATE
+        """Return whether nothing came or was taken for some seconds, or both too slowly."""
+        if self.total_outbufs_len >= (self.adj.send_bytes if self.requests else 1):
+            started, size = self._offered_since, self._taken
+        elif self.requests:  # its thread works
+            return False
+        elif self.request is not None:
+            started, size = self.request.started, self.request.header_bytes_received + self.request.body_bytes_received
+        else:
+            started, size = self.last_activity, 0
+        return now - max(self.last_activity, started) > seconds or now - started > seconds + size / _MIN_RATE
+
+    def write_soon(self, data: Any) -> int:
+        if not self.total_outbufs_len:
+            self._taken, self._offered_since = 0, time.time()
+        return super().write_soon(data)
+
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        num_bytes = super().send(data, do_close)
+        self._taken += num_bytes
+        return num_bytes
 
 
 def is_disk_full(error: BaseException | None) -> bool:

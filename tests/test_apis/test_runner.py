@@ -112,6 +112,20 @@ def test_only_the_first_process_claims_the_directory(rank, tmp_path, monkeypatch
         claim_work_dir(str(tmp_path / 'work'), resume=True, launcher='pytorch').close()
 
 
+@pytest.mark.parametrize('name', ['runs[1]', 'a*b', 'what?', 'plain'])
+def test_a_directory_with_checkpoints_is_refused_whatever_its_name(name, tmp_path):
+    """Also one that reads as a pattern; a directory that the pattern fits is another one."""
+    (tmp_path / name).mkdir()
+    claim_work_dir(str(tmp_path / name), resume=False, launcher='none').close()
+    (tmp_path / name / 'iter_9.pth').write_text('mine')
+    with pytest.raises(ValueError, match='holds checkpoints already'):
+        claim_work_dir(str(tmp_path / name), resume=False, launcher='none')
+    (tmp_path / 'runs1').mkdir()
+    (tmp_path / 'runs1' / 'iter_9.pth').write_text('another')
+    (tmp_path / name / 'iter_9.pth').unlink()
+    claim_work_dir(str(tmp_path / name), resume=False, launcher='none').close()
+
+
 def test_a_lock_that_is_a_link_is_refused_and_its_target_kept(tmp_path):
     (tmp_path / 'work').mkdir()
     mine = tmp_path / 'mine.txt'

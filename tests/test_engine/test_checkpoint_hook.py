@@ -12,7 +12,7 @@ from mmengine.logging import MessageHub
 from mmengine.registry import DefaultScope, init_default_scope
 
 from mmrdn.engine import CheckpointGuardHook, CheckpointHook
-from mmrdn.engine.hooks.checkpoint_guard_hook import _keep_to_work_dir
+from mmrdn.engine.hooks.checkpoint_guard_hook import _keep_to_older, _keep_to_work_dir
 from mmrdn.fileio.whole_file_backend import WholeFileBackend
 from mmrdn.registry import HOOKS
 
@@ -89,3 +89,28 @@ def test_a_best_checkpoint_elsewhere_is_forgotten(place, stays, tmp_path):
     info = dict(best_ckpt=f'{tmp_path}/{place}/best_a.pth', iter=3)
     _keep_to_work_dir(run, info)
     assert info == dict(iter=3) | (dict(best_ckpt=f'{tmp_path}/{place}/best_a.pth') if stays else {})
+
+
+@pytest.mark.parametrize('kind', [CheckpointHook, MMEngineCheckpointHook])
+@pytest.mark.parametrize(
+    'ids, num, kept', [([4, 4], 1, [4]), ([4, 3], 1, [4]), ([4, 2, 3], 2, [3, 4]), ([4, 9], 1, [4]), ([], 1, [])]
+)
+def test_the_checkpoint_that_is_resumed_stays_until_the_next_one(kind, ids, num, kept, tmp_path):
+    """Whatever it says of those that may go."""
+    (tmp_path / 'iter_4.pth').write_text('the only one')
+    hook = kind(interval=1, by_epoch=False, max_keep_ckpts=num)
+    run = Run(tmp_path, f'{kind.__module__}{tmp_path.name}')
+    run.hooks = [CheckpointGuardHook(), hook]
+    info = dict(keep_ckpt_ids=ids)
+    _keep_to_older(run, dict(meta=dict(iter=4, epoch=0), message_hub=dict(runtime_info=info)))
+    run.message_hub.update_info('keep_ckpt_ids', info['keep_ckpt_ids'])
+    hook.before_train(run)
+    assert files(tmp_path) == ['iter_4.pth'] and list(hook.keep_ckpt_ids) == kept
+
+
+def test_epochs_are_compared_with_the_epoch():
+    hook = CheckpointHook(interval=1, by_epoch=True, max_keep_ckpts=3)
+    run = SimpleNamespace(hooks=[hook], train_loop=SimpleNamespace())
+    info = dict(keep_ckpt_ids=[1, 2, 3, 70])
+    _keep_to_older(run, dict(meta=dict(iter=80, epoch=2), message_hub=dict(runtime_info=info)))
+    assert info['keep_ckpt_ids'] == [1, 2]

@@ -9,6 +9,7 @@ import os
 import resource
 import socket
 import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -29,11 +30,14 @@ FORM = 'multipart/form-data; boundary=edge'
 
 @pytest.fixture
 def serve(jobs):
-    """Serve the page; gives its server."""
+    """Serve the page, with further views if there are any; gives its server."""
 
     @contextlib.contextmanager
-    def call():
-        with open_server(create_app(jobs, max_mb=2), port=0) as server:
+    def call(**views):
+        app = create_app(jobs, max_mb=2)
+        for name, view in views.items():
+            app.add_url_rule(f'/{name}', name, view)
+        with open_server(app, port=0) as server:
             thread = threading.Thread(target=server.serve_forever)
             thread.start()
             try:
@@ -111,6 +115,40 @@ def test_too_much_is_refused_in_json(serve):
         head, _, body = connection.makefile('rb').read().partition(b'\r\n\r\n')
     assert head.startswith(b'HTTP/1.1 413 ')
     assert json.loads(body) == dict(message='the file is larger than this server takes')
+
+
+def test_one_request_at_a_time(serve):
+    """Others that came with it get no answer, which would wait with an open file; the connection ends."""
+    request = b'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'
+    with serve() as server:
+        for sent in (request * 90, b'\r\n' + request + b'\r\n'):
+            with socket.create_connection(('127.0.0.1', server.port), timeout=30) as connection:
+                connection.sendall(sent)
+                if sent.endswith(b'\n\r\n\r\n'):  # an empty line after a request is none
+                    connection.shutdown(socket.SHUT_WR)
+                answer = connection.makefile('rb').read()
+            assert answer.count(b'HTTP/1.1 200 OK') == 1
+            assert (b'Connection: close' in answer) == (len(sent) > 1000)
+
+
+@pytest.mark.parametrize('rate, stays', [(10**9, False), (1, True)])
+def test_answers_that_are_taken_by_drops(serve, monkeypatch, rate, stays):
+    """A client that takes a few bytes now and then is closed, one that is fast enough is not."""
+    monkeypatch.setattr(page_server, '_IDLE', 1)
+    monkeypatch.setattr(page_server, '_MIN_RATE', rate)
+    with serve(long=lambda: bytes(10**7)) as server, socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        connection.connect(('127.0.0.1', server.port))
+        connection.sendall(b'GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n')
+        end = time.monotonic() + 3
+        taken = b'HTTP'
+        while taken and time.monotonic() < end:
+            try:
+                taken = connection.recv(2000)
+            except ConnectionResetError:
+                break
+            time.sleep(0.01)
+        assert bool(server.active_channels) == stays
 
 
 def test_idle_connections_give_way(serve, monkeypatch):

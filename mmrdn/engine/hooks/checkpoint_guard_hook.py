@@ -52,6 +52,7 @@ class CheckpointGuardHook(Hook):
             if changes and runner.rank == 0:
                 warnings.warn(f'{shown_url(runner._load_from)} is of another schedule: {"; ".join(changes)}')
             _keep_to_work_dir(runner, checkpoint['message_hub']['runtime_info'])
+            _keep_to_older(runner, checkpoint)
 
 
 def _check_state(runner: Runner, checkpoint: dict) -> None:
@@ -91,3 +92,16 @@ def _keep_to_work_dir(runner: Runner, info: dict) -> None:
     for name in [name for name in info if re.match('best_ckpt($|_)', name)]:
         if info[name] is not None and os.path.dirname(os.path.realpath(info[name])) not in own:
             del info[name]
+
+
+def _keep_to_older(runner: Runner, checkpoint: dict) -> None:
+    """Leave no checkpoints to be removed but those before this one, the newest ``max_keep_ckpts``.
+
+    Of more than these MMEngine removes the first ones before it has saved any.
+    """
+    info, meta = checkpoint['message_hub']['runtime_info'], checkpoint['meta']
+    for hook in runner.hooks:
+        if isinstance(hook, CheckpointHook) and hook.max_keep_ckpts > 0 and 'keep_ckpt_ids' in info:
+            by_epoch = hook.by_epoch and not isinstance(runner.train_loop, IterBasedTrainLoop)
+            older = {step for step in info['keep_ckpt_ids'] if step <= meta['epoch' if by_epoch else 'iter']}
+            info['keep_ckpt_ids'] = sorted(older)[-hook.max_keep_ckpts :]
