@@ -2,6 +2,7 @@
 """The tools as a user runs them."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -305,5 +306,7 @@ def test_an_interrupted_training_says_where_it_is_saved(message, run_main, tiny_
         raise KeyboardInterrupt(message)
 
     monkeypatch.setattr('mmrdn.apis.build_runner', interrupted)
+    before = signal.getsignal(signal.SIGCHLD)
     status, _, err = run_main('train.py', tiny_config, '--work-dir', tmp_path)
+    signal.signal(signal.SIGCHLD, before)  # for workers of later tests
     assert (status, err) == (130, f'{message or "interrupted"}\n')
