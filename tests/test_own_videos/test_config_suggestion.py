@@ -1,0 +1,163 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Suggested configs: values by hand, and configs that build, train and test."""
+
+import copy
+import json
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+
+from helpers.tools import run_tool
+from mmrdn.apis import load_config
+from mmrdn.own_videos.coco_vid_tables import CocoVidTables
+from mmrdn.own_videos.config_bases import BASES
+from mmrdn.own_videos.config_suggestion import find_images, suggest
+from mmrdn.registry import MODELS
+from mmrdn.setup_env import register_all_modules
+
+NUM_FRAMES = 40
+NO_WORKERS = [
+    f'{name}_dataloader.{key}'
+    for name in ('train', 'val', 'test')
+    for key in ('num_workers=0', 'persistent_workers=False')
+]
+
+
+def make_videos(root):
+    """2 videos of 40 frames of 320x240: a car of 40x20 that moves by 4 pixels a frame, a dog of 20x40 that rests."""
+    data = dict(
+        categories=[dict(id=3, name="car's"), dict(id=1, name='dog'), dict(id=2, name='elk')],
+        videos=[dict(id=v, name=f'clip{v}') for v in range(2)],
+        images=[],
+        annotations=[],
+    )
+    for v in range(2):
+        for t in range(NUM_FRAMES):
+            number = len(data['images'])
+            name = f'{v}_{t}.png'
+            data['images'].append(dict(id=number, video_id=v, frame_id=t, file_name=name, width=320, height=240))
+            for instance, category, box in ((0, 3, [10 + 4 * t, 50, 40, 20]), (1, 1, [20, 150, 20, 40])):
+                entry = dict(id=2 * number + instance, image_id=number, category_id=category, bbox=box)
+                data['annotations'].append(dict(entry, instance_id=instance))
+            (root / 'frames').mkdir(exist_ok=True)
+            cv2.imwrite(str(root / 'frames' / name), np.full((240, 320, 3), 3 * t, np.uint8))
+    for split in ('train', 'val'):
+        (root / f'{split}.json').write_text(json.dumps(data))
+    return data
+
+
+@pytest.fixture(scope='module')
+def videos(tmp_path_factory):
+    """Directory of train.json, val.json and frames."""
+    root = tmp_path_factory.mktemp('videos')
+    make_videos(root)
+    return root
+
+
+def tables(videos):
+    return CocoVidTables(str(videos / 'train.json')), CocoVidTables(str(videos / 'val.json'))
+
+
+def test_values_follow_from_boxes_tracks_and_frames(videos):
+    got = suggest(*tables(videos), BASES['mobile'])
+    assert got.classes == ("car's", 'dog')  # no elk
+    assert got.scale == (320, 240)  # not enlarged
+    # All boxes are sqrt(800) = 28.3 pixels large: two equal anchors become one, of 1.8 strides.
+    assert got.anchor_scales == [1.8] and got.anchor_ratios == [0.5, 1.25, 2.0]
+    # Half of the shifts are 4 / sqrt(800) = 0.14 of the size, the others 0: the size in 7 frames.
+    assert got.temporal_range == 7 and got.num_support == 16
+    # 80 frames, 4 times each, in batches of 4 are 80 iterations: the least is 800.
+    assert (got.iterations, got.batch, got.lr) == (800, 4, 4e-4)
+    large = suggest(*tables(videos), BASES['r50'], batch=8)
+    assert large.scale == (640, 480)  # twice at most
+    assert large.lr == 2e-3 and large.iterations == 2000 and large.temporal_range == 7
+    assert large.anchor_scales == [3.5]  # 56.6 pixels
+    assert suggest(*tables(videos), BASES['tiny'], batch=16).lr == 2e-3  # root of 4 times the batch
+    assert suggest(*tables(videos), BASES['tiny']).scale == (256, 192)
+
+
+def test_crowded_frames_get_more_supports_and_long_videos_more_iterations(videos, tmp_path):
+    data = json.loads((videos / 'train.json').read_text())
+    data['annotations'] += [
+        dict(id=1000 + 10 * image['id'] + k, image_id=image['id'], category_id=1, bbox=[9 * k, 9, 8, 8])
+        for image in data['images']
+        for k in range(8)
+    ]
+    crowded = CocoVidTables(_write(data, tmp_path / 'a.json'))
+    assert suggest(crowded, crowded, BASES['mobile']).num_support == 40  # 4 times 10 boxes
+    data = make_long()
+    long = CocoVidTables(_write(data, tmp_path / 'b.json'))
+    assert suggest(long, long, BASES['mobile']).iterations == 3000  # 3000 frames, 4 times, by 4
+
+
+def _write(data, path):
+    path.write_text(json.dumps(data))
+    return str(path)
+
+
+def make_long():
+    """A video of 3000 frames with an object that rests."""
+    images = [dict(id=t, video_id=0, frame_id=t, file_name=f'{t}', width=320, height=240) for t in range(3000)]
+    boxes = [dict(id=t, image_id=t, category_id=1, instance_id=1, bbox=[9, 9, 90, 90]) for t in range(3000)]
+    return dict(categories=[dict(id=1, name='a')], videos=[dict(id=0)], images=images, annotations=boxes)
+
+
+def test_what_cannot_be_trained_is_said(videos, tmp_path):
+    train, val = tables(videos)
+    data = json.loads((videos / 'val.json').read_text())
+    data['categories'][1]['name'] = 'cat'
+    with pytest.raises(ValueError, match='must name the classes of .*, it lacks dog'):
+        suggest(train, CocoVidTables(_write(data, tmp_path / 'val.json')), BASES['tiny'])
+    empty = CocoVidTables(_write(dict(data, annotations=[]), tmp_path / 'empty.json'))
+    with pytest.raises(ValueError, match='no box that a training can use'):
+        suggest(empty, val, BASES['tiny'])
+    assert find_images(train) == str(videos / 'frames')
+    with pytest.raises(ValueError, match='name their directory by --images'):
+        find_images(empty)
+
+
+@pytest.mark.parametrize('base', BASES)
+def test_configs_say_what_is_suggested_and_build(base, videos, tmp_path):
+    train, val = tables(videos)
+    suggestion = suggest(train, val, BASES[base])
+    text = suggestion.text(BASES[base], train.path, val.path, find_images(train))
+    assert len([line for line in text.splitlines() if not line.startswith('#')]) <= 22
+    path = tmp_path / 'my_config.py'
+    path.write_text(text)
+    cfg = load_config(str(path), needs=('train_cfg', 'train_dataloader', 'test_dataloader', 'test_evaluator'))
+    pipelines = [cfg[f'{name}_dataloader'].dataset.pipeline for name in ('train', 'val', 'test')]
+    scales = re.findall(r"'type': 'mmdet.Resize', 'scale': \((\d+), (\d+)\)", str(pipelines))
+    assert scales == [tuple(map(str, suggestion.scale))] * 3
+    for name in ('train', 'val', 'test'):
+        dataset = cfg[f'{name}_dataloader'].dataset
+        assert dataset.metainfo.classes == ("car's", 'dog')
+        assert Path(dataset.ann_file).name == f'{"val" if name == "test" else name}.json'
+    assert cfg.train_dataloader.dataset.ref_img_sampler.frame_range == cfg.model.temporal_range == 6 + (base != 'tiny')
+    register_all_modules(init_default_scope=False)
+    init_default_scope('mmrdn')
+    model_cfg = copy.deepcopy(cfg.model)
+    model_cfg.detector.backbone.init_cfg = None
+    with torch.device('meta'):
+        model = MODELS.build(model_cfg)
+    head = model.detector.roi_head.bbox_head
+    assert head.fc_cls.out_features == 3
+    assert model.detector.rpn_head.num_base_priors == len(suggestion.anchor_scales) * 3
+
+
+@pytest.mark.slow
+def test_the_suggested_config_trains_and_tests(videos, tmp_path):
+    config, work_dir = tmp_path / 'my_config.py', tmp_path / 'work'
+    args = [videos / 'train.json', videos / 'val.json', '--base', 'tiny', '--out', config]
+    done = run_tool('misc/suggest_config.py', *args)
+    assert 'T = 6 frames' in done.stdout and '2 classes; without a box' in done.stdout
+    again = run_tool('misc/suggest_config.py', *args, status=1)
+    assert again.stderr == f'error: {config} exists; choose another name\n'
+    options = ['--cfg-options', *NO_WORKERS, 'train_cfg.max_iters=2', 'train_cfg.val_interval=9']
+    run_tool('train.py', config, '--work-dir', work_dir, *options, 'default_hooks.checkpoint.interval=2')
+    done = run_tool('test.py', config, work_dir / 'iter_2.pth', '--work-dir', work_dir, '--cfg-options', *NO_WORKERS)
+    assert re.search('vid/mAP50: ', done.stdout + done.stderr)
