@@ -21,6 +21,7 @@ from mmrdn.inference.video_list import find_videos
 from mmrdn.inference.video_outputs import VideoOutputs, VideoSummary
 from mmrdn.inference.video_run import Progress
 from mmrdn.utils.checks import check_num_frames
+from mmrdn.utils.dataset_configs import leaf_datasets
 from mmrdn.utils.frame_progress import FrameProgress
 from mmrdn.version import __version__
 from mmrdn.video.sources.opening import check_fps
@@ -112,7 +113,7 @@ def _in(directory: Path, outputs: dict[str, str]) -> dict[str, Path]:
 
 def _hash_of_config(cfg: Config) -> str:
     """Return a hash of what the detections of a frame depend on."""
-    dataset = cfg.test_dataloader.dataset
+    (dataset, *_) = leaf_datasets(cfg.test_dataloader.dataset)
     parts = [cfg.model, cfg.get('data_preprocessor'), cfg.get('custom_hooks')]
     parts += [dataset.get(key) for key in ('type', 'metainfo', 'pipeline', 'ref_img_sampler')]
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()[:16]

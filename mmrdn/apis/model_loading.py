@@ -11,7 +11,6 @@ from mmtrack.models import BaseVideoDetector
 from mmrdn.apis.config_files import check_keys, find_model, load_config
 from mmrdn.fileio.checkpoint import check_state_dict, read_checkpoint, state_dict_of
 from mmrdn.fileio.download import shown_url
-from mmrdn.models import RDN
 from mmrdn.registry import DATASETS, MODELS
 from mmrdn.utils.config_types import type_name
 from mmrdn.utils.dataset_configs import leaf_datasets
@@ -37,7 +36,9 @@ def resolve_config(config: str | Config, options: dict | None = None) -> tuple[C
     return config, None
 
 
-def load_detector(cfg: Config, checkpoint: str, trust_checkpoint: bool = False) -> tuple[RDN, tuple[str, ...]]:
+def load_detector(
+    cfg: Config, checkpoint: str, trust_checkpoint: bool = False
+) -> tuple[BaseVideoDetector, tuple[str, ...]]:
     """Build the model and load its weights.
 
     Args:
@@ -46,15 +47,15 @@ def load_detector(cfg: Config, checkpoint: str, trust_checkpoint: bool = False) 
         trust_checkpoint (bool): Whether to unpickle whatever it holds.
 
     Returns:
-        tuple[RDN, tuple[str]]: The model in test mode, and class names.
+        tuple[BaseVideoDetector, tuple[str]]: The model in test mode, and class names.
 
     Raises:
         ValueError: The checkpoint is not of this model, or not to be used.
     """
     loaded = read_checkpoint(checkpoint, 'cpu', trust_checkpoint)
     model = build_model(cfg)
-    if not isinstance(model, RDN):
-        raise ValueError(f'the model must be an mmrdn.RDN, got a {type(model).__name__}')
+    if not isinstance(model, BaseVideoDetector):
+        raise ValueError(f'the model must be a video detector such as mmrdn.RDN, got a {type(model).__name__}')
     try:
         check_state_dict(model, loaded)
         names = model_classes(cfg, model, loaded)
@@ -89,8 +90,8 @@ def fitting_model(cfg: Config, checkpoint: dict) -> BaseVideoDetector:
 
 def model_classes(cfg: Config, model: BaseVideoDetector, checkpoint: dict) -> tuple[str, ...]:
     """Return the class names of a model, see :func:`class_names`."""
-    roi_head = model.detector.roi_head
-    bbox_head = getattr(roi_head, 'relation_head', roi_head.bbox_head)
+    head = getattr(model.detector, 'roi_head', model.detector)  # itself, if it has one stage
+    bbox_head = getattr(head, 'relation_head', head.bbox_head)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmrdn'):
         return class_names(bbox_head.num_classes, cfg.test_dataloader.dataset, checkpoint)
 

@@ -10,26 +10,21 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.runner import autocast
+from mmtrack.models import BaseVideoDetector
 from mmtrack.structures import TrackDataSample
 from mmtrack.utils import SampleList
 from torch import Tensor
 
 from mmrdn.apis.model_loading import load_detector, model_classes, resolve_config, resolve_device
 from mmrdn.evaluation.linkers import build_linker
+from mmrdn.inference.rdn_streams import RDNStreams
+from mmrdn.inference.reference_stream import ReferenceStream, ReferenceStreams
 from mmrdn.inference.video_outputs import VideoOutputs, VideoSummary
-from mmrdn.inference.video_run import (
-    FramePipeline,
-    Progress,
-    as_source,
-    detect,
-    detect_and_link,
-    of_classes,
-    run_recorders,
-)
+from mmrdn.inference.video_run import Progress, as_source, detect, detect_and_link, of_classes, run_recorders
 from mmrdn.models import RDN
 from mmrdn.models.memory import FrameProposals, Recorder
 from mmrdn.models.vid.stream import VideoStream
-from mmrdn.utils.checks import check_num_frames, check_score_thr
+from mmrdn.utils.checks import check_score_thr
 from mmrdn.utils.dataset_configs import leaf_datasets
 from mmrdn.video import BaseSource, FrameBuffer
 
@@ -50,13 +45,14 @@ class VideoInferencer:
             given.
         device (str, optional): Name such as ``'cuda:1'``; a GPU if there is one.
         lookahead (int, optional): Number of frames ahead that a frame waits for, from 0 (online) to
-            the model's ``temporal_range``; the model's own if not given.
+            the model's ``temporal_range``; the model's own if not given. Of mmtrack's detectors it
+            is that of the config's ``ref_img_sampler``, which may need the whole video (None).
         linker (dict, optional): Config of a box linker of ``mmrdn.post_processing``, for
             :meth:`__call__`.
         amp (bool): Whether to compute in mixed precision: fp16 on a GPU, bf16 on the CPU.
         trust_checkpoint (bool): Whether to unpickle whatever the checkpoint holds.
         cfg_options (dict, optional): Changes of the config.
-        model (RDN, optional): A model that is ready, instead of a checkpoint.
+        model (BaseVideoDetector, optional): A model that is ready, instead of a checkpoint.
 
     Raises:
         FileNotFoundError: There is no such config or checkpoint.
@@ -74,7 +70,7 @@ class VideoInferencer:
         amp: bool = False,
         trust_checkpoint: bool = False,
         cfg_options: dict | None = None,
-        model: RDN | None = None,
+        model: BaseVideoDetector | None = None,
     ) -> None:
         self.device = resolve_device(device)
         self.cfg, weights = resolve_config(config, cfg_options)
@@ -88,25 +84,28 @@ class VideoInferencer:
             name = 'the config' if isinstance(config, Config) else config
             raise ValueError(f'no checkpoint given, and {name} has no published weights')
         self.model = model.to(self.device).eval()
-        if lookahead is not None:
-            check_num_frames('lookahead', lookahead, 0, model.temporal_range)
-        window = model.new_window(lookahead)
-        self.lookahead = window.lookahead if window is not None else 0
-        self.linker = None if linker is None else build_linker(linker)
         self.amp = amp
         dataset = leaf_datasets(self.cfg.test_dataloader.dataset)[0]
-        self.pipeline = FramePipeline(dataset.pipeline, self.cfg.get('default_scope'))
+        kind = RDNStreams if isinstance(model, RDN) else ReferenceStreams
+        self.streams = kind(self.model, dataset, self.cfg.get('default_scope'), self.precision, lookahead)
+        self.lookahead = self.streams.lookahead
+        self.linker = None if linker is None else build_linker(linker)
+        if self.linker is not None and self.linker.uses_relations and not self.streams.has_relations:
+            raise ValueError(
+                f'{type(self.linker).__name__} needs relation weights, which {type(model).__name__} does not give; '
+                'TubeLinking and SeqNMS do without'
+            )
 
     # ---------------------------------------------------------------- arrays
 
-    def open_stream(self, name: str = '', recorders: Sequence[Recorder] = ()) -> VideoStream:
+    def open_stream(self, name: str = '', recorders: Sequence[Recorder] = ()) -> VideoStream | ReferenceStream:
         """Begin a new video that is fed frame by frame.
 
         Args:
             name (str): Name of the video in messages.
             recorders (Sequence[Recorder]): Recorders of relation weights beside those of the model.
         """
-        return VideoStream(self.model, self.lookahead, recorders, self.pipeline, self.precision, name)
+        return self.streams.open(name, recorders)
 
     def stream(self, frames: Iterable[np.ndarray]) -> Iterator[TrackDataSample]:
         """Detect in the frames of one video as they come.
@@ -148,6 +147,7 @@ class VideoInferencer:
             Exception: One of the videos raised it; that one ends there, the others go on to their
                 ends first.
         """
+        self.streams.check_several()
         streams = [self.open_stream(f'video {i}') for i in range(len(videos))]
         running = {i: iter(video) for i, video in enumerate(videos)}
         errors: list[Exception] = []
@@ -283,7 +283,7 @@ class VideoInferencer:
         for name in classes or ():
             if name not in self.classes:
                 raise ValueError(f'there is no class "{name}", expected some of: {", ".join(self.classes)}')
-        if show_relations and not getattr(self.model.neck, 'num_basic', 0):
+        if show_relations and not getattr(getattr(self.model, 'neck', None), 'num_basic', 0):
             raise ValueError('show_relations needs a model with a basic stage (neck.num_basic >= 1)')
         if show_relations and not outputs.draws:
             raise ValueError('show_relations needs out_video or out_images')

@@ -4,20 +4,18 @@
 import contextlib
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-from mmengine.dataset import Compose
-from mmengine.registry import DefaultScope
 
+from mmrdn.inference.reference_stream import ReferenceStream
 from mmrdn.models import RDN, NextFrameRelations, TopSupports
 from mmrdn.models.memory import Recorder
 from mmrdn.models.vid.data_samples import to_frame_detections
 from mmrdn.models.vid.stream import VideoStream
 from mmrdn.post_processing import BaseBoxLinker, VideoLinker
 from mmrdn.structures import FrameDetections
-from mmrdn.utils.config_types import type_name
 from mmrdn.utils.interrupts import hold_interrupts
 from mmrdn.video import BaseSource, Frame, FrameBuffer, open_source, prefetch
 
@@ -25,60 +23,13 @@ from mmrdn.video import BaseSource, Frame, FrameBuffer, open_source, prefetch
 Found = Iterator[tuple[FrameDetections, Frame, Mapping]]
 # Called with the number of frames done, and of all if known.
 Progress = Callable[[int, int | None], None] | None
-_LOADERS = ('LoadFrame', 'LoadImageFromFile', 'LoadImageFromNDArray')
-_ANNOTATIONS = ('LoadTrackAnnotations', 'LoadAnnotations')  # there are none
 
 
-class FramePipeline:
-    """A test pipeline that begins with an array instead of a file.
-
-    Args:
-        transforms (Sequence[dict]): Pipeline of the config's test data set; the first transform
-            loads the image.
-        scope (str, optional): Default scope of the config.
-    """
-
-    def __init__(self, transforms: Sequence[dict], scope: str | None = None) -> None:
-        first = type_name(transforms[0]) if transforms else 'nothing'
-        if first not in _LOADERS:
-            raise ValueError(f'the test pipeline must begin with one of {", ".join(_LOADERS)}, got {first}')
-        loader = dict(type='mmdet.LoadImageFromNDArray', to_float32=transforms[0].get('to_float32', False))
-        with DefaultScope.overwrite_default_scope(scope or 'mmrdn'):
-            self.compose = Compose([loader, *(t for t in transforms[1:] if type_name(t) not in _ANNOTATIONS)])
-
-    def __call__(self, image: np.ndarray, frame_id: int, name: str) -> dict:
-        """Preprocess a frame.
-
-        Args:
-            image (np.ndarray): (H, W, 3) uint8 BGR.
-            frame_id (int): Index in its video.
-            name (str): Name of the frame in messages.
-
-        Returns:
-            dict: ``inputs`` and ``data_samples`` as a data set returns them.
-
-        Raises:
-            ValueError: The image is no such array, or of no use to the pipeline.
-        """
-        if not isinstance(image, np.ndarray):
-            raise ValueError(f'{name} must be a (H, W, 3) uint8 array, got a {type(image).__name__}')
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise ValueError(f'{name} must be (H, W, 3) uint8 with H, W >= 1, got {image.shape} {image.dtype}')
-        # No video_length: nobody knows when a stream ends.
-        info = dict(img=image, img_id=frame_id, frame_id=frame_id, video_id=0)
-        try:
-            return self.compose(info)
-        except Exception as error:  # each transform has its own
-            height, width = image.shape[:2]
-            reason = ' '.join(str(error).split())
-            raise ValueError(f'{name}, {width}x{height}: the test pipeline cannot take it: {reason}') from error
-
-
-def detect(stream: VideoStream, source: BaseSource, buffer: FrameBuffer, keep_images: bool) -> Found:
+def detect(stream: VideoStream | ReferenceStream, source: BaseSource, buffer: FrameBuffer, keep_images: bool) -> Found:
     """Detect in frames that are decoded and preprocessed ahead.
 
     Args:
-        stream (VideoStream): A new stream through the detector.
+        stream (VideoStream or ReferenceStream): A new stream through the detector.
         source (BaseSource): The video.
         buffer (FrameBuffer): An empty buffer.
         keep_images (bool): Whether images are needed with the results.
@@ -94,6 +45,7 @@ def detect(stream: VideoStream, source: BaseSource, buffer: FrameBuffer, keep_im
                 frame = dataclasses.replace(frame, image=None)
             yield frame, inputs
 
+    stream.begin(source)
     with contextlib.closing(prefetch(prepared())) as frames:
         for frame, inputs in frames:
             buffer.add(frame)
@@ -104,7 +56,7 @@ def detect(stream: VideoStream, source: BaseSource, buffer: FrameBuffer, keep_im
 
 
 def detect_and_link(
-    stream: VideoStream,
+    stream: VideoStream | ReferenceStream,
     linker: BaseBoxLinker,
     source: BaseSource,
     buffer: FrameBuffer,
@@ -116,7 +68,7 @@ def detect_and_link(
     After Ctrl-C the frames that have results are linked and given, then it takes effect.
 
     Args:
-        stream (VideoStream): A new stream through the detector.
+        stream (VideoStream or ReferenceStream): A new stream through the detector.
         linker (BaseBoxLinker): Linker of the boxes.
         source (BaseSource): The video; read twice if images are needed.
         buffer (FrameBuffer): An empty buffer.

@@ -129,10 +129,10 @@ def soak(
     """
     make_files(directory, clips, frames, size)
     start = time.time()
-    unbroken = Job(directory, directory / 'unbroken', 1)
+    unbroken = Job(directory, directory / 'unbroken', processes)
     unbroken.start()
-    faults = [] if unbroken.finish() == [0] else ['the unbroken run failed']
-    tell(f'unbroken, one process: {clips} videos in {time.time() - start:.0f} s')
+    faults = ['the unbroken run failed'] if any(unbroken.finish()) else []
+    tell(f'unbroken, {processes} processes: {clips} videos in {time.time() - start:.0f} s')
     start = time.time()
     broken, done = Job(directory, directory / 'broken', processes), 0
     rng = random.Random(seed)

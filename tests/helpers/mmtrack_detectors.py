@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
-from helpers.configs import ROOT, without_downloads
-from mmrdn.registry import MODELS
+from helpers.configs import ROOT, load, without_downloads
+from mmrdn.registry import DATASETS, MODELS
 from mmrdn.setup_env import register_all_modules
 
 # What a child of configs/*/*_faster-rcnn_r50-dc5_8xb1-7e_movingdigits.py changes: a narrow
@@ -91,6 +91,32 @@ KINDS = dict(
         head=_AGGREGATOR,
     ),
 )
+
+_NMS = dict(nms_pre=64, max_per_img=12, nms=dict(type='nms', iou_threshold=0.7), min_bbox_size=0)
+SAMPLERS = {
+    'stride 1': dict(num_ref_imgs=2, frame_range=[-1, 1], stride=1, method='test_with_fix_stride'),
+    'stride 2': dict(num_ref_imgs=2, frame_range=[-1, 1], stride=2, method='test_with_fix_stride'),
+    'adaptive': dict(num_ref_imgs=3, frame_range=[-1, 2], method='test_with_adaptive_stride'),
+}
+
+
+def build_small(kind, digits, sampler=None, **changes):
+    """The kind's small config, narrower, its model of random weights, and its test data set."""
+    cfg = load(KINDS[kind].config('r18_1xb1-6000_movingdigits'))
+    detector = cfg.model.detector
+    detector.backbone.base_channels = 8
+    detector.neck.in_channels = [32]
+    detector.test_cfg.rpn = _NMS
+    if 'motion' in cfg.model:
+        cfg.model.motion = dict(type='NarrowFlowNet', divisor=8, img_scale_factor=0.5)
+    cfg.model.update(changes)
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model).eval()
+    # Scores that differ: there are no ties to be broken one way or another.
+    model.detector.roi_head.bbox_head.fc_cls.weight.data.normal_()
+    item = cfg.test_dataloader.dataset
+    item.update(data_root=f'{digits}/', ref_img_sampler=SAMPLERS.get(sampler))
+    return cfg, model, DATASETS.build(item)
 
 
 def write_narrow(path, kind, data):

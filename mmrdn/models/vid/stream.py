@@ -2,7 +2,7 @@
 """From frames to results that come later: paper Algorithm 1."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -62,6 +62,9 @@ class VideoStream:
         self._num_prepared, self._video, self._held = 0, (None, -1), []
         if self.window is not None:
             self.window.reset()
+
+    def begin(self, source: Iterable) -> None:
+        """Nothing: a video is not looked at before its frames come."""
 
     # --------------------------------------------------------------- images
 
@@ -187,13 +190,14 @@ class VideoStream:
         given = set(frame.data_sample.keys())
         data_sample = self.model.detect(frame, self.window, rescale, self.recorders)
         for name in set(data_sample.keys()) - given:
-            instances = data_sample.get(name)
-            with torch.inference_mode(False):
-                copied = InstanceData(
-                    metainfo=instances.metainfo, **{key: value.clone() for key, value in instances.items()}
-                )
-            data_sample.set_data({name: copied})
+            data_sample.set_data({name: independent(data_sample.get(name))})
         return data_sample
+
+
+def independent(instances: InstanceData) -> InstanceData:
+    """Return instances in tensors that may be changed anywhere, also outside of inference mode."""
+    with torch.inference_mode(False):
+        return InstanceData(metainfo=instances.metainfo, **{key: value.clone() for key, value in instances.items()})
 
 
 def _video_id(data_sample: TrackDataSample) -> int | None:

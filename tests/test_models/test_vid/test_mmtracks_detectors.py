@@ -11,23 +11,15 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope, init_default_scope
 from mmtrack.models.task_modules.motion import flow_warp_feats
 
-from helpers.configs import load
-from helpers.mmtrack_detectors import KINDS
+from helpers.mmtrack_detectors import SAMPLERS, build_small
 from mmrdn.models import SELSA
-from mmrdn.registry import DATASETS, MODELS
 from mmrdn.setup_env import register_all_modules
 
-NMS = dict(nms_pre=64, max_per_img=12, nms=dict(type='nms', iou_threshold=0.7), min_bbox_size=0)
 # Frames that each of five frames refers to, in their order. The one in the middle is the frame
 # itself.
 STRIDE_1 = [(0, 0, 1), (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 4)]
 STRIDE_2 = [(0, 0, 2), (0, 1, 2), (0, 2, 4), (0, 3, 4), (2, 4, 4)]
 ADAPTIVE = [(0, 2, 4, t) for t in range(5)]
-SAMPLERS = {
-    'stride 1': dict(num_ref_imgs=2, frame_range=[-1, 1], stride=1, method='test_with_fix_stride'),
-    'stride 2': dict(num_ref_imgs=2, frame_range=[-1, 1], stride=2, method='test_with_fix_stride'),
-    'adaptive': dict(num_ref_imgs=3, frame_range=[-1, 2], method='test_with_adaptive_stride'),
-}
 REFERENCES = {'stride 1': STRIDE_1, 'stride 2': STRIDE_2, 'adaptive': ADAPTIVE}
 
 
@@ -43,22 +35,8 @@ def scope():
 
 
 def build(kind, digits, sampler=None, **changes):
-    """A narrow model of the kind's small config; all frames as it wants."""
-    cfg = load(KINDS[kind].config('r18_1xb1-6000_movingdigits'))
-    detector = cfg.model.detector
-    detector.backbone.base_channels = 8
-    detector.neck.in_channels = [32]
-    detector.test_cfg.rpn = NMS
-    if 'motion' in cfg.model:
-        cfg.model.motion = dict(type='NarrowFlowNet', divisor=8, img_scale_factor=0.5)
-    cfg.model.update(changes)
-    torch.manual_seed(0)
-    model = MODELS.build(cfg.model).eval()
-    # Scores that differ: there are no ties to be broken one way or another.
-    model.detector.roi_head.bbox_head.fc_cls.weight.data.normal_()
-    item = cfg.test_dataloader.dataset
-    item.update(data_root=f'{digits}/', ref_img_sampler=SAMPLERS.get(sampler))
-    dataset = DATASETS.build(item)
+    """A small model and all frames as it wants them."""
+    _, model, dataset = build_small(kind, digits, sampler, **changes)
     assert [dataset.get_data_info(i)['frame_id'] for i in range(10)] == [*range(5), *range(5)]
     return model, [dataset[i] for i in range(10)]
 
