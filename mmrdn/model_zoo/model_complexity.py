@@ -22,7 +22,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmrdn.apis.model_loading import build_model
-from mmrdn.inference.video_run import FramePipeline
+from mmrdn.inference.frame_pipeline import FramePipeline
 from mmrdn.models import RDN, RelationMemory
 from mmrdn.models.roi_heads import FrameMaps
 from mmrdn.utils.dataset_configs import leaf_datasets
