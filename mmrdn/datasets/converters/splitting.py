@@ -16,7 +16,7 @@ def split_videos(
 
     The class with the fewest videos left goes first: each of its videos, in random order, goes to the
     part that lacks most of its boxes (Sechidis et al., On the Stratification of Multi-Label Data,
-    2011). Each part gets a video at least.
+    2011), among those that lack at least half as many frames. Each part gets a video at least.
 
     Args:
         videos (Sequence[AnnotatedVideo]): The videos.
@@ -42,7 +42,8 @@ def split_videos(
     while left:
         index, label = _next_video(left, counts)
         empty = [part for part, chosen in enumerate(parts) if not chosen]
-        among = empty if len(empty) >= len(left) else range(len(shares))
+        with_room = [part for part, number in enumerate(frames) if number >= len(videos[index].frames) / 2]
+        among = empty if len(empty) >= len(left) else with_room or range(len(shares))
         part = max(among, key=lambda i: (lacking[i].get(label, 0.0), frames[i]))
         parts[part].append(index)
         left.remove(index)

@@ -42,6 +42,15 @@ def test_no_video_is_lost_or_torn(counts, shares, seed):
     assert sorted(v.name for part in parts for v in part) == sorted(v.name for v in videos)
 
 
+def test_classes_of_one_video_do_not_all_go_to_the_first_part():
+    """Eight of them and four videos of a common class: the shares of frames stay."""
+    videos = [video(f's{i}', **{f's{i}': 10}) for i in range(8)] + [video(f'c{i}', c=10) for i in range(4)]
+    for seed in range(5):
+        first, second = split_videos(videos, [0.75, 0.25], seed)
+        assert (len(first), len(second)) == (9, 3)
+        assert {v.name[0] for v in first} == {'s', 'c'} and 'c' in {v.name[0] for v in second}
+
+
 def test_videos_without_boxes_are_split_by_frames():
     parts = split_videos([video(str(i)) for i in range(10)], [0.8, 0.2])
     assert [len(part) for part in parts] == [8, 2]
