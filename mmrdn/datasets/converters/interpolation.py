@@ -30,7 +30,7 @@ def fill_track(boxes: Sequence[TrackBox], num_frames: int) -> list[TrackBox]:
             continue
         if box.frame == int(box.frame):
             filled.append(replace(box, frame=int(box.frame)))
-        end = num_frames if following is None else following.frame
+        end = num_frames if following is None else min(following.frame, num_frames)
         for frame in range(math.floor(box.frame) + 1, math.ceil(end)):
             filled.append(_between(box, following or box, frame))
     return filled

@@ -189,6 +189,12 @@ def test_shapes_become_boxes_and_are_counted(read):
     assert 'annotations.xml: track 0, <box> of frame 0' in losses[0]
 
 
+def test_out_of_sight_after_the_end(read):
+    """As in a file of a job: the next keyframe lies beyond it."""
+    data, _ = read(video_xml(track('car', box(8, (0, 0, 10, 10)), box(12, (40, 0, 50, 10), outside=1))))
+    assert boxes_of(data) == {(8, 'car'): [[0, 0, 10, 10]], (9, 'car'): [[10, 0, 10, 10]]}
+
+
 def test_rotation_goes_the_short_way_round(read):
     """From 350 to 10 degrees over 0: at frame 1 it is upright."""
     data, _ = read(

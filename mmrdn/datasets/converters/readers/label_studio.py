@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from mmrdn.datasets.converters.annotated_video import AnnotatedVideo, Track, TrackBox, box_of_points
 from mmrdn.datasets.converters.interpolation import fill_track
 from mmrdn.datasets.converters.readers.base_reader import BaseReader, check_frame, check_num_frames
-from mmrdn.fileio.fields import INTEGER, NUMBER, OBJECT, check_entries, check_entry
+from mmrdn.fileio.fields import ID, INTEGER, NUMBER, OBJECT, check_entries, check_entry
 from mmrdn.fileio.json_files import read_json
 
 _ITEM = dict(frame=INTEGER, x=NUMBER, y=NUMBER, width=NUMBER, height=NUMBER, rotation=NUMBER)
@@ -70,7 +70,7 @@ class LabelStudioReader(BaseReader):
         for _ in annotations[1:]:
             self.losses.add('further annotations of a task were left out', where)
         for annotation in annotations[:1]:
-            results = check_entries(annotation, 'result', dict(value=OBJECT), (), f'{where}: {key}')
+            results = check_entries(annotation, 'result', dict(value=OBJECT, id=ID), (), f'{where}: {key}')
             labels = {
                 entry.get('id'): entry['value']['labels']
                 for entry in results
