@@ -64,6 +64,7 @@ def convert_to_coco_vid(
     reader = READERS[format_name](frames or FrameFiles(), losses, classes, pattern)
     videos = [video for path in inputs for video in _read(reader, format_name, Path(path))]
     _check_videos(videos, inputs)
+    _check_renamed(videos, renamed or {})
     videos = [_rename(video, renamed or {}) for video in videos]
     names = _choose_classes(videos, classes)
     videos = [_keep(video, names, reader.ignores_unwanted, losses) for video in videos]
@@ -123,6 +124,16 @@ def _check_videos(videos: Sequence[AnnotatedVideo], inputs: Sequence[str | os.Pa
             images[frame.file_name] = video.source
     if not images:
         raise ValueError(f'{inputs[0]} is empty: it has no frames')
+
+
+def _check_renamed(videos: Sequence[AnnotatedVideo], renamed: Mapping[str, str]) -> None:
+    found = dict.fromkeys(name for video in videos for name in video.classes)
+    found |= dict.fromkeys(track.label for video in videos for track in video.tracks if track.label)
+    for old in renamed:
+        if old not in found:
+            raise ValueError(
+                f"{videos[0].source}: --map: there is no class '{old}', the classes are {', '.join(found)}"
+            )
 
 
 def _rename(video: AnnotatedVideo, renamed: Mapping[str, str]) -> AnnotatedVideo:

@@ -336,6 +336,8 @@ def test_classes_and_map(read):
     assert losses[0].startswith('2 x boxes of the class car were left out')
     with pytest.raises(ValueError, match="there is no class 'yak' .* the classes are car, person"):
         read(text, classes=['yak'])
+    with pytest.raises(ValueError, match="--map: there is no class 'yak', the classes are car, person"):
+        read(text, renamed=dict(yak='cow'))
 
 
 def test_unicode_names(read, tmp_path):

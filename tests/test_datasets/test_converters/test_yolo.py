@@ -31,6 +31,14 @@ def test_data_set_with_images(tmp_path):
     assert len(losses) == 1 and losses[0].startswith('3 x boxes without a track id')
 
 
+def test_images_beside_text_files(tmp_path):
+    make_images(tmp_path / 'a', ['v_1.jpg', 'v_2.jpg'])
+    (tmp_path / 'a' / 'v_2.txt').write_text(f'0 {FIRST}')
+    data, _ = convert('yolo', tmp_path / 'a', tmp_path / 'out.json', classes=['cat'])
+    assert [image['file_name'] for image in data['images']] == ['v_1.jpg', 'v_2.jpg']
+    assert boxes_of(data) == {(1, 'cat'): [[0, 0, 32, 24]]}
+
+
 @pytest.mark.parametrize(
     'extra, tracks, kinds',
     [

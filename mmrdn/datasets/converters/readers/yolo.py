@@ -22,8 +22,8 @@ class YoloReader(BaseReader):
     holds integers throughout the data set, else the confidence (which is left out); with seven
     columns of which the last holds integers throughout these are confidence and track, as Ultralytics
     writes them. Class names come from ``data.yaml``, ``classes.txt`` or ``obj.names``, else from
-    ``--classes``. Images come from ``--frames`` or ``images`` beside ``labels``: those without a text
-    file show no object.
+    ``--classes``. Images come from ``--frames``, from ``images`` beside ``labels``, or stand beside the
+    text files: those without a text file show no object.
     """
 
     def read(self, path: Path) -> list[AnnotatedVideo]:
@@ -37,8 +37,9 @@ class YoloReader(BaseReader):
         }
         classes = self._class_names(path, root, labels)
         images = self.frames
-        if not images.knows_names and (root / 'images').is_dir():
-            images = ImageDirectory(root / 'images')
+        for directory in (root / 'images', labels):  # darknet has images beside the text files
+            if not images.knows_names and directory.is_dir() and ImageDirectory(directory).all_images():
+                images = ImageDirectory(directory)
         names = {stem: f'{stem}.jpg' for stem in files}
         found = images.all_images()
         if images.knows_names:
