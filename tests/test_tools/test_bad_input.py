@@ -225,6 +225,7 @@ def test_nan_loss(assert_refused, tiny_config, tmp_path):
         'optim_wrapper.optimizer.lr=1e30',
         'param_scheduler=None',
         'train_cfg.max_iters=3',
+        'default_hooks.checkpoint.interval=3',
     )
     assert not list(tmp_path.glob('*.pth'))
 
