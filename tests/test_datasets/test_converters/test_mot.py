@@ -26,10 +26,10 @@ def test_sequence_by_hand(sequence, tmp_path, level):
     path = dict(train=sequence.parent, sequence=sequence, file=sequence / 'gt' / 'gt.txt')[level]
     data, losses = convert('mot', path, tmp_path / 'out.json')
     assert boxes_of(data) == {
-        (0, 'pedestrian'): [[911, 483, 97, 109]],
-        (1, 'pedestrian'): [[912, 483, 97, 109]],
-        (0, 'ignore'): [[1337, 417, 167, 379]],
-        (2, 'car'): [[100, 200, 30, 40]],
+        (0, 'pedestrian'): [[912, 484, 97, 109]],
+        (1, 'pedestrian'): [[913, 484, 97, 109]],
+        (0, 'ignore'): [[1338, 418, 167, 379]],
+        (2, 'car'): [[101, 201, 30, 40]],
     }
     assert [category['name'] for category in data['categories']] == ['pedestrian', 'car']
     assert [entry['occluded'] for entry in data['annotations']] == [False, False, True, False]
@@ -41,12 +41,12 @@ def test_sequence_by_hand(sequence, tmp_path, level):
 
 def test_classes_that_are_not_wanted_are_ignored(sequence, tmp_path):
     data, _ = convert('mot', sequence, tmp_path / 'out.json', classes=['pedestrian'])
-    assert boxes_of(data)[2, 'ignore'] == [[100, 200, 30, 40]]
+    assert boxes_of(data)[2, 'ignore'] == [[101, 201, 30, 40]]
     assert [category['name'] for category in data['categories']] == ['pedestrian']
 
 
 def test_export_of_cvat(tmp_path):
-    """labels.txt, no seqinfo.ini, pixels from 0; the images say how many frames there are."""
+    """labels.txt, no seqinfo.ini; the images say how many frames there are."""
     (tmp_path / 'a' / 'gt').mkdir(parents=True)
     (tmp_path / 'a' / 'gt' / 'gt.txt').write_text('2,5,10.5,20,30,40,1,2,1.0\n')
     (tmp_path / 'a' / 'gt' / 'labels.txt').write_text('cat\ndog\n')
@@ -61,7 +61,7 @@ def test_rows_of_mot15_and_without_tracks(tmp_path):
     path = tmp_path / 'ADL.txt'
     path.write_text('1,1,1,1,10,20,1,-1,-1,-1\n2,-1,5,5,10,20,1,-1,-1,-1\n2,-1,7,5,10,20,1,-1,-1,-1\n')
     data, losses = convert('mot', path, tmp_path / 'out.json', size=(99, 99), classes=['pedestrian'])
-    assert boxes_of(data) == {(0, 'pedestrian'): [[0, 0, 10, 20]], (1, 'pedestrian'): [[4, 4, 10, 20], [6, 4, 10, 20]]}
+    assert boxes_of(data) == {(0, 'pedestrian'): [[1, 1, 10, 20]], (1, 'pedestrian'): [[5, 5, 10, 20], [7, 5, 10, 20]]}
     assert [entry['instance_id'] for entry in data['annotations']] == [1, 2, 3]
     assert losses[0].startswith('2 x boxes without a track id, each became an instance of its own')
 

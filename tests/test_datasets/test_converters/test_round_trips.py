@@ -144,8 +144,8 @@ def test_cvat_and_mot_by_hand(source, tmp_path, run_main):
     assert box in text and text.count('<box ') == 7 and text.count('keyframe="0"') == 2
     convert_from_coco_vid('mot', source, tmp_path / 'mot')
     rows = (tmp_path / 'mot' / 'a' / 'gt' / 'gt.txt').read_text().splitlines()
-    assert rows[0] == '1,1,1.0000,1.0000,10.0000,20.0000,1,1,1'
-    assert rows[-1] == '6,1,2.0000,3.0000,3.0000,4.0000,1,1,0'
+    assert rows[0] == '1,1,0.0000,0.0000,10.0000,20.0000,1,1,1'
+    assert rows[-1] == '6,1,1.0000,2.0000,3.0000,4.0000,1,1,0'
     status, _, stderr = run_main(TOOL, 'mot', source, '--out', tmp_path / 'mot')
     assert status == 1 and stderr.startswith(f'error: {tmp_path}/mot/a/gt/gt.txt exists; pass --overwrite')
 

@@ -24,10 +24,10 @@ class MotReader(BaseReader):
     """MOTChallenge: a ``gt.txt``, the directory of a sequence, or a directory of those.
 
     A row is ``frame, id, left, top, width, height, confidence, class, visibility``. Frames count
-    from 1, and so do pixels: x1 is left - 1. Confidence 0 marks a region to ignore, visibility
-    below 0.5 an occluded object, class -1 (MOT15) a pedestrian. ``seqinfo.ini`` has the length,
-    the size and the names of images. In CVAT's export, which has ``labels.txt`` beside ``gt.txt``
-    and no ``seqinfo.ini``, pixels count from 0.
+    from 1. Pixels are taken as they stand, as mmtrack's and TrackEval's readers and CVAT take them,
+    although MOTChallenge says that they count from 1 too. Confidence 0 marks a region to ignore,
+    visibility below 0.5 an occluded object, class -1 (MOT15) a pedestrian. ``seqinfo.ini`` has the
+    length, the size and the names of images, ``labels.txt`` beside ``gt.txt`` the names of classes.
     """
 
     ignores_unwanted = True
@@ -52,18 +52,17 @@ class MotReader(BaseReader):
         if not lines:
             raise ValueError(f'{path} is empty')
         info = _read_info(root / 'seqinfo.ini')
-        labels, offset = CLASSES, 1.0
+        labels = CLASSES
         for file in (path.parent / 'labels.txt', root / 'labels.txt'):
             if file.is_file():
                 labels = tuple(line for _, line in read_lines(file))
-                offset = 1.0 if info else 0.0
                 break
         name = info.get('name') or (path.stem if path.stem != 'gt' else root.name)
         rows = [(where, [cell.strip() for cell in line.split(',')]) for where, line in lines]
         num_frames = self._num_frames(rows, info, name, root)
         builder = TrackBuilder(self.losses)
         for where, row in rows:
-            self._add_row(row, num_frames, labels, offset, where, builder)
+            self._add_row(row, num_frames, labels, where, builder)
         tracks = builder.tracks()
         directory, suffix = info.get('imdir', 'img1'), info.get('imext', '.jpg')
         names = None
@@ -91,7 +90,7 @@ class MotReader(BaseReader):
         return check_num_frames(max(last, 1), where)
 
     def _add_row(
-        self, row: list[str], num_frames: int, labels: tuple[str, ...], offset: float, where: str, builder: TrackBuilder
+        self, row: list[str], num_frames: int, labels: tuple[str, ...], where: str, builder: TrackBuilder
     ) -> None:
         if not 7 <= len(row) <= 10:
             raise ValueError(
@@ -114,9 +113,8 @@ class MotReader(BaseReader):
             label = labels[label_number - 1]
         if 0 <= visibility < 1:
             self.losses.add('visibilities became occluded (below 0.5) or not', where)
-        x, y = left - offset, top - offset
         box = TrackBox(
-            number - 1, (x, y, x + width, y + height), occluded=0 <= visibility < 0.5, ignore=confidence == 0
+            number - 1, (left, top, left + width, top + height), occluded=0 <= visibility < 0.5, ignore=confidence == 0
         )
         builder.add(None if track < 0 else track, label, box, where)
 

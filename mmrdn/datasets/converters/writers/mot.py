@@ -9,7 +9,7 @@ from mmrdn.datasets.converters.writers.runs import DIGITS, count_frame_losses, f
 def mot_files(videos: Sequence[AnnotatedVideo], losses: LossReport, fps: float) -> dict[str, bytes]:
     """Return the files of a MOTChallenge sequence for each video: ``gt.txt``, ``labels.txt``, ``seqinfo.ini``.
 
-    Pixels and frames count from 1. Regions to ignore have confidence 0, occluded boxes visibility 0.
+    Frames count from 1. Regions to ignore have confidence 0, occluded boxes visibility 0.
 
     Args:
         videos (Sequence[AnnotatedVideo]): The videos.
@@ -29,7 +29,7 @@ def mot_files(videos: Sequence[AnnotatedVideo], losses: LossReport, fps: float) 
                 if box.interpolated or not box.keyframe:
                     losses.add('flags keyframe and interpolated', f'{video.name}, frame_id {box.frame}')
                 x1, y1, x2, y2 = box.box
-                left, top, width, height = (f'{value:.{DIGITS}f}' for value in (x1 + 1, y1 + 1, x2 - x1, y2 - y1))
+                left, top, width, height = (f'{value:.{DIGITS}f}' for value in (x1, y1, x2 - x1, y2 - y1))
                 row = (int(box.frame) + 1, track_id, left, top, width, height)
                 rows.append((*row, int(not box.ignore), numbers[track.label], int(not box.occluded)))
         text = ''.join(','.join(map(str, row)) + '\n' for row in sorted(rows, key=lambda row: row[:2]))
