@@ -21,7 +21,7 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 from torch import Tensor
 
 from mmrdn.fileio.checkpoint_checks import check_checkpoint, check_plain
-from mmrdn.fileio.download import cache_name, fetch, file_hash, named_hash
+from mmrdn.fileio.download import cache_name, fetch, file_hash, named_hash, shown_url
 from mmrdn.fileio.torch_file import TorchFile
 from mmrdn.utils.text import shown
 
@@ -51,7 +51,7 @@ def load_checkpoint_file(
             return load_checkpoint_file(file.name, map_location, trust_checkpoint)
     filename = osp.expanduser(str(filename))
     if not osp.isfile(filename):
-        raise FileNotFoundError(f'checkpoint {filename} does not exist')
+        raise FileNotFoundError(f'checkpoint {shown_url(filename)} does not exist')
     if osp.getsize(filename) == 0:
         raise ValueError(f'checkpoint {filename} is empty')
     _check_named_hash(filename)
@@ -106,8 +106,9 @@ def local_checkpoint(url: str, model_dir: str | None = None) -> str:
     Returns:
         str: Path.
     """
-    if not re.match('https?://', url):
+    if not re.match('https?://', url.lstrip(), re.IGNORECASE):
         return url
+    url = url.strip()
     _, world_size = get_dist_info()
     cache = model_dir or osp.join(torch.hub.get_dir(), 'checkpoints')
     target = osp.join(cache, cache_name(url))

@@ -16,6 +16,7 @@ _MAX_DEPTH = 64
 _MAX_VALUES = 10**7  # a list of lists of the same lists grows without end as soon as it is copied
 MAX_COUNT = 2**53  # of iterations
 _MAX_SEED = 2**32 - 1  # numpy's
+_MAX_CLASS = 1000  # characters of a name
 
 
 def check_plain(value: Any) -> None:
@@ -49,7 +50,7 @@ class _Walk:
                 )
             raise ValueError(f'{shown_path(path)} is {shown(value.what)}, expected a dense tensor or a plain value')
         if not isinstance(value, (dict, list, tuple, set, frozenset)):
-            return 1, 0
+            return 1 + (len(value) // 64 if isinstance(value, (str, bytes, bytearray)) else 0), 0
         identity = id(value)
         if identity in self._measured:
             return self._measured[identity]
@@ -59,7 +60,8 @@ class _Walk:
         size, depth = 1, 0
         for key, item in _items(value):
             item_size, item_depth = self.visit(item, (*path, key))
-            size, depth = size + item_size, max(depth, item_depth + 1)
+            size += item_size + (len(key) // 64 if isinstance(key, (str, bytes)) else 0)
+            depth = max(depth, item_depth + 1)
         if size > _MAX_VALUES or len(path) + depth > _MAX_DEPTH:
             raise ValueError(f'{shown_path(path[:3])} holds more than {_MAX_VALUES} values, or {_MAX_DEPTH} levels')
         self._open.remove(identity)
@@ -92,14 +94,13 @@ def check_checkpoint(checkpoint: Any) -> None:
     if not isinstance(checkpoint, dict):
         raise ValueError(f'it holds a {type(checkpoint).__name__}, expected a dict')
     check_names(checkpoint, 'its content')
-    if 'state_dict' in checkpoint:
-        check_tensors(checkpoint['state_dict'], 'state_dict')
-    if 'ema_state_dict' in checkpoint:
-        check_tensors(checkpoint['ema_state_dict'], 'ema_state_dict')
-        for name in checkpoint['ema_state_dict']:
-            original = name.removeprefix('module.')
-            if original != name and original not in checkpoint.get('state_dict', {}):
-                raise ValueError(f'ema_state_dict.{shown(name)} is an average of nothing in its state_dict')
+    for field in ('state_dict', 'ema_state_dict', 'model'):  # the last as torchvision and MEGA have it
+        if field in checkpoint:
+            check_tensors(checkpoint[field], field)
+    for name in checkpoint.get('ema_state_dict', ()):
+        original = name.removeprefix('module.')
+        if original != name and original not in checkpoint.get('state_dict', {}):
+            raise ValueError(f'ema_state_dict.{shown(name)} is an average of nothing in its state_dict')
     if checkpoint.get('meta') is None:
         checkpoint.pop('meta', None)
     else:
@@ -178,7 +179,7 @@ def _check_classes(names: Any, field: str) -> None:
     if not isinstance(names, (list, tuple)):
         raise ValueError(f'{field} is {described(names)}, expected names')
     for name in names:
-        if not isinstance(name, str) or not name.isprintable():
+        if not isinstance(name, str) or not name.isprintable() or len(name) > _MAX_CLASS:
             raise ValueError(f'{field} has {described(name)}, expected a name')
 
 

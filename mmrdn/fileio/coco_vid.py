@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from mmengine import fileio
 from mmengine.logging import MMLogger
 from scipy.sparse import csr_array
 
@@ -17,6 +16,7 @@ from mmrdn.fileio.box_entries import box_fault, faults_warning, to_xyxy
 from mmrdn.fileio.download import shown_url
 from mmrdn.fileio.fields import BOX, FLAG, ID, INTEGER, NUMBER, OBJECT, SIZE, TEXT, Kind, check_entries, check_entry
 from mmrdn.fileio.json_files import parse_json
+from mmrdn.fileio.located_file import read_located
 from mmrdn.fileio.sparse_annotation import AnnotatedFrame
 from mmrdn.structures import FrameAnnotations, FrameDetections
 from mmrdn.utils.text import shown
@@ -98,12 +98,7 @@ class CocoVidFile:
     def _read(self, path: str) -> dict[str, Any]:
         if not path:
             raise ValueError(f'ann_file must name a JSON file, got {path!r}')
-        try:
-            data = parse_json(fileio.get(path), self.path)
-        except (FileNotFoundError, IsADirectoryError):
-            raise FileNotFoundError(f'{self.path} does not exist') from None
-        except OSError as error:  # of a server, which says no name
-            raise OSError(f'{self.path} cannot be read: {error.strerror or error}') from None
+        data = parse_json(read_located(path), self.path)
         if not isinstance(data, dict):
             raise self._error(f'expected a JSON object, got {type(data).__name__}')
         check_entry(data, dict(info=OBJECT), (), self.path)

@@ -55,9 +55,14 @@ def shown_url(name: str | os.PathLike) -> str:
     Returns:
         str: Text for messages and metadata, without password, query and fragment.
     """
-    if not re.match('[a-z][a-z0-9+.-]*://', str(name), re.IGNORECASE):
+    scheme = re.match('\\s*([a-z][a-z0-9+.-]*://)', str(name), re.IGNORECASE)
+    if not scheme:
         return str(name)
-    return re.sub('//[^/]*@', '//', re.split('[?#]', str(name))[0])
+    rest = str(name)[scheme.end() :]
+    shown = re.split('[?#]', rest)[0]
+    if '@' not in shown and re.match('[^/]*:(?![0-9]*(/|$))', shown):  # a password that holds one of these
+        shown = re.split('[?#&]', rest.rpartition('@')[2])[0]
+    return scheme[1] + shown.rpartition('@')[2]
 
 
 def cache_name(url: str) -> str:

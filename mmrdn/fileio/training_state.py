@@ -4,20 +4,25 @@
 MMEngine and torch take the state as it is: what does not fit fails later, or deletes a file.
 """
 
+import copy
 import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor
+from torch.optim import Optimizer
 
 from mmrdn.fileio.checkpoint_checks import MAX_COUNT, check_names, check_number, check_tensors, described
 from mmrdn.utils.text import shown
 
 _NUMBERS = (int, float, np.number, Tensor)
+_LARGEST = 1e300
+_MAX_TIMES = 1000  # that a milestone is there
 
 
 def check_message_hub(hub: Any) -> None:
@@ -95,16 +100,7 @@ def check_optimizer(state: Any, wrapper: OptimWrapper | OptimWrapperDict, field:
         parameters.update(zip(numbers, living['params']))
         settings = {name: value for name, value in living.items() if name != 'params'}
         _match_settings(group, settings, f'{field}.param_groups.{i}')
-    moments = state.get('state')
-    _check_moments(moments, parameters, f'{field}.state')
-    for i, group in enumerate(groups):
-        entries = {
-            (parameters[n].ndim, frozenset((name, isinstance(value, Tensor)) for name, value in moments[n].items()))
-            for n in group['params']
-            if n in moments
-        }
-        if len(entries) > len({ndim for ndim, _ in entries}):
-            raise ValueError(f'{field}.state has not the same entries for all parameters of group {i}')
+    _check_moments(state.get('state'), groups, wrapper.optimizer, parameters, f'{field}.state')
 
 
 def _match_settings(given: dict, wanted: Mapping[str, Any], field: str) -> None:
@@ -116,29 +112,62 @@ def _match_settings(given: dict, wanted: Mapping[str, Any], field: str) -> None:
             raise ValueError(f'{field} has no {name}')
 
 
-def _check_moments(state: Any, parameters: Mapping[int, Tensor], field: str) -> None:
-    """Match what an optimizer remembers of each parameter, by its shape."""
+def _check_moments(
+    state: Any, groups: list[dict], optimizer: Optimizer, parameters: Mapping[int, Tensor], field: str
+) -> None:
+    """Match what an optimizer remembers of each parameter with what it makes of such a one itself."""
     if not isinstance(state, dict):
         raise ValueError(f'{field} is {described(state)}, expected a dict')
-    for number, moments in state.items():
+    for number in state:
         if number not in parameters:
             raise ValueError(f'{field} has {described(number)}, which is no parameter')
-        place = f'{field}.{number}'
-        check_names(moments, place)
-        check_tensors({name: value for name, value in moments.items() if isinstance(value, Tensor)}, place)
-        shape = tuple(parameters[number].shape)
-        for name, value in moments.items():
-            if not isinstance(value, Tensor):
-                if not (isinstance(value, (bool, int, float)) or value is None and name == 'momentum_buffer'):
-                    raise ValueError(f'{place}.{shown(name)} is {described(value)}, expected a tensor or a number')
-            elif not _fits(name, tuple(value.shape), shape):
-                raise ValueError(f'{place}.{shown(name)} is {tuple(value.shape)}, its parameter {shape}')
+    for i, group in enumerate(groups):
+        made: dict[int, dict] = {}  # by the number of dimensions
+        for number in group['params']:
+            parameter, place = parameters[number], f'{field}.{number}'
+            if number not in state or type(optimizer).__module__.split('.')[:2] != ['torch', 'optim']:
+                continue
+            check_names(state[number], place)
+            if parameter.ndim not in made:
+                try:
+                    made[parameter.ndim] = _moments_of(type(optimizer), group, parameter)
+                except Exception as error:
+                    reason = ' '.join(str(error).split()) or type(error).__name__
+                    raise ValueError(f'{field}: the settings of group {i} let no step succeed ({reason})') from None
+            _match_moments(state[number], made[parameter.ndim], tuple(parameter.shape), place)
+
+
+def _moments_of(kind: type[Optimizer], settings: Mapping[str, Any], parameter: Tensor) -> dict[str, Any]:
+    """Return what an optimizer with these settings remembers of a small parameter after a step."""
+    small = torch.zeros_like(parameter[(slice(1),) * parameter.ndim], requires_grad=True)
+    small.grad = torch.zeros_like(small)
+    optimizer = kind([small], lr=0.1)
+    optimizer.param_groups[0].update((name, value) for name, value in settings.items() if name != 'params')
+    optimizer.step()
+    return dict(optimizer.state[small])
+
+
+def _match_moments(given: dict, made: Mapping[str, Any], shape: tuple[int, ...], place: str) -> None:
+    """Match names, kinds and shapes."""
+    for name in [*made, *(name for name in given if name not in made)]:
+        value = given.get(name)
+        if value is None and (name not in made or name == 'momentum_buffer'):
+            continue  # as SGD saves what it has none of
+        if name not in made:
+            raise ValueError(f'{place}.{shown(name)} is nothing that the optimizer remembers')
+        if name in _SCALARS:
+            if not _is_number(value, isinstance(value, Tensor)) or value < 0:
+                raise ValueError(f'{place}.{name} is {described(value)}, expected a number')
+            continue
+        if not isinstance(value, Tensor):
+            raise ValueError(f'{place}.{name} is {described(value)}, expected a tensor')
+        check_tensors({name: value}, place)
+        if not _fits(name, tuple(value.shape), shape):
+            raise ValueError(f'{place}.{name} is {tuple(value.shape)}, its parameter {shape}')
 
 
 def _fits(name: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     """Return whether a moment has its parameter's shape, which fused optimizers take for granted."""
-    if name in _SCALARS:
-        return math.prod(shape) == 1
     if name in _MARGINS:
         return len(shape) == len(wanted) and all(one in (1, other) for one, other in zip(shape, wanted))
     return shape == wanted
@@ -168,10 +197,25 @@ def check_schedulers(state: Any, schedulers: Any, field: str = 'param_schedulers
         if unknown := settings.keys() - living.keys():
             raise ValueError(f'{field}.{i}.{shown(min(unknown))} is no setting of {type(scheduler).__name__}')
         _match_settings(settings, living, f'{field}.{i}')
-        for step in settings.get('milestones', ()):
+        for step, times in settings.get('milestones', {}).items():
             check_number(step, f'{field}.{i}.milestones', MAX_COUNT)
+            check_number(times, f'{field}.{i}.milestones.{step}', _MAX_TIMES)
         for name in ('last_step', '_global_step'):
             check_number(settings.get(name, 0), f'{field}.{i}.{name}', MAX_COUNT)
+        _try_scheduler(scheduler, settings, f'{field}.{i}')
+
+
+def _try_scheduler(scheduler: Any, settings: dict, field: str) -> None:
+    """Raise ValueError unless a scheduler with these settings has a value to give."""
+    trial = copy.copy(scheduler)
+    try:
+        trial.load_state_dict(settings)
+        trial.last_step = max(trial.last_step, 1)  # the first value is the optimizer's own
+        are_numbers = all(map(_is_number, trial._get_value()))
+    except Exception as error:
+        raise ValueError(f'{field} gives no next value ({" ".join(str(error).split())})') from None
+    if not are_numbers:
+        raise ValueError(f'{field} gives a next value that is no number')
 
 
 def match_state(given: Any, wanted: Any, field: str) -> None:
@@ -190,7 +234,8 @@ def match_state(given: Any, wanted: Any, field: str) -> None:
     elif isinstance(wanted, bool):
         fits = isinstance(given, bool)
     elif isinstance(wanted, _NUMBERS):
-        fits = _is_finite(given) or isinstance(wanted, float) and math.isinf(wanted)
+        fits = _is_number(given, isinstance(wanted, Tensor))
+        fits = fits or isinstance(given, float) and math.isinf(given) and not _is_number(wanted)
     elif isinstance(wanted, (list, tuple)):
         fits = isinstance(given, (list, tuple)) and len(given) == len(wanted)
         for i, (one, other) in enumerate(zip(given, wanted) if fits else ()):
@@ -206,8 +251,9 @@ def match_state(given: Any, wanted: Any, field: str) -> None:
         raise ValueError(f'{field} is {described(given)}, expected {described(wanted)} or the like')
 
 
-def _is_finite(value: Any) -> bool:
-    """Return whether a value is one finite number."""
-    if isinstance(value, bool) or not isinstance(value, _NUMBERS):
-        return False
-    return (not isinstance(value, Tensor) or value.numel() == 1) and math.isfinite(float(value))
+def _is_number(value: Any, is_tensor: bool = False) -> bool:
+    """Return whether a value is a number that calculations can go on from."""
+    if is_tensor and isinstance(value, Tensor) and value.numel() == 1:
+        value = value.item()
+    is_real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    return is_real and -_LARGEST <= value <= _LARGEST

@@ -122,9 +122,6 @@ def _plain_state(original: dict) -> dict[str, Tensor]:
     if not isinstance(given, dict) or not given:
         raise ValueError('the checkpoint holds no state_dict, weights by name')
     state = state_dict_of(original)
-    for key, value in state.items():
-        if not isinstance(value, Tensor):
-            raise ValueError(f'{key} of the checkpoint is a {type(value).__name__}, expected a tensor')
     check_finite(state)
     return {key: value.detach().contiguous().clone() for key, value in state.items()}
 

@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from mmengine import fileio
 
 from mmrdn.fileio.coco_vid import KINDS
 from mmrdn.fileio.download import shown_url
 from mmrdn.fileio.fields import BOX, ID, NUMBER, SIZE, wrong_fields
 from mmrdn.fileio.json_members import json_members
+from mmrdn.fileio.located_file import read_located
 from mmrdn.own_videos.findings import DROP, NEW_ID, Findings, Repair
 from mmrdn.utils.text import shown
 
@@ -151,10 +151,7 @@ class CocoVidTables:
 
     def read(self) -> bytes:
         """Return the file; it is not kept, as it may be large."""
-        try:
-            return fileio.get(self._url)
-        except (FileNotFoundError, IsADirectoryError):
-            raise FileNotFoundError(f'{self.path} does not exist') from None
+        return read_located(self._url)
 
     def _parts(self, content: bytes) -> Iterator[tuple[str, Any]]:
         """Yield the lists of the file, those that others refer to first: mostly in one pass."""

@@ -63,6 +63,9 @@ def _with(**fields):
         (dict(meta=dict(seed=2**32)), 'meta.seed is 4294967296, expected an integer from 0 to 4294967295'),
         (dict(meta=dict(dataset_meta=3)), 'meta.dataset_meta is 3, expected a dict'),
         (dict(meta=dict(dataset_meta=dict(classes=3))), 'meta.dataset_meta.classes is 3, expected names'),
+        (dict(meta=dict(CLASSES=['a' * 1001])), 'meta.CLASSES has a str, expected a name'),
+        (dict(model={1: torch.ones(1)}), 'model has the key 1, expected a name'),
+        (dict(model=dict(a=1.5)), 'model.a is 1.5, expected a dense tensor of real numbers'),
         (dict(meta=dict(CLASSES=['a', 1])), 'meta.CLASSES has 1, expected a name'),
         (dict(meta=dict(CLASSES=['a\x07'])), r"meta.CLASSES has 'a\x07', expected a name"),
         (

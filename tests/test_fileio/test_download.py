@@ -11,8 +11,11 @@ from mmengine.runner.checkpoint import CheckpointLoader
 
 from helpers.http import serving
 from mmrdn.apis import build_runner
+from mmrdn.datasets import LoadFrame
 from mmrdn.fileio.checkpoint import install_safe_loading, load_checkpoint_file, read_checkpoint
+from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.fileio.download import cache_name, fetch, named_hash, shown_url
+from mmrdn.own_videos.coco_vid_tables import CocoVidTables
 
 
 @pytest.fixture
@@ -213,7 +216,51 @@ def test_a_file_that_is_not_what_its_name_says(files):
         ('rtsp://me:p@ss@camera/live?key=secret', 'rtsp://camera/live'),
         ('S3://key@bucket/x.json', 'S3://bucket/x.json'),
         ('work/x?y@z.pth', 'work/x?y@z.pth'),
+        ('rtsp://admin:pa?ss@cam/x', 'rtsp://cam/x'),
+        ('rtsp://admin:pa#ss@cam/x?key=secret', 'rtsp://cam/x'),
+        ('https://u:pa/ss@h/x.pth', 'https://h/x.pth'),
+        ('https://u:p@s/s@h/x.pth', 'https://h/x.pth'),
+        (' https://u:pa@h/x.pth', 'https://h/x.pth'),
+        ('https://h:80/x.pth?Id=a@b&Signature=secret', 'https://h:80/x.pth'),
+        ('https://u:pa/ss@h/x.pth?Id=a@b&Signature=secret', 'https://h/x.pth'),
+        ('http://[::1]:80/x.pth?sig=secret', 'http://[::1]:80/x.pth'),
     ],
 )
 def test_shown_url(given, expected):
     assert shown_url(given) == expected
+
+
+@pytest.mark.parametrize(
+    'read, named',
+    [
+        (load_checkpoint_file, 'checkpoint '),
+        (read_checkpoint, ''),
+        (CocoVidFile, ''),
+        (CocoVidTables, ''),
+        (lambda url: LoadFrame().transform(dict(img_path=url)), 'image '),
+    ],
+)
+@pytest.mark.parametrize(
+    'url, shown',
+    [
+        ('http://u:SECRET@127.0.0.1:1/x', 'http://127.0.0.1:1/x'),
+        ('http://u:SECRET@:x/x', 'http://:x/x'),
+        ('HTTP://127.0.0.1:1/x?sig=SECRET', 'HTTP://127.0.0.1:1/x'),
+        (' http://127.0.0.1:1/x?sig=SECRET', 'http://127.0.0.1:1/x'),
+        ('http://u:SE/CRET@127.0.0.1/x', 'http://127.0.0.1/x'),
+        ('nowhere://u:SECRET@bucket/x', 'nowhere://bucket/x'),
+    ],
+)
+def test_what_cannot_be_read_is_named_without_its_secrets(read, named, url, shown, cache):
+    with pytest.raises(OSError) as error:
+        read(url)
+    assert f'{named}{shown} ' in str(error.value) and '\n' not in str(error.value)
+    assert 'SE' not in str(error.value) and 'CRET' not in str(error.value)
+
+
+def test_a_bad_image_of_a_server_is_named_without_its_secrets(tmp_path, monkeypatch):
+    monkeypatch.setenv('no_proxy', '127.0.0.1')
+    (tmp_path / 'x.png').write_bytes(b'text')
+    with serving(tmp_path) as url, pytest.raises(ValueError) as error:
+        LoadFrame().transform(dict(img_path=f'{url}/x.png?sig=SECRET'))
+    assert str(error.value).startswith(f'image {url}/x.png cannot be decoded')

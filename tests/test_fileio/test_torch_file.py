@@ -243,4 +243,6 @@ def test_values_that_grow_without_end(refused):
         deep = [deep]
     assert 'holds more than 10000000 values' in refused(dict(a=shared))
     assert 'holds itself' in refused(dict(a=itself))
+    assert 'holds more than 10000000 values' in refused(dict(a=['n' * 2**20] * 1000))
+    assert 'holds more than 10000000 values' in refused(dict(a=[{'n' * 2**20: 1}] * 1000))
     assert 'is nested more than 64 deep' in refused(dict(a=deep))

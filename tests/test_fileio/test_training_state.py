@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn as nn
 from mmengine.logging import HistoryBuffer
-from mmengine.optim import MultiStepLR, OneCycleLR, OptimWrapper, OptimWrapperDict
+from mmengine.optim import CosineAnnealingLR, LinearLR, MultiStepLR, OneCycleLR, OptimWrapper, OptimWrapperDict, StepLR
 
 from mmrdn.fileio.training_state import check_message_hub, check_optimizer, check_schedulers
 
@@ -52,12 +52,22 @@ def test_an_optimizer_takes_its_own_state(kind, settings):
         (('state',), None, 'optimizer.state is None, expected a dict'),
         (('state', 7), {}, 'optimizer.state has 7, which is no parameter'),
         (('state', 0), [], 'optimizer.state.0 is a list, expected a dict'),
-        (('state', 0, 'exp_avg'), 'x', "optimizer.state.0.exp_avg is 'x', expected a tensor or a number"),
+        (('state', 0, 'exp_avg'), 'x', "optimizer.state.0.exp_avg is 'x', expected a tensor"),
+        (('state', 0, 'exp_avg'), 1.0, 'optimizer.state.0.exp_avg is 1.0, expected a tensor'),
+        (('state', 0, 'exp_avg'), ..., 'optimizer.state.0.exp_avg is None, expected a tensor'),
+        (('state', 0, 'max_exp'), torch.ones(2, 3), 'optimizer.state.0.max_exp is nothing that the optimizer rem'),
+        (('state', 0, 'step'), torch.tensor(-1.0), 'optimizer.state.0.step is a Tensor, expected a number'),
+        (('state', 0, 'step'), torch.tensor(True), 'optimizer.state.0.step is a Tensor, expected a number'),
+        (('state', 0, 'step'), -2, 'optimizer.state.0.step is -2, expected a number'),
+        (('param_groups', 0, 'amsgrad'), True, 'optimizer.state.0.max_exp_avg_sq is None, expected a tensor'),
+        (('param_groups', 0, 'betas'), (1.0, 1.0), 'optimizer.state: the settings of group 0 let no step succeed ('),
+        (('param_groups', 0, 'lr'), 10**400, 'optimizer.param_groups.0.lr is an int, expected 0.1 or the like'),
+        (('param_groups', 0, 'lr'), torch.ones(1, 1), 'optimizer.param_groups.0.lr is a Tensor, expected 0.1'),
         (('state', 0, 'exp_avg'), torch.ones(5), 'optimizer.state.0.exp_avg is (5,), its parameter (2, 3)'),
         (('state', 0, 'exp_avg'), torch.tensor(1.0), 'optimizer.state.0.exp_avg is (), its parameter (2, 3)'),
         (('state', 0, 'exp_avg'), torch.ones(1, 3), 'optimizer.state.0.exp_avg is (1, 3), its parameter (2, 3)'),
-        (('state', 0, 'step'), torch.ones(2), 'optimizer.state.0.step is (2,), its parameter (2, 3)'),
-        (('state', 0, 'exp_avg_sq'), None, 'optimizer.state.0.exp_avg_sq is None, expected a tensor or a number'),
+        (('state', 0, 'step'), torch.ones(2), 'optimizer.state.0.step is a Tensor, expected a number'),
+        (('state', 0, 'exp_avg_sq'), None, 'optimizer.state.0.exp_avg_sq is None, expected a tensor'),
         (('param_groups',), [], 'optimizer.param_groups is no list of 1 groups'),
         (('param_groups', 0), 1, 'optimizer.param_groups.0 is 1, expected a dict'),
         (('param_groups', 0, 'params'), [0], 'optimizer.param_groups.0 is not of 2 parameters'),
@@ -93,7 +103,7 @@ def test_entries_missing_for_some_parameters():
     state = copy.deepcopy(wrapper.state_dict())
     check_optimizer(state, wrapper)
     del state['state'][1]['exp_avg_sq']
-    with pytest.raises(ValueError, match='optimizer.state has not the same entries for all parameters of group 0'):
+    with pytest.raises(ValueError, match='optimizer.state.1.exp_avg_sq is None, expected a tensor'):
         check_optimizer(state, wrapper)
 
 
@@ -161,3 +171,29 @@ def test_a_broken_message_hub(value, message):
     with pytest.raises(ValueError) as error:
         check_message_hub(value)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    'kind, settings, change, message',
+    [
+        (MultiStepLR, dict(milestones=[2]), dict(milestones={2: 10**400}), '.milestones.2 is an int, expected'),
+        (MultiStepLR, dict(milestones=[2]), dict(milestones={2: -1}), '.milestones.2 is -1, expected'),
+        (MultiStepLR, dict(milestones=[2]), dict(milestones={2: 'x'}), ".milestones.2 is 'x', expected an integer"),
+        (CosineAnnealingLR, dict(T_max=9), dict(T_max=0), ' gives no next value ('),
+        (StepLR, dict(step_size=3), dict(step_size=0), ' gives no next value ('),
+        (OneCycleLR, dict(eta_max=1.0, total_steps=8), dict(total_steps=0), ' gives no next value ('),
+        (OneCycleLR, dict(eta_max=1.0, total_steps=8), dict(total_steps=10**400), '.total_steps is an int, expected 8'),
+        (LinearLR, dict(end=5), dict(start_factor=float('inf')), '.start_factor is inf, expected '),
+    ],
+)
+def test_a_scheduler_without_a_next_value(kind, settings, change, message):
+    """Also one that has not counted yet, and one at its end."""
+    scheduler = kind(trained(torch.optim.SGD), **settings)
+    good = copy.deepcopy(scheduler.state_dict())
+    before = copy.deepcopy(scheduler.state_dict())
+    for last_step in (0, 3, 8):
+        check_schedulers([good | dict(last_step=last_step)], [scheduler])
+        with pytest.raises(ValueError) as error:
+            check_schedulers([good | dict(last_step=last_step) | change], [scheduler])
+        assert str(error.value).startswith(f'param_schedulers.0{message}')
+    assert scheduler.state_dict() == before

@@ -6,7 +6,9 @@ import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
 
+from mmrdn.fileio.download import shown_url
 from mmrdn.fileio.image_files import decode_image
+from mmrdn.fileio.located_file import read_located
 from mmrdn.registry import TRANSFORMS
 
 
@@ -50,14 +52,12 @@ class LoadFrame(LoadImageFromFile):
         return results
 
     def _load(self, path: str) -> np.ndarray:
-        try:
-            if self.file_client_args is not None:
-                content = fileio.FileClient.infer_client(self.file_client_args, path).get(path)
-            else:
-                content = fileio.get(path, backend_args=self.backend_args)
-        except FileNotFoundError:
-            raise FileNotFoundError(f'image {path} does not exist') from None
+        if self.file_client_args is not None:
+            get = fileio.FileClient.infer_client(self.file_client_args, path).get
+        else:
+            get = functools.partial(fileio.get, backend_args=self.backend_args)
+        content = read_located(path, 'image', get)
         decode = None
         if (self.color_type, self.imdecode_backend) != ('color', 'cv2'):
             decode = functools.partial(mmcv.imfrombytes, flag=self.color_type, backend=self.imdecode_backend)
-        return decode_image(content, path, decode)
+        return decode_image(content, shown_url(path), decode)
