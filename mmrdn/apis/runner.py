@@ -101,6 +101,8 @@ def claim_work_dir(work_dir: str, resume: bool, launcher: str) -> IO | None:
             f'work_dir {work_dir} holds checkpoints already; go on with '
             '--resume, choose another --work-dir or remove them'
         )
+    for name in glob.glob('.*.pth.*.partial', root_dir=work_dir):  # of a training that was killed
+        os.unlink(osp.join(work_dir, name))
     return lock
 
 
@@ -160,9 +162,14 @@ def _newest_whole(work_dir: str, trust_checkpoint: bool) -> str | None:
         OSError, ValueError: None of them can be read; the message is about the newest.
     """
     last, paths = _last_checkpoint(work_dir), _numbered_checkpoints(work_dir)
+    if last:
+        # A training that was killed may not have recorded its last one; one that went back leaves later numbers.
+        recorded = osp.getmtime(osp.join(work_dir, 'last_checkpoint'))
+        newer = [path for path in paths if osp.getmtime(path) > recorded]
+        paths = [*newer, last, *(path for path in paths if path not in newer and not _is_same(path, last))]
     problem: str | Exception | None = None if last else f'{work_dir}/last_checkpoint names no checkpoint'
     errors = []
-    for path in [last, *(path for path in paths if not _is_same(path, last))] if last else paths:
+    for path in paths:
         try:
             if 'message_hub' in load_checkpoint_file(path, trust_checkpoint=trust_checkpoint):
                 if problem is not None:

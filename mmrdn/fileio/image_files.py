@@ -100,7 +100,9 @@ def _looks_truncated(content: bytes) -> bool:
     for first, last in _MARKS:
         if content.startswith(first) and last not in content[-64:]:
             try:
-                Image.open(io.BytesIO(content)).load()
-            except (OSError, SyntaxError):
+                with warnings.catch_warnings():
+                    warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+                    Image.open(io.BytesIO(content)).load()
+            except Exception:  # Pillow has many for a damaged chunk
                 return True
     return False

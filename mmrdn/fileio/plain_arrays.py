@@ -65,6 +65,11 @@ def _array(shape: Any, dtype: Any, is_fortran: Any, content: Any) -> np.ndarray 
     return np.frombuffer(content, dtype).reshape(shape, order='F' if is_fortran else 'C').copy()
 
 
+def _from_buffer(content: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray | Refused:
+    """Stand for numpy's ``_frombuffer``, by which protocol 5 writes arrays."""
+    return _array(shape, dtype, order == 'F', bytes(content) if isinstance(content, bytearray) else content)
+
+
 def _scalar(dtype: Any, content: Any) -> np.generic | Refused:
     """Stand for numpy's ``scalar``."""
     array = _array((), dtype, False, content)
@@ -153,6 +158,7 @@ KNOWN: Mapping[str, Callable[..., Any]] = {
     'numpy.dtype': _dtype,
     f'{HistoryBuffer.__module__}.{HistoryBuffer.__qualname__}': _history,
     **{f'numpy.{core}.multiarray._reconstruct': _empty_array for core in ('_core', 'core')},
+    **{f'numpy.{core}.numeric._frombuffer': _from_buffer for core in ('_core', 'core')},
     **{f'numpy.{core}.multiarray.scalar': _scalar for core in ('_core', 'core')},
 }
 CONSTANTS: Mapping[str, Any] = {

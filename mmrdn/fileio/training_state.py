@@ -144,6 +144,8 @@ def _moments_of(kind: type[Optimizer], settings: Mapping[str, Any], parameter: T
     optimizer = kind([small], lr=0.1)
     optimizer.param_groups[0].update((name, value) for name, value in settings.items() if name != 'params')
     optimizer.step()
+    if not small.isfinite():
+        raise ValueError('parameters become NaN or infinite')
     return dict(optimizer.state[small])
 
 

@@ -12,6 +12,9 @@ from av.video.stream import VideoStream
 
 from mmrdn.fileio.image_files import MAX_PIXELS
 
+# All but lists of other files: what a file names is not opened.
+_FORMATS = ','.join(sorted(av.formats_available - {'concat', 'dash', 'hls', 'imf', 'rtsp', 'sdp', 'lavfi'}))
+
 
 def open_container(url: str, name: str, **kwargs) -> tuple[InputContainer, VideoStream]:
     """Open a file, device or stream with FFmpeg.
@@ -28,6 +31,8 @@ def open_container(url: str, name: str, **kwargs) -> tuple[InputContainer, Video
         ValueError: It is no video, or claims frames of more than ``MAX_PIXELS``.
         OSError: It cannot be opened.
     """
+    if url.startswith('file:'):
+        kwargs.setdefault('options', dict(format_whitelist=_FORMATS))
     try:
         container = av.open(url, **kwargs)
     except av.error.InvalidDataError:

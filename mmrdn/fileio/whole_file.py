@@ -58,8 +58,20 @@ def publish(partial: Path, path: Path, overwrite: bool) -> None:
     if not overwrite:
         try:
             os.link(partial, path)  # never replaces a file
-            return partial.unlink()
+            partial.unlink()
+            return _keep_name(path.parent)
         except OSError as error:  # or a file system without links
             if isinstance(error, FileExistsError) or os.path.lexists(path):
                 raise FileExistsError(f'{path} was written by something else meanwhile; choose another name') from None
     os.replace(partial, path)
+    _keep_name(path.parent)
+
+
+def _keep_name(directory: Path) -> None:
+    """Let the names in a directory survive a crash of the machine, where its file system can do that."""
+    with contextlib.suppress(OSError):
+        number = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)

@@ -44,7 +44,11 @@ class _DocumentTypeError(Exception):
 
 
 class _PlainBuilder(ElementTree.TreeBuilder):
-    """A builder that ends the parser at the beginning of a document type, whatever its encoding."""
+    """A builder that refuses a document type, whatever its encoding.
+
+    The parser learns of it at the end of the text: until then Expat (2.4 and newer) keeps entities
+    within bounds.
+    """
 
     def doctype(self, *args) -> None:
         raise _DocumentTypeError

@@ -21,10 +21,22 @@ def read_yaml(path: str | os.PathLike) -> Any:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is no YAML in UTF-8, or nested too deeply.
+        ValueError: The file is no YAML in UTF-8, nested too deeply, or repeats lists or mappings by
+            aliases: merged into one another a few bytes grow without end.
     """
     content = read_named(path)
     try:
-        return yaml.safe_load(content.decode())  # libyaml's loader overruns the stack at depth
+        return yaml.load(content.decode(), _PlainLoader)  # libyaml's loader overruns the stack at depth
     except (yaml.YAMLError, *YAML_ERRORS) as error:
         raise ValueError(f'{path}: no YAML, {" ".join(str(error).split())[:200]}') from None
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """A loader in which only scalars have aliases."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        is_alias = self.check_event(yaml.AliasEvent)
+        node = super().compose_node(parent, index)
+        if is_alias and not isinstance(node, yaml.ScalarNode):
+            raise yaml.YAMLError('a list or mapping is repeated by an alias (*), expected it written out')
+        return node

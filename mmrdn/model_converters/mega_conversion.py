@@ -15,6 +15,7 @@ from mmrdn.model_converters.backbone_conventions import rescale_norm
 from mmrdn.model_converters.key_coverage import KeyCoverage
 from mmrdn.model_converters.mega_layout import ANCHORS, detect_model, mega_parameter
 from mmrdn.models import RDN
+from mmrdn.utils.config_text import without_run
 from mmrdn.version import __version__
 
 _COUNTER = '.num_batches_tracked'
@@ -65,7 +66,7 @@ def convert_mega(
         raise ValueError(f'{shown_url(checkpoint)}: {error}') from None
     meta = dict(
         mmrdn_version=__version__,
-        cfg=cfg.pretty_text,
+        cfg=without_run(cfg.pretty_text),
         dataset_meta=dict(classes=list(classes)),
         converted_from=Path(shown_url(checkpoint)).name,
     )

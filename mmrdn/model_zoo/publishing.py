@@ -5,7 +5,6 @@ It keeps ``state_dict``, tensors by name, and ``meta``, plain values. The same i
 bytes: no date, no file name and no random order goes in.
 """
 
-import ast
 import hashlib
 import importlib
 import io
@@ -26,11 +25,9 @@ from mmrdn.fileio.download import shown_url
 from mmrdn.fileio.fields import NUMBER
 from mmrdn.fileio.json_files import read_json
 from mmrdn.fileio.whole_file import whole_file
-from mmrdn.utils.config_text import parse_config
+from mmrdn.utils.config_text import without_run
 
 _PACKAGES = ('mmrdn', 'mmtrack', 'mmdet', 'mmcv', 'mmengine', 'torch')
-# Settings of one run on one machine, not of the model.
-_RUN_SETTINGS = ('work_dir', 'load_from', 'resume', 'launcher')
 
 
 class Published(NamedTuple):
@@ -137,7 +134,7 @@ def _plain_meta(original: dict, cfg: Config | None) -> dict[str, Any]:
     if palette is not None and not isinstance(palette, str):
         dataset_meta['palette'] = [list(map(int, color)) for color in palette]
     text = cfg.pretty_text if cfg is not None else known['cfg']
-    meta = dict(cfg=_without_run(text), dataset_meta=dataset_meta, mmrdn_version=versions['mmrdn'], versions=versions)
+    meta = dict(cfg=without_run(text), dataset_meta=dataset_meta, mmrdn_version=versions['mmrdn'], versions=versions)
     kept = dict(iter=int, epoch=int, seed=int, converted_from=str)
     return meta | {key: known[key] for key, kind in kept.items() if isinstance(known.get(key), kind)}
 
@@ -150,32 +147,6 @@ def _classes(original: dict, cfg: Config | None) -> list[str]:
             raise ValueError('the checkpoint names no classes: say --config')
         return list(names)
     return list(model_classes(cfg, fitting_model(cfg, original), original))
-
-
-def _without_run(text: str) -> str:
-    """Return the text of a config without the settings of one run."""
-    statements = parse_config(text)
-    private = [node for node in statements if not _names_set_in(node).isdisjoint(_RUN_SETTINGS)]
-    kept = [node for node in statements if node not in private]
-    dropped = {number for node in private for number in _line_numbers(node)}
-    if not dropped.isdisjoint(number for node in kept for number in _line_numbers(node)):
-        try:
-            return ast.unparse(ast.Module(kept, [])) + '\n'
-        except RecursionError:
-            raise ValueError('the config in the checkpoint is nested too deeply') from None
-    # Lines as Python counts them: str.splitlines knows more ends of lines.
-    lines = re.split('\r\n|\r|\n', text)
-    return '\n'.join(line for number, line in enumerate(lines, 1) if number not in dropped).rstrip('\n') + '\n'
-
-
-def _names_set_in(statement: ast.stmt) -> set[str]:
-    """Return the names that a statement assigns, in whatever way."""
-    nodes = ast.walk(statement)
-    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-
-
-def _line_numbers(statement: ast.stmt) -> range:
-    return range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
 
 
 def _path(

@@ -18,8 +18,8 @@ from mmtrack.engine.hooks import TrackVisualizationHook
 from helpers.tools import write_config
 from mmrdn.apis import build_runner, claim_work_dir, enable_amp, load_config
 from mmrdn.apis.config_files import unread_keys
+from mmrdn.apis.runner import find_resume, use_own_hooks
 from mmrdn.apis.runner import test_by_videos as by_videos
-from mmrdn.apis.runner import use_own_hooks
 from mmrdn.datasets import LoadFrame
 from mmrdn.engine import CheckpointHook, CPUAmpOptimWrapper, LateVisualizationHook, LoggerHook
 from mmrdn.fileio.checkpoint import load_checkpoint_file
@@ -216,3 +216,26 @@ def test_hooks_of_others_become_ours(scope, monkeypatch):
     empty = Config({})
     use_own_hooks(empty)
     assert empty.default_hooks.checkpoint == dict(type='mmrdn.CheckpointHook', interval=1)
+
+
+def test_what_a_killed_training_was_writing_is_removed(tmp_path):
+    for name in ('.iter_4.pth.0123456789abcdef.partial', '.mine.partial', 'iter_3.pth'):
+        (tmp_path / name).write_text('x')
+    with pytest.raises(ValueError, match='holds checkpoints already'):
+        claim_work_dir(str(tmp_path), resume=False, launcher='none')
+    assert len(list(tmp_path.glob('.iter*'))) == 1  # not before it is ours
+    claim_work_dir(str(tmp_path), resume=True, launcher='none').close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['.lock', '.mine.partial', 'iter_3.pth']
+
+
+@pytest.mark.parametrize('times, expected', [((1, 2, 3, 0), 6), ((1, 2, 0, 3), 4), ((1, 3, 0, 2), 4)])
+def test_the_newest_checkpoint_may_not_be_recorded(times, expected, tmp_path):
+    """Killed in between; and a training that went back to 4 beside a longer one."""
+    for step, time in zip((2, 4, 6), times):
+        torch.save(dict(message_hub={}), tmp_path / f'iter_{step}.pth')
+        os.utime(tmp_path / f'iter_{step}.pth', (time, time))
+    (tmp_path / 'last_checkpoint').write_text(f'{tmp_path}/iter_4.pth')
+    os.utime(tmp_path / 'last_checkpoint', (times[3] + 2 if expected == 6 else 3,) * 2)
+    cfg = Config(dict(work_dir=str(tmp_path)))
+    find_resume(cfg)
+    assert cfg.load_from == f'{tmp_path}/iter_{expected}.pth'

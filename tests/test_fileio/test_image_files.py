@@ -47,6 +47,24 @@ def test_a_claim_of_too_many_pixels(kind, width, height, claim):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**16  # KiB
 
 
+@pytest.mark.parametrize('chunk', ['gAMA', 'pHYs', 'cHRM', 'sRGB', 'tRNS'])
+def test_a_png_without_its_end_and_with_a_short_chunk(chunk):
+    """Pillow has another exception for each, none of which names a file."""
+    data = claiming('.png', 8, 8)
+    at, end = data.index(b'IDAT') - 4, data.index(b'IEND') - 4
+    body = chunk.encode() + b'\0' * (chunk == 'pHYs' or chunk == 'cHRM')
+    short = (len(body) - 4).to_bytes(4, 'big') + body + zlib.crc32(body).to_bytes(4, 'big')
+    with pytest.raises(ValueError, match='image a.png '):
+        decode_image(data[:at] + short + data[at:end], 'a.png')
+
+
+def test_a_large_image_without_its_end_gives_no_warning(recwarn):
+    data = claiming('.png', 10000, 10000)
+    with pytest.raises(ValueError, match='image a.png is truncated'):
+        decode_image(data[: data.index(b'IEND') - 4], 'a.png')
+    assert not recwarn.list
+
+
 def test_the_limit_itself(monkeypatch):
     monkeypatch.setattr('mmrdn.fileio.image_files.MAX_PIXELS', 64)
     _, data = cv2.imencode('.png', np.full((8, 8, 3), 7, np.uint8))

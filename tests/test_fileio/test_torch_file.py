@@ -15,7 +15,7 @@ from fuzz.crafting import Reduced, Storage, crafted_tensor, write_zip
 from mmrdn.fileio.checkpoint import load_checkpoint_file
 
 CORE = np._core if hasattr(np, '_core') else np.core
-FORMATS = [dict(), dict(_use_new_zipfile_serialization=False), dict(pickle_protocol=4)]
+FORMATS = [dict(), dict(_use_new_zipfile_serialization=False), dict(pickle_protocol=4), dict(pickle_protocol=5)]
 
 
 def peak_memory():

@@ -197,3 +197,13 @@ def test_a_scheduler_without_a_next_value(kind, settings, change, message):
             check_schedulers([good | dict(last_step=last_step) | change], [scheduler])
         assert str(error.value).startswith(f'param_schedulers.0{message}')
     assert scheduler.state_dict() == before
+
+
+def test_settings_that_make_nan():
+    """Fused kernels divide by zero without a word."""
+    wrapper = trained(torch.optim.AdamW, fused=True)
+    state = copy.deepcopy(wrapper.state_dict())
+    check_optimizer(state, wrapper)
+    state['param_groups'][0]['betas'] = (1.0, 1.0)
+    with pytest.raises(ValueError, match='let no step succeed .parameters become NaN or infinite'):
+        check_optimizer(state, wrapper)

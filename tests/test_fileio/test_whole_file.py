@@ -1,4 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import os
+
 import pytest
 
 from mmrdn.fileio.whole_file import whole_file
@@ -37,6 +39,13 @@ def test_what_came_into_being_meanwhile_stays(tmp_path, monkeypatch, links):
         path.write_text('mine')
     assert path.read_text() == 'mine'
     assert [p.name for p in tmp_path.iterdir()] == ['x.pth']
+
+
+def test_content_and_then_the_name_are_on_the_disk(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr('os.fsync', lambda number: synced.append(os.readlink(f'/proc/self/fd/{number}')))
+    write(tmp_path / 'x.pth', 'a')
+    assert synced[0].endswith('.partial') and synced[1:] == [str(tmp_path)]
 
 
 def test_replaced_only_when_whole(tmp_path):

@@ -8,6 +8,7 @@ from mmrdn.fileio.yaml_files import read_yaml
 @pytest.mark.parametrize(
     'text',
     ['[' * 5000, '{a: ' * 3000, '!!int ""', '!!bool x', '2001-99-99', '!!python/object/apply:os.system [ls]', '\0', '[']
+    + ['[&a [1], *a]', 'a: &a {b: 1}\nc: {<<: *a}', '&a [*a]']
     + ['!!timestamp x', '? [a]\n: b', '\xff'],
 )
 def test_what_is_no_yaml_names_its_file(text, tmp_path):
@@ -16,6 +17,19 @@ def test_what_is_no_yaml_names_its_file(text, tmp_path):
     with pytest.raises(ValueError) as error:
         read_yaml(path)
     assert str(error.value).startswith(f'{path}: no YAML, ') and '\n' not in str(error.value)
+
+
+def test_aliases_of_scalars_and_merges_that_are_written_out(tmp_path):
+    (tmp_path / 'a.yml').write_text('a: &a text\nb: *a\nc: {<<: {d: 1}, e: 2}')
+    assert read_yaml(tmp_path / 'a.yml') == dict(a='text', b='text', c=dict(d=1, e=2))
+
+
+def test_mappings_merged_into_one_another(tmp_path):
+    """Nine levels of nine: 9**8 entries from 500 bytes."""
+    levels = [f'a{i}: &a{i} {{<<: [{", ".join([f"*a{i - 1}"] * 9)}]}}' for i in range(1, 9)]
+    (tmp_path / 'a.yml').write_text('\n'.join(['a0: &a0 {k: v}', *levels]))
+    with pytest.raises(ValueError, match='is repeated by an alias'):
+        read_yaml(tmp_path / 'a.yml')
 
 
 @pytest.mark.parametrize(

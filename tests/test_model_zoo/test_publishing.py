@@ -16,7 +16,7 @@ import mmrdn
 from helpers.tools import tool_env, write_config
 from mmrdn.fileio.checkpoint import load_checkpoint_file
 from mmrdn.model_zoo import publish_model
-from mmrdn.model_zoo.publishing import _without_run
+from mmrdn.utils.config_text import without_run
 
 CLASSES = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine']
 METRICS = {
@@ -167,11 +167,18 @@ def test_without_a_config(trained, tmp_path):
         ("a = 1; work_dir = '/home/me'\nb = 2\n", 'a = 1\nb = 2\n'),
         ("a = work_dir = '/home/me'\nb = 2\n", 'b = 2\n'),
         ("a, (load_from, c) = 1, ('/home/me', 3)\nb = 2\n", 'b = 2\n'),
+        ("globals()['work_dir'] = '/home/me'\nb = 2\n", 'b = 2\n'),
+        ("vars().update(work_dir='/home/me')\nb = dict(work_dir=1)\n", 'b = dict(work_dir=1)\n'),
+        ("def work_dir(): return '/home/me'\nb = 2\n", 'b = 2\n'),
+        ("class launcher: at = '/home/me'\nb = 2\n", 'b = 2\n'),
+        ('import home.me as work_dir\nb = 2\n', 'b = 2\n'),
+        ('try: pass\nexcept Exception as resume: pass\nb = 2\n', 'b = 2\n'),
+        ("resume_from = '/home/me'\nauto_resume = True\nb = 2\n", 'b = 2\n'),
         ("work_dir: str = '/home/me'\nif True:\n    load_from = '/home/me'\nb = 2\n", 'b = 2\n'),
     ],
 )
 def test_settings_of_a_run_are_left_out_of_the_config(text, expected):
-    assert _without_run(text) == expected
+    assert without_run(text) == expected
 
 
 def test_views_and_wrappers(trained, tmp_path):

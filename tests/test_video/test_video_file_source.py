@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from helpers.videos import flat, levels, noise, write_mp4
+from mmrdn.fileio.video_files import VideoFrames
 from mmrdn.video import VideoFileSource, open_source
 
 
@@ -294,3 +295,21 @@ def test_frames_of_too_many_pixels(tmp_path, monkeypatch):
     monkeypatch.setattr('mmrdn.fileio.video_files.MAX_PIXELS', 3000)
     with pytest.raises(ValueError, match=f'video {path} claims frames of 64x48, expected 3000 pixels at most'):
         VideoFileSource(path)
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        '#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:1,\n{0}\n#EXT-X-ENDLIST\n',
+        'ffconcat version 1.0\nfile {1}\n',
+        "ffconcat version 1.0\nfile '{0}'\n",
+    ],
+)
+@pytest.mark.parametrize('read', [VideoFileSource, VideoFrames])
+def test_a_list_of_other_files_is_no_video(text, read, tmp_path):
+    """Or a file of a stranger would show other videos of this machine."""
+    write_mp4(tmp_path / 'mine.mp4', noise(3))
+    path = tmp_path / 'a.mp4'
+    path.write_text(text.format(tmp_path / 'mine.mp4', 'mine.mp4'))
+    with pytest.raises((ValueError, OSError), match=f'video {path} (is no video|cannot be opened)'):
+        read(path)
