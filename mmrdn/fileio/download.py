@@ -5,14 +5,17 @@
 broke off, and names passwords in its errors.
 """
 
+import contextlib
 import hashlib
 import http.client
 import os
 import re
+import socket
 import sys
-import time
-from typing import IO
-from urllib.request import Request, urlopen
+import threading
+from collections.abc import Iterator
+from typing import IO, Any
+from urllib.request import HTTPHandler, HTTPSHandler, Request, build_opener
 
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress
@@ -108,7 +111,7 @@ def fetch(url: str, target: str | os.PathLike, max_bytes: int = 20 * 10**9, max_
     with whole_file(target) as file:
         try:
             request = Request(url, headers={'User-Agent': 'mmrdn'})
-            with urlopen(request, timeout=60) as response:
+            with _opened(request, shown, max_seconds) as response:
                 length = response.headers.get('Content-Length') or ''
                 size = int(length) if re.fullmatch('[0-9]{1,18}', length) else None
                 if size is None and wanted is None and not response.chunked:
@@ -116,7 +119,7 @@ def fetch(url: str, target: str | os.PathLike, max_bytes: int = 20 * 10**9, max_
                         f'{shown}: the server does not say how long the file is, and its name holds no hash, '
                         'so nobody can tell whether it is whole; download it yourself'
                     )
-                _copy(response, file, shown, size, max_bytes, time.monotonic() + max_seconds)
+                _copy(response, file, shown, size, max_bytes)
         except http.client.InvalidURL:  # its message tells passwords
             raise OSError(f'{shown} cannot be downloaded: no valid URL') from None
         except http.client.IncompleteRead:
@@ -134,20 +137,69 @@ def fetch(url: str, target: str | os.PathLike, max_bytes: int = 20 * 10**9, max_
             )
 
 
-def _copy(
-    response: http.client.HTTPResponse, file: IO[bytes], shown: str, size: int | None, max_bytes: int, end: float
-) -> None:
-    """Copy the body of a response, with a progress bar, within the limits of :func:`fetch`."""
+@contextlib.contextmanager
+def _opened(request: Request, shown: str, max_seconds: float) -> Iterator[http.client.HTTPResponse]:
+    """Yield the response to a request; all that is read must come in time, its headers too."""
+    sockets: list[socket.socket] = []
+    is_late = threading.Event()
+
+    def end() -> None:
+        is_late.set()
+        for one in sockets:
+            with contextlib.suppress(OSError):  # it is closed
+                socket.socket.shutdown(one, socket.SHUT_RDWR)
+
+    timer = threading.Timer(max_seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        opener = build_opener(_RecordingHTTPHandler(sockets), _RecordingHTTPSHandler(sockets))
+        with opener.open(request, timeout=60) as response:
+            yield response
+    except Exception:  # what an end too early makes of headers and content
+        if not is_late.is_set():
+            raise
+    finally:
+        timer.cancel()
+    if is_late.is_set():
+        raise ValueError(f'{shown}: the download takes too long; nothing was kept')
+
+
+class _Recording:
+    """A mixin of handlers of urllib that records the sockets of their connections."""
+
+    def __init__(self, sockets: list[socket.socket]) -> None:
+        super().__init__()
+        self._sockets = sockets
+
+    def do_open(self, kind: type[http.client.HTTPConnection], request: Request, **options: Any) -> Any:
+        sockets = self._sockets
+
+        class Connection(kind):  # type: ignore[valid-type,misc]
+            def connect(self) -> None:
+                super().connect()
+                sockets.append(self.sock)
+
+        return super().do_open(Connection, request, **options)  # type: ignore[misc]
+
+
+class _RecordingHTTPHandler(_Recording, HTTPHandler):
+    pass
+
+
+class _RecordingHTTPSHandler(_Recording, HTTPSHandler):
+    pass
+
+
+def _copy(response: http.client.HTTPResponse, file: IO[bytes], shown: str, size: int | None, max_bytes: int) -> None:
+    """Copy the body of a response, with a progress bar, up to the size that :func:`fetch` takes."""
     columns = (*Progress.get_default_columns(), DownloadColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(shown.rsplit('/', 1)[-1], total=size)
         while max(size or 0, file.tell()) <= max_bytes:
-            # What is there, so that a server that sends a byte a minute is noticed.
             block = response.read1(1 << 16)
             if not block:
                 return
-            if time.monotonic() > end:
-                raise ValueError(f'{shown}: the download takes too long; nothing was kept')
             file.write(block)
             bar.advance(task, len(block))
     raise ValueError(f'{shown} is larger than {max_bytes} bytes; nothing was kept')

@@ -1,8 +1,11 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Downloads, and the hash that a published file has in its name."""
 
+import contextlib
 import hashlib
 import socket
+import threading
+import time
 
 import pytest
 import torch
@@ -264,3 +267,28 @@ def test_a_bad_image_of_a_server_is_named_without_its_secrets(tmp_path, monkeypa
     with serving(tmp_path) as url, pytest.raises(ValueError) as error:
         LoadFrame().transform(dict(img_path=f'{url}/x.png?sig=SECRET'))
     assert str(error.value).startswith(f'image {url}/x.png cannot be decoded')
+
+
+@pytest.mark.parametrize('head', [b'HTTP/1.1 200 OK\r\nX: ', b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'])
+def test_bytes_that_drip_in_front_of_the_content(head, tmp_path):
+    """In a header, or in the size of a chunk: no read returns."""
+
+    def drip():
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(9999)
+            connection.sendall(head)
+            while not is_over.wait(0.05):
+                connection.sendall(b'0')
+
+    is_over = threading.Event()
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        thread = threading.Thread(target=drip)
+        thread.start()
+        start = time.monotonic()
+        with pytest.raises(ValueError, match='a.pth: the download takes too long; nothing was kept'):
+            fetch(f'http://127.0.0.1:{server.getsockname()[1]}/a.pth', tmp_path / 'a.pth', max_seconds=0.3)
+        assert time.monotonic() - start < 5
+        is_over.set()
+        thread.join()
+    assert not list(tmp_path.iterdir())
