@@ -31,7 +31,7 @@ def pins():
 
 
 @pytest.mark.parametrize(
-    'name', ['stacks/onedl', 'stacks/openmmlab', 'mminstall_nodeps', 'runtime', 'tests', 'docs', 'web']
+    'name', ['stacks/onedl', 'stacks/openmmlab', 'mminstall_nodeps', 'runtime', 'tests', 'docs', 'web', 'deploy']
 )
 def test_every_requirement_is_pinned_and_explained(name):
     lines = lines_of(name)

@@ -17,9 +17,6 @@ from collections.abc import Iterator
 from typing import IO, Any
 from urllib.request import HTTPHandler, HTTPSHandler, Request, build_opener
 
-from rich.console import Console
-from rich.progress import DownloadColumn, Progress
-
 from mmrdn.fileio.whole_file import whole_file
 
 # name-1a2b3c4d.pth. Eight digits that begin as a date or with zeros are a date or the number of an
@@ -193,6 +190,10 @@ class _RecordingHTTPSHandler(_Recording, HTTPSHandler):
 
 def _copy(response: http.client.HTTPResponse, file: IO[bytes], shown: str, size: int | None, max_bytes: int) -> None:
     """Copy the body of a response, with a progress bar, up to the size that :func:`fetch` takes."""
+    # Here: mmrdn-runtime, which needs no more than shown_url, does without rich.
+    from rich.console import Console
+    from rich.progress import DownloadColumn, Progress
+
     columns = (*Progress.get_default_columns(), DownloadColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(shown.rsplit('/', 1)[-1], total=size)

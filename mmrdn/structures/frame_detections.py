@@ -1,13 +1,15 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from mmrdn.structures.frame_boxes import FrameBoxes
 from mmrdn.structures.recorded import NextFrameWeights, SupportWeights
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -46,7 +48,7 @@ class FrameDetections(FrameBoxes):
     detected: 'FrameDetections | None' = None
     detected_inds: np.ndarray | None = None
     num_linked: int = 0
-    relations: csr_array | None = None
+    relations: 'csr_array | None' = None
     next_img_id: int | str | None = None
     next_weights: NextFrameWeights | None = None
     top_supports: SupportWeights | None = None

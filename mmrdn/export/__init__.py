@@ -1,0 +1,1 @@
+# Copyright (c) mmrdn contributors. All rights reserved.

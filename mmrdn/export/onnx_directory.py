@@ -1,0 +1,153 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""A detector as a directory of ONNX files that runs without torch and OpenMMLab.
+
+Legend: N proposals, K supports of a frame, L frames of the memory, C channels, D detections.
+"""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from torch.export import Dim
+
+from mmrdn.apis.model_loading import load_detector, model_classes, resolve_config
+from mmrdn.export.comparison import compare, parse_size
+from mmrdn.export.graphs import DetectGraph, ExtractGraph, RelateGraph
+from mmrdn.export.onnx_graph import OPSET, write_onnx
+from mmrdn.export.refusals import check_exportable, resize_config
+from mmrdn.fileio.json_files import write_json
+from mmrdn.models import RDN
+from mmrdn.version import __version__
+
+FORMAT = 1  # of the directory; the runtime reads this one
+_DETECTIONS = ('bboxes', 'scores', 'labels', 'proposal_inds')
+
+
+def export_onnx(
+    config: str | Config,
+    checkpoint: str | None = None,
+    out: str | Path = '',
+    *,
+    sizes: Sequence[str] = (),
+    fp16: bool = False,
+    overwrite: bool = False,
+    trust_checkpoint: bool = False,
+    cfg_options: dict | None = None,
+    model: RDN | None = None,
+) -> Path:
+    """Write ``extract.onnx``, ``relate.onnx`` and ``manifest.json`` of a detector.
+
+    The directory appears whole or not at all.
+
+    Args:
+        config (str or Config): As for :class:`mmrdn.apis.VideoInferencer`.
+        checkpoint (str, optional): Path or URL; the published weights of the config if not given.
+        out (str or Path): The directory.
+        sizes (Sequence[str]): Heights and widths, ``'600x1000'``, at which the files are compared with
+            PyTorch. They run at any size.
+        fp16 (bool): Whether to store weights in half of the bytes. Computations stay in fp32.
+        overwrite (bool): Whether the directory may be there already.
+        trust_checkpoint (bool): Whether to unpickle whatever the checkpoint holds.
+        cfg_options (dict, optional): Changes of the config.
+        model (RDN, optional): A model that is ready, instead of a checkpoint.
+
+    Returns:
+        Path: The directory.
+
+    Raises:
+        FileExistsError: The directory is there already.
+        ValueError: The model cannot be exported; says what of it. Or the files do not compute what
+            PyTorch does.
+    """
+    out, pairs = Path(out), [parse_size(size) for size in sizes]
+    if out.exists() and not (overwrite and (out / 'manifest.json').is_file()):
+        hint = 'is there already (overwrite replaces it)' if not overwrite else 'is no directory of an exported model'
+        raise FileExistsError(f'{out} {hint}')
+    cfg, weights = resolve_config(config, cfg_options)
+    if model is not None:
+        classes = model_classes(cfg, model, {})
+    elif checkpoint or weights:
+        model, classes = load_detector(cfg, checkpoint or weights, trust_checkpoint)
+    else:
+        raise ValueError(f'no checkpoint given, and {config} has no published weights')
+    model = model.cpu().eval()
+    check_exportable(model, cfg)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f'.{out.name}.', dir=out.parent) as folder:
+        made = Path(folder) / 'model'
+        made.mkdir()
+        _write_graphs(model, made, fp16)
+        manifest = _manifest(model, cfg, classes, made, fp16)
+        if pairs:
+            divisor = model.data_preprocessor.pad_size_divisor
+            manifest['compared'] = compare(ExtractGraph(model).eval(), made / 'extract.onnx', pairs, divisor)
+        write_json(manifest, made / 'manifest.json')
+        if out.exists():
+            shutil.rmtree(out)
+        made.rename(out)
+    return out
+
+
+def _write_graphs(model: RDN, folder: Path, fp16: bool) -> None:
+    """Write the two graphs."""
+    divisor = max(model.data_preprocessor.pad_size_divisor, 32)
+    image, size = torch.rand(1, 3, 4 * divisor, 6 * divisor), torch.tensor([4 * divisor - 2, 6 * divisor - 3])
+    extract, dims = ExtractGraph(model), {2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
+    names: tuple[Any, Any] = ('image', 'size'), ('feats', 'boxes', 'scores', 'num')
+    write_onnx(extract, (image, size), names, folder / 'extract.onnx', dict(image=dims), fp16)
+    num, channels = extract.proposals.num, model.detector.roi_head.relation_head.fc_cls.in_features
+    key = torch.rand(num, channels), torch.rand(num, 4), torch.tensor(num), size
+    key_names = ('key_feats', 'key_boxes', 'key_num', 'size')
+    if model.neck is None:
+        write_onnx(DetectGraph(model), key, (key_names, _DETECTIONS), folder / 'relate.onnx', fp16=fp16)
+        return
+    graph, count = RelateGraph(model), model.support_sampler.num_support
+    state = graph.step.initial_state()
+    supports = dict(
+        feats=torch.rand(count, channels), boxes=torch.rand(count, 4), scores=torch.rand(count), num=torch.tensor(count)
+    )
+    olds, news = ({name: f'{word}_{name}' for name in state} for word in ('state', 'new'))
+    names = (olds, {name: f'support_{name}' for name in supports}, *key_names), (_DETECTIONS, news)
+    write_onnx(graph, (state, supports, *key), names, folder / 'relate.onnx', fp16=fp16)
+
+
+def _manifest(model: RDN, cfg: Config, classes: Sequence[str], folder: Path, fp16: bool) -> dict[str, Any]:
+    """Return what the runtime needs to know."""
+    data, resize = model.data_preprocessor, resize_config(cfg)
+    detect = DetectGraph(model)
+    memory = None
+    if model.neck is not None:
+        state = RelateGraph(model).step.initial_state()
+        memory = dict(
+            temporal_range=model.temporal_range,
+            lookahead=model.lookahead,
+            num_support=model.support_sampler.num_support,
+            state={
+                name: dict(shape=list(part.shape), dtype=str(part.dtype).removeprefix('torch.'))
+                for name, part in state.items()
+            },
+        )
+    return dict(
+        format=FORMAT,
+        versions=dict(mmrdn=__version__, torch=torch.__version__, opset=OPSET),
+        classes=list(classes),
+        weights='fp16' if fp16 else 'fp32',
+        preprocessing=dict(
+            scale=list(resize['scale']),
+            mean=data.mean.flatten().tolist() if data._enable_normalize else None,
+            std=data.std.flatten().tolist() if data._enable_normalize else None,
+            bgr_to_rgb=bool(data.channel_conversion),
+            pad_size_divisor=data.pad_size_divisor,
+            pad_value=float(data.pad_value),
+        ),
+        num_proposals=model.detector.rpn_head.test_cfg.max_per_img,
+        channels=detect.head.fc_cls.in_features,
+        max_detections=detect.num,
+        memory=memory,
+        files={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob('*.onnx'))},
+    )

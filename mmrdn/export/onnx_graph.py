@@ -1,0 +1,124 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""From a module to an ONNX file."""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn as nn
+from torch.utils._pytree import tree_leaves, tree_map
+
+OPSET = 18  # of RoiAlign 16 and NonMaxSuppression 11, which all runtimes have
+_MIN_VALUES = 1024  # of weights that are stored in half of the bytes; shorter ones are factors and biases
+
+
+def write_onnx(
+    module: nn.Module,
+    inputs: tuple,
+    names: tuple[Any, Any],
+    path: Path,
+    dynamic: dict[str, dict[int, Any]] | None = None,
+    fp16: bool = False,
+) -> None:
+    """Export a module by ``torch.export`` and check the file.
+
+    Args:
+        module (nn.Module): The graph.
+        inputs (tuple): Its arguments.
+        names (tuple): Names of inputs and outputs, in the structures that these have.
+        path (Path): The file.
+        dynamic (dict, optional): Dimensions of inputs that may be of any length, by the input's name.
+        fp16 (bool): Whether to store weights in half of the bytes.
+
+    Raises:
+        ValueError: onnx or onnxscript is not installed, or torch cannot export the module.
+    """
+    ops = _translations()
+    shapes = tree_map(lambda name: (dynamic or {}).get(name), names[0]) if dynamic else None
+    try:
+        with _quiet():
+            program = torch.export.export(module.eval(), inputs, dynamic_shapes=shapes, strict=False)
+            exported = torch.onnx.export(
+                program,
+                dynamo=True,
+                custom_translation_table=ops,
+                opset_version=OPSET,
+                input_names=tree_leaves(names[0]),
+                output_names=tree_leaves(names[1]),
+                verbose=False,
+            )
+    except (torch.onnx.OnnxExporterError, torch._dynamo.exc.UserError, RuntimeError) as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        raise ValueError(f'torch cannot export {path.name}: {str(cause).strip().splitlines()[0]}') from error
+    proto = exported.model_proto
+    if fp16:
+        halve_weights(proto)
+    _check(proto, path.name)
+    path.write_bytes(proto.SerializeToString())
+
+
+def _translations() -> dict:
+    """Return the translations of operators that the exporter does not know."""
+    try:
+        from mmrdn.ops import nms_onnx, roi_align_onnx, sort_onnx
+    except ImportError as error:
+        raise ValueError(f'export needs the packages of requirements/deploy.txt: {error}') from None
+    return {
+        torch.ops.mmrdn.roi_align.default: roi_align_onnx.roi_align,
+        torch.ops.mmrdn.nms.default: nms_onnx.nms,
+        torch.ops.aten.sort.stable: sort_onnx.stable_sort,
+    }
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's progress and its warnings about absent packages off the terminal."""
+    logger = logging.getLogger('torch.onnx')
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logger.setLevel(before)
+
+
+def _check(proto: Any, name: str) -> None:
+    """Refuse a model that other runtimes would not read."""
+    import onnx
+
+    onnx.checker.check_model(proto)
+    domains = {node.domain for node in proto.graph.node} - {'', 'ai.onnx'}
+    if domains or proto.functions:
+        raise ValueError(f'{name}: the graph has operators that are not ONNX: {", ".join(sorted(domains))}')
+
+
+def halve_weights(proto: Any) -> None:
+    """Store the weights of a model as fp16, each cast to fp32 where it is read.
+
+    Args:
+        proto (onnx.ModelProto): The model, changed in place. Numbers beyond fp16's become its largest.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts, limit = [], np.finfo(np.float16).max
+    for tensor in proto.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if tensor.data_type != TensorProto.FLOAT or values.size < _MIN_VALUES:
+            continue
+        name = tensor.name
+        half = numpy_helper.from_array(values.clip(-limit, limit).astype(np.float16), f'{name}_fp16')
+        tensor.CopyFrom(half)
+        casts.append(helper.make_node('Cast', [half.name], [name], name=f'{name}_cast', to=TensorProto.FLOAT))
+    nodes = list(proto.graph.node)
+    del proto.graph.node[:]
+    proto.graph.node.extend([*casts, *nodes])

@@ -1,0 +1,110 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""A directory that ``tools/deployment/export_onnx.py`` wrote."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmrdn.fileio.fields import INTEGER, NUMBER, OBJECT, SIZE, TEXT, check_entry
+from mmrdn.fileio.json_files import read_json
+from mmrdn.utils.text import shown
+
+FORMAT = 1
+FILES = ('extract.onnx', 'relate.onnx')
+_DTYPES = ('float32', 'bool')
+_MAX_STATE = 2**31  # bytes
+
+
+class ModelDirectory:
+    """The manifest and the files of an exported model, checked.
+
+    Args:
+        path (str or Path): The directory.
+
+    Attributes:
+        classes (list[str]): Class names in the order of the labels.
+        preprocessing (dict): Settings of :class:`FramePreprocessor`.
+        num_proposals (int): N, rows of a frame's proposals.
+        channels (int): C, of a proposal's features.
+        memory (dict or None): ``lookahead`` and ``num_support``; None for a single-frame detector.
+
+    Raises:
+        FileNotFoundError: There is no such directory, or a file of it is missing.
+        ValueError: The manifest or a file is damaged, or of another version.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        manifest = self.path / 'manifest.json'
+        if not manifest.is_file():
+            raise FileNotFoundError(f'{path} is no directory of an exported model: there is no manifest.json in it')
+        data, name = read_json(manifest), str(manifest)
+        check_entry(data, dict(format=INTEGER), ['format'], name)
+        if data['format'] != FORMAT:
+            raise ValueError(f'{name}: format {data["format"]}, but this mmrdn-runtime reads format {FORMAT}')
+        kinds = dict(preprocessing=OBJECT, num_proposals=SIZE, channels=SIZE, memory=OBJECT, files=OBJECT)
+        check_entry(data, kinds, ['classes', 'preprocessing', 'num_proposals', 'channels', 'files'], name)
+        self.classes = _list(data['classes'], TEXT, None, f"{name}: 'classes'")
+        self.preprocessing = _preprocessing(data['preprocessing'], name)
+        self.num_proposals, self.channels = data['num_proposals'], data['channels']
+        self.memory = data.get('memory')
+        self._state = {} if self.memory is None else _state(self.memory, name)
+        for file in FILES:
+            self._check_file(file, data['files'].get(file))
+
+    def new_state(self) -> dict[str, np.ndarray]:
+        """Return the state before the first frame of a video, by name; none for a single-frame detector."""
+        state = {name: np.zeros(shape, dtype) for name, (shape, dtype) in self._state.items()}
+        if state:
+            state['scores'][...] = -np.inf
+        return state
+
+    def _check_file(self, file: str, expected: Any) -> None:
+        path = self.path / file
+        if not path.is_file():
+            raise FileNotFoundError(f'{path} is missing')
+        if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+            raise ValueError(f'{path} is damaged or of another export: its SHA-256 is not that of manifest.json')
+
+
+def _list(value: Any, kind: Any, length: int | None, name: str) -> list:
+    """Return a list whose items are of a kind."""
+    if not isinstance(value, list) or not value or length not in (None, len(value)):
+        raise ValueError(f'{name} must be a list of {length or "some"}, got {shown(value)}')
+    for item in value:
+        if not kind.holds(item):
+            raise ValueError(f'{name} must hold {kind.text}, got {shown(item)}')
+    return value
+
+
+def _preprocessing(data: dict, name: str) -> dict:
+    name = f'{name}: preprocessing'
+    check_entry(data, dict(pad_size_divisor=SIZE, pad_value=NUMBER), ['scale', 'pad_size_divisor', 'pad_value'], name)
+    _list(data['scale'], SIZE, 2, f"{name}: 'scale'")
+    for key in ('mean', 'std'):
+        if data.get(key) is not None:
+            _list(data[key], NUMBER, 3, f"{name}: '{key}'")
+    keys = ('scale', 'mean', 'std', 'pad_size_divisor', 'pad_value')
+    return {key: data.get(key) for key in keys} | dict(bgr_to_rgb=bool(data.get('bgr_to_rgb')))
+
+
+def _state(memory: dict, name: str) -> dict[str, tuple[list[int], str]]:
+    """Return shape and dtype of each part of the state."""
+    name = f'{name}: memory'
+    check_entry(
+        memory, dict(lookahead=INTEGER, num_support=SIZE, state=OBJECT), ['lookahead', 'num_support', 'state'], name
+    )
+    if memory['lookahead'] < 0:
+        raise ValueError(f"{name}: 'lookahead' must be 0 or more, got {memory['lookahead']}")
+    found: dict[str, tuple[list[int], str]] = {}
+    for key, part in memory['state'].items():
+        check_entry(part, dict(dtype=TEXT), ['shape', 'dtype'], f"{name}: '{key}'")
+        shape = _list(part['shape'], SIZE, None, f"{name}: '{key}'")
+        if part['dtype'] not in _DTYPES or np.prod(shape, dtype=float) * 4 > _MAX_STATE:
+            raise ValueError(f"{name}: '{key}' is a {part['dtype']} of shape {shape}, expected {' or '.join(_DTYPES)}")
+        found[key] = shape, part['dtype']
+    if 'scores' not in found:
+        raise ValueError(f"{name}: 'state' must have 'scores'")
+    return found

@@ -1,0 +1,59 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""What cannot be exported says so before anything is written."""
+
+import pytest
+
+from helpers.rdn import cascade_config, model_config, temporal_config, tiny_model
+from helpers.videos import tiny_inferencer
+from mmrdn.export.onnx_directory import export_onnx
+
+
+def soft_nms():
+    config = model_config()
+    config.detector.test_cfg.rcnn.nms = dict(type='soft_nms', iou_threshold=0.5)
+    return config
+
+
+@pytest.mark.parametrize(
+    ('make', 'message'),
+    [
+        (cascade_config, 'roi_head RDNCascadeRoIHead, expected RDNRoIHead'),
+        (temporal_config, 'model TemporalRDN, expected RDN'),
+        (lambda: model_config(window=dict(type='mmrdn.RepeatedFrameWindow')), 'expected SlidingWindow'),
+        (soft_nms, "test_cfg.rcnn.nms {'type': 'soft_nms'"),
+    ],
+)
+def test_model(make, message, tmp_path):
+    model = tiny_model(make())
+    inferencer = tiny_inferencer()
+    model.data_preprocessor = inferencer.model.data_preprocessor
+    with pytest.raises(ValueError, match='^this model cannot be exported: ') as error:
+        export_onnx(inferencer.cfg, out=tmp_path / 'out', model=model)
+    assert message in str(error.value) and '\n' not in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ('transform', 'message'),
+    [
+        (dict(type='mmdet.RandomFlip', prob=0.0), 'must load, Resize once and pack, got LoadFrame, .*RandomFlip'),
+        (dict(type='mmdet.Resize', scale=(64, 64)), 'must load, Resize once and pack'),
+    ],
+)
+def test_pipeline(transform, message, tmp_path):
+    inferencer = tiny_inferencer()
+    inferencer.cfg.test_dataloader.dataset.pipeline.insert(2, transform)
+    with pytest.raises(ValueError, match=message):
+        export_onnx(inferencer.cfg, out=tmp_path / 'out', model=inferencer.model)
+    assert not list(tmp_path.iterdir())
+
+
+def test_size_and_directory(tmp_path):
+    inferencer = tiny_inferencer()
+    with pytest.raises(ValueError, match='size must be HxW in pixels, such as 600x1000, got 600'):
+        export_onnx(inferencer.cfg, out=tmp_path / 'out', model=inferencer.model, sizes=['600'])
+    (tmp_path / 'mine').mkdir()
+    with pytest.raises(FileExistsError, match='is there already'):
+        export_onnx(inferencer.cfg, out=tmp_path / 'mine', model=inferencer.model)
+    with pytest.raises(FileExistsError, match='is no directory of an exported model'):
+        export_onnx(inferencer.cfg, out=tmp_path / 'mine', model=inferencer.model, overwrite=True)

@@ -1,0 +1,56 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""The operators of mmrdn as those of ONNX."""
+
+import numpy as np
+import pytest
+import torch
+
+from helpers import naive_ops
+from helpers.exported import need_onnx
+from mmrdn.ops import nms, roi_align
+
+need_onnx()
+
+import onnxruntime  # noqa: E402
+
+from mmrdn.export.onnx_graph import write_onnx  # noqa: E402
+
+
+class Operator(torch.nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, first, second):
+        return self.function(first, second)
+
+
+def run(function, inputs, path):
+    write_onnx(Operator(function), inputs, (('first', 'second'), 'out'), path)
+    values = dict(zip(('first', 'second'), (x.numpy() for x in inputs)))
+    return onnxruntime.InferenceSession(path).run(None, values)[0]
+
+
+@pytest.mark.parametrize('aligned', [True, False])
+@pytest.mark.parametrize('ratio', [0, 2])
+def test_roi_align(aligned, ratio, tmp_path):
+    rng = np.random.default_rng(0)
+    feats = torch.tensor(rng.normal(size=(2, 3, 9, 11)), dtype=torch.float32)
+    boxes = [[0, 0, 80, 70], [-30, -20, 20, 30], [60, 50, 130, 120], [10, 10, 10.5, 10.5], [200, 200, 300, 300]]
+    rois = torch.tensor([[i % 2, *box] for i, box in enumerate(boxes)], dtype=torch.float32)
+    found = run(lambda x, y: roi_align(x, y, (3, 2), 0.125, ratio, aligned), (feats, rois), tmp_path / 'x.onnx')
+    expected = naive_ops.roi_align(feats, rois, (3, 2), 0.125, ratio, aligned)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize('offset', [0, 1])
+def test_nms(offset, tmp_path):
+    rng = np.random.default_rng(1)
+    corners = rng.integers(0, 30, (60, 2))
+    boxes = torch.tensor(np.concatenate([corners, corners + rng.integers(1, 20, (60, 2))], 1), dtype=torch.float32)
+    scores = torch.tensor(rng.integers(0, 8, 60) / 8, dtype=torch.float32)  # many are equal
+    found = run(lambda x, y: nms(x, y, 0.4, offset), (boxes, scores), tmp_path / 'x.onnx')
+    assert found.tolist() == naive_ops.nms(boxes.numpy(), scores.numpy(), 0.4, offset)
+    assert 5 < len(found) < 60

@@ -1,0 +1,36 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Export a detector to ONNX, for mmrdn-runtime and other runtimes."""
+
+import argparse
+
+from mmrdn.utils.cli import add_arguments, one_line_errors
+
+
+@one_line_errors
+def main() -> None:
+    """Export."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_arguments(parser, 'config', 'checkpoint')
+    parser.add_argument('--out', required=True, help='directory to write')
+    parser.add_argument(
+        '--size',
+        nargs='+',
+        default=[],
+        metavar='HxW',
+        help='check the files against PyTorch on frames of these sizes, pixels; any size runs',
+    )
+    parser.add_argument('--fp16', action='store_true', help='store weights in half of the bytes; computed in fp32')
+    add_arguments(parser, '--overwrite', '--trust-checkpoint', '--cfg-options')
+    args = parser.parse_args()
+
+    from mmrdn.export.onnx_directory import export_onnx
+    from mmrdn.setup_env import register_all_modules
+
+    register_all_modules()
+    names = ('fp16', 'overwrite', 'trust_checkpoint', 'cfg_options')
+    options = {name: getattr(args, name) for name in names}
+    print(export_onnx(args.config, args.checkpoint, args.out, sizes=args.size, **options))
+
+
+if __name__ == '__main__':
+    main()
