@@ -39,10 +39,21 @@ def run_tool(words: list[str], env: dict[str, str], log: Path) -> None:
     """Run ``tools/detect_videos.py`` in this process, a fork that has all modules already."""
     sys.stdout = sys.stderr = open(log, 'a', buffering=1)
     os.environ.update(env)
-    torch.set_num_threads(1)  # pools of threads do not survive a fork
-    cv2.setNumThreads(0)
+    use_no_pools()
     sys.argv = words
     runpy.run_path(words[0], run_name='__main__')
+
+
+def write_detector(path: Path, config: Path) -> None:
+    """Write random weights of a detector, in a fork likewise."""
+    use_no_pools()
+    write_random(path, config)
+
+
+def use_no_pools() -> None:
+    """Work without the pools of threads of the process that was forked, which do not survive it."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
 
 
 class Job:
@@ -96,7 +107,7 @@ class Job:
 def make_files(directory: Path, clips: int, frames: int, size: tuple[int, int]) -> None:
     """Make a detector of random weights, and clips of which many have one name."""
     config = write_config(directory / 'tiny.py', directory / 'nowhere')
-    process = FORK.Process(target=write_random, args=(directory / 'tiny.pth', config))
+    process = FORK.Process(target=write_detector, args=(directory / 'tiny.pth', config))
     process.start()
     process.join()
     for i in range(clips):
