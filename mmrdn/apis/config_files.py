@@ -105,7 +105,14 @@ def load_config(
     filename = find_model(filename).config
     cfg = _read_config(filename)
     if options:
-        cfg.merge_from_dict(options)
+        try:
+            cfg.merge_from_dict(options)
+        except AttributeError:  # MMEngine's, of a list or text where the config has a dict
+            given = ' '.join(f'{key}={value}' for key, value in options.items())
+            raise ValueError(
+                f'--cfg-options {given}: the config has a dict there, expected one '
+                '(in a shell in single quotes, or it loses the quotes within: \'key={"type": ...}\')'
+            ) from None
     check_keys(cfg, needs, f'config {filename}')
     unread = ', '.join(f'"{key}"' for key in unread_keys(cfg))
     if unread:

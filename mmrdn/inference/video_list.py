@@ -66,7 +66,9 @@ def find_videos(spec: str | Path, out_dir: str | Path) -> VideoList:
     else:
         raise FileNotFoundError(f'{spec} does not exist')
     if not videos.paths:
-        raise FileNotFoundError(f'{spec}: there is no video')
+        images = os.path.isdir(spec) and _with_suffix(os.listdir(spec), IMAGE_SUFFIXES)
+        hint = ', but images: of a single video give the directory above it, or a manifest with its path'
+        raise FileNotFoundError(f'{spec}: there is no video' + (hint if images else ''))
     return videos
 
 

@@ -108,3 +108,9 @@ def test_types_that_are_classes():
     assert type_name(dict(type='mmdet.Resize')) == type_name(dict(type='Resize')) == 'Resize'
     assert type_name(dict(type=IterSeedHook)) == 'IterSeedHook'
     assert type_name({}, 'x') == 'x'
+
+
+@pytest.mark.parametrize('value', [['{type:PolyLR', 'power:0.9}'], 'PolyLR'])
+def test_options_that_lost_their_quotes(value):
+    with pytest.raises(ValueError, match=r'--cfg-options param_scheduler.0=.*PolyLR.*: the config has a dict there'):
+        load_config('single-frame_faster-rcnn_r18_1xb4-1500_movingdigits', {'param_scheduler.0': value})

@@ -106,7 +106,10 @@ def test_bad_manifests(content, message, tmp_path):
 def test_nothing_there(tmp_path):
     with pytest.raises(FileNotFoundError, match='x does not exist'):
         find_videos(tmp_path / 'x', 'out')
-    with pytest.raises(FileNotFoundError, match='there is no video'):
+    with pytest.raises(FileNotFoundError, match='there is no video$'):
+        find_videos(tmp_path, 'out')
+    (tmp_path / '0.png').touch()
+    with pytest.raises(FileNotFoundError, match='there is no video, but images: of a single video give the directory'):
         find_videos(tmp_path, 'out')
 
 
