@@ -56,11 +56,14 @@ class FileLocks:
         Args:
             name (str): Name of the lock.
             begin (callable): Function that is called if no other process has joined; those that come
-                meanwhile wait for its end.
+                meanwhile wait for its end. If it does not end well, with the process or by an error
+                (after which :meth:`close` is due), the next one begins.
         """
-        if self.take(name):
-            begin()
-        self._lock(name, fcntl.LOCK_SH)
+        with self.held(f'{name}/join'):  # one at a time: who has the lock and is not here has joined
+            self._lock(name, fcntl.LOCK_SH)
+            if self.take(name):
+                begin()
+                self._lock(name, fcntl.LOCK_SH)
 
     def _lock(self, name: str, operation: int) -> bool:
         byte = int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], 'big')

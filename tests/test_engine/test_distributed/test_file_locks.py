@@ -2,8 +2,11 @@
 import errno
 import fcntl
 import hashlib
+import os
+import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -65,6 +68,40 @@ def test_who_comes_first_begins(locks, hold):
     locks.join('run', lambda: begun.append(2))
     assert begun == [2]
     hold('run', fcntl.LOCK_SH)  # others may join now: this returns
+
+
+@pytest.mark.parametrize('end', ['killed', 'raises'])
+def test_who_waits_for_one_that_fails_to_begin_begins(locks, end):
+    told, tell = os.pipe()
+    other = os.fork()
+    if other == 0:
+
+        def fail():
+            os.write(tell, b'.')
+            signal.sigwait([signal.SIGUSR1])
+            raise ValueError
+
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+        try:
+            locks.join('run', fail)
+        except ValueError:
+            locks.close()
+            signal.pause()
+        finally:
+            os._exit(1)
+
+    begun = []
+    try:
+        assert os.read(told, 1) == b'.'
+        sent = signal.SIGKILL if end == 'killed' else signal.SIGUSR1
+        threading.Timer(0.5, lambda: (begun.append('other failed'), os.kill(other, sent))).start()
+        locks.join('run', lambda: begun.append('this'))
+        assert begun == ['other failed', 'this']
+    finally:
+        os.kill(other, signal.SIGKILL)
+        os.waitpid(other, 0)
+        os.close(told)
+        os.close(tell)
 
 
 def test_a_file_system_without_locks(locks, monkeypatch):
