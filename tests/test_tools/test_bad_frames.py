@@ -168,7 +168,7 @@ def test_ended_by_a_signal(number, videos, trained, run_main, tmp_path, monkeypa
     ended = write_config(tmp_path / 'hooked.py', data, linker + "custom_imports = dict(imports=['ended'])\n")
     monkeypatch.setenv('PYTHONPATH', str(tmp_path))
     args = arguments(ended, trained, tmp_path / 'one', '--on-bad-frame', 'skip')
-    done = run_tool('test.py', *args, status=-number)
+    done = run_tool('test.py', *args, status=130 if number == signal.SIGINT else -number)
     assert ('1 finished videos are kept in' in done.stderr) == (number == signal.SIGINT)
     assert len(kept(tmp_path / 'work')) == 1  # the second video
     assert not (tmp_path / 'one.predictions.json').exists()
