@@ -167,6 +167,34 @@ def test_a_directory_for_each_video(tmp_path, monkeypatch):
     assert all(os.path.isdir(os.path.dirname(file)) for file in files)
 
 
+def test_frames_in_video_files(tmp_path, monkeypatch):
+    """Drawn from the file by index, as PNG; an image without a suffix too."""
+    hook, drawn, _ = late_results(tmp_path, monkeypatch, interval=1, test_out_dir='out')
+    writer = cv2.VideoWriter(str(tmp_path / 'clip.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10, (64, 48))
+    for gray in (20, 80, 140, 200):
+        writer.write(np.full((48, 64, 3), gray, np.uint8))
+    writer.release()
+    (tmp_path / 'video1' / '00.png').rename(tmp_path / 'video1' / '00')
+    paths = [tmp_path / 'clip.avi' / f'{i:06d}' for i in (2, 0, 3, 1)] + [tmp_path / 'video1' / '00']
+    run_late(hook, 'test', [TrackDataSample(metainfo=dict(img_path=str(p), img_id=i)) for i, p in enumerate(paths)])
+    names = [f'clip.avi/{i:06d}.png' for i in (2, 0, 3, 1)] + ['video1/00.png']
+    assert [file for _, _, file, _ in drawn] == [f'work/now/out/{name}' for name in names]
+    assert [gray for _, gray, _, _ in drawn] == pytest.approx([140, 20, 200, 80, 10], abs=2)
+
+
+@pytest.mark.parametrize('mode', ['val', 'test'])
+def test_colors_and_bad_images(mode, tmp_path, monkeypatch):
+    """Images are RGB, read with the client that is given; one line names a bad one."""
+    hook, drawn, samples = late_results(tmp_path, monkeypatch, interval=1, file_client_args=dict(backend='disk'))
+    for sample in samples:
+        cv2.imwrite(sample.img_path, np.full((4, 4, 3), (1, 2, 3), np.uint8))  # BGR
+    run_late(hook, mode, samples)
+    assert [red for _, red, _, _ in drawn] == [3] * 8
+    os.truncate(samples[1].img_path, 40)
+    with pytest.raises(ValueError, match='image .*video1/01.png is truncated'):
+        run_late(hook, mode, samples)
+
+
 def test_nothing_is_drawn_unless_asked(tmp_path, monkeypatch):
     hook, drawn, samples = late_results(tmp_path, monkeypatch, draw=False, interval=1)
     run_late(hook, 'test', samples)

@@ -24,16 +24,16 @@ SINGLE = 'model.update(neck=None, support_sampler=None)\n'
 # The process is ended by a signal in its third video.
 ENDED = """
 import os
-from mmengine.runner import TestLoop
+from mmrdn.engine import VideoTestLoop
 
-run_iter = TestLoop.run_iter
+run_iter = VideoTestLoop.run_iter
 
 def ended_run_iter(self, idx, data_batch):
     if idx == 13:
         os.kill(os.getpid(), {number})
     run_iter(self, idx, data_batch)
 
-TestLoop.run_iter = ended_run_iter
+VideoTestLoop.run_iter = ended_run_iter
 """
 
 

@@ -9,6 +9,7 @@ from mmengine.utils import mkdir_or_exist
 from mmtrack.engine.hooks import TrackVisualizationHook
 from mmtrack.structures import TrackDataSample
 
+from mmrdn.datasets.transforms import LoadFrameFromVideo
 from mmrdn.registry import HOOKS
 
 
@@ -19,8 +20,18 @@ class LateVisualizationHook(TrackVisualizationHook):
     An iteration may return no result, or those of many earlier frames at once; mmtrack expects the
     one of its own frame. Here every ``interval``-th result is drawn. Backends get it by the name
     ``val_VIDEO_FRAME`` with the number of iterations that were trained as the step, or as
-    ``test_VIDEO_FRAME``; ``test_out_dir`` gets a directory for each video.
+    ``test_VIDEO_FRAME``; ``test_out_dir`` gets a directory for each video. Frames are read as
+    :class:`LoadFrameFromVideo` does, those in video files too; these are drawn as PNG.
+
+    Args:
+        *args: See mmtrack's hook.
+        file_client_args (dict, optional): Arguments of MMEngine's file client for images.
+        **kwargs: See mmtrack's hook.
     """
+
+    def __init__(self, *args, file_client_args: dict | None = None, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self._loader = LoadFrameFromVideo(file_client_args=file_client_args)
 
     def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
         """Begin to count."""
@@ -43,7 +54,7 @@ class LateVisualizationHook(TrackVisualizationHook):
         for sample in self._due(outputs):
             name, out_file = self._name(sample), None
             if self.test_out_dir is not None:
-                suffix = Path(sample.img_path).suffix
+                suffix = Path(sample.img_path).suffix or '.png'
                 out_file = osp.join(runner.work_dir, runner.timestamp, self.test_out_dir, name + suffix)
                 mkdir_or_exist(osp.dirname(out_file))
             self._draw(sample, name=f'test_{name.replace("/", "_")}', out_file=out_file)
@@ -62,7 +73,7 @@ class LateVisualizationHook(TrackVisualizationHook):
         return name
 
     def _draw(self, sample: TrackDataSample, name: str, **kwargs) -> None:
-        image = mmcv.imfrombytes(self.file_client.get(sample.img_path), channel_order='rgb')
+        image = mmcv.bgr2rgb(self._loader.transform(dict(img_path=sample.img_path))['img'])
         self._visualizer.add_datasample(
             osp.basename(sample.img_path) if self.show else name,
             image,

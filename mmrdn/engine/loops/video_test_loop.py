@@ -3,6 +3,7 @@ import copy
 import warnings
 from collections.abc import Sequence
 
+import torch
 from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, TestLoop
@@ -100,6 +101,7 @@ class VideoTestLoop(TestLoop):
             self.finished.clear()
         return metrics
 
+    @torch.no_grad()
     def run_iter(self, idx: int, data_batch: dict | Sequence) -> None:
         """Test a batch, but for its bad frames.
 
@@ -112,17 +114,14 @@ class VideoTestLoop(TestLoop):
         frames, good = data_batch
         self.evaluator.expect(frames)
         last = frames[-1][1]
-        outputs: Sequence = []
-        if good is not None:
-            super().run_iter(idx, good)
-        if last is not None and last.get('frame_id', -1) + 1 == last.get('video_length'):
-            # The model does not see the end of this video.
-            with autocast(enabled=self.fp16):
-                outputs = getattr(_unwrapped(self.runner), 'flush', list)()
-        self.evaluator.process(outputs)
-        if good is None:
-            self.runner.call_hook('before_test_iter', batch_idx=idx, data_batch=None)
-            self.runner.call_hook('after_test_iter', batch_idx=idx, data_batch=None, outputs=outputs)
+        self.runner.call_hook('before_test_iter', batch_idx=idx, data_batch=good)
+        with autocast(enabled=self.fp16):
+            outputs = [] if good is None else list(self.runner.model.test_step(good))
+            if last is not None and last.get('frame_id', -1) + 1 == last.get('video_length'):
+                # The model does not see the end of this video.
+                outputs += getattr(_unwrapped(self.runner), 'flush', list)()
+        self.evaluator.process(outputs, good)
+        self.runner.call_hook('after_test_iter', batch_idx=idx, data_batch=good, outputs=outputs)
 
 
 def _unwrapped(runner: Runner) -> object:
