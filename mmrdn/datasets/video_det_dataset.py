@@ -2,8 +2,10 @@
 import copy
 import zlib
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
+import numpy as np
 from mmengine.logging import MMLogger
 from mmtrack.datasets import BaseVideoDataset
 
@@ -58,13 +60,14 @@ class VideoDetDataset(SeededSamples, BaseVideoDataset):
 
     def _join_prefix(self) -> None:
         """MMEngine's hook: complete the paths; take ``img``, as mmdet's data sets have it, for ``img_path``."""
-        unknown = sorted(set(self.data_prefix) - {'img', 'img_path'})
-        if unknown or len(self.data_prefix) > 1:
-            raise ValueError(
-                f'{type(self).__name__}: data_prefix must have the key img_path (or img) alone, '
-                f'got {sorted(self.data_prefix)}'
-            )
-        self.data_prefix = dict(img_path=next(iter(self.data_prefix.values()), ''))
+        name, prefix = type(self).__name__, self.data_prefix
+        if not isinstance(prefix, dict) or list(prefix) not in ([], ['img'], ['img_path']):
+            got = list(prefix) if isinstance(prefix, dict) else repr(prefix)
+            raise ValueError(f'{name}: data_prefix must have the key img_path (or img) alone, got {got}')
+        for key, path in prefix.items():
+            if not isinstance(path, str):
+                raise ValueError(f'{name}: data_prefix.{key} must be a string, got {path!r}')
+        self.data_prefix = dict(img_path=next(iter(prefix.values()), ''))
         super()._join_prefix()
 
     def _id(self, value: Any) -> Any:
@@ -177,12 +180,15 @@ class VideoDetDataset(SeededSamples, BaseVideoDataset):
 
     def _chosen(self, available: list[int], indices: int | Sequence[int]) -> list[int]:
         """Return some of the samples: the first n, the last n for -n, or those of a list."""
-        size = len(available)
-        numbers = [indices - 1 if indices > 0 else indices] if isinstance(indices, int) else list(indices)
-        if not numbers or indices == 0 or not all(-size <= number < size for number in numbers):
+        size, given = len(available), np.array(indices, dtype=object)
+        if given.ndim > 1 or not all(isinstance(one, Integral) and not isinstance(one, bool) for one in given.flat):
+            raise ValueError(f'{self.ann_file}: indices must be an integer or a list of integers, got {indices!r}')
+        count = given.item() if given.ndim == 0 else None
+        numbers = given.tolist() if count is None else [count - 1 if count > 0 else count]
+        if not numbers or count == 0 or not all(-size <= number < size for number in numbers):
             raise ValueError(f'{self.ann_file}: indices must be some of its {size} samples, got {indices}')
-        if isinstance(indices, int):
-            return available[:indices] if indices > 0 else available[indices:]
+        if count is not None:
+            return available[:count] if count > 0 else available[count:]
         return [available[number] for number in numbers]
 
     def _check_whole_videos(self, chosen: list[int]) -> None:

@@ -75,8 +75,11 @@ def _unfit(settings: Mapping[str, Any], length: int, resumed: bool) -> tuple[str
         return 'T_max', period
     if settings.get('cumulative_periods', [0])[-1] > steps:
         return 'periods', settings['periods']
-    if max(settings.get('milestones') or [0]) >= steps:
+    last = steps if end >= length else steps - 1  # step at which a value may fall; at the very end it does no harm
+    if max(settings.get('milestones') or [0]) > last:
         return 'milestones', sorted(settings['milestones'])
+    if settings.get('step_size', 0) > last:
+        return 'step_size', settings['step_size']
     return None
 
 

@@ -3,6 +3,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from helpers.video_data import video_data
@@ -32,6 +33,17 @@ def test_indices_are_of_what_is_left(build):
             build(data, indices=indices)
 
 
+def test_kinds_of_indices(build):
+    dataset = build()
+    for indices, chosen in ((np.int64(2), [0, 1]), (np.arange(3), [0, 1, 2]), (range(1, 3), [1, 2]), ((-1,), [43])):
+        expected = [dataset.get_data_info(i)['img_id'] for i in chosen]
+        for subset in (build(indices=indices), dataset.get_subset(indices)):
+            assert [subset.get_data_info(i)['img_id'] for i in range(len(subset))] == expected
+    for indices in (True, 5.0, 'x', [1, 'x'], [True, False], np.array([0.0, 1.0]), [[0], [1]], [0, [1]], {0, 1}):
+        with pytest.raises(ValueError, match='data.json: indices must be an integer or a list of integers, got '):
+            build(indices=indices)
+
+
 def test_indices_keep_whole_videos_in_testing(build):
     tested = build(indices=[*range(4, 44), 0], test_mode=True)
     infos = [tested.get_data_info(i) for i in range(len(tested))]
@@ -53,6 +65,11 @@ def test_prefix_of_images_by_either_name(tmp_path):
     for wrong in (dict(images='x'), dict(img='x', img_path='y')):
         with pytest.raises(ValueError, match=r'data_prefix must have the key img_path \(or img\) alone, got'):
             path_of(**wrong)
+    with pytest.raises(ValueError, match='^VideoDetDataset: data_prefix.img must be a string, got None$'):
+        path_of(img=None)
+    for prefix in ('images', None):
+        with pytest.raises(ValueError, match=rf'data_prefix must have the key .* alone, got {prefix!r}$'):
+            VideoDetDataset(ann_file='a.json', data_prefix=prefix)
 
 
 def test_small_images_are_counted_and_named_once(build, logged):

@@ -73,6 +73,9 @@ WRAPPERS = [
         dataset=dict(type='ClassBalancedDataset', oversample_thr=0.5, dataset=WRAPPERS[2](part)),
         times=2,
     ),
+    lambda part: dict(type='ConcatDataset', datasets=[WRAPPERS[0](part), part('b', content((20,)))]),
+    lambda part: dict(type='ConcatDataset', datasets=[part('b', content((20,))), WRAPPERS[1](part)]),
+    lambda part: dict(type='ClassBalancedDataset', dataset=WRAPPERS[0](part), oversample_thr=0.5),
 ]
 
 
@@ -118,6 +121,14 @@ def test_rare_classes_of_several_files(part):
     inner = dict(type='ConcatDataset', datasets=[part(), part('b', content((10, 10)))])
     dataset = build(dict(type='ClassBalancedDataset', dataset=inner, oversample_thr=0.5))
     assert len(dataset) == 59 + 4 * 2
+
+
+def test_wrappers_in_wrappers(part):
+    """Cats are in 2 of 39 frames, 6 of 117: sqrt(0.5 / (2 / 39)) = 3.1, rounded up to 4 times."""
+    repeated = build(WRAPPERS[0](part))
+    assert [i for i in range(117) if 0 in repeated.get_cat_ids(i)] == [8, 38, 47, 77, 86, 116]
+    lengths = [len(build(WRAPPERS[number](part))) for number in (6, 7, 8)]
+    assert lengths == [117 + 20, 20 + 39 + 2 * 3, 117 + 6 * 3]
 
 
 # ----------------------------------------------------------------- validation
@@ -179,6 +190,32 @@ def test_prefixes_of_ones_own_and_mixed_modes(part):
         build(dict(type='ConcatDataset', datasets=[build_for_testing(part, 'a', None), part('b')]))
 
 
+def test_ids_that_are_there_twice_are_refused_in_testing(part):
+    """Two files of 3 frames; the prefixes of nested data sets are those of the inner wrapper."""
+    a, b = (build_for_testing(part, name, content((3,))) for name in 'ab')
+    for data in ([dict(type='ConcatDataset', datasets=[a]), b], [b, dict(type='RepeatDataset', dataset=a, times=1)]):
+        assert len(build(dict(type='ConcatDataset', datasets=data))) == 6  # 0/0 and 1/0, 0/0 and 0
+    inner = dict(type='ConcatDataset', datasets=[a])
+    other = content((3,))
+    for key, entries in (('id', other['images']), ('image_id', other['annotations'])):
+        for entry in entries:
+            entry[key] += 100
+    same_video = build_for_testing(part, 'c', other)
+    for data, message in (
+        ([inner, dict(inner, datasets=[b])], r"img_id '0/0' of datasets\[1\] is in datasets\[0\] already"),
+        ([build(a), build(b)], r'img_id 0 of datasets\[1\] is in datasets\[0\] .* give its data an id_prefix$'),
+        ([b, dict(type='RepeatDataset', dataset=a, times=2)], r'img_id 0 of datasets\[1\] is in datasets\[1\]'),
+        ([build(a), build(same_video)], r'video_id 1 of datasets\[1\] is in datasets\[0\] already'),
+    ):
+        lazy = build(dict(type='ConcatDataset', datasets=data, lazy_init=True))
+        with pytest.raises(ValueError, match=message):
+            lazy.full_init()
+        with pytest.raises(ValueError, match=message):
+            build(dict(type='ConcatDataset', datasets=data))
+    training = [{**one, 'test_mode': False} for one in (a, b)]
+    assert len(build(dict(type='ConcatDataset', datasets=training))) == 6
+
+
 def test_videos_stay_on_one_process(part, monkeypatch):
     datasets = [build_for_testing(part, 'a', content((3, 4))), build_for_testing(part, 'b', content((2, 5, 1)))]
     dataset = build(dict(type='ConcatDataset', datasets=datasets))
@@ -200,3 +237,6 @@ def test_sampler_of_stills_and_of_training_data(part):
     assert list(VideoSampler(build(build_for_testing(part, 'a', data, load_as_video=False)))) == [0, 1, 2, 3]
     with pytest.raises(ValueError, match='test_mode=True, got a VideoDetDataset without'):
         VideoSampler(build(part()))
+    repeated = build(dict(type='RepeatDataset', dataset=build_for_testing(part, 'b', content((4,))), times=2))
+    with pytest.raises(ValueError, match='VideoSampler takes no RepeatDataset, which is for training: leave out'):
+        VideoSampler(repeated)

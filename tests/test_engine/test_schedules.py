@@ -31,8 +31,12 @@ def loader(**changes):
         (dict(type='LinearLR', start_factor=0.1, end=500), 'end (LinearLR) is 500'),
         (dict(type='ConstantLR', factor=0.1, end=11), 'end (ConstantLR) is 11'),
         (dict(type='LinearLR', start_factor=0.1, end=10**9), 'end (LinearLR) is 1000000000'),
-        (dict(type='MultiStepLR', milestones=[4, 10]), 'milestones (MultiStepLR) is [4, 10]'),
-        (dict(type='MultiStepLR', milestones=[4], begin=6), 'milestones (MultiStepLR) is [4]'),
+        (dict(type='MultiStepLR', milestones=[4, 11]), 'milestones (MultiStepLR) is [4, 11]'),
+        (dict(type='MultiStepLR', milestones=[5], begin=6), 'milestones (MultiStepLR) is [5]'),
+        (dict(type='MultiStepLR', milestones=[6], end=6), 'milestones (MultiStepLR) is [6]'),
+        (dict(type='StepLR', step_size=10000), 'step_size (StepLR) is 10000'),
+        (dict(type='StepLR', step_size=5, begin=6), 'step_size (StepLR) is 5'),
+        (dict(type='StepLR', step_size=6, end=6), 'step_size (StepLR) is 6'),
         (dict(type='MultiStepLR', milestones=[4], end=12), 'end (MultiStepLR) is 12'),
         (dict(type='StepLR', step_size=2, begin=10, end=20), 'begin (StepLR) is 10'),
         (dict(type='CosineAnnealingLR', T_max=12), 'T_max (CosineAnnealingLR) is 12'),
@@ -64,6 +68,7 @@ def test_schedules_of_another_length_are_refused(scheduler, field, tmp_path):
             dict(type='CosineAnnealingLR', begin=3, T_max=10),
         ],  # mmdet's YOLOX
         [dict(type='MultiStepLR', milestones=[4, 9]), dict(type='StepLR', step_size=3, end=10**9)],
+        [dict(type='MultiStepLR', milestones=[4, 10]), dict(type='StepLR', step_size=10)],
         [dict(RESTARTS, periods=[5, 5])],
         [dict(type='LinearLR', start_factor=0.1)],
     ],
@@ -83,7 +88,7 @@ def test_schedules_in_epochs(tmp_path):
     train(toy_runner(tmp_path / 'a', **epochs, param_scheduler=fits))
     for bad, message in (
         ([dict(LINEAR, end=21)], 'param_scheduler.0.end (LinearLR) is 21, but the training has 20 iterations'),
-        ([dict(type='MultiStepLR', milestones=[3, 5])], r'milestones \(MultiStepLR\) is \[3, 5\], but .* has 5 epochs'),
+        ([dict(type='MultiStepLR', milestones=[3, 6])], r'milestones \(MultiStepLR\) is \[3, 6\], but .* has 5 epochs'),
         (
             [dict(type='OneCycleLR', eta_max=1.0, total_steps=4, convert_to_iter_based=True)],
             r'total_steps \(OneCycleLR\) is 16, but the training has 20 iterations',
@@ -130,7 +135,7 @@ def test_epochs_of_any_other_endless_sampler_are_refused(tmp_path, monkeypatch):
     assert runner.iter == 4
 
 
-STEPS = [dict(type='MultiStepLR', by_epoch=False, milestones=[3, 6])]
+STEPS = [dict(type='MultiStepLR', by_epoch=False, milestones=[3, 7])]
 
 
 @pytest.fixture
@@ -165,8 +170,8 @@ def test_the_same_schedule_goes_on_without_a_word(half, tmp_path):
         ),
         (dict(max_iters=8), 'train_cfg.max_iters was 10, is 8; param_scheduler.0.end stays 10, not 8 as in the config'),
         (
-            dict(param_scheduler=[dict(STEPS[0], milestones=[7], gamma=0.5)]),
-            'param_scheduler.0.milestones stays [3, 6], not [7] as in the config; '
+            dict(param_scheduler=[dict(STEPS[0], milestones=[6], gamma=0.5)]),
+            'param_scheduler.0.milestones stays [3, 7], not [6] as in the config; '
             'param_scheduler.0.gamma stays 0.1, not 0.5 as in the config',
         ),
         (
@@ -181,7 +186,7 @@ def test_a_changed_schedule_is_named_and_the_old_one_goes_on(changes, named, hal
         runner = resumed(half, tmp_path, **changes)
     said = [str(warning.message) for warning in caught if 'schedule' in str(warning.message)]
     assert said == [f'{half} is of another schedule: {named}']
-    # lr 0.1, tenfold smaller after the third and the sixth iteration: the checkpoint's.
+    # lr 0.1, tenfold smaller after the third and the seventh iteration: the checkpoint's.
     assert runner.optim_wrapper.param_groups[0]['lr'] == pytest.approx(0.001)
     assert runner.optim_wrapper.param_groups[0]['momentum'] == 0.9
 
@@ -190,7 +195,7 @@ def test_a_schedule_longer_than_the_training_is_not_resumed(half, tmp_path):
     with pytest.raises(ValueError) as error:
         resumed(half, tmp_path, 6, param_scheduler=[dict(STEPS[0], milestones=[3])])
     assert str(error.value) == (
-        f'{half}: param_scheduler.0.milestones (MultiStepLR) is [3, 6], but the training has 6 iterations (train_cfg): '
+        f'{half}: param_scheduler.0.milestones (MultiStepLR) is [3, 7], but the training has 6 iterations (train_cfg): '
         'change train_cfg, or start from it with --cfg-options load_from'
     )
 

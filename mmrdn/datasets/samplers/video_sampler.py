@@ -23,6 +23,8 @@ class VideoSampler(_VideoSampler):
 
     def __init__(self, dataset: Sized, seed: int | None = None) -> None:
         name = type(dataset).__name__
+        if not hasattr(dataset, 'test_mode') and (hasattr(dataset, 'dataset') or hasattr(dataset, 'datasets')):
+            raise ValueError(f'VideoSampler takes no {name}, which is for training: leave out the wrapper in testing')
         if not getattr(dataset, 'test_mode', False):
             raise ValueError(f'VideoSampler needs a data set with test_mode=True, got a {name} without')
         if not hasattr(dataset, 'get_data_info'):

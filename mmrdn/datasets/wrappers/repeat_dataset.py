@@ -8,3 +8,11 @@ from mmrdn.registry import DATASETS
 @DATASETS.register_module()
 class RepeatDataset(SeededSamples, _RepeatDataset):
     """MMEngine's wrapper that repeats a data set, with samples that a seeded index seeds."""
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Return the labels in an image, which ``ClassBalancedDataset`` asks for.
+
+        Args:
+            idx (int): Index of the sample.
+        """
+        return self.dataset.get_cat_ids(self._get_ori_dataset_idx(idx))

@@ -21,10 +21,12 @@ class FreezableMixin:
             module (str or Sequence[str]): Paths such as ``'detector.backbone'``.
 
         Raises:
-            ValueError: There is no such part.
+            ValueError: There is no such part, or it is the whole.
         """
-        paths = (module,) if isinstance(module, str) else tuple(module)
+        paths = tuple(module) if isinstance(module, Sequence) and not isinstance(module, str) else (module,)
         for path in paths:
+            if not isinstance(path, str) or not path:
+                raise ValueError(f'frozen_modules: expected paths such as "detector.backbone", got {path!r}')
             try:
                 part = self.get_submodule(path)  # type: ignore[attr-defined]
             except AttributeError as error:

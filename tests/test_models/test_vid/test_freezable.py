@@ -47,6 +47,9 @@ def test_frozen_parts_stay_as_they_are(frozen):
 def test_a_part_that_is_not_there():
     with pytest.raises(ValueError, match='frozen_modules: Detector has no part "detector.neck" '):
         Detector(['detector.backbone', 'detector.neck'])
+    for frozen, got in (('', "''"), (['detector.backbone', ''], "''"), ([None], 'None'), (5, '5')):
+        with pytest.raises(ValueError, match=f'frozen_modules: expected paths such as .*, got {got}$'):
+            Detector(frozen)
 
 
 def test_both_detectors_of_ours_freeze():
