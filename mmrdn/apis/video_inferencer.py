@@ -112,7 +112,9 @@ class VideoInferencer:
 
         Results come ``lookahead`` frames late, the last ones when the video ends. No frame is read
         before its result can be of use: with ``lookahead=0`` that of frame t is given before frame
-        t + 1 is read. Memory does not grow with the video.
+        t + 1 is read. Memory does not grow with the video, unless ``lookahead`` is None, as of
+        mmtrack's ``test_with_adaptive_stride``, whose first frame refers to the last one: then all
+        frames are read and kept before the first result. :meth:`__call__` does without for files.
 
         Args:
             frames (Iterable[np.ndarray]): Frames, (H, W, 3) uint8 BGR each.

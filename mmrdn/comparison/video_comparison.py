@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mmrdn.apis.video_inferencer import VideoInferencer
+from mmrdn.inference.detection_count import DetectionCount
 from mmrdn.inference.video_outputs import fit_scale
 from mmrdn.inference.video_run import detect
 from mmrdn.utils.checks import check_score_thr
@@ -24,7 +25,8 @@ def compare_on_video(
 ) -> int:
     """Write a video with a panel for each detector.
 
-    All detectors run at once, each as far as a frame needs; each reads the video by itself.
+    All detectors run at once, each as far as a frame needs; each reads the video by itself. For a
+    panel in which no detection reaches the threshold, a warning says how high the highest score was.
 
     Args:
         video (str or Path): A video file, or images, see :func:`mmrdn.video.open_source`.
@@ -53,14 +55,17 @@ def compare_on_video(
             ended.enter_context(contextlib.closing(detect(inferencer.open_stream(), source, FrameBuffer(), i == 0)))
             for i, (inferencer, source) in enumerate(zip(loaded.values(), sources))
         ]
+        counts = [DetectionCount(score_thr) for _ in loaded]
         for results in zip(*runs):
             frame = results[0][1]
             scale = fit_scale(*frame.image.shape[:2])
             panels = []
-            for inferencer, (found, *_) in zip(loaded.values(), results):
+            for inferencer, count, (found, *_) in zip(loaded.values(), counts, results):
                 drawer = FrameDrawer(inferencer.classes, scale=scale)
-                panels.append(drawer.draw_boxes(frame.image, found.select(found.scores >= score_thr)))
+                panels.append(drawer.draw_boxes(frame.image, count.add(found)))
             writer.write(titled_panels(panels, list(loaded)), frame.time)
             if progress is not None:
                 progress(writer.num_frames, sources[0].num_frames)
+    for title, count in zip(loaded, counts):
+        count.warn_if_none(f'{sources[0].name}, {title}')
     return writer.num_frames
