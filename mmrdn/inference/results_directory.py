@@ -55,7 +55,8 @@ class ResultsDirectory:
         self._settings = state / 'settings.json'
         self.locks = FileLocks(state / 'locks')
         try:
-            self.locks.join('run', lambda: self._begin(settings))
+            # With a slash, which the key of no video has.
+            self.locks.join('/run', lambda: self._begin(settings))
             self._check_settings(settings)
         except BaseException:
             self.close()
@@ -168,7 +169,7 @@ class ResultsDirectory:
     def write_failures(self) -> None:
         """Write ``failures.jsonl`` anew, in the order of names; without failures there is none."""
         path = self.path / 'failures.jsonl'
-        with self.locks.held('failures'):
+        with self.locks.held('/failures'):
             damaged = (record for record in self._damaged.iterdir() if (self.path / record.name).is_dir())
             records = [record for record in [*self._failed.iterdir(), *damaged] if not record.name.startswith('.')]
             lines = [record.read_bytes() for record in sorted(records, key=lambda record: record.name)]
