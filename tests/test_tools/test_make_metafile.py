@@ -9,6 +9,7 @@ import yaml
 from modelindex.load_model_index import load as load_model_index
 
 from helpers.tools import write_config
+from mmrdn import compat
 from mmrdn.apis import find_model
 from mmrdn.apis.config_files import load_config
 from mmrdn.model_zoo import publish_model
@@ -168,7 +169,7 @@ def test_checkpoint_and_weights(make, zoo, trained, tmp_path, monkeypatch):
     assert entry['Weights'] == weights
     assert entry['Results'][0]['Metrics'] == SHOWN
     package = zoo.parents[1] / 'mmrdn'
-    monkeypatch.setattr('mmrdn.__file__', str(package / '__init__.py'))
+    monkeypatch.setattr(compat, '__file__', str(package / 'compat.py'))
     assert find_model(NAME).weights == str(published)
 
     status, _, err = make(

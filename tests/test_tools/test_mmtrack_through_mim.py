@@ -44,7 +44,9 @@ def train_and_test(folder):
     frames.
     """
     config, work_dir = folder / 'narrow.py', folder / 'train'
-    mim('train', config, '--gpus', 0, '--work-dir', work_dir, '--cfg-options', f'load_from={folder}/random.pth')
+    # mmtrack's warm-up of 500 iterations is refused in a training of two.
+    options = ('--cfg-options', f'load_from={folder}/random.pth', 'param_scheduler=None')
+    mim('train', config, '--gpus', 0, '--work-dir', work_dir, *options)
     through = ('--gpus', 0)
     if folder.name == 'fgfa':
         through = ('--launcher', 'pytorch', '--gpus', 2, '--port', free_port())
