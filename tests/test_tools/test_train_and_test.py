@@ -27,12 +27,12 @@ def metrics_of(stdout):
 
 
 @pytest.fixture(scope='module')
-def tested(trained, tiny_config):
+def tested(trained, tiny_config, tmp_path_factory):
     """Predictions of ``tools/test.py`` and the metrics that it printed.
 
     The thresholds are low so that a detector of 8 iterations finds something.
     """
-    prefix = trained.parent / 'one'
+    prefix = tmp_path_factory.mktemp('tested') / 'one'  # made anew if a worker comes back to this module
     done = run_tool(
         'test.py',
         tiny_config,
