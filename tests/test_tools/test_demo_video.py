@@ -207,7 +207,8 @@ def test_unusual_images(image, tool, tmp_path):
     """A pixel, a line, gray, with alpha, 16 bits, 8K: all the way through."""
     cv2.imwrite(str(tmp_path / 'a.png'), image)
     status, _, err = tool(tmp_path, '--out-video', tmp_path / 'o.mp4', '--out-json', tmp_path / 'o.jsonl', '--scale', 1)
-    assert (status, err) == (0, [])
+    assert status == 0
+    assert all('0 detections above 0.02, highest 0.0' in line for line in err)  # as it may be with 8 iterations
     height, width = image.shape[:2]
     (line,) = lines_of(tmp_path / 'o.jsonl')
     assert (line['height'], line['width']) == (height, width)
