@@ -14,7 +14,7 @@ from mmrdn.ops import roi_align
 
 
 class ExportableRoIExtractor(nn.Module):
-    """What a ``SingleRoIExtractor`` of RoIAlign layers computes, as operators that can be exported.
+    """A ``SingleRoIExtractor`` of RoIAlign layers, made of operators that can be exported.
 
     Args:
         extractor (SingleRoIExtractor): mmdet's.

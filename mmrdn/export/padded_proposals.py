@@ -14,7 +14,7 @@ from mmrdn.ops import nms
 
 
 class PaddedProposals(nn.Module):
-    """What mmdet's ``RPNHead.predict`` finds in one image, padded to N rows.
+    """The proposals of mmdet's ``RPNHead.predict`` in one image, padded to N rows.
 
     Args:
         head (RPNHead): The head, with the ``test_cfg`` that counts.

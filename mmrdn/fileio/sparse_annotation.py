@@ -11,7 +11,7 @@ _LONGEST_RUN = 3  # frames in a row with boxes, on average; objects that were fo
 
 
 class AnnotatedFrame(NamedTuple):
-    """What is known about the annotation of a frame.
+    """Facts about the annotation of a frame.
 
     Attributes:
         video_id (Hashable): Its video, None for a still image.

@@ -73,7 +73,7 @@ class ReferenceSampler:
 
 
 class _FramesOfVideo:
-    """What mmtrack's sampling asks of a data set: the frames of one video, of which it sees the numbers."""
+    """The frames of one video as the data set that mmtrack's sampling asks; it sees their numbers only."""
 
     load_as_video = True
     ref_img_sampling = BaseVideoDataset.ref_img_sampling

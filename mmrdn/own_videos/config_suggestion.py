@@ -18,7 +18,7 @@ _IOU = 0.5  # from which on an anchor is said to fit a box
 
 @dataclass(frozen=True)
 class ConfigSuggestion:
-    """What a child config sets, and why.
+    """The settings of a child config, and the reasons.
 
     Attributes:
         classes (tuple[str, ...]): Class names.

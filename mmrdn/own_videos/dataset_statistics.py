@@ -13,7 +13,7 @@ MOTION_NAMES = ('fast', 'medium', 'slow')
 
 @dataclass(frozen=True, eq=False)
 class DatasetStatistics:
-    """What there is to learn from in a COCO-VID file. Boxes that a training leaves out do not count.
+    """Statistics of the boxes in a COCO-VID file that a training uses.
 
     Attributes:
         rows (np.ndarray): (n,) rows of the boxes that count.

@@ -2,7 +2,7 @@
 
 
 class LossReport:
-    """What a conversion could not carry over, counted by kind, with the first example of each.
+    """Report of all that a conversion could not carry over, counted by kind, with the first example of each.
 
     Attributes:
         counts (dict[str, int]): Number of cases by kind, a kind being words such as "polygons

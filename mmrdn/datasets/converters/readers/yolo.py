@@ -108,7 +108,7 @@ class YoloReader(BaseReader):
 
 
 class _Columns:
-    """What the columns after the coordinates are, by all rows of a data set."""
+    """The meaning of the columns after the coordinates, by all rows of a data set."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         last: dict[bool, list[float]] = {True: [], False: []}
