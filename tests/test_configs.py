@@ -2,7 +2,6 @@
 """Every config loads, builds, and names only what is there."""
 
 import ast
-import inspect
 import re
 from types import SimpleNamespace
 
@@ -23,6 +22,7 @@ from helpers.configs import (
     OURS,
     RDN,
     VID,
+    arguments,
     build,
     datasets,
     load,
@@ -74,8 +74,7 @@ def check_options(registry, cfg):
     """The type is there and takes what the config gives it."""
     kind = registry.get(cfg.type)
     assert kind, cfg.type
-    parameters = inspect.signature(kind).parameters
-    assert set(cfg) - {'type', '_scope_'} <= set(parameters), cfg
+    assert set(cfg) - {'type', '_scope_'} <= arguments(kind), cfg
 
 
 def test_there_are_configs():

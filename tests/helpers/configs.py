@@ -6,6 +6,7 @@ Models are built on the meta device: no memory, no time, real shapes.
 
 import copy
 import functools
+import inspect
 import re
 from pathlib import Path
 from unittest import mock
@@ -52,6 +53,17 @@ def _read(path):
 def load(path):
     """A copy of the config that may be changed."""
     return copy.deepcopy(_read(path))
+
+
+def arguments(kind):
+    """Names that a class can be built with; where it passes ``**kwargs`` on, those of its bases too."""
+    names = set()
+    for base in kind.__mro__ if inspect.isclass(kind) else [kind]:
+        parameters = inspect.signature(base).parameters.values()
+        names |= {item.name for item in parameters if item.kind not in (item.VAR_POSITIONAL, item.VAR_KEYWORD)}
+        if all(item.kind is not item.VAR_KEYWORD for item in parameters):
+            break
+    return names
 
 
 @functools.cache

@@ -10,6 +10,7 @@ import urllib.request
 import av
 import pytest
 
+import mmrdn.web
 from helpers.tools import start_tool
 from helpers.web import write_clip
 
@@ -117,6 +118,7 @@ def test_missing_checkpoint_is_named(run_main, tiny_config, tmp_path):
 
 
 def test_missing_extra_is_named(monkeypatch, run_main, tiny_config):
+    monkeypatch.setattr(mmrdn, 'web', mmrdn.web)  # put back afterwards, as the modules are
     for name in [n for n in sys.modules if n.startswith('mmrdn.web')]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, 'flask', None)
