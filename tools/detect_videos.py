@@ -5,7 +5,8 @@ Start it as often as there are GPUs, by hand or by a launcher: each process take
 nobody has. Start it again after whatever ended it: what is finished is kept.
 
 Exit status: 0, all went well; 1, bad input; 3, some videos could not be read, or not to their ends:
-OUT_DIR/failures.jsonl says which; 130, Ctrl-C or SIGTERM.
+OUT_DIR/failures.jsonl says which; 130, Ctrl-C or SIGTERM. torchrun knows no status of its processes
+but 0 and makes 1 of all others: look for failures.jsonl there.
 """
 
 import argparse
@@ -24,7 +25,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'videos',
         help='directory with videos and directories of images at any depth; '
-        'pattern in quotes; text file with the path of a video a line',
+        'pattern in quotes; text file with the path of a video a line, and comments after #',
     )
     parser.add_argument('out_dir', metavar='OUT_DIR', help='directory with a directory of outputs for each video')
     add_arguments(parser, '--config', required=True, help='config file, or the name of one of the package')

@@ -26,7 +26,7 @@ def main() -> None:
         choices=['stop', 'skip'],
         default='stop',
         help='what to do with a frame that cannot be loaded; one that is skipped counts as a frame without '
-        'detections, and the exit status is 3 (default: %(default)s)',
+        'detections, and the exit status is 3, of which torchrun makes 1 (default: %(default)s)',
     )
     parser.add_argument(
         '--resume-test', action='store_true', help='go on from the videos that a test which was ended has finished'

@@ -15,7 +15,7 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmrdn.engine import CheckpointGuardHook, ScheduleGuardHook, ShardProgressHook
+from mmrdn.engine import CheckpointGuardHook, RunGuardHook, ScheduleGuardHook, ShardProgressHook
 from mmrdn.engine.distributed.ranks import join_ranks, this_rank
 from mmrdn.fileio.checkpoint import install_safe_loading, load_checkpoint_file, local_checkpoint
 from mmrdn.utils.config_types import type_name
@@ -228,6 +228,7 @@ def build_runner(cfg: Config, trust_checkpoint: bool = False, partial_checkpoint
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.register_hook(CheckpointGuardHook(partial_checkpoint))
     runner.register_hook(ScheduleGuardHook())
+    runner.register_hook(RunGuardHook())
     if not any(isinstance(hook, ShardProgressHook) for hook in runner.hooks):
         runner.register_hook(ShardProgressHook())
     return runner

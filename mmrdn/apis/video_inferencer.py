@@ -1,7 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import contextlib
 import time
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -255,22 +254,20 @@ class VideoInferencer:
                 for found, frame, images in results:
                     files.write(frame, of_classes(found, labels), images if show_relations else None)
                     if progress is not None:
-                        progress(files.num_frames, source.num_frames)
+                        progress(files.count.num_frames, source.num_frames)
         except KeyboardInterrupt as interrupt:
             files.__exit__(KeyboardInterrupt, interrupt, None)  # it may have come as the block was left
-            summary = VideoSummary(files.num_frames, outputs=files.written)
+            summary = VideoSummary(files.count.num_frames, outputs=files.written)
             raise KeyboardInterrupt(f'interrupted after {summary}') from None
-        if files.num_frames and not files.num_detections:
-            highest = 'no detection at all' if files.highest_score is None else f'highest {files.highest_score:.2g}'
-            warnings.warn(f'{source.name}: 0 detections above {score_thr:g}, {highest}')
+        files.count.warn_if_none(source.name)
         return VideoSummary(
-            files.num_frames,
+            files.count.num_frames,
             time.time() - start,
             source.truncated,
             list(source.skipped),
             files.written,
-            files.num_detections,
-            files.highest_score,
+            files.count.num_detections,
+            files.count.highest_score,
         )
 
     def check_options(

@@ -32,7 +32,8 @@ def browse_track(
     """Draw the track in which linking recovered the most right detections.
 
     Above, the detections shown at ``score_thr``; below, those shown after linking, at the threshold
-    that shows as many detections in all.
+    that shows as many detections in all. Frames that nobody annotated are marked; no detection in
+    them counts as right.
 
     Args:
         predictions (str): COCO-VID JSON of the detector.
@@ -84,7 +85,10 @@ def browse_track(
     shown = track[start : start + num_frames]
     paths = {image['id']: Path(image_root) / image['file_name'] for image in truth_file.data['images']}
     rows = [('detector', before, score_thr), ('linked', after, linked_thr)]
-    drawn = np.concatenate([_draw_row(title, shown, frames, paths, thr, classes) for title, frames, thr in rows])
+    unknown = {key for key, frame in truth.items() if frame.is_left_out}
+    drawn = np.concatenate(
+        [_draw_row(title, shown, frames, paths, thr, classes, unknown) for title, frames, thr in rows]
+    )
     if not cv2.imwrite(str(out), drawn):
         raise OSError(f'{out} cannot be written')
     return dict(
@@ -122,13 +126,19 @@ def _is_right(frame: FrameDetections, i: int, truth: FrameAnnotations) -> bool:
 
 
 def _draw_row(
-    title: str, track: Track, frames: Frames, paths: dict[int, Path], threshold: float, classes: list[str]
+    title: str,
+    track: Track,
+    frames: Frames,
+    paths: dict[int, Path],
+    threshold: float,
+    classes: list[str],
+    unknown: set[int],
 ) -> np.ndarray:
-    """Draw the boxes of a track in their frames, where their scores reach a threshold."""
+    """Draw the boxes of a track in their frames, where their scores reach a threshold; mark frames without truth."""
     panels, titles = [], []
     for img_id, i in track:
         frame, image = frames[img_id], read_image(paths[img_id])
         box = replace(frame.select(np.arange(len(frame)) == i), track_ids=None)
         panels.append(FrameDrawer(classes, threshold, scale=max(1, 320 // image.shape[1])).draw(image, box))
-        titles.append(f'{title}, frame {frame.frame_id}')
+        titles.append(f'{title}, frame {frame.frame_id}' + (', not annotated' if img_id in unknown else ''))
     return titled_panels(panels, titles)

@@ -5,7 +5,7 @@ import mmtrack.datasets.transforms  # noqa: F401
 
 from mmrdn.datasets.imagenet_vid_dataset import ImageNetVIDDataset
 from mmrdn.datasets.moving_digits_dataset import MovingDigitsDataset
-from mmrdn.datasets.samplers import RemainingFrames, SeededInfiniteSampler, VideoSampler
+from mmrdn.datasets.samplers import DefaultSampler, RemainingFrames, SeededInfiniteSampler, VideoSampler
 from mmrdn.datasets.seeded_index import SeededIndex
 from mmrdn.datasets.seeded_samples import SeededSamples
 from mmrdn.datasets.transforms import (
@@ -23,6 +23,7 @@ from mmrdn.datasets.wrappers import ClassBalancedDataset, ConcatDataset, RandomS
 __all__ = [
     'ClassBalancedDataset',
     'ConcatDataset',
+    'DefaultSampler',
     'ImageNetVIDDataset',
     'LoadFrame',
     'LoadTrackAnnotations',

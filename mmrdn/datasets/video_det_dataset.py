@@ -157,7 +157,8 @@ class VideoDetDataset(SeededSamples, BaseVideoDataset):
             ValueError: No image is left, or ``indices`` do not fit.
         """
         indices = super().filter_data()
-        self._warn_of_small_images()
+        if not self.test_mode:
+            self._log_left_out()
         if not indices:
             flags = 'without a false "is_vid_train_frame" or "is_annotated", with a box of one of the classes'
             kind = 'testing' if self.test_mode else f'training ({flags})'
@@ -167,13 +168,20 @@ class VideoDetDataset(SeededSamples, BaseVideoDataset):
             self._check_whole_videos(indices)
         return indices
 
-    def _warn_of_small_images(self) -> None:
-        """Log how many key images training leaves out for their size."""
+    def _log_left_out(self) -> None:
+        """Log how many images are no key images of a training, as nobody annotated them or for their size."""
+        warn = MMLogger.get_current_instance().warning
+        num_supports = sum(info['is_annotated'] is False for info in self.data_list)
+        if num_supports:
+            warn(
+                f'{self.ann_file}: {num_supports} of {len(self.data_list)} images have "is_annotated": false and are '
+                'support frames only'
+            )
         least = (self.filter_cfg or {}).get('min_size', 32)  # pixels, as mmtrack has it
         infos = [self.data_list[i] for i in self.valid_data_indices]
         small = [info for info in infos if min(info['width'], info['height']) < least]
-        if small and not self.test_mode:
-            MMLogger.get_current_instance().warning(
+        if small:
+            warn(
                 f'{self.ann_file}: {len(small)} of {len(infos)} images have a side below {least} pixels and are left '
                 f'out (filter_cfg=dict(min_size={least})), the first is {small[0]["file_name"]}'
             )

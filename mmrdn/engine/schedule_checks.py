@@ -83,6 +83,23 @@ def _unfit(settings: Mapping[str, Any], length: int, resumed: bool) -> tuple[str
     return None
 
 
+def validation_problem(runner: Runner) -> str | None:
+    """Return one line about validations that never come, or only at the end; None if there are others.
+
+    Args:
+        runner (Runner): Runner with the training.
+    """
+    loop = runner.train_loop
+    if runner.val_loop is None or not hasattr(loop, 'val_begin'):
+        return None
+    by_iter = isinstance(loop, IterBasedTrainLoop)
+    length, unit = (loop.max_iters, 'iterations') if by_iter else (loop.max_epochs, 'epochs')
+    interval, end = min(loop.dynamic_intervals), f'but the training has {length} {unit}: it'
+    if loop.val_begin > length:
+        return f'train_cfg.val_begin is {loop.val_begin}, {end} never validates'
+    return f'train_cfg.val_interval is {interval}, {end} validates at its end alone' if interval > length else None
+
+
 def schedule_changes(checkpoint: Mapping[str, Any], runner: Runner) -> list[str]:
     """Compare the schedule of a checkpoint with that of the training that goes on from it.
 

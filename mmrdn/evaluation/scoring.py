@@ -1,7 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """From detections and ground truth of all frames to named metrics and a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,17 +90,30 @@ def matching_annotations(
     Raises:
         ValueError: Frames and ground truth are not of the same images.
     """
-    predicted = {frame.img_id for frame in frames}
-    for ids, others, problem in (
-        (annotations, predicted, 'have no prediction'),
-        (predicted, annotations, 'were predicted but are not in it'),
-    ):
-        absent = sorted((i for i in ids if i not in others), key=_sort_key)
+    problems = ('have no prediction', 'were predicted but are not in it')
+    check_same_images({frame.img_id for frame in frames}, annotations, ann_file, problems)
+    return [annotations[frame.img_id] for frame in frames]
+
+
+def check_same_images(others: Collection, known: Collection, ann_file: str, problems: tuple[str, str]) -> None:
+    """Refuse images that are not those of a file.
+
+    Args:
+        others (Collection): Ids of the images.
+        known (Collection): Ids of those of the file.
+        ann_file (str): The file, for messages.
+        problems (tuple[str, str]): What is wrong with images that the file alone has, and with those
+            that it has not.
+
+    Raises:
+        ValueError: They are not the same.
+    """
+    for ids, against, problem in ((known, others, problems[0]), (others, known, problems[1])):
+        absent = sorted((i for i in ids if i not in against), key=_sort_key)
         if absent:
             raise ValueError(
                 f'{ann_file}: {len(absent)} of {len(ids)} frames {problem}, the first is img_id {absent[0]}'
             )
-    return [annotations[frame.img_id] for frame in frames]
 
 
 def _sort_key(img_id: Any) -> tuple:

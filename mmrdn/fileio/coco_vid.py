@@ -14,7 +14,20 @@ from scipy.sparse import csr_array
 
 from mmrdn.fileio.box_entries import box_fault, faults_warning, to_xyxy
 from mmrdn.fileio.download import shown_url
-from mmrdn.fileio.fields import BOX, FLAG, ID, INTEGER, NUMBER, OBJECT, SIZE, TEXT, Kind, check_entries, check_entry
+from mmrdn.fileio.fields import (
+    ANSWER,
+    BOX,
+    FLAG,
+    ID,
+    INTEGER,
+    NUMBER,
+    OBJECT,
+    SIZE,
+    TEXT,
+    Kind,
+    check_entries,
+    check_entry,
+)
 from mmrdn.fileio.json_files import parse_json
 from mmrdn.fileio.located_file import read_located
 from mmrdn.fileio.sparse_annotation import AnnotatedFrame
@@ -31,8 +44,8 @@ KINDS = dict(
         width=SIZE,
         height=SIZE,
         file_name=TEXT,
-        is_annotated=FLAG,
-        is_vid_train_frame=FLAG,
+        is_annotated=ANSWER,
+        is_vid_train_frame=ANSWER,
     ),
     annotations=dict(
         id=ID,

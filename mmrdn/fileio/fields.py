@@ -20,10 +20,12 @@ class Kind(NamedTuple):
     Attributes:
         text (str): Its name in messages.
         holds (callable): Function that says whether a value is of the kind.
+        nullable (bool): Whether null stands for a field that is not there.
     """
 
     text: str
     holds: Callable[[Any], bool]
+    nullable: bool = True
 
 
 def _is_integer(value: Any) -> bool:
@@ -57,6 +59,7 @@ SIZE = Kind('a positive integer', lambda value: _is_integer(value) and value > 0
 NUMBER = Kind('a finite number', _is_number)
 TEXT = Kind('a string', _is_text)
 FLAG = Kind('true or false', lambda value: isinstance(value, (int, float)) and value in (0, 1))
+ANSWER = FLAG._replace(nullable=False)  # where null could as well mean the other one
 BOX = Kind('four finite numbers x, y, width, height, 10^9 pixels at most', _is_box)
 OBJECT = Kind('an object', lambda value: isinstance(value, dict))
 
@@ -66,7 +69,7 @@ def check_entry(entry: Any, kinds: Mapping[str, Kind], required: Sequence[str], 
 
     Args:
         entry (Any): Entry of a file.
-        kinds (Mapping[str, Kind]): What fields hold that are there, and not null.
+        kinds (Mapping[str, Kind]): What fields hold that are there, and not null if that may be.
         required (Sequence[str]): Fields that must be there.
         name (str): File and entry, for the message.
 
@@ -84,8 +87,12 @@ def wrong_fields(entry: Mapping[str, Any], kinds: Mapping[str, Kind]) -> Iterato
     """Yield each field of an entry that is there and holds what it must not, and what is wrong with it."""
     for field, kind in kinds.items():
         value = entry.get(field)
-        if value is not None and not kind.holds(value):
-            yield field, f'must be {kind.text}, got {shown(value)}'
+        if value is None:
+            if field in entry and not kind.nullable:
+                yield field, f'must be {kind.text}, got null'
+        elif not kind.holds(value):
+            got = f"'{shown(value)}'" if isinstance(value, str) else shown(value)  # "false" is no false
+            yield field, f'must be {kind.text}, got {got}'
 
 
 def list_of(data: Any, part: str, name: str) -> list:

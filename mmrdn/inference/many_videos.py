@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import errno
+import functools
 import os
 import sys
 import time
@@ -27,7 +28,7 @@ class ManyVideos:
         results (ResultsDirectory): Directory of the outputs, which this process has joined.
         paths (dict[str, str]): Path of each video by its name.
         detect (callable): Function that detects in one video.
-        progress (FrameProgress): Progress of all processes, in videos.
+        progress (FrameProgress): Progress of all processes, in videos, with the frames of those that are under way.
         device (torch.device): Device of the detector.
         interval (float): Seconds between two looks at what the others have done.
     """
@@ -78,7 +79,7 @@ class ManyVideos:
         name, directory = self.results.videos[key], self.results.path
         try:
             with self.results.writing(key) as directory:
-                summary = self.detect(self.paths[name], directory, self._tick)
+                summary = self.detect(self.paths[name], directory, functools.partial(self._tick, key))
                 if summary.truncated:
                     error = f'truncated or damaged: the outputs hold what decodes, {summary.frames} frames'
                     self.results.record(key, error, damaged=True)
@@ -106,12 +107,14 @@ class ManyVideos:
             return False
         return True
 
-    def _tick(self, *frames) -> None:
-        """Show the progress, not with every frame."""
+    def _tick(self, key: str, num_frames: int, total: int | None = None) -> None:
+        """Tell how far a video is and show the progress, not with every frame."""
         if time.monotonic() - self._shown > self.interval:
+            self.results.tell(key, num_frames)
             self._show()
 
     def _show(self) -> None:
-        done, failed = self.results.done(), self.results.failures()
-        self.progress.update(len(done), len(self.results.videos), f'{len(failed)} failed')
+        done, failed, running = self.results.done(), self.results.failures(), self.results.num_running()
+        note = f'{len(failed)} failed' + (f', {running} frames of those under way' if running else '')
+        self.progress.update(len(done), len(self.results.videos), note)
         self._shown = time.monotonic()

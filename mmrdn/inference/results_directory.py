@@ -24,7 +24,7 @@ class ResultsDirectory:
 
         clip.mp4/        outputs of the video clip.mp4, there as a whole or not at all
         failures.jsonl   the videos that could not be read, or not to their ends
-        .mmrdn/          settings.json, locks, and the directories partial, failed and damaged
+        .mmrdn/          settings.json, locks, and the directories partial, running, failed and damaged
 
     A process holds a lock while it has a video, see :class:`FileLocks`. The lock only saves work: a
     result appears by one rename, whoever made it, so two processes that had the same video could
@@ -49,9 +49,10 @@ class ResultsDirectory:
         if there and _STATE not in there:
             raise FileExistsError(f'directory {path} holds other files, such as {there[0]}; choose an empty one')
         state = self.path / _STATE
-        self._partial, self._failed, self._damaged = (state / name for name in ('partial', 'failed', 'damaged'))
-        for directory in (self._partial, self._failed, self._damaged):
+        directories = [state / name for name in ('partial', 'running', 'failed', 'damaged')]
+        for directory in directories:
             directory.mkdir(parents=True, exist_ok=True)
+        self._partial, self._running, self._failed, self._damaged = directories
         self._settings = state / 'settings.json'
         self.locks = FileLocks(state / 'locks')
         try:
@@ -65,7 +66,7 @@ class ResultsDirectory:
     def _begin(self, settings: dict) -> None:
         """Forget what an earlier run could not do, and what it left when it was killed."""
         self._check_settings(settings)
-        for record in self._failed.iterdir():
+        for record in (*self._failed.iterdir(), *self._running.iterdir()):
             record.unlink()
         for directory in (self.path, self._settings.parent, self._damaged):
             for leftover in directory.glob('.*.partial'):  # of whole_file
@@ -108,6 +109,23 @@ class ResultsDirectory:
         """Return the keys of the videos that are finished or failed in this run."""
         return self.finished() | (self.videos.keys() & set(os.listdir(self._failed)))
 
+    def num_running(self) -> int:
+        """Return the number of frames that are done of videos that are not, of all processes."""
+        total = 0
+        for record in self._running.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # its video is done meanwhile
+                total += int(record.read_text() or 0)
+        return total
+
+    def tell(self, key: str, num_frames: int) -> None:
+        """Tell other processes how many frames of a video are done.
+
+        Args:
+            key (str): A video that this process has.
+            num_frames (int): Number of frames.
+        """
+        (self._running / key).write_text(str(num_frames))
+
     # ------------------------------------------------------------------- work
 
     def take(self) -> str | None:
@@ -146,6 +164,7 @@ class ResultsDirectory:
                     raise
         finally:
             shutil.rmtree(directory, ignore_errors=True)
+            (self._running / key).unlink(missing_ok=True)
 
     def _clear(self, key: str) -> None:
         """Remove what processes left that were killed at a video."""

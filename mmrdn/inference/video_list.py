@@ -43,7 +43,8 @@ def find_videos(spec: str | Path, out_dir: str | Path) -> VideoList:
     Args:
         spec (str or Path): A directory, with the video files and the directories of images at any
             depth; a pattern (``**`` for any depth) of video files and directories of images; a video
-            file; or a manifest: a text file with a path a line, relative to its own directory.
+            file; or a manifest: a text file with a path a line, relative to its own directory. Lines that
+            begin with ``#`` are comments.
         out_dir (str or Path): Directory of outputs; what lies in it is left out.
 
     Returns:
@@ -77,11 +78,18 @@ def _read_manifest(path: str) -> list[str]:
     text = Path(path).read_text(encoding='utf-8-sig', errors='surrogateescape')  # file names may be any bytes
     if '\0' in text:
         raise ValueError(f'{path} is neither a manifest (text with a path a line) nor a video by its name')
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
-    for number, line in lines:
+    directory, paths = os.path.dirname(os.path.abspath(path)), []
+    for number, line in enumerate(map(str.strip, text.splitlines()), 1):
+        found = os.path.join(directory, line)
         if re.match(r'[a-z][a-z0-9+.-]*://', line, re.IGNORECASE) or line == '-':
             raise ValueError(f'{path}, line {number}: expected the path of a file or directory, got {printable(line)}')
-    return [os.path.join(os.path.dirname(os.path.abspath(path)), line) for _, line in lines if line]
+        if line.startswith('#') and os.path.exists(found):
+            raise ValueError(
+                f'{path}, line {number}: # begins a comment, but {printable(line)} exists: write ./{printable(line)}'
+            )
+        if line and not line.startswith('#'):
+            paths.append(found)
+    return paths
 
 
 def _walk(root: str, out_dir: str) -> VideoList:

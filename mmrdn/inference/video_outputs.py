@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmrdn.inference.detection_count import DetectionCount
 from mmrdn.structures import Frame, FrameDetections
 from mmrdn.utils.interrupts import hold_interrupts
 from mmrdn.video import (
@@ -73,10 +74,7 @@ class VideoOutputs:
         font (str or Path, optional): Font file of class names, see :class:`FrameDrawer`.
 
     Attributes:
-        num_frames (int): Number of frames that were written.
-        num_detections (int): Number of detections that were written.
-        highest_score (float, optional): Highest score of a detection, written or not; None without
-            detections.
+        count (DetectionCount): Number of frames and detections that were written, once :meth:`open` was called.
 
     Raises:
         ValueError: None is given, or a name is of no use.
@@ -101,8 +99,7 @@ class VideoOutputs:
         self.scale = scale
         self.font = None if font is None else str(font)
         check_glyphs((), self.font)
-        self.num_frames = self.num_detections = 0
-        self.highest_score: float | None = None
+        self.count: DetectionCount
         self._writers: dict[str, BaseWriter] = {}
         if not self.paths:
             raise ValueError(
@@ -138,7 +135,7 @@ class VideoOutputs:
         for path in self.paths.values():
             if osp.exists(source.name) and osp.exists(path) and osp.samefile(source.name, path):
                 raise ValueError(f'{path} is the input, choose another name')
-        self.score_thr = score_thr
+        self.count = DetectionCount(score_thr)
         self._drawer = FrameDrawer(classes, score_thr, font=self.font)
         needs = {
             VideoWriter: dict(fps=source.fps),
@@ -183,11 +180,9 @@ class VideoOutputs:
             supports (Mapping[int, np.ndarray], optional): Images to show beside it, by their offset
                 in frames from it.
         """
-        highest = float(detections.scores.max(initial=-np.inf))
-        detections = replace(
-            detections.above(self.score_thr), frame_id=frame.index, file_name=frame.name, time=frame.time
-        )
         with hold_interrupts():
+            kept = self.count.add(detections)
+            detections = replace(kept, frame_id=frame.index, file_name=frame.name, time=frame.time)
             if self.draws:
                 scale = self.scale or fit_scale(*frame.image.shape[:2])
                 drawn = replace(self._drawer, scale=scale).draw(frame.image, detections, supports)
@@ -198,10 +193,6 @@ class VideoOutputs:
                     writer.write(drawn, frame)
                 else:
                     writer.write(detections)
-            self.num_frames += 1
-            self.num_detections += len(detections)
-            if highest > (-np.inf if self.highest_score is None else self.highest_score):
-                self.highest_score = highest
 
 
 def _writer_type(key: str, path: Path) -> type[BaseWriter]:

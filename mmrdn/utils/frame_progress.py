@@ -14,8 +14,8 @@ class FrameProgress:
         title (str): Text before the bar, which may be changed.
         console (Console): Console of the bar or the lines.
         quiet (bool): Show nothing.
-        rate (bool): Whether lines say how fast it is and how long it still takes, and come at least
-            once a minute.
+        rate (bool): Whether lines say how fast it is and how long it still takes. These, and lines with a
+            note, come at least once a minute.
     """
 
     def __init__(self, title: str, console: Console, quiet: bool = False, rate: bool = False) -> None:
@@ -60,19 +60,19 @@ class FrameProgress:
             speed = self._bar.tasks[0].speed
             shown = note or (f'{speed:.1f} fps' if speed else '- fps')
             self._bar.update(self._task, description=self.title, completed=done, total=total, note=shown)
-            if not self.console.is_terminal and self._is_due(done, total):
+            if not self.console.is_terminal and self._is_due(done, total, bool(note)):
                 self.console.print(self._text(done, total, note), highlight=False, soft_wrap=True)
         except (OSError, SystemExit):  # rich exits when a pipe is broken
             self.quiet = True
 
-    def _is_due(self, done: int, total: int | None) -> bool:
+    def _is_due(self, done: int, total: int | None, has_note: bool) -> bool:
         """Return whether it is time for another line."""
         title, told, when = self._line
         if title != self.title:
             told = 0
         step = 10 * done // total if total else done // 100
         now = time.monotonic()
-        if step <= told and not (self.rate and now - when >= 60):
+        if step <= told and not ((self.rate or has_note) and now - when >= 60):
             return False
         self._line = self.title, max(step, told), now
         return True

@@ -1,7 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Text from outside in messages: a line that a terminal can show and does not obey."""
 
+import difflib
 import reprlib
+from collections.abc import Sequence
 from typing import Any
 
 _MAX_SHOWN = 200  # characters
@@ -24,3 +26,8 @@ def shown(value: Any) -> str:
     """Return a value for a message: escaped, and shortened, as it may be long or deep."""
     text = value if isinstance(value, str) else reprlib.repr(value)
     return escaped(text) if len(text) <= _MAX_SHOWN else f'{escaped(text[:_MAX_SHOWN])} ...'
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    """Return the three of some names that are most like another one, in one line."""
+    return ', '.join(difflib.get_close_matches(name, names, 3, cutoff=0))

@@ -1,10 +1,11 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-import copy
 import json
 
 import cv2
 import numpy as np
 import pytest
+
+from mmrdn.browsing import track_browser
 
 SIZE = (60, 80)  # height and width
 
@@ -32,16 +33,18 @@ def frames(scores, ids):
 @pytest.fixture
 def browse(tmp_path, run_main):
     """Run the tool on four frames; the detector misses the third."""
-    before = frames([0.9, 0.8, 0.2, 0.7], [None] * 4)
+    scores = [0.9, 0.8, 0.2, 0.7]
     linked = frames([1.8, 1.7, 1.1, 1.6], [0] * 4)
-    truth = copy.deepcopy(before)
-    truth['annotations'] = [dict(a, instance_id=1) for a in before['annotations'][::2]]
+    truth = frames(scores, [None] * 4)
+    truth['annotations'] = [dict(a, instance_id=1) for a in truth['annotations'][::2]]
     for t in range(4):
         cv2.imwrite(str(tmp_path / f'{t}.png'), np.full((*SIZE, 3), 50 * t, np.uint8))
 
-    def call(out='out.png', linked=linked, options=()):
+    def call(out='out.png', before=scores, linked=linked, unknown=(), options=()):
         paths = []
-        for name, content in (('before', before), ('linked', linked), ('truth', truth)):
+        images = [image | (dict(is_annotated=False) if image['id'] in unknown else {}) for image in truth['images']]
+        contents = frames(before, [None] * 4), linked, dict(truth, images=images)
+        for name, content in zip(('before', 'linked', 'truth'), contents):
             paths.append(tmp_path / f'{name}.json')
             paths[-1].write_text(json.dumps(content))
         return run_main('analysis_tools/browse_tube.py', *paths, tmp_path, tmp_path / out, *options)
@@ -82,6 +85,24 @@ def test_boxes_that_linking_took_out(browse):
     assert status == 0, stderr
     assert 'track 0 of video 5, 4 frames, 1 detections recovered' in stdout
     assert 'threshold 0.3 before, 0.300 after linking' in stdout
+
+
+def test_frames_that_nobody_annotated_are_marked(browse, monkeypatch):
+    """Of the two that linking raises above the threshold, one is in such a frame: it counts as neither."""
+    titles = []
+    monkeypatch.setattr(track_browser, 'titled_panels', lambda panels, names: titles.append(names) or panels[0])
+    linked = frames([1.8, 1.7, 1.1, 1.2], [0] * 4)
+    before = [0.9, 0.2, 0.2, 0.7]
+    options = ['--score-thr', '0.3']
+    for unknown, recovered in (((), 2), ((1,), 1)):
+        status, stdout, stderr = browse(
+            before=before, linked=linked, unknown=unknown, options=[*options, '--overwrite']
+        )
+        assert status == 0, stderr
+        assert f'track 0 of video 5, 4 frames, {recovered} detections recovered' in stdout
+    names = ['frame 0', 'frame 1, not annotated', 'frame 2', 'frame 3']
+    assert titles[2:] == [[f'{row}, {name}' for name in names] for row in ('detector', 'linked')]
+    assert 'annotated' not in ''.join(titles[0] + titles[1])
 
 
 def test_bad_input_is_named(browse, tmp_path):

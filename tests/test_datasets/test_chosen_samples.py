@@ -92,14 +92,18 @@ def test_small_images_are_counted_and_named_once(build, logged):
     assert not logged or 'a side below' not in ''.join(logged)
 
 
-def test_frames_that_nobody_annotated(build):
+def test_frames_that_nobody_annotated(build, logged):
     """Support frames, never key frames, whatever boxes they have and whether empty ones are trained on."""
     data = video_data()
     for image in data['images']:
         if image['frame_id'] % 10 != 5:
             image['is_annotated'] = False
     for cfg in (None, dict(filter_empty_gt=False)):
+        logged.clear()
         dataset = build(data, filter_cfg=cfg)
+        # 40 frames of one video have 4 annotated ones, the four of the others none.
+        (line,) = [line for line in logged if 'is_annotated' in line]
+        assert line.endswith('data.json: 40 of 44 images have "is_annotated": false and are support frames only')
         assert [dataset.get_data_info(i)['frame_id'] for i in range(len(dataset))] == [5, 15, 25, 35]
         seen = set()
         for _ in range(50):
@@ -109,7 +113,9 @@ def test_frames_that_nobody_annotated(build):
             seen |= {i['frame_id'] for i in infos[1:]}
             assert all(i['is_annotated'] is False and i['instances'] == [] for i in infos[1:])
         assert seen == {12, 13, 14, 16, 17, 18}
+    logged.clear()
     tested = build(data, test_mode=True)
+    assert not [line for line in logged if 'is_annotated' in line]  # the metric says it
     infos = [tested.get_data_info(i) for i in range(len(tested))]
     assert [len(i['instances']) for i in infos] == [i['frame_id'] % 10 == 5 for i in infos]
     for image in data['images']:

@@ -6,10 +6,11 @@ import random
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import DefaultSampler as MMEngineDefaultSampler
 from mmengine.dataset import InfiniteSampler
 from torch.utils.data import DataLoader
 
-from mmrdn.datasets import SeededIndex, SeededInfiniteSampler
+from mmrdn.datasets import DefaultSampler, SeededIndex, SeededInfiniteSampler
 
 
 class Draws:
@@ -59,6 +60,31 @@ def test_ranks_share_the_stream(monkeypatch):
     assert [i.position for i in streams[1]] == list(range(1, 20, 2))
     both = [index for pair in zip(*streams) for index in pair]
     assert both == expected
+
+
+@pytest.mark.parametrize('shuffle, round_up, size', [(True, True, 5), (False, False, 5), (True, False, 4)])
+def test_epochs_of_seeded_indices(shuffle, round_up, size, monkeypatch):
+    """Two ranks take the order of MMEngine's sampler, and no two samples of three epochs have one position."""
+    positions = []
+    for rank in range(2):
+        monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda: (rank, 2))
+        options = dict(shuffle=shuffle, round_up=round_up, seed=3)
+        ours, theirs = (kind(range(size), **options) for kind in (DefaultSampler, MMEngineDefaultSampler))
+        for epoch in (0, 2, 1):
+            ours.set_epoch(epoch), theirs.set_epoch(epoch)
+            indices = list(ours)
+            assert indices == list(theirs)
+            assert {index.seed for index in indices} == {3}
+            assert [index.position for index in ours] == [index.position for index in indices]
+            positions += [index.position for index in indices]
+    total = 6 if round_up else size
+    assert sorted(positions) == list(range(3 * total))
+
+
+def test_data_sets_for_testing_get_plain_indices():
+    """As nothing of a test is random; its samples seed nothing that a training draws."""
+    dataset = type('Testing', (list,), dict(test_mode=True))([0, 0, 0])
+    assert {type(index) for index in DefaultSampler(dataset, seed=0)} == {int}
 
 
 @pytest.mark.parametrize('protocol', range(2, pickle.HIGHEST_PROTOCOL + 1))

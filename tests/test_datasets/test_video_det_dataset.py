@@ -160,7 +160,11 @@ def _change(part, number, **values):
     'change, text',
     [
         (_change('images', 2, width=None), r"images\[2\] must have the field 'width'"),
-        (_change('images', 2, height='60'), r"images\[2\]: 'height' must be a positive integer, got 60"),
+        (_change('images', 2, height='60'), r"images\[2\]: 'height' must be a positive integer, got '60'$"),
+        (
+            lambda data: data['images'][2].update(is_vid_train_frame=None),
+            r"images\[2\]: 'is_vid_train_frame' must be true or false, got null$",
+        ),
         (_change('images', 2, id=1), r"images\[2\]: id '1' is there twice"),
         (_change('images', 2, video_id=9), r"images\[2\]: video_id 9 is not among the file's videos"),
         (_change('images', 2, frame_id=None), r"images\[2\] must have the field 'frame_id'"),

@@ -6,9 +6,10 @@ import warnings
 import pytest
 import torch
 from mmengine.dataset import DefaultSampler
+from mmengine.runner import ValLoop
 from torch.utils.data import BatchSampler
 
-from helpers.toy import runner_of, toy_config, toy_runner
+from helpers.toy import runner_of, toy_config, toy_runner, validation
 from mmrdn.apis import train
 from mmrdn.fileio.checkpoint import load_checkpoint_file
 
@@ -133,6 +134,38 @@ def test_epochs_of_any_other_endless_sampler_are_refused(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match='DefaultSampler, the sampler of train_dataloader, never ends'):
         train(runner)
     assert runner.iter == 4
+
+
+EPOCHS = dict(train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=2), train_dataloader=loader(), param_scheduler=None)
+
+
+@pytest.mark.parametrize(
+    'times, changes, problem',
+    [
+        (dict(val_begin=11), {}, 'val_begin is 11, but the training has 10 iterations: it never validates'),
+        (dict(val_interval=11), {}, 'val_interval is 11, but the training has 10 iterations: it validates at its end '),
+        (dict(val_begin=3), EPOCHS, 'val_begin is 3, but the training has 2 epochs: it never validates'),
+        (dict(val_interval=3), EPOCHS, 'val_interval is 3, but the training has 2 epochs: it validates at its end '),
+        (dict(val_begin=10, val_interval=10), {}, None),
+        (dict(val_interval=1000, dynamic_intervals=[(4, 2)]), {}, None),
+        (dict(val_begin=2, val_interval=2), EPOCHS, None),
+    ],
+)
+def test_validations_that_never_come_are_named(times, changes, problem, tmp_path, monkeypatch):
+    """And how many there are."""
+    cfg = toy_config(tmp_path, **dict(validation(), **changes))
+    cfg.train_cfg.update(times)
+    runner = runner_of(cfg)
+    lines, runs = [], []
+    monkeypatch.setattr(runner.logger, 'warning', lambda text, *args: lines.append(text))
+    monkeypatch.setattr(ValLoop, 'run', lambda loop: runs.append(runner.iter))
+    train(runner)
+    found = [line for line in lines if line.startswith('train_cfg.')]
+    assert len(found) == (problem is not None) and all(line[10:].startswith(problem) for line in found)
+    if problem:
+        assert len(runs) == ('end' in problem)
+    else:
+        assert runs
 
 
 STEPS = [dict(type='MultiStepLR', by_epoch=False, milestones=[3, 7])]

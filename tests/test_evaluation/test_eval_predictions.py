@@ -105,7 +105,7 @@ ANN = ('annotations', 1)
         (changed(PREDICTIONS, [*ANN, 'score'], None), "annotations[1] must have the field 'score'"),
         (changed(PREDICTIONS, [*ANN, 'bbox'], None), "annotations[1] must have the field 'bbox'"),
         (changed(PREDICTIONS, [*ANN, 'bbox'], [1, 2, 3]), 'four finite numbers'),
-        (changed(PREDICTIONS, [*ANN, 'score'], 'high'), "annotations[1]: 'score' must be a finite number, got high"),
+        (changed(PREDICTIONS, [*ANN, 'score'], 'high'), "annotations[1]: 'score' must be a finite number, got 'high'"),
         (
             changed(PREDICTIONS, [*ANN, 'score'], math.nan),
             "pred.json: annotations[1]: 'score' must be a finite number, got nan",

@@ -75,9 +75,10 @@ def test_said_once_and_refused_if_all(tmp_path, logged):
     path = write(tmp_path / 'b.json', coco)
     with pytest.raises(ValueError, match='b.json: all 4 frames have "is_annotated": false, expected one to measure'):
         run(samples, classes=('cat',), ann_file=path)
-    coco['images'][2]['is_annotated'] = 'no'
-    with pytest.raises(ValueError, match=r"images\[2\]: 'is_annotated' must be true or false, got no"):
-        run(samples, classes=('cat',), ann_file=write(tmp_path / 'c.json', coco))
+    for value, got in (('false', "'false'"), (None, 'null'), (2, '2')):
+        coco['images'][2]['is_annotated'] = value
+        with pytest.raises(ValueError, match=rf"images\[2\]: 'is_annotated' must be true or false, got {got}$"):
+            run(samples, classes=('cat',), ann_file=write(tmp_path / 'c.json', coco))
 
 
 @pytest.mark.parametrize(

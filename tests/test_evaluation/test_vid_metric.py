@@ -45,6 +45,18 @@ def test_options_are_passed_on():
     assert strict['vid/mAP50'] < metrics['x/mAP50']
 
 
+@pytest.mark.parametrize('new', [lambda i: i - 1, lambda i: -i, lambda i: f'object {i}'])
+def test_instance_ids_may_be_0_or_text(new, tmp_path):
+    """They tell objects of a video apart, nothing else."""
+    coco = make_coco(seed=2)
+    samples = make_samples(coco, 2)
+    expected = run(samples, ann_file=write(tmp_path / 'a.json', coco))
+    for entry in coco['annotations']:
+        entry['instance_id'] = new(entry['instance_id'])
+    np.testing.assert_equal(run(samples, ann_file=write(tmp_path / 'b.json', coco)), expected)
+    assert expected['vid/mAP50_fast'] > 0
+
+
 def test_table():
     coco = make_coco()
     coco['annotations'] = [ann for ann in coco['annotations'] if ann['category_id'] != 5]

@@ -1,7 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import pytest
 
-from mmrdn.fileio.fields import BOX, ID, INTEGER, NUMBER, OBJECT, SIZE, TEXT, check_entries, shown
+from mmrdn.fileio.fields import ANSWER, BOX, FLAG, ID, INTEGER, NUMBER, OBJECT, SIZE, TEXT, check_entries, shown
 
 NAN = float('nan')
 
@@ -16,6 +16,8 @@ NAN = float('nan')
         (TEXT, ['', 'caf\u00e9', '\U0001f600'], [1, None, b'a', '\udfff', '\0']),
         (BOX, [[0, 1.5, 2, 3], [-1e9, 0, 1e9, 0]], [[1, 2, 3], [1, 2, 3, NAN], [10**400] * 4, 'abcd', {}, [1e10] * 4]),
         (OBJECT, [{}], [[], 1]),
+        (FLAG, [True, False, 0, 1], [None, 2, 'false', 'no', []]),
+        (ANSWER, [True, False, 0, 1], [None, 2, 'false', 'no', []]),
     ],
 )
 def test_kinds(kind, right, wrong):
@@ -30,13 +32,15 @@ def test_kinds(kind, right, wrong):
         (dict(rows={}), "a.json: 'rows' must be a list, got dict"),
         (dict(rows=[dict(n=1), 3]), 'a.json: rows[1] must be an object, got 3'),
         (dict(rows=[dict(n=None)]), "a.json: rows[0] must have the field 'n'"),
+        (dict(rows=[dict(n=1, said=None)]), "a.json: rows[0]: 'said' must be true or false, got null"),
         (dict(rows=[dict(n=10**400)]), "a.json: rows[0]: 'n' must be a finite number, got 1000000000"),
     ],
 )
 def test_entries(data, message):
-    assert check_entries(dict(rows=[dict(n=1, other=None)]), 'rows', dict(n=NUMBER, other=SIZE), ['n'], 'a.json')
+    kinds = dict(n=NUMBER, other=SIZE, said=ANSWER)
+    assert check_entries(dict(rows=[dict(n=1, other=None)]), 'rows', kinds, ['n'], 'a.json')
     with pytest.raises(ValueError) as error:
-        check_entries(data, 'rows', dict(n=NUMBER), ['n'], 'a.json')
+        check_entries(data, 'rows', kinds, ['n'], 'a.json')
     assert str(error.value).startswith(message) and len(str(error.value)) < 150
 
 

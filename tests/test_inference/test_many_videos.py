@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,42 @@ def test_again_what_failed_alone(tmp_path):
     (tmp_path / 'cut.mp4').rmdir()
     assert run(tmp_path, mended) == 0
     assert not (tmp_path / 'failures.jsonl').exists()
+
+
+def test_frames_of_all_processes_are_shown(tmp_path):
+    """A long video shows motion: 57 frames of this process, and 30 of another one."""
+    told, seen = [], []
+
+    class Told(FrameProgress):
+        def update(self, done, total, note=''):
+            told.append((done, total, note))
+
+    def detect(path, directory, progress):
+        if path == 'a.mp4':
+            other.tell('b.mp4', 30)
+            time.sleep(0.02)
+            progress(57, 100)
+            seen.append(told[-1])
+            (tmp_path / '.mmrdn' / 'running' / 'b.mp4').unlink()
+        return VideoSummary(1)
+
+    names = ['a.mp4', 'c.mp4']
+    videos = VideoList('/', {name: name for name in names})
+    with contextlib.closing(ResultsDirectory(tmp_path, videos, {})) as results:
+        with contextlib.closing(ResultsDirectory(tmp_path, videos, {})) as other:
+            progress = Told('videos', Console(file=io.StringIO()))
+            assert ManyVideos(results, videos.paths, detect, progress, torch.device('cpu'), interval=0.01).run() == 0
+    assert seen == [(0, 2, '0 failed, 87 frames of those under way')]
+    assert told[-1] == (2, 2, '0 failed')
+    assert os.listdir(tmp_path / '.mmrdn' / 'running') == []
+
+
+def test_counts_of_killed_processes_are_forgotten(tmp_path):
+    run(tmp_path, names=['good.mp4'])
+    (tmp_path / '.mmrdn' / 'running' / 'good.mp4').write_text('99')
+    told = io.StringIO()
+    assert run(tmp_path, names=['good.mp4'], console=Console(file=told)) == 0
+    assert told.getvalue() == 'videos 1/1 0 failed\n'
 
 
 def in_child(function, kill_at=None):

@@ -65,12 +65,16 @@ def test_a_manifest(tree, tmp_path):
     """In its order, relative to its directory; another name of a file is another video."""
     manifest = tmp_path / 'lists' / 'some.txt'
     manifest.parent.mkdir()
+    (manifest.parent / '#2.mp4').touch()
     lines = ['../videos/sub/b.mp4', 'c.mp4', '', './c.mp4', f'{tree}/b.mp4', 'not there.mp4\r']
+    lines += ['# of today', '  #c.mp4', './#2.mp4', 'd#.mp4']
     manifest.write_text('\n'.join(lines))
     inner = manifest.parent
     assert find_videos(manifest, 'out').paths == {
         f'{tree}/sub/b.mp4': f'{tree}/sub/b.mp4',
         'c.mp4': f'{inner}/c.mp4',
+        '#2.mp4': f'{inner}/#2.mp4',
+        'd#.mp4': f'{inner}/d#.mp4',
         f'{tree}/b.mp4': f'{tree}/b.mp4',
         'not there.mp4': f'{inner}/not there.mp4',
     }
@@ -94,11 +98,13 @@ def test_a_single_video(tree):
         (b'a.mp4\nrtsp://user:secret@host/\n', 'list.txt, line 2: expected the path of a file or directory, got rtsp'),
         (b'-\n', 'line 1: expected the path of a file or directory, got -'),
         (b'\0\0', 'list.txt is neither a manifest .text with a path a line. nor a video by its name'),
-        (b'\n\n', 'list.txt: there is no video'),
+        (b'\n#a.mp4\n', 'list.txt: there is no video'),
+        (b'#1.mp4\n', 'list.txt, line 1: # begins a comment, but #1.mp4 exists: write ./#1.mp4$'),
     ],
 )
 def test_bad_manifests(content, message, tmp_path):
     (tmp_path / 'list.txt').write_bytes(content)
+    (tmp_path / '#1.mp4').touch()
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         find_videos(tmp_path / 'list.txt', 'out')
 

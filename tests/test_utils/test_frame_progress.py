@@ -25,6 +25,18 @@ def test_a_line_a_hundred_where_nobody_knows_the_number():
     assert shown(None, 250).splitlines() == ['frames 100', 'frames 200']
 
 
+def test_a_line_a_minute_where_there_is_more_to_say(monkeypatch):
+    """One update each 25 seconds, of which none finishes a tenth."""
+    out, times = io.StringIO(), iter(range(0, 1000, 25))
+    monkeypatch.setattr('mmrdn.utils.frame_progress.time.monotonic', lambda: next(times))
+    with FrameProgress('videos', Console(file=out)) as progress:
+        for i in range(6):
+            progress.update(0, 40, f'{100 * i} frames')
+        for _ in range(6):
+            progress.update(0, 40)
+    assert out.getvalue().splitlines() == ['videos 0/40 200 frames', 'videos 0/40 500 frames']
+
+
 def test_a_bar_on_a_terminal():
     text = shown(5, 5, terminal=True)
     assert '5/5' in text and 'fps' in text and '\x1b[' in text

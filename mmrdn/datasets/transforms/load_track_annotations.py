@@ -2,16 +2,17 @@
 from mmengine.logging import MMLogger
 from mmtrack.datasets.transforms import LoadTrackAnnotations as _LoadTrackAnnotations
 
+from mmrdn.datasets.transforms.numbered_labels import NumberedLabels
 from mmrdn.fileio.size_warning import size_warning
 from mmrdn.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
 class LoadTrackAnnotations(_LoadTrackAnnotations):
-    """mmtrack's transform, which knows mmdet's name of instance ids, and names images of another size.
+    """mmtrack's transform, whose instance ids survive transforms, and which names images of another size.
 
-    mmdet's transforms that drop boxes (``RandomCrop``) drop their ids as ``gt_instances_ids``;
-    :class:`PackTrackInputs` takes those that are left.
+    Where a transform drops boxes and their labels, :class:`PackTrackInputs` takes the ids of those
+    that are left, see :class:`NumberedLabels`.
 
     Where the size of an image is not that of its entry in the file, its boxes hardly fit. The first
     such image gets a warning, and so do the 10th, the 100th and so on, in each worker process.
@@ -50,5 +51,6 @@ class LoadTrackAnnotations(_LoadTrackAnnotations):
         numbered = [{'instance_id': i, **instance} for i, instance in enumerate(results['instances'])]
         loaded = dict(results, instances=numbered)
         super()._load_instances_id(loaded)
-        results['gt_instances_id'] = loaded['gt_instances_id']
-        results['gt_instances_ids'] = loaded['gt_instances_id'].copy()
+        ids = results['gt_instances_id'] = loaded['gt_instances_id']
+        if self.with_label:
+            results['gt_bboxes_labels'] = NumberedLabels.of(results['gt_bboxes_labels'], ids)

@@ -1,4 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import itertools
+
 import mmcv
 from mmtrack.datasets.transforms import PackTrackInputs as _PackTrackInputs
 
@@ -32,7 +34,7 @@ class PackTrackInputs(_PackTrackInputs):
             dict: ``inputs`` and ``data_samples``.
 
         Raises:
-            ValueError: Boxes were dropped by a transform that keeps the instance ids of all.
+            ValueError: Boxes were dropped by a transform that makes new labels, which have no ids.
         """
         results = dict(results)
         if not self.pack_single_img:
@@ -52,16 +54,17 @@ class PackTrackInputs(_PackTrackInputs):
             results['gt_masks'] = [masks.pad(shape) for masks in results['gt_masks']]
 
     def _drop_ids(self, results: dict) -> None:
-        """Take the ids that mmdet's transforms have left, where there are as many as boxes."""
-        names = ('gt_bboxes', 'gt_instances_id', 'gt_instances_ids')
-        frames = [[results[name]] if self.pack_single_img else results[name] for name in names if name in results]
+        """Take the ids of the labels that transforms have left, where boxes were dropped."""
+        names = ('gt_bboxes', 'gt_instances_id', 'gt_bboxes_labels')
+        frames = [[results.get(name)] if self.pack_single_img else results.get(name, ()) for name in names]
         ids = []
-        for boxes, *candidates in zip(*frames):
-            fitting = [found for found in candidates if len(found) == len(boxes)]
-            if not fitting:
+        for boxes, loaded, labels in itertools.zip_longest(*frames):
+            left = getattr(labels, 'instance_ids', None)
+            found = loaded if left is None else left
+            if len(found) != len(boxes):
                 raise ValueError(
-                    f'a frame has {len(boxes)} boxes and {len(candidates[0])} instance ids: a transform dropped '
+                    f'a frame has {len(boxes)} boxes and {len(found)} instance ids: a transform dropped '
                     'boxes and not their ids; load these without, LoadTrackAnnotations(with_instance_id=False)'
                 )
-            ids.append(fitting[0])
+            ids.append(found)
         results['gt_instances_id'] = ids[0] if self.pack_single_img else ids

@@ -1,6 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+from collections.abc import Iterable
+from typing import Any
+
 from mmcv.transforms import Compose
 from mmcv.transforms import TransformBroadcaster as _TransformBroadcaster
+from mmdet.datasets.transforms import MinIoURandomCrop
 
 from mmrdn.registry import TRANSFORMS
 
@@ -33,11 +37,17 @@ class TransformBroadcaster(_TransformBroadcaster):
     Args:
         transforms (list[dict]): The transforms.
         **kwargs: See :class:`mmcv.transforms.TransformBroadcaster`.
+
+    Raises:
+        ValueError: One of them cannot share random numbers among frames, and ``share_random_params`` is
+            on.
     """
 
     def __init__(self, transforms: list[dict], **kwargs) -> None:
         super().__init__(transforms, **kwargs)
         self.transforms = _FrameTransforms(self.transforms.transforms)
+        if self.share_random_params:
+            _check_shareable(self.transforms)
 
     def transform(self, results: dict) -> dict | None:
         """Transform all frames.
@@ -69,3 +79,15 @@ class TransformBroadcaster(_TransformBroadcaster):
             return key_frame[0]
         key_frame.append(outputs)
         return outputs
+
+
+def _check_shareable(transform: Any) -> None:
+    """Refuse transforms, maybe within others, that would draw the same numbers until they fit, or that mmcv refuses."""
+    if isinstance(transform, MinIoURandomCrop) or getattr(transform, 'avoid_cache_randomness', False):
+        raise ValueError(
+            f'{type(transform).__name__} cannot share its random numbers among the frames of a sample: leave it out, '
+            'or say share_random_params=False of TransformBroadcaster'
+        )
+    if isinstance(transform, Iterable):
+        for inner in transform:
+            _check_shareable(inner)

@@ -8,6 +8,7 @@ from mmrdn.engine.hooks.iter_seed_hook import IterSeedHook
 from mmrdn.engine.hooks.late_visualization_hook import LateVisualizationHook
 from mmrdn.engine.hooks.logger_hook import LoggerHook
 from mmrdn.engine.hooks.report_progress_hook import ReportProgressHook
+from mmrdn.engine.hooks.run_guard_hook import RunGuardHook
 from mmrdn.engine.hooks.schedule_guard_hook import ScheduleGuardHook
 from mmrdn.engine.hooks.shard_progress_hook import ShardProgressHook
 from mmrdn.engine.hooks.whole_iterations_hook import WholeIterationsHook
@@ -22,6 +23,7 @@ __all__ = [
     'LateVisualizationHook',
     'LoggerHook',
     'ReportProgressHook',
+    'RunGuardHook',
     'ScheduleGuardHook',
     'ShardProgressHook',
     'WholeIterationsHook',

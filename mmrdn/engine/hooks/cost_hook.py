@@ -18,7 +18,8 @@ class CostHook(Hook):
     work of the metric with the results, box linking included. Reading, decoding and resizing in the
     data loader are not. The GPU is synchronized before and after. The time of a frame is that of
     whole videos divided by their frames, as a detector may do the work of many frames in one step
-    and none in another. The first video warms up; it counts only if there is no other.
+    and none in another. The first video warms up; it counts only if there is no other. Frames that
+    are left out (``--on-bad-frame skip``) count nowhere.
 
     Args:
         out_file (str): JSON file that gets ``parameters``, ``ms_per_frame``, the timed ``frames``
@@ -37,23 +38,28 @@ class CostHook(Hook):
 
     def before_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Start the clock."""
-        first = data_batch['data_samples'][0]
-        video = first.metainfo.get('video_id')
-        if video != self._video or first.metainfo.get('frame_id') == 0:
-            self._video = video
-            self._videos.append(dict(frames=0, seconds=0.0))
+        if data_batch is not None:  # as it is where all its frames are bad
+            first = data_batch['data_samples'][0]
+            video = first.metainfo.get('video_id')
+            if video != self._video or first.metainfo.get('frame_id') == 0:
+                self._video = video
+                self._videos.append(dict(frames=0, seconds=0.0))
         self._start = idle_time()
 
     def after_test_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None
     ) -> None:
         """Add the time since the start of the step."""
-        self._videos[-1]['seconds'] += idle_time() - self._start
-        self._videos[-1]['frames'] += len(data_batch['data_samples'])
+        if self._videos:
+            self._videos[-1]['seconds'] += idle_time() - self._start
+            self._videos[-1]['frames'] += 0 if data_batch is None else len(data_batch['data_samples'])
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Write the file."""
         timed = self._videos[1:] or self._videos
+        if not timed:
+            runner.logger.warning(f'CostHook: no frame could be timed, {self.out_file} is not written')
+            return
         frames = sum(video['frames'] for video in timed)
         seconds = sum(video['seconds'] for video in timed)
         result = dict(

@@ -4,13 +4,16 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from mmrdn.engine.schedule_checks import check_schedulers_fit, named_schedulers
+from mmrdn.engine.schedule_checks import check_schedulers_fit, named_schedulers, validation_problem
 from mmrdn.registry import HOOKS
 
 
 @HOOKS.register_module()
 class ScheduleGuardHook(Hook):
-    """Refuses a training whose schedule does not fit its length, or that never ends."""
+    """Refuses a training whose schedule does not fit its length, or that never ends.
+
+    One whose validations don't fit gets a warning.
+    """
 
     def before_run(self, runner: Runner) -> None:
         """Compare schedulers and sampler with the training.
@@ -25,6 +28,9 @@ class ScheduleGuardHook(Hook):
         if runner.param_schedulers is not None:
             settings = [(name, type(one), one.state_dict()) for name, one in named_schedulers(runner.param_schedulers)]
             check_schedulers_fit(settings, runner)
+        problem = validation_problem(runner)
+        if problem:
+            runner.logger.warning(problem)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Look whether an epoch goes on after its end.

@@ -175,6 +175,17 @@ class VIDMetric(BaseMetric):
             MMLogger.get_current_instance().warning(f'{self.file.path}: {text}')
 
     @property
+    def metric_names(self) -> list[str]:
+        """list[str]: Names of the metrics, as they are reported."""
+        names = score_frames([], [], self.classes, self._known_settings, self.classwise)[0]
+        reported = [name for name in names if self.linker is not None or not name.endswith('_unlinked')]
+        return [f'{self.prefix}/{name}' if self.prefix else name for name in reported]
+
+    @property
+    def _known_settings(self) -> dict[str, Any]:
+        return self.settings | ({} if self._knows_motion else dict(motion_ranges=None))
+
+    @property
     def classes(self) -> list[str]:
         """list[str]: Class names, in the order of the labels."""
         meta = self._dataset_meta or dict()
@@ -259,10 +270,8 @@ class VIDMetric(BaseMetric):
             annotations = self._with_motion(annotations)
         if self.outfile_prefix:
             self._dump(self.outfile_prefix, frames, annotations)
-        ranges = self.settings['motion_ranges'] if self._knows_motion else None
-        settings = self.settings | dict(motion_ranges=ranges)
         self._warn_of_sizes(frames)
-        return score_frames(frames, annotations, self.classes, settings, self.classwise)
+        return score_frames(frames, annotations, self.classes, self._known_settings, self.classwise)
 
     def _dump(self, prefix: str, frames: Sequence[FrameDetections], annotations: Sequence[FrameAnnotations]) -> None:
         """Write the predictions under the first name that is free."""

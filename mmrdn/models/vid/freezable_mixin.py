@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmrdn.utils.model_parts import part_paths
+
 
 class FreezableMixin:
     """Parts of a video detector that training leaves as they are, named by dotted paths.
@@ -23,15 +25,9 @@ class FreezableMixin:
         Raises:
             ValueError: There is no such part, or it is the whole.
         """
-        paths = tuple(module) if isinstance(module, Sequence) and not isinstance(module, str) else (module,)
+        paths = part_paths(self, module, 'frozen_modules')  # type: ignore[arg-type]
         for path in paths:
-            if not isinstance(path, str) or not path:
-                raise ValueError(f'frozen_modules: expected paths such as "detector.backbone", got {path!r}')
-            try:
-                part = self.get_submodule(path)  # type: ignore[attr-defined]
-            except AttributeError as error:
-                raise ValueError(f'frozen_modules: {type(self).__name__} has no part "{path}" ({error})') from None
-            part.requires_grad_(False)
+            self.get_submodule(path).requires_grad_(False)  # type: ignore[attr-defined]
         self.frozen_parts += paths
         self.train(self.training)
 

@@ -64,6 +64,7 @@ def test_coco_vid_of_this_package_comes_back(tmp_path):
         ('annotations', 2, dict(segmentation=[[1]]), 'annotations[2]: segmentation must be polygons'),
         ('annotations', 4, dict(segmentation=dict(size=[24, 32], counts=[1])), 'annotations[4]: segmentation.counts'),
         ('annotations', 4, dict(segmentation=dict(size=[24, 32], counts='o')), 'annotations[4]: segmentation.counts'),
+        ('images', 1, dict(is_annotated=None), "images[1]: 'is_annotated' must be true or false, got null"),
         ('images', 1, dict(id=3), 'images[1]: id 3 is there twice'),
         ('images', 1, dict(width=None), 'does not say the width and height of frames: pass --frames DIR'),
     ],
@@ -75,6 +76,16 @@ def test_bad_fields(tmp_path, part, i, changes, message):
     with pytest.raises(ValueError) as caught:
         convert('coco', path, tmp_path / 'out.json')
     assert message in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_frames_that_nobody_annotated_stay_so(tmp_path):
+    images = [dict(image, **said) for image, said in zip(DATA['images'], (dict(is_annotated=False), {}, {}))]
+    images[1]['is_annotated'], images[2]['is_vid_train_frame'] = True, False
+    data, losses = convert('coco', write(tmp_path, images=images), tmp_path / 'out.json')
+    # The first image of the file is the second frame of its video.
+    assert [image.get('is_annotated') for image in data['images']] == [None, False, None]
+    (loss,) = [line for line in losses if 'train_frame' in line]
+    assert loss.startswith('1 x "is_vid_train_frame": false was left out') and 'image 2' in loss
 
 
 def test_truncated_and_foreign_files(tmp_path):

@@ -88,7 +88,7 @@ def test_what_is_left_out_is_counted(read):
     [
         ([task(region(item(9, 0, 0)))], 'result[0]: frame 9 is beyond the video, which has 8 frames'),
         ([task(region(item(1, None, 0)))], "result[0]: sequence[0] must have the field 'x'"),
-        ([task(region(item(1, 'a', 0)))], "result[0]: sequence[0]: 'x' must be a finite number, got a"),
+        ([task(region(item(1, 'a', 0)))], "result[0]: sequence[0]: 'x' must be a finite number, got 'a'"),
         ([task(region(item(1, 0, 0), labels=()))], "result[0]: 'labels' must be a list with the class of the region"),
         ([dict(id=1)], 'task[0] names no video'),
         ([], 'is empty'),

@@ -2,6 +2,7 @@
 """Pipelines in which frames lose boxes, are rejected, or differ in size."""
 
 import json
+import random
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ BOXES = {11: [4, 10, 20, 20], 12: [50, 30, 12, 20]}
 def build(tmp_path):
     """A data set of one video with its key frame first."""
 
-    def make(*transforms, sizes=SIZES, empty=(), with_instance_id=True, broadcast='TransformBroadcaster', **kwargs):
+    def make(*transforms, sizes=SIZES, empty=(), with_instance_id=True, share=True, **kwargs):
         data = dict(categories=[dict(id=1, name='cat'), dict(id=2, name='dog')], videos=[dict(id=1)], images=[])
         data['annotations'] = []
         for t, (height, width) in enumerate(sizes):
@@ -33,7 +34,7 @@ def build(tmp_path):
                     data['annotations'].append(entry)
         (tmp_path / 'a.json').write_text(json.dumps(data))
         loading = [dict(type='LoadFrame'), dict(type='LoadTrackAnnotations', with_instance_id=with_instance_id)]
-        frames = dict(type=broadcast, share_random_params=True, transforms=[*loading, *transforms])
+        frames = dict(type='TransformBroadcaster', share_random_params=share, transforms=[*loading, *transforms])
         sampler = dict(num_ref_imgs=2, frame_range=2, filter_key_img=True, method='uniform')
         options = dict(ann_file=str(tmp_path / 'a.json'), data_prefix=dict(img_path=str(tmp_path)))
         with DefaultScope.overwrite_default_scope('mmrdn'):
@@ -90,10 +91,52 @@ def test_rejected_support_frames_are_left_out(build):
     assert len(kept['data_samples'].ref_gt_instances.bboxes) == 0
 
 
-def test_transform_that_keeps_the_ids_of_dropped_boxes(build):
+@pytest.mark.parametrize(
+    'transform',
+    [
+        dict(type='mmdet.FilterAnnotations', min_gt_bbox_wh=(15, 1)),  # the dog is 12 pixels wide
+        dict(type='mmdet.RandomAffine', max_translate_ratio=0.6),
+        dict(type='mmdet.RandomErasing', n_patches=(1, 3), ratio=(0.4, 0.7), bbox_erased_thr=0.5),
+        dict(type='mmdet.RandomShift', prob=1.0, max_shift_px=60),
+        dict(type='mmdet.MinIoURandomCrop', min_ious=(0,), min_crop_size=0.1),
+        dict(type='mmdet.RandomCrop', crop_size=(40, 40), allow_negative_crop=True),
+    ],
+    ids=lambda transform: transform['type'],
+)
+def test_ids_of_the_boxes_that_are_left(transform, build):
+    """Cats have the label 0 and the id 11, dogs 1 and 12, whichever of them a transform drops."""
+    share = 'MinIoU' not in transform['type']
+    dataset = build(transform, sizes=[(80, 100)] * 3, share=share, serialize_data=False)
+    np.random.seed(0), random.seed(0)
+    seen = set()
+    for _ in range(30):
+        sample = dataset[0]['data_samples']
+        for truth in (sample.gt_instances, sample.ref_gt_instances):
+            assert truth.instances_id.tolist() == [11 + label for label in truth.labels.tolist()]
+        seen.add(tuple(sample.gt_instances.instances_id.tolist()))
+    assert (11,) in seen and len(seen) > ('Filter' not in transform['type'])
+
+
+@pytest.mark.parametrize('kind', ['MinIoURandomCrop', 'RandomCenterCropPad', 'Albu'])
+def test_transforms_that_cannot_share_random_numbers(kind, build):
+    """The first draws until a crop fits: the same number for ever. Also within other transforms."""
+    pad = dict(ratios=(1.0,), crop_size=(64, 64), mean=[0] * 3, std=[1] * 3, to_rgb=True, test_pad_mode=None)
+    options = dict(RandomCenterCropPad=pad, Albu=dict(transforms=[])).get(kind, {})
+    if kind == 'Albu':
+        pytest.importorskip('albumentations')
+    transform = dict(type=f'mmdet.{kind}', **options)
+    for one in (transform, dict(type='RandomApply', transforms=[transform])):
+        with pytest.raises(ValueError, match=f'^{kind} cannot share its random numbers among the frames of a sample: '):
+            build(one)
+    if kind == 'MinIoURandomCrop':
+        assert build(transform, share=False)[0]['inputs']['img'].shape[0] == 1
+
+
+def test_transform_that_makes_new_labels(build):
     def drop_last(results):
-        for name in ('gt_bboxes', 'gt_bboxes_labels', 'gt_ignore_flags'):
+        for name in ('gt_bboxes', 'gt_ignore_flags'):
             results[name] = results[name][:-1]
+        results['gt_bboxes_labels'] = np.array(results['gt_bboxes_labels'])[:-1]
         return results
 
     with pytest.raises(ValueError, match=r'1 boxes and 2 instance ids.*LoadTrackAnnotations\(with_instance_id=False\)'):

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,20 @@ from mmrdn.datasets.converters.loose_frames import group_frames
 from mmrdn.datasets.converters.readers.base_reader import BaseReader
 from mmrdn.datasets.converters.readers.segmentations import box_of_segmentation
 from mmrdn.datasets.converters.track_builder import TrackBuilder
-from mmrdn.fileio.fields import BOX, ID, INTEGER, OBJECT, SIZE, TEXT, Kind, check_entries
+from mmrdn.fileio.fields import ANSWER, BOX, ID, INTEGER, OBJECT, SIZE, TEXT, Kind, check_entries
 from mmrdn.fileio.json_files import read_json
 from mmrdn.utils.text import shown
 
-_IMAGES = dict(id=ID, file_name=TEXT, width=SIZE, height=SIZE, video_id=ID, frame_id=INTEGER)
+_IMAGES = dict(
+    id=ID,
+    file_name=TEXT,
+    width=SIZE,
+    height=SIZE,
+    video_id=ID,
+    frame_id=INTEGER,
+    is_annotated=ANSWER,
+    is_vid_train_frame=ANSWER,
+)
 _ANNOTATIONS = dict(
     image_id=ID,
     category_id=ID,
@@ -88,7 +98,10 @@ class CocoReader(BaseReader):
         for index, image in enumerate(images):
             size = (image['width'], image['height']) if image.get('width') and image.get('height') else None
             name = image['file_name'].replace('\\', '/')
-            frames += self.frames.of_video(video, [index], size, path, [name])
+            (frame,) = self.frames.of_video(video, [index], size, path, [name])
+            frames.append(replace(frame, annotated=bool(image.get('is_annotated', True))))
+            if not image.get('is_vid_train_frame', True):
+                self.losses.add('"is_vid_train_frame": false was left out', f'{path}, image {shown(image["id"])}')
             for where, entry in of_image[image['id']]:
                 box = self._box(entry, where)
                 if box is None:
