@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from mmengine.registry import DefaultScope
+from mmengine.registry import init_default_scope as make_default_scope
 from mmtrack.utils import register_all_modules as register_all_mmtrack_modules
 
 
@@ -17,5 +17,5 @@ def register_all_modules(init_default_scope: bool = True) -> None:
     import mmrdn.visualization.vid_visualizer  # noqa: F401
 
     register_all_mmtrack_modules(init_default_scope=False)
-    if init_default_scope and not DefaultScope.check_instance_created('mmrdn'):
-        DefaultScope.get_instance('mmrdn', scope_name='mmrdn')
+    if init_default_scope:
+        make_default_scope('mmrdn')

@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import subprocess
 import sys
+import time
 
 import mmtrack.registry
 import pytest
@@ -54,3 +55,12 @@ def test_visualizers_of_mmtrack_resolve_in_a_fresh_process():
         '    assert r.VISUALIZERS.get(name).__name__ == name\n'
     )
     subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_the_default_scope_is_ours_again_after_another():
+    register_all_modules()
+    DefaultScope.get_instance(f'of mmtrack {time.time()}', scope_name='mmtrack')
+    register_all_modules()
+    assert DefaultScope.get_current_instance().scope_name == 'mmrdn'
+    built = MODELS.build(dict(type='RelationAggregator', in_channels=8, num_heads=2))
+    assert isinstance(built, RelationAggregator)

@@ -104,24 +104,29 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def _heed_signals():
+    """Let signals end what is started: tests in background or under nohup ignore some."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def run_tool(tool, *args, status=0, through=(), timeout=300):
     """Run a tool as a user would, ``through`` a launcher if given."""
     command = [sys.executable, *through, ROOT / 'tools' / tool, *args]
     done = subprocess.run(
-        [str(word) for word in command], env=tool_env(), capture_output=True, text=True, timeout=timeout
+        [str(word) for word in command],
+        env=tool_env(),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        preexec_fn=_heed_signals,
     )
     assert done.returncode == status, done.stdout + done.stderr
     return done
 
 
 def start_tool(tool, *args, **kwargs):
-    """Start a tool that signals can end, also where tests run in background or
-    under nohup, and so with some of them ignored."""
-
-    def heed_signals():
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
-
+    """Start a tool that signals can end."""
     command = [sys.executable, ROOT / 'tools' / tool, *args]
     return subprocess.Popen(
         [str(word) for word in command],
@@ -129,7 +134,7 @@ def start_tool(tool, *args, **kwargs):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=heed_signals,
+        preexec_fn=_heed_signals,
         **kwargs,
     )
 
