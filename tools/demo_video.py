@@ -24,7 +24,7 @@ def parse_args() -> argparse.Namespace:
     add_arguments(parser, '--score-thr', default=0.3)
     out = parser.add_argument_group('outputs, at least one')
     add_arguments(out, '--out-video', '--out-json', '--out-mot', '--out-images', '--overwrite')
-    add_arguments(parser, '--classes', '--linker', '--show-relations', '--scale', '--font', '--max-frames')
+    add_arguments(parser, '--classes', '--linker', '--tracker', '--show-relations', '--scale', '--font', '--max-frames')
     parser.add_argument('--size', metavar='WxH', help='frame size of raw frames on stdin, pixels')
     add_arguments(parser, '--fps', '--strict', '--quiet')
     return parser.parse_args()
@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
         args.device,
         args.lookahead,
         linker=dict(type=args.linker) if args.linker else None,
+        tracker=dict(type=args.tracker) if args.tracker else None,
         amp=args.amp,
         trust_checkpoint=args.trust_checkpoint,
         cfg_options=args.cfg_options,

@@ -37,7 +37,7 @@ def parse_args() -> argparse.Namespace:
     )
     add_arguments(out, '--out-video', '--out-mot', '--out-images')
     add_arguments(out, '--out-json', help='.jsonl: a line a frame; .json: COCO-VID')
-    add_arguments(parser, '--classes', '--linker', '--show-relations', '--scale', '--font')
+    add_arguments(parser, '--classes', '--linker', '--tracker', '--show-relations', '--scale', '--font')
     add_arguments(parser, '--max-frames', help='number of frames of each video to stop after')
     add_arguments(parser, '--fps', help='frame rate of images (default: 25)')
     add_arguments(parser, '--strict', help='let an image that cannot be read be a failure of its video')
@@ -59,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
         model_options=dict(
             {name: getattr(args, name) for name in MODEL_OPTIONS},
             linker=dict(type=args.linker) if args.linker else None,
+            tracker=dict(type=args.tracker) if args.tracker else None,
         ),
         run_options={name: getattr(args, name) for name in RUN_OPTIONS},
         device=args.device,

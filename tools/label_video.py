@@ -23,12 +23,9 @@ def parse_args() -> argparse.Namespace:
     add_arguments(parser, '--checkpoint', '--device', '--amp', '--lookahead', '--trust-checkpoint', '--cfg-options')
     parser.add_argument('--out', required=True, type=Path, help='.zip or .xml: CVAT for video 1.1; .json: Label Studio')
     parser.add_argument('--rank', type=Path, help='CSV file of frames, those first that are most worth labeling')
-    add_arguments(
-        parser, '--linker', default='TubeLinking', help='box linker that makes the tracks (default: %(default)s)'
-    )
-    parser.add_argument(
-        '--link-iou', type=float, default=0.3, help='IoU of boxes that are linked, at least (default: %(default)s)'
-    )
+    add_arguments(parser, '--linker', help='box linker that makes the tracks (default: TubeLinking)')
+    parser.add_argument('--link-iou', type=float, help='IoU of boxes that are linked, at least (default: 0.3)')
+    add_arguments(parser, '--tracker', help='tracker that makes the tracks instead of a linker: ByteTracker')
     parser.add_argument(
         '--keyframe-iou',
         type=float,
@@ -49,6 +46,11 @@ def run(args: argparse.Namespace) -> None:
     from mmrdn.utils.frame_progress import FrameProgress
     from mmrdn.video import open_source
 
+    if args.tracker and args.link_iou is not None:
+        raise ValueError('--link-iou is an option of linkers: leave it or --tracker out')
+    linker = None
+    if args.linker or not args.tracker:
+        linker = dict(type=args.linker or 'TubeLinking', min_iou=0.3 if args.link_iou is None else args.link_iou)
     check_outputs(args.out, args.rank, args.overwrite)
     source = open_source(args.video, max_frames=args.max_frames, fps=args.fps)
     inferencer = VideoInferencer(
@@ -56,7 +58,8 @@ def run(args: argparse.Namespace) -> None:
         args.checkpoint,
         args.device,
         args.lookahead,
-        linker=dict(type=args.linker, min_iou=args.link_iou),
+        linker=linker,
+        tracker=dict(type=args.tracker) if args.tracker else None,
         amp=args.amp,
         trust_checkpoint=args.trust_checkpoint,
         cfg_options=args.cfg_options,

@@ -20,9 +20,10 @@ from mmrdn.inference.rdn_streams import RDNStreams
 from mmrdn.inference.reference_stream import ReferenceStream, ReferenceStreams
 from mmrdn.inference.video_outputs import VideoOutputs, VideoSummary
 from mmrdn.inference.video_run import Progress, as_source, detect, detect_and_link, of_classes, run_recorders
-from mmrdn.models import RDN
+from mmrdn.models import RDN, ByteTracker
 from mmrdn.models.memory import FrameProposals, Recorder
 from mmrdn.models.vid.stream import VideoStream
+from mmrdn.utils.building import build_part
 from mmrdn.utils.checks import check_score_thr
 from mmrdn.utils.dataset_configs import leaf_datasets
 from mmrdn.video import BaseSource, FrameBuffer
@@ -48,6 +49,8 @@ class VideoInferencer:
             is that of the config's ``ref_img_sampler``, which may need the whole video (None).
         linker (dict, optional): Config of a box linker of ``mmrdn.post_processing``, for
             :meth:`__call__`.
+        tracker (dict, optional): Config of a tracker, :class:`ByteTracker`, which gives boxes their
+            tracks while a video runs, each video its own; instead of a linker.
         amp (bool): Whether to compute in mixed precision: fp16 on a GPU, bf16 on the CPU.
         trust_checkpoint (bool): Whether to unpickle whatever the checkpoint holds.
         cfg_options (dict, optional): Changes of the config.
@@ -66,11 +69,16 @@ class VideoInferencer:
         lookahead: int | None = None,
         *,
         linker: dict | None = None,
+        tracker: dict | None = None,
         amp: bool = False,
         trust_checkpoint: bool = False,
         cfg_options: dict | None = None,
         model: BaseVideoDetector | None = None,
     ) -> None:
+        if linker is not None and tracker is not None:
+            raise ValueError('give a linker or a tracker, not both: either gives boxes their tracks')
+        self.tracker = tracker
+        self._new_tracker()
         self.device = resolve_device(device)
         self.cfg, weights = resolve_config(config, cfg_options)
         if model is not None:
@@ -104,7 +112,11 @@ class VideoInferencer:
             name (str): Name of the video in messages.
             recorders (Sequence[Recorder]): Recorders of relation weights beside those of the model.
         """
-        return self.streams.open(name, recorders)
+        return self.streams.open(name, recorders, self._new_tracker())
+
+    def _new_tracker(self) -> ByteTracker | None:
+        """Return a tracker of one video, if its boxes shall be tracked."""
+        return None if self.tracker is None else build_part(self.tracker, 'tracker', 'tracker', ByteTracker)
 
     def stream(self, frames: Iterable[np.ndarray]) -> Iterator[TrackDataSample]:
         """Detect in the frames of one video as they come.
@@ -121,7 +133,8 @@ class VideoInferencer:
         Yields:
             TrackDataSample: One a frame, in order, with
             ``pred_det_instances``: ``bboxes`` (n, 4) xyxy in pixels of the
-            frame, ``scores`` (n,), ``labels`` (n,).
+            frame, ``scores`` (n,), ``labels`` (n,); with a tracker also ``instances_id`` (n,),
+            tracks from 1, -1 for none.
 
         Raises:
             ValueError: A frame is no such array; names its number.

@@ -3,6 +3,7 @@
 
 from mmrdn.post_processing import BaseBoxLinker, BoxLinkingWithRelations, SeqNMS, TubeLinking
 from mmrdn.registry import TASK_UTILS
+from mmrdn.utils.building import build_part
 
 # Here and not beside the classes: post_processing does without MMEngine.
 for linker in (BoxLinkingWithRelations, SeqNMS, TubeLinking):
@@ -18,19 +19,4 @@ def build_linker(cfg: dict) -> BaseBoxLinker:
     Raises:
         ValueError: ``cfg`` is something else.
     """
-    if not isinstance(cfg, dict) or 'type' not in cfg:
-        raise ValueError(f"linker must be a dict such as dict(type='SeqNMS'), got {cfg!r}")
-    try:
-        linker = TASK_UTILS.build(cfg)
-    except KeyError:
-        names = [
-            name
-            for name, kind in TASK_UTILS.module_dict.items()
-            if isinstance(kind, type) and issubclass(kind, BaseBoxLinker)
-        ]
-        raise ValueError(f'there is no box linker {cfg["type"]}, expected one of {", ".join(sorted(names))}') from None
-    if not isinstance(linker, BaseBoxLinker):
-        raise ValueError(
-            f'linker {cfg["type"]} must be a box linker such as BoxLinkingWithRelations, TubeLinking or SeqNMS'
-        )
-    return linker
+    return build_part(cfg, 'linker', 'box linker', BaseBoxLinker)

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from mmrdn.inference.frame_pipeline import FramePipeline
 from mmrdn.models import RDN
 from mmrdn.models.memory import Recorder
+from mmrdn.models.task_modules import ByteTracker
 from mmrdn.models.vid.stream import VideoStream
 from mmrdn.utils.checks import check_num_frames
 
@@ -39,9 +40,11 @@ class RDNStreams:
         self.lookahead = window.lookahead if window is not None else 0
         self.pipeline = FramePipeline(dataset['pipeline'], scope)
 
-    def open(self, name: str = '', recorders: Sequence[Recorder] = ()) -> VideoStream:
+    def open(
+        self, name: str = '', recorders: Sequence[Recorder] = (), tracker: ByteTracker | None = None
+    ) -> VideoStream:
         """Begin a new video."""
-        return VideoStream(self.model, self.lookahead, recorders, self.pipeline, self.precision, name)
+        return VideoStream(self.model, self.lookahead, recorders, self.pipeline, self.precision, name, tracker)
 
     def check_several(self) -> None:
         """Nothing stands against several videos at once."""

@@ -21,6 +21,7 @@ from mmtrack.utils import SampleList
 
 from mmrdn.inference.frame_pipeline import FramePipeline
 from mmrdn.models.memory import Recorder
+from mmrdn.models.task_modules import ByteTracker
 from mmrdn.models.vid.stream import independent
 from mmrdn.utils.config_types import type_name
 from mmrdn.video import BaseSource, LiveSource
@@ -130,11 +131,13 @@ class ReferenceStreams:
         self.pipeline = FramePipeline(transforms, scope)
         self.current: Callable[[], ReferenceStream | None] = lambda: None  # whose features the model keeps
 
-    def open(self, name: str = '', recorders: Sequence[Recorder] = ()) -> 'ReferenceStream':
+    def open(
+        self, name: str = '', recorders: Sequence[Recorder] = (), tracker: ByteTracker | None = None
+    ) -> 'ReferenceStream':
         """Begin a new video."""
         if recorders:
             raise ValueError(f'{self.name} has no relation weights to record')
-        return ReferenceStream(self, name)
+        return ReferenceStream(self, name, tracker)
 
     def check_several(self) -> None:
         """Refuse several videos at once."""
@@ -147,14 +150,16 @@ class ReferenceStream:
     Args:
         streams (ReferenceStreams): The detector.
         name (str): Name of the video in messages.
+        tracker (ByteTracker, optional): Tracker of this stream, which gives boxes their tracks.
 
     Attributes:
         lookahead (int or None): Frames ahead that a frame waits for; None, all of the video.
     """
 
-    def __init__(self, streams: ReferenceStreams, name: str = '') -> None:
+    def __init__(self, streams: ReferenceStreams, name: str = '', tracker: ByteTracker | None = None) -> None:
         self._streams = streams
         self._prefix = f'{name}, ' if name else ''
+        self._tracker = tracker
         self.reset()
 
     def reset(self) -> None:
@@ -164,6 +169,8 @@ class ReferenceStream:
         self._length: int | None = None
         self._ahead: dict[int, dict] = {}  # frames of begin()
         self._frames: dict[int, dict] = {}  # those that came and are needed
+        if self._tracker is not None:
+            self._tracker.reset()
 
     def begin(self, source: BaseSource) -> None:
         """Look at a video before it is read, if its first frame refers to its last.
@@ -234,6 +241,8 @@ class ReferenceStream:
         with torch.inference_mode(), streams.precision():
             (result,) = streams.model.test_step(data)
         result.pred_det_instances = independent(result.pred_det_instances)
+        if self._tracker is not None:
+            self._tracker.add_ids(result)
         del self._frames[frame_id]
         self._next += 1
         return result

@@ -16,10 +16,16 @@ from mmrdn.models.necks import (
     SelsaRelation,
 )
 from mmrdn.models.roi_heads import InputScaleBBoxHead, RDNBBoxHead, RDNCascadeRoIHead, RDNRoIHead, TemporalRDNRoIHead
-from mmrdn.models.task_modules import InclusiveDeltaXYWHBBoxCoder, RoundedAnchorGenerator, SelectiveSupportSampler
+from mmrdn.models.task_modules import (
+    ByteTracker,
+    InclusiveDeltaXYWHBBoxCoder,
+    RoundedAnchorGenerator,
+    SelectiveSupportSampler,
+)
 from mmrdn.models.vid import RDN, SELSA, TemporalRDN, TemporalWindow
 
 __all__ = [
+    'ByteTracker',
     'InclusiveDeltaXYWHBBoxCoder',
     'InputScaleBBoxHead',
     'LastMapReducer',

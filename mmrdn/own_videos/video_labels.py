@@ -35,12 +35,12 @@ def label_video(
     overwrite: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> str:
-    """Detect in a video, link its boxes and write them as annotation to be corrected.
+    """Detect in a video, make tracks of its boxes and write them as annotation to be corrected.
 
     After Ctrl-C the frames that are done are written, and KeyboardInterrupt goes on.
 
     Args:
-        inferencer (VideoInferencer): Detector with a box linker.
+        inferencer (VideoInferencer): Detector with a box linker or a tracker.
         source (BaseSource): Video.
         out (Path): File to write: ``.zip`` or ``.xml`` for CVAT, ``.json`` for Label Studio.
         rank (Path, optional): CSV file to write, frames in the order of :func:`frame_disagreement`.
@@ -54,10 +54,10 @@ def label_video(
 
     Raises:
         FileExistsError: A file is there already.
-        ValueError: The detector has no box linker, or an argument is wrong.
+        ValueError: The detector has neither of them, or an argument is wrong.
     """
-    if inferencer.linker is None:
-        raise ValueError('labels need tracks: give a linker, such as TubeLinking')
+    if inferencer.linker is None and inferencer.tracker is None:
+        raise ValueError('labels need tracks: give a linker, such as TubeLinking, or a tracker, ByteTracker')
     if not 0 < min_iou <= 1:
         raise ValueError(f'min_iou must be in (0, 1], got {min_iou}')
     check_outputs(out, rank, overwrite)

@@ -25,7 +25,7 @@ class FrameDetections(FrameBoxes):
         width (int, optional): Width of the frame, pixels.
         height (int, optional): Height of the frame, pixels.
         track_ids (np.ndarray, optional): (n,) track of each box, -1 for none; None where nothing
-            linked the boxes.
+            linked or tracked the boxes.
         detected (FrameDetections, optional): The frame before box linking, which may have more
             boxes; None where nothing linked them.
         detected_inds (np.ndarray, optional): (n,) index of each box in ``detected``.

@@ -45,6 +45,9 @@ ARGUMENTS = {
     '--out-images': dict(help='directory of images'),
     '--classes': dict(nargs='+', metavar='NAME', help='only these classes'),
     '--linker': dict(metavar='NAME', help='link boxes to tracks: BoxLinkingWithRelations, TubeLinking or SeqNMS'),
+    '--tracker': dict(
+        metavar='NAME', help='track boxes while the video runs, instead of linking them afterwards: ByteTracker'
+    ),
     '--show-relations': dict(action='store_true', help='draw the supports that detections rest on'),
     '--scale': dict(
         type=int,

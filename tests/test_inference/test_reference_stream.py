@@ -16,6 +16,7 @@ from helpers.videos import read_mp4, tiny_inferencer
 from mmrdn.apis import VideoInferencer
 from mmrdn.comparison.video_comparison import compare_on_video
 from mmrdn.inference.video_run import detect
+from mmrdn.models import ByteTracker
 from mmrdn.setup_env import register_all_modules
 from mmrdn.video import BaseSource, FrameBuffer, ImageFolderSource, LiveSource
 from mmrdn.visualization import FrameDrawer
@@ -93,6 +94,24 @@ def test_results_are_those_of_the_data_set(kind, way, case):
         found = [detections for detections, *_ in detect(inferencer.open_stream(), source, FrameBuffer(), False)]
         for ours, theirs in zip(found, expected[5 * i : 5 * i + 5]):
             assert (ours.scores == theirs.scores.numpy()).all() and (ours.bboxes == theirs.bboxes.numpy()).all()
+
+
+@pytest.mark.slow
+def test_tracks_are_those_of_the_results(case):
+    """Given to a tracker afterwards, the results get the same tracks; the next video begins anew."""
+    given, options = case('selsa', 'stride 1'), dict(obj_score_thrs=dict(high=0.02, low=0.01))
+    inferencer = infer(given, tracker=dict(options, type='ByteTracker'))
+    for source in given.videos:
+        images = [cv2.imread(path) for path in source.paths]
+        found, plain = list(inferencer.stream(images)), list(infer(given).stream(images))
+        tracker, seen = ByteTracker(**options), set()
+        for ours, theirs in zip(found, plain, strict=True):
+            assert torch.equal(ours.pred_det_instances.bboxes, theirs.pred_det_instances.bboxes)
+            tracker.add_ids(theirs)
+            ids = theirs.pred_det_instances.instances_id.tolist()
+            assert ours.pred_det_instances.instances_id.tolist() == ids
+            seen.update(ids)
+        assert len(seen - {-1}) > 1
 
 
 class Claims(ImageFolderSource):

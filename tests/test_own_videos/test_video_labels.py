@@ -34,7 +34,7 @@ class Inferencer:
     """Writes these boxes; stops after some frames as Ctrl-C does."""
 
     classes = ('car', 'cat')
-    linker = object()
+    linker, tracker = object(), None
 
     def __init__(self, stop=NUM):
         self.stop = stop
@@ -115,7 +115,7 @@ def test_bad_input(tmp_path, source):
     with pytest.raises(ValueError, match=r'min_iou must be in \(0, 1\], got 0'):
         label_video(Inferencer(), source, tmp_path / 'labels.xml', min_iou=0)
     with pytest.raises(ValueError, match='give a linker, such as TubeLinking'):
-        label_video(SimpleNamespace(linker=None), source, tmp_path / 'labels.xml')
+        label_video(SimpleNamespace(linker=None, tracker=None), source, tmp_path / 'labels.xml')
     (tmp_path / 'rank.csv').write_text('mine')
     with pytest.raises(FileExistsError, match='rank.csv exists'):
         label_video(Inferencer(), source, tmp_path / 'labels.xml', tmp_path / 'rank.csv')
@@ -134,6 +134,10 @@ def test_the_command(tmp_path, source, run_main, monkeypatch):
     command = ('label_video.py', source.name, '--config', 'c.py', '--checkpoint', 'c.pth', '--out', out, '--quiet')
     assert run_main(*command)[0] in (0, None)
     assert given['args'][:2] == ('c.py', 'c.pth')
-    assert given['linker'] == dict(type='TubeLinking', min_iou=0.3)
+    assert given['linker'] == dict(type='TubeLinking', min_iou=0.3) and given['tracker'] is None
     assert out.exists()
     assert run_main(*command)[0] == 1
+    assert run_main(*command, '--overwrite', '--linker', 'SeqNMS', '--link-iou', '0.4')[0] in (0, None)
+    assert given['linker'] == dict(type='SeqNMS', min_iou=0.4) and given['tracker'] is None
+    assert run_main(*command, '--overwrite', '--tracker', 'ByteTracker')[0] in (0, None)
+    assert given['linker'] is None and given['tracker'] == dict(type='ByteTracker')

@@ -14,6 +14,7 @@ from mmtrack.utils import SampleList
 from torch import Tensor
 
 from mmrdn.models.memory import FrameProposals, Recorder
+from mmrdn.models.task_modules import ByteTracker
 
 
 class VideoStream:
@@ -30,6 +31,7 @@ class VideoStream:
         pipeline (callable, optional): Test pipeline of :meth:`prepare`, a ``FramePipeline``.
         precision (callable): Function that makes the context of the model's computations.
         name (str): Name of the video in messages.
+        tracker (ByteTracker, optional): Tracker of this stream, which gives boxes their tracks.
     """
 
     def __init__(
@@ -40,10 +42,12 @@ class VideoStream:
         pipeline: Callable[[np.ndarray, int, str], dict] | None = None,
         precision: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext,
         name: str = '',
+        tracker: ByteTracker | None = None,
     ) -> None:
         self.model = model
         self.window = model.new_window(lookahead)
         self.recorders = tuple(recorders)
+        self.tracker = tracker
         self._pipeline = pipeline
         self._precision = precision
         self._prefix = f'{name}, ' if name else ''
@@ -62,6 +66,8 @@ class VideoStream:
         self._num_prepared, self._video, self._held = 0, (None, -1), []
         if self.window is not None:
             self.window.reset()
+        if self.tracker is not None:
+            self.tracker.reset()
 
     def begin(self, source: Iterable) -> None:
         """Nothing: a video is not looked at before its frames come."""
@@ -181,14 +187,18 @@ class VideoStream:
     def _flush_window(self, rescale: bool) -> SampleList:
         """Return the results of the frames that wait in the window."""
         self._video = (None, -1)
-        if self.window is None:
-            return []
-        return [self._detect(frame, rescale) for frame in self.window.flush()]
+        waiting = () if self.window is None else self.window.flush()
+        results = [self._detect(frame, rescale) for frame in waiting]
+        if self.tracker is not None:
+            self.tracker.reset()
+        return results
 
     def _detect(self, frame: FrameProposals, rescale: bool) -> TrackDataSample:
         """Return the result of a frame, in tensors that may be changed anywhere."""
         given = set(frame.data_sample.keys())
         data_sample = self.model.detect(frame, self.window, rescale, self.recorders)
+        if self.tracker is not None:
+            self.tracker.add_ids(data_sample)
         for name in set(data_sample.keys()) - given:
             data_sample.set_data({name: independent(data_sample.get(name))})
         return data_sample
