@@ -90,12 +90,20 @@ def test_a_video_does_not_know_of_the_one_before(clip, tmp_path):
     for name in ('a', 'b'):
         inferencer(clip[0], out_mot=tmp_path / name, score_thr=0)
     assert (tmp_path / 'a').read_text() == (tmp_path / 'b').read_text() != ''
-    stream = inferencer.open_stream()
-    for _ in range(2):  # a stream may be fed with another video when one has ended
+
+
+def test_a_stream_that_is_fed_with_the_next_video():
+    """When one has ended, or was broken off."""
+    stream = detector(lambda t: boxes_of(t % NUM), tracker=TRACKER).open_stream()
+    for _ in range(2):
         results = [result for image in noise(NUM) for result in stream.feed(stream.prepare(image))]
         results += stream.flush()
         assert list(map(ids, results)) == [ids_of(t) for t in range(NUM)]
-        stream.reset()
+    for image in noise(7):
+        stream.feed(stream.prepare(image))
+    stream.reset()
+    results = [result for image in noise(NUM) for result in stream.feed(stream.prepare(image))]
+    assert list(map(ids, results)) == [ids_of(t) for t in range(len(results))] and results
 
 
 def test_streams_side_by_side():

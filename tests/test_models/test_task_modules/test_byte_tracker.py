@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import pickle
+from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -8,8 +9,12 @@ from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.structures import InstanceData
 from mmtrack.structures import TrackDataSample
 
+from helpers.tools import ROOT
+from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.models import ByteTracker
 from mmrdn.registry import TASK_UTILS
+
+DAVIS = ROOT.parent / 'shared' / 'data' / 'davis' / 'val.json'
 
 
 def sample(boxes):
@@ -107,6 +112,21 @@ def test_a_track_that_is_not_confirmed_ends_with_its_first_gap():
     )
     assert track(ByteTracker(num_tentatives=2), [[], here, here, [], here]) == [[], [1], [1], [], [1]]
     assert track(ByteTracker(), [here, [], here]) == [[1], [], [1]]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DAVIS.exists(), reason='needs the DAVIS clips in ../shared/data/davis')
+def test_real_motion():
+    """One object in each of six real videos, of which the detector misses each fifth frame."""
+    file = CocoVidFile(str(DAVIS))
+    videos = defaultdict(list)
+    for image in file.data['images']:
+        videos[image['video_id']].append(image['id'])
+    boxes = {entry['image_id']: (*entry['bbox'], 0.9, 0) for entry in file.data['annotations']}
+    assert len(videos) == 6
+    for images in videos.values():
+        found = track(ByteTracker(), [[boxes[image]] if t % 5 != 4 else [] for t, image in enumerate(images)])
+        assert found == [[1] if t % 5 != 4 else [] for t in range(len(images))]
 
 
 # ---------------------------------------------------------------------- scores
