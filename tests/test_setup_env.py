@@ -101,13 +101,17 @@ def test_suitable_interpreter_passes(tmp_path):
     assert (done.returncode, done.stdout) == (0, '')
 
 
-@pytest.fixture
-def setup_env():
+def load_setup_env():
     path = ROOT / 'tools' / 'misc' / 'setup_env.py'
     spec = importlib.util.spec_from_file_location('setup_env', path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def setup_env():
+    return load_setup_env()
 
 
 @pytest.fixture
@@ -130,6 +134,15 @@ def call(setup_env, tmp_path, monkeypatch):
         return (tmp_path / 'done').read_text().splitlines()
 
     return setup
+
+
+def test_what_is_imported_is_compiled_once(tmp_path, monkeypatch):
+    """pip leaves that to the check, also where commands are told to write no compiled modules."""
+    monkeypatch.setenv('PYTHONDONTWRITEBYTECODE', '1')
+    (tmp_path / 'cup.py').write_text('')
+    code = f'import sys; sys.path.insert(0, {str(tmp_path)!r}); import cup'
+    load_setup_env().run('check', [sys.executable, '-c', code], tmp_path / 'log.txt')
+    assert list(tmp_path.glob('__pycache__/cup.*.pyc'))
 
 
 @pytest.mark.slow

@@ -22,8 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / 'requirements'
 COMPILED = dict(onedl='onedl-mmcv', openmmlab='mmcv')  # mmcv as source, by stack
-ASTRAY = ('PYTHONPATH', 'PYTHONHOME', 'PIP_USER', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_CONSTRAINT', 'PIP_REQUIREMENT')
-ENVIRON = {k: v for k, v in os.environ.items() if k not in ASTRAY} | dict(PYTHONNOUSERSITE='1', PIP_NO_INPUT='1')
+ASTRAY = re.compile('PYTHON(PATH|HOME|DONTWRITEBYTECODE)|PIP_(USER|TARGET|PREFIX|CONSTRAINT|REQUIREMENT)').fullmatch
+ENVIRON = {k: v for k, v in os.environ.items() if not ASTRAY(k)} | dict(PYTHONNOUSERSITE='1', PIP_NO_INPUT='1')
 # What an interpreter can import, which of it is the environment's own, and where it looks.
 LOOK = """import importlib.metadata as m, json, sys, sysconfig
 here, name = sysconfig.get_path('purelib'), lambda d: d.metadata['Name'].lower().replace('_', '-')
@@ -32,8 +32,8 @@ print(json.dumps(dict(
     versions={name(d): d.version for d in reversed(found)}, here=here,
     own=[name(d) for d in found if str(d.locate_file('')) == here],
     paths=[p for p in sys.path if p.endswith('-packages')], python='%d.%d' % sys.version_info[:2])))"""
-CHECK = """import torch, mmrdn, mmcv, mmengine, mmdet, mmtrack, mmcls, mim, cv2, av
-from mmcv.ops import nms, roi_align
+CHECK = """import torch, mmrdn.apis, mmcv, mmengine, mmdet, mmtrack, mmcls, mim, cv2, av, pytest, hypothesis, flask
+from mmcv.ops import nms, roi_align; import mmrdn.setup_env as e; e.register_all_modules()
 assert len(nms(torch.tensor([[0, 0, 9, 9.0]] * 2), torch.ones(2), 0.5)[1]) == 1, 'mmcv.ops.nms is wrong'
 assert roi_align(torch.ones(1, 1, 4, 4), torch.tensor([[0, 0, 0, 4, 4.0]]), 1) == 1, 'mmcv.ops.roi_align is wrong'
 print(', '.join(f'{x.__name__} {x.__version__}' for x in (torch, mmcv, mmengine, mmdet, mmtrack, mmrdn)))"""
@@ -79,7 +79,7 @@ def run(title, command, log):
 
 
 def steps(python, stack, ops, found):
-    """Titles and commands that install everything, in order; modules are compiled when first imported."""
+    """Titles and commands that install everything, in order; modules are compiled by the check, which imports them."""
     pip = [python, '-m', 'pip', 'install', '--no-compile', '-c', python.parents[1] / 'mmrdn-setup' / 'constraints.txt']
     mmcv, build = ('mmcv-lite', []) if ops == 'own' else (COMPILED[stack], ['ninja', 'psutil', 'wheel'])
     files = [word for name in ('runtime', 'tests', 'web') for word in ('-r', REQUIREMENTS / f'{name}.txt')]
