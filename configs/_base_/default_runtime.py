@@ -4,9 +4,11 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=10000),
+    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=10000, save_best='vid/mAP50'),
+    # Off. patience: validations without a gain of min_delta after which a training ends.
+    early_stop=dict(type='EarlyStoppingHook', monitor='vid/mAP50', min_delta=0.001, patience=None),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    visualization=dict(type='LateVisualizationHook', draw=False),
+    visualization=dict(type='LateVisualizationHook', draw=False),  # frames of validations and tests
 )
 # Interrupted and resumed trainings equal unbroken ones; stop at NaN; the head
 # has as many classes as the data.
@@ -17,7 +19,8 @@ env_cfg = dict(
     cudnn_benchmark=False, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0), dist_cfg=dict(backend='nccl')
 )
 
-log_processor = dict(by_epoch=False)
+log_processor = dict(type='LogProcessor', by_epoch=False)
+# Scores go to TensorBoard or Weights & Biases too: vis_backends=['LocalVisBackend', 'TensorboardVisBackend'].
 visualizer = dict(type='VIDVisualizer', vis_backends=[dict(type='LocalVisBackend')], name='visualizer')
 log_level = 'INFO'
 load_from = None

@@ -14,6 +14,8 @@ from mmrdn.own_videos.dataset_statistics import DatasetStatistics, statistics_of
 from mmrdn.utils.text import shown
 
 _IOU = 0.5  # from which on an anchor is said to fit a box
+_VALIDATIONS, _PATIENCE = 6, 3  # of a training; without a gain until an early stop
+_DRAWN = 12  # frames of a validation
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class ConfigSuggestion:
         batch (int): Images of an iteration.
         iterations (int): Length of the training.
         lr (float): Learning rate.
+        val_interval (int): Iterations from one validation to the next.
+        draw_interval (int): Frames of a validation from one that is drawn to the next.
         reasons (list[str]): A line for each.
     """
 
@@ -42,6 +46,8 @@ class ConfigSuggestion:
     batch: int
     iterations: int
     lr: float
+    val_interval: int
+    draw_interval: int
     reasons: list[str]
 
     def text(self, base: ConfigBase, train: str, val: str, images: str, load_from: str | None = None) -> str:
@@ -63,7 +69,11 @@ class ConfigSuggestion:
             temporal_range=self.temporal_range, support_sampler=dict(num_support=self.num_support), detector=detector
         )
         schedule = dict(optimizer=dict(lr=self.lr))
-        interval = max(1, self.iterations // 4)
+        hooks = dict(
+            checkpoint=dict(interval=self.val_interval, max_keep_ckpts=2),
+            early_stop=dict(patience=_PATIENCE),
+            visualization=dict(draw=True, interval=self.draw_interval),
+        )
         lines = [
             *(f'# {reason}' for reason in self.reasons),
             f'_base_ = {base.path!r}',
@@ -80,10 +90,10 @@ class ConfigSuggestion:
             f'val_evaluator = dict(ann_file={val!r})',
             'test_evaluator = val_evaluator',
             f'model = {_call(model)}',
-            f'train_cfg = dict(max_iters={self.iterations}, val_interval={interval})',
+            f'train_cfg = dict(max_iters={self.iterations}, val_interval={self.val_interval})',
             f'optim_wrapper = {_call(schedule)}',
             f"param_scheduler = [dict(type='OneCycleLR', eta_max={self.lr!r}, pct_start=0.2, by_epoch=False)]",
-            f'default_hooks = dict(checkpoint=dict(interval={interval}))',
+            f'default_hooks = {_call(hooks)}',
             f'auto_scale_lr = dict(enable=False, base_batch_size={self.batch})',
             *([f'load_from = {load_from!r}'] if load_from else []),
         ]
@@ -123,7 +133,25 @@ def suggest(train: CocoVidTables, val: CocoVidTables, base: ConfigBase, batch: i
     lr = float(f'{base.lr * factor:.2g}')
     rule = 'the root of the batch' if base.adaptive else 'the batch'
     reasons.append(f'learning rate {lr:g}: {base.lr:g} for {base.lr_batch} images, in proportion to {rule}')
-    return ConfigSuggestion(classes, scale, scales, ratios, temporal_range, num_support, batch, iterations, lr, reasons)
+    val_interval, draw_interval = max(1, iterations // _VALIDATIONS), max(1, -(-len(val.images) // _DRAWN))
+    reasons.append(
+        f'a validation every {val_interval} iterations: the best checkpoint stays, beside the last 2; the training '
+        f'ends after {_PATIENCE} validations without a better mAP50; one of {draw_interval} frames is drawn'
+    )
+    return ConfigSuggestion(
+        classes,
+        scale,
+        scales,
+        ratios,
+        temporal_range,
+        num_support,
+        batch,
+        iterations,
+        lr,
+        val_interval,
+        draw_interval,
+        reasons,
+    )
 
 
 def _classes(train: CocoVidTables, val: CocoVidTables, statistics: DatasetStatistics, reasons: list[str]) -> tuple:

@@ -21,9 +21,9 @@ class DatasetStatistics:
         sides (np.ndarray): (n, 2) width and height in pixels.
         image_sizes (np.ndarray): (n, 2) width and height of their images.
         motion_ious (np.ndarray): (n,) see :func:`mmrdn.evaluation.motion_iou`; NaN without a track.
-        shifts (np.ndarray): (m,) how far the center of an instance moved within a frame, in sides of
-            its box (root of the area).
-        track_lengths (np.ndarray): (t,) boxes of each track.
+        shifts (np.ndarray): (m,) how far the center of an instance moved in a frame from one box to the
+            next, in sides of its box (root of the area).
+        track_lengths (np.ndarray): (t,) frames of each track, from its first box to its last.
         video_lengths (np.ndarray): (v,) frames of each video that has some.
         table (list[tuple]): Class name, boxes, tracks and videos of each class.
     """
@@ -52,7 +52,7 @@ def statistics_of(tables: CocoVidTables) -> DatasetStatistics:
     x, y, width, height = boxes.bboxes.T
     visible = (x < np.where(sizes[:, 0], sizes[:, 0], np.inf)) & (y < np.where(sizes[:, 1], sizes[:, 1], np.inf))
     rows = np.flatnonzero(visible & (x + width > 0) & (y + height > 0) & (width >= 1) & (height >= 1) & ~boxes.ignored)
-    motion_ious, shifts = _motion(tables, rows)
+    motion_ious, shifts, lengths = _motion(tables, rows)
     track, video, category = boxes.track[rows], images.video[boxes.image[rows]], boxes.category[rows]
     table = []
     for label in range(len(tables.categories)):
@@ -60,23 +60,14 @@ def statistics_of(tables: CocoVidTables) -> DatasetStatistics:
         tracks = np.unique(track[of_class & (track >= 0)])
         counts = int(of_class.sum()), len(tracks), len(np.unique(video[of_class]))
         table.append((tables.categories.label(label), *counts))
-    lengths = np.bincount(track[track >= 0], minlength=1)
     frames = np.bincount(images.video, minlength=1)
     return DatasetStatistics(
-        rows,
-        category,
-        boxes.bboxes[rows, 2:],
-        sizes[rows],
-        motion_ious,
-        shifts,
-        lengths[lengths > 0],
-        frames[frames > 0],
-        table,
+        rows, category, boxes.bboxes[rows, 2:], sizes[rows], motion_ious, shifts, lengths, frames[frames > 0], table
     )
 
 
-def _motion(tables: CocoVidTables, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the motion IoU of each box (n,), and how far centers move in a frame (m,)."""
+def _motion(tables: CocoVidTables, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the motion IoU of each box (n,), how far centers move in a frame (m,), frames of tracks (t,)."""
     boxes = tables.boxes
     result = np.full(len(rows), np.nan)
     inds = np.flatnonzero(boxes.track[rows] >= 0)
@@ -96,7 +87,8 @@ def _motion(tables: CocoVidTables, rows: np.ndarray) -> tuple[np.ndarray, np.nda
     ]
     if tracks:
         result[inds] = np.concatenate(motion_iou(tracks))
-    near = (np.diff(track) == 0) & (np.diff(frame_ids) == 1)
-    moved = np.hypot(*np.diff(bboxes[:, :2] + bboxes[:, 2:] / 2, axis=0)[near].T)
-    sides = np.sqrt(bboxes[:, 2:].prod(axis=1))[:-1][near]
-    return result, moved / sides
+    next_one = np.flatnonzero(np.diff(track) == 0)
+    moved = np.hypot(*np.diff(bboxes[:, :2] + bboxes[:, 2:] / 2, axis=0)[next_one].T)
+    sides = np.sqrt(bboxes[:, 2:].prod(axis=1))[next_one]
+    lengths = frame_ids[np.append(starts, len(track)) - 1] - frame_ids[np.append(0, starts)] + 1 if tracks else starts
+    return result, moved / sides / np.diff(frame_ids)[next_one], lengths

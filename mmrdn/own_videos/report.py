@@ -79,7 +79,7 @@ def _charts(statistics: DatasetStatistics) -> list[tuple[str, str]]:
     charts = [
         ('Box sizes: root of the area, pixels', side, _log_bins(side), ()),
         ('Boxes: height / width', statistics.sides[:, 1] / statistics.sides[:, 0], np.geomspace(0.1, 10, 41), ()),
-        ('Track lengths: boxes', statistics.track_lengths, _log_bins(statistics.track_lengths), ()),
+        ('Track lengths: frames', statistics.track_lengths, _log_bins(statistics.track_lengths), ()),
         ('Motion IoU: fast | medium | slow', motion, np.linspace(0, 1, 41), MOTION_BORDERS),
     ]
     return [(title, _histogram(*chart)) for title, *chart in charts]

@@ -29,7 +29,10 @@ class VIDVisualizer(DetLocalVisualizer):
 
     Args:
         name (str): Name of the instance.
-        *args: ``image``, ``vis_backends`` and ``save_dir`` of MMEngine's visualizers.
+        image (np.ndarray, optional): See MMEngine's visualizers.
+        vis_backends (Sequence[str | dict], optional): Where scores and images go, by name or as a config
+            of each backend: ``LocalVisBackend``, ``TensorboardVisBackend``, ``WandbVisBackend``.
+        *args: ``save_dir`` of MMEngine's visualizers.
         classes (Sequence[str], optional): Class names; those of ``dataset_meta`` if not given.
         score_thr (float): Score below which detections are not drawn.
         num_supports (int): Largest number of supports in the strip.
@@ -45,6 +48,8 @@ class VIDVisualizer(DetLocalVisualizer):
     def __init__(
         self,
         name: str = 'visualizer',
+        image: np.ndarray | None = None,
+        vis_backends: str | Sequence[str | dict] | None = None,
         *args,
         classes: Sequence[str] | None = None,
         score_thr: float = 0.3,
@@ -58,7 +63,10 @@ class VIDVisualizer(DetLocalVisualizer):
         self._drawer = FrameDrawer((), score_thr, num_supports, scale, line_width, font)
         if line_width is not None:
             kwargs['line_width'] = line_width
-        super().__init__(name, *args, **kwargs)
+        if isinstance(vis_backends, (str, list, tuple)):  # of names too, as --cfg-options says them
+            backends = [vis_backends] if isinstance(vis_backends, str) else vis_backends
+            vis_backends = [dict(type=backend) if isinstance(backend, str) else backend for backend in backends]
+        super().__init__(name, image, vis_backends, *args, **kwargs)
 
     @property
     def drawer(self) -> FrameDrawer:

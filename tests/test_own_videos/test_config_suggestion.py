@@ -2,6 +2,7 @@
 """Suggested configs: values by hand, and configs that build, train and test."""
 
 import copy
+import itertools
 import json
 import re
 from pathlib import Path
@@ -12,12 +13,11 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 
-from helpers.tools import run_tool
 from mmrdn.apis import load_config
 from mmrdn.own_videos.coco_vid_tables import CocoVidTables
 from mmrdn.own_videos.config_bases import BASES
 from mmrdn.own_videos.config_suggestion import find_images, suggest
-from mmrdn.registry import MODELS
+from mmrdn.registry import DATA_SAMPLERS, DATASETS, MODELS
 from mmrdn.setup_env import register_all_modules
 
 NUM_FRAMES = 40
@@ -73,6 +73,7 @@ def test_values_follow_from_boxes_tracks_and_frames(videos):
     assert got.temporal_range == 7 and got.num_support == 16
     # 80 frames, 4 times each, in batches of 4 are 80 iterations: the least is 800.
     assert (got.iterations, got.batch, got.lr) == (800, 4, 4e-4)
+    assert (got.val_interval, got.draw_interval) == (133, 7)  # 6 validations, 12 of 80 frames
     large = suggest(*tables(videos), BASES['r50'], batch=8)
     assert large.scale == (640, 480)  # twice at most
     assert large.lr == 2e-3 and large.iterations == 2000 and large.temporal_range == 7
@@ -90,6 +91,13 @@ def test_crowded_frames_get_more_supports_and_long_videos_more_iterations(videos
     ]
     crowded = CocoVidTables(_write(data, tmp_path / 'a.json'))
     assert suggest(crowded, crowded, BASES['mobile']).num_support == 40  # 4 times 10 boxes
+    data = json.loads((videos / 'train.json').read_text())
+    data['images'] = [image for image in data['images'] if image['frame_id'] % 5 == 0]
+    kept = {image['id'] for image in data['images']}
+    data['annotations'] = [entry for entry in data['annotations'] if entry['image_id'] in kept]
+    sparse = CocoVidTables(_write(data, tmp_path / 'c.json'))
+    # Tracks of 8 boxes last 36 frames; 20 pixels in 5 frames are 4 in one: as with all frames.
+    assert suggest(sparse, sparse, BASES['mobile']).temporal_range == 7
     data = make_long()
     long = CocoVidTables(_write(data, tmp_path / 'b.json'))
     assert suggest(long, long, BASES['mobile']).iterations == 3000  # 3000 frames, 4 times, by 4
@@ -127,6 +135,7 @@ def test_configs_say_what_is_suggested_and_build(base, videos, tmp_path):
     suggestion = suggest(train, val, BASES[base])
     text = suggestion.text(BASES[base], train.path, val.path, find_images(train))
     assert len([line for line in text.splitlines() if not line.startswith('#')]) <= 22
+    assert f'# a validation every {suggestion.val_interval} iterations: ' in text
     path = tmp_path / 'my_config.py'
     path.write_text(text)
     cfg = load_config(str(path), needs=('train_cfg', 'train_dataloader', 'test_dataloader', 'test_evaluator'))
@@ -137,6 +146,11 @@ def test_configs_say_what_is_suggested_and_build(base, videos, tmp_path):
         dataset = cfg[f'{name}_dataloader'].dataset
         assert dataset.metainfo.classes == ("car's", 'dog')
         assert Path(dataset.ann_file).name == f'{"val" if name == "test" else name}.json'
+    hooks = cfg.default_hooks
+    assert (hooks.early_stop.monitor, hooks.early_stop.patience) == ('vid/mAP50', 3)
+    assert (hooks.checkpoint.save_best, hooks.checkpoint.interval) == ('vid/mAP50', suggestion.val_interval)
+    assert hooks.checkpoint.interval == cfg.train_cfg.val_interval
+    assert (hooks.visualization.draw, hooks.visualization.interval) == (True, 7)
     assert cfg.train_dataloader.dataset.ref_img_sampler.frame_range == cfg.model.temporal_range == 6 + (base != 'tiny')
     register_all_modules(init_default_scope=False)
     init_default_scope('mmrdn')
@@ -149,15 +163,56 @@ def test_configs_say_what_is_suggested_and_build(base, videos, tmp_path):
     assert model.detector.rpn_head.num_base_priors == len(suggestion.anchor_scales) * 3
 
 
+BALANCED = """
+_base_ = 'my_config.py'
+train_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type='ClassBalancedDataset',
+        oversample_thr=0.25,
+        dataset=_base_.train_dataloader.dataset,
+    )
+)
+"""
+
+
+def test_rare_classes_come_more_often(videos, tmp_path):
+    """Dogs are in 5 of 80 frames: sqrt(0.25 / (5 / 80)) = 2 times each."""
+    data = json.loads((videos / 'train.json').read_text())
+    data['annotations'] = [e for e in data['annotations'] if e['category_id'] == 3 or e['image_id'] % 16 == 0]
+    train = CocoVidTables(_write(data, tmp_path / 'train.json'))
+    text = suggest(train, train, BASES['tiny']).text(BASES['tiny'], train.path, train.path, str(videos / 'frames'))
+    (tmp_path / 'my_config.py').write_text(text)
+    (tmp_path / 'balanced.py').write_text(BALANCED)
+    cfg = load_config(str(tmp_path / 'balanced.py')).train_dataloader
+    register_all_modules(init_default_scope=False)
+    init_default_scope('mmrdn')
+    dataset = DATASETS.build(cfg.dataset)
+    sampler = DATA_SAMPLERS.build(cfg.sampler, default_args=dict(dataset=dataset, seed=0))
+    indices = list(itertools.islice(sampler, 85))
+    assert len(dataset) == 85 and sorted(indices) == list(range(85))
+    dogs = [1 in dataset[index]['data_samples'].gt_instances.labels for index in range(85)]
+    assert sum(dogs) == 10
+
+
 @pytest.mark.slow
-def test_the_suggested_config_trains_and_tests(videos, tmp_path):
-    config, work_dir = tmp_path / 'my_config.py', tmp_path / 'work'
-    args = [videos / 'train.json', videos / 'val.json', '--base', 'tiny', '--out', config]
-    done = run_tool('misc/suggest_config.py', *args)
-    assert 'T = 6 frames' in done.stdout and '2 classes; without a box' in done.stdout
-    again = run_tool('misc/suggest_config.py', *args, status=1)
-    assert again.stderr == f'error: {config} exists; choose another name\n'
-    options = ['--cfg-options', *NO_WORKERS, 'train_cfg.max_iters=2', 'train_cfg.val_interval=9']
-    run_tool('train.py', config, '--work-dir', work_dir, *options, 'default_hooks.checkpoint.interval=2')
-    done = run_tool('test.py', config, work_dir / 'iter_2.pth', '--work-dir', work_dir, '--cfg-options', *NO_WORKERS)
-    assert re.search('vid/mAP50: ', done.stdout + done.stderr)
+def test_the_suggested_config_trains_and_tests(videos, tmp_path, run_main):
+    """Of 20 frames of the validation every second one is drawn."""
+    config, work_dir, val = tmp_path / 'my_config.py', tmp_path / 'work', tmp_path / 'val.json'
+    data = json.loads((videos / 'val.json').read_text())
+    data['images'] = [image for image in data['images'] if image['frame_id'] < 10]
+    kept = {image['id'] for image in data['images']}
+    data['annotations'] = [entry for entry in data['annotations'] if entry['image_id'] in kept]
+    _write(data, val)
+    args = ['misc/suggest_config.py', videos / 'train.json', val, '--base', 'tiny', '--out', config]
+    status, stdout, _ = run_main(*args)
+    assert status == 0 and 'T = 6 frames' in stdout and '2 classes; without a box' in stdout
+    assert run_main(*args) == (1, '', f'error: {config} exists; choose another name\n')
+    options = ['--work-dir', work_dir, '--cfg-options', *NO_WORKERS]
+    lengths = ['train_cfg.max_iters=2', 'train_cfg.val_interval=2', 'default_hooks.checkpoint.interval=2']
+    status, _, stderr = run_main('train.py', config, *options, *lengths)
+    assert status == 0, stderr
+    drawn = {path.name for path in work_dir.glob('*/vis_data/vis_image/*')}
+    assert drawn == {f'val_frames_{v}_{t}_2.png' for v in range(2) for t in range(1, 10, 2)}
+    status, stdout, stderr = run_main('test.py', config, work_dir / 'best_vid_mAP50_iter_2.pth', *options)
+    assert status == 0 and re.search('vid/mAP50: ', stdout + stderr), stderr

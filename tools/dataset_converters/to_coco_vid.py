@@ -47,6 +47,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--classes', nargs='+', metavar='NAME', help='classes to keep, in this order (default: all)')
     parser.add_argument('--map', nargs='+', type=parse_pair, default=[], metavar='OLD=NEW', help='rename classes')
     parser.add_argument('--video-pattern', help='regular expression with (?P<video>) and (?P<frame>) for loose frames')
+    parser.add_argument(
+        '--annotated-only',
+        action='store_true',
+        help='frames in which nobody drew a box were not annotated: in training they are supports only',
+    )
     parser.add_argument('--split', nargs='+', type=float, metavar='SHARE', help='shares of parts, such as 0.8 0.2')
     add_arguments(parser, '--seed', help='seed of the split (default: %(default)s)')
     add_arguments(parser, '--overwrite')
@@ -77,6 +82,7 @@ def main() -> None:
         split=args.split,
         seed=args.seed,
         overwrite=args.overwrite,
+        annotated_only=args.annotated_only,
     )
     print_warnings(summaries.pop('')['losses'], limit=100)
     for path, summary in summaries.items():

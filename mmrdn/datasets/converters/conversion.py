@@ -32,6 +32,7 @@ def convert_to_coco_vid(
     split: Sequence[float] | None = None,
     seed: int = 0,
     overwrite: bool = False,
+    annotated_only: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """Convert annotations to COCO-VID JSON. On any error nothing is written.
 
@@ -47,6 +48,8 @@ def convert_to_coco_vid(
         split (Sequence[float], optional): Shares of parts, by video.
         seed (int): Seed of the split.
         overwrite (bool): Whether to replace what is there.
+        annotated_only (bool): Whether a frame in which nobody drew a box counts as one that nobody
+            annotated; boxes that were computed there are left out.
 
     Returns:
         dict[str, dict]: By written file: numbers of ``videos``, ``images``, ``annotations`` and
@@ -64,6 +67,8 @@ def convert_to_coco_vid(
     reader = READERS[format_name](frames or FrameFiles(), losses, classes, pattern)
     videos = [video for path in inputs for video in _read(reader, format_name, Path(path))]
     _check_videos(videos, inputs)
+    if annotated_only:
+        videos = [_mark_annotated(video, losses) for video in videos]
     _check_renamed(videos, renamed or {})
     videos = [_rename(video, renamed or {}) for video in videos]
     names = _choose_classes(videos, classes)
@@ -126,6 +131,19 @@ def _check_videos(videos: Sequence[AnnotatedVideo], inputs: Sequence[str | os.Pa
         raise ValueError(f'{inputs[0]} is empty: it has no frames')
 
 
+def _mark_annotated(video: AnnotatedVideo, losses: LossReport) -> AnnotatedVideo:
+    """Mark the frames without a keyframe of any track as not annotated; leave out boxes that were computed there."""
+    drawn = {box.frame for track in video.tracks for box in track.boxes if box.keyframe}
+    frames = [frame if i in drawn else replace(frame, annotated=False) for i, frame in enumerate(video.frames)]
+    tracks, where = [], f'{video.source}: {video.name}'
+    for track in video.tracks:
+        kept = [box for box in track.boxes if box.frame in drawn]
+        for _ in range(len(track.boxes) - len(kept)):
+            losses.add('boxes between the frames that somebody annotated were left out', where)
+        tracks.append(replace(track, boxes=kept))
+    return replace(video, frames=frames, tracks=tracks)
+
+
 def _check_renamed(videos: Sequence[AnnotatedVideo], renamed: Mapping[str, str]) -> None:
     found = dict.fromkeys(name for video in videos for name in video.classes)
     found |= dict.fromkeys(track.label for video in videos for track in video.tracks if track.label)
@@ -181,4 +199,7 @@ def _summary(data: dict) -> dict[str, Any]:
     boxes = Counter(names[entry['category_id']] for entry in data['annotations'] if not entry.get('ignore'))
     counts = {part: len(data[part]) for part in ('videos', 'images', 'annotations')}
     tracks = len({entry['instance_id'] for entry in data['annotations']})
+    unannotated = sum(image.get('is_annotated') is False for image in data['images'])
+    if unannotated:
+        counts['images that nobody annotated'] = unannotated
     return dict(**counts, tracks=tracks, boxes={name: boxes.get(name, 0) for name in names.values()})

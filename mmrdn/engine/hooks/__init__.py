@@ -3,6 +3,7 @@ from mmrdn.engine.hooks.channels_last_hook import ChannelsLastHook
 from mmrdn.engine.hooks.checkpoint_guard_hook import CheckpointGuardHook
 from mmrdn.engine.hooks.checkpoint_hook import CheckpointHook
 from mmrdn.engine.hooks.cost_hook import CostHook
+from mmrdn.engine.hooks.early_stopping_hook import EarlyStoppingHook
 from mmrdn.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmrdn.engine.hooks.iter_seed_hook import IterSeedHook
 from mmrdn.engine.hooks.late_visualization_hook import LateVisualizationHook
@@ -18,6 +19,7 @@ __all__ = [
     'CheckpointGuardHook',
     'CheckpointHook',
     'CostHook',
+    'EarlyStoppingHook',
     'FiniteLossHook',
     'IterSeedHook',
     'LateVisualizationHook',

@@ -6,6 +6,7 @@ from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 from mmrdn.registry import HOOKS
+from mmrdn.utils.text import shown
 
 
 @HOOKS.register_module()
@@ -17,6 +18,7 @@ class CheckpointHook(MMEngineCheckpointHook):
     - An old checkpoint is removed once the new one is written. MMEngine removes it before: with
       ``max_keep_ckpts=1`` a run that is killed meanwhile leaves none. The disk must hold one
       checkpoint more than ``max_keep_ckpts``.
+    - A score of ``save_best`` that a validation does not give gets a warning; the training goes on.
 
     Args:
         **kwargs: See MMEngine's hook.
@@ -59,6 +61,13 @@ class CheckpointHook(MMEngineCheckpointHook):
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float]) -> None:
         """Save a best checkpoint, then remove the one before."""
+        missing = [name for name in self.save_best or () if metrics and name not in (*metrics, 'auto')]
+        if missing:
+            runner.logger.warning(
+                f'no best checkpoint: the validation does not give {", ".join(missing)}; let '
+                f'default_hooks.checkpoint.save_best name a score that it gives: {shown(", ".join(metrics))}'
+            )
+            return
         super().after_val_epoch(runner, metrics)
         if isinstance(self.file_backend, _LateRemovals):  # not in a validation alone
             self.file_backend.remove_now()

@@ -116,6 +116,24 @@ def test_keyframes_outside_and_explicit_boxes(read):
     )
 
 
+def test_frames_with_keyframes_only(read):
+    """The car has them in 0 and 6, the person in 3, where the car's box is on the way."""
+    tracks = [
+        track('car', box(0, (10, 20, 50, 60)), box(6, (22, 20, 62, 60)), box(9, (22, 20, 62, 60), outside=1)),
+        track('person', box(3, (100, 100, 120, 140)), box(4, (100, 100, 120, 140), outside=1), number=1),
+    ]
+    data, losses = read(video_xml(''.join(tracks)), annotated_only=True)
+    assert boxes_of(data) == {
+        (0, 'car'): [[10, 20, 40, 40]],
+        (3, 'car'): [[16, 20, 40, 40]],
+        (3, 'person'): [[100, 100, 20, 40]],
+        (6, 'car'): [[22, 20, 40, 40]],
+    }
+    assert [image['frame_id'] for image in data['images'] if image.get('is_annotated', True)] == [0, 3, 6]
+    (line,) = losses  # frames 1, 2, 4, 5, 7 and 8
+    assert line.startswith('6 x boxes between the frames that somebody annotated were left out, first at ')
+
+
 def test_offset_and_step(read):
     """Frames 100, 105, ..., 145: the keyframe of 107 lies between two of them."""
     text = video_xml(

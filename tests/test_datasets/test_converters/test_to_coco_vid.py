@@ -126,3 +126,22 @@ def test_nothing_is_extracted_of_bad_files(clips, tmp_path, run_main):
     assert not (tmp_path / 'data.json').exists() and not [*(tmp_path / 'frames').rglob('*')]
     status, _, stderr = run_main(TOOL, 'cvat-video', clips, *args[2:])
     assert status == 1 and stderr == 'error: --extract needs --videos, the directory of the video files\n'
+
+
+def test_frames_annotated_every_third_only(tmp_path, run_main):
+    """Of nine, by somebody in 0, 3 and 6; the others are supports."""
+    rows = ''.join(f'{frame},1,{frame},2,10,20,1,1,1\n' for frame in (1, 4, 7))
+    directory = tmp_path / 'mot' / 'seq' / 'gt'
+    directory.mkdir(parents=True)
+    (directory / 'gt.txt').write_text(rows)
+    (directory.parent / 'seqinfo.ini').write_text('[Sequence]\nname=seq\nseqLength=9\nimWidth=64\nimHeight=48\n')
+    args, out = ('mot', tmp_path / 'mot', '--out'), tmp_path / 'data.json'
+    status, stdout, stderr = run_main(TOOL, *args, out, '--annotated-only')
+    assert (status, stderr) == (0, '')
+    assert stdout == (
+        f'{out}: 1 videos, 9 images, 3 annotations, 6 images that nobody annotated, 1 tracks (pedestrian 3)\n'
+    )
+    images = json.loads(out.read_text())['images']
+    assert [image['frame_id'] for image in images if image.get('is_annotated', True)] == [0, 3, 6]
+    status, stdout, _ = run_main(TOOL, *args, tmp_path / 'all.json')
+    assert 'nobody' not in stdout and 'is_annotated' not in (tmp_path / 'all.json').read_text()
