@@ -54,7 +54,12 @@ def test_training(trained):
     assert steps[0]['loss'] == pytest.approx(sum(steps[0][part] for part in parts), abs=1e-5)
     assert steps[0]['loss_rpn_cls'] == pytest.approx(np.log(2), abs=1e-3)
     assert steps[-1]['loss'] < steps[0]['loss']
-    assert {p.name for p in trained.glob('*.p*')} == {'config.py', 'iter_4.pth', 'iter_8.pth'}
+    assert {p.name for p in trained.glob('*.p*')} == {
+        'config.py',
+        'iter_4.pth',
+        'iter_8.pth',
+        'best_vid_mAP50_iter_8.pth',
+    }
     dumped = Config.fromfile(trained / 'config.py')
     assert dumped.model.support_sampler.num_support == 6
     assert dumped.experiment_name == 'tiny'
