@@ -15,6 +15,7 @@ from mmrdn.comparison.report import COLORS
 from mmrdn.fileio.fields import INTEGER, NUMBER, check_entry
 from mmrdn.fileio.json_files import parse_json
 from mmrdn.fileio.named_file import read_named
+from mmrdn.utils.text import escaped
 
 _WHERE = '*/vis_data/scalars.json'  # below a work directory, one for each start
 _NO_CURVES = frozenset(['step', 'iter', 'epoch'])
@@ -107,7 +108,7 @@ def _read_records(path: Path) -> list[tuple[int, dict[str, float]]]:
             raise
         by_epoch |= 'epoch' in record
         step = records[-1][0] if by_epoch and records and 'iter' not in record else record['step']
-        numbers = {key: value for key, value in record.items() if NUMBER.holds(value) and key not in _NO_CURVES}
+        numbers = {escaped(k): float(v) for k, v in record.items() if NUMBER.holds(v) and k not in _NO_CURVES}
         if 'iter' not in record:  # of a validation, whose frames are no iterations
             numbers = {key: value for key, value in numbers.items() if key not in ('time', 'data_time', 'memory')}
         records.append((step, numbers))
@@ -139,12 +140,15 @@ def plot_training_logs(logs: Sequence[TrainingLog], keys: Sequence[str] | None =
             if key in log.curves:
                 marker = 'o' if len(log.curves[key][0]) < 30 else None
                 axes.plot(*log.curves[key], color=color, label=log.name, linewidth=1, marker=marker, markersize=3)
-        axes.set(title=key, xlabel='iteration')
+        axes.set_title(key, parse_math=False)  # a $ is a $
+        axes.set_xlabel('iteration')
         axes.grid(color='0.9')
         axes.xaxis.get_major_locator().set_params(integer=True)
     for axes in panels:
         axes.remove()
     if len(logs) > 1:
         handles = {line.get_label(): line for axes in figure.axes for line in axes.lines}
-        figure.legend(handles.values(), handles, loc='outside upper center', frameon=False)
+        legend = figure.legend(handles.values(), handles, loc='outside upper center', frameon=False)
+        for text in legend.texts:
+            text.set_parse_math(False)
     return figure

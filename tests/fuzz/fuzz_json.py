@@ -28,6 +28,7 @@ if str(ROOT) not in sys.path:
 from mmrdn.browsing.track_browser import browse_track  # noqa: E402
 from mmrdn.comparison.prediction_comparison import load_results  # noqa: E402
 from mmrdn.comparison.report import check_out  # noqa: E402
+from mmrdn.comparison.training_log import read_training_log  # noqa: E402
 from mmrdn.datasets.converters.ilsvrc import read_annotation  # noqa: E402
 from mmrdn.datasets.video_det_dataset import VideoDetDataset  # noqa: E402
 from mmrdn.evaluation import VIDMetric, evaluate_predictions, link_predictions  # noqa: E402
@@ -60,6 +61,7 @@ PREDICTIONS = dict(
 )
 METRICS = {'vid/mAP50': 0.5, 'vid/mAP50_fast': float('nan'), 'time': 0.1}
 COMPARISON = dict(work_dir='/work', rows=[dict(name='rdn', mAP50=10.0), dict(name='selsa', mAP50=None)])
+SCALARS: list[Any] = [dict(loss=2.5, time=0.5, memory=9, iter=i, step=i) for i in (1, 2)] + [dict(METRICS, step=2)]
 METAFILE = dict(
     Collections=[dict(Name='RDN', README='a.md')],
     Models=[
@@ -151,6 +153,10 @@ def _to_json(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
+def _to_lines(value: Any) -> bytes:
+    return b'\n'.join(map(_to_json, value if isinstance(value, list) else [value])) + b'\n'
+
+
 class Files:
     """Valid files of each format, and their readers.
 
@@ -176,6 +182,7 @@ class Files:
             ('linked.json', PREDICTIONS, _to_json, [self._browse]),
             ('metrics.json', METRICS, _to_json, [read_metrics]),
             ('compared.json', COMPARISON, _to_json, [lambda path: check_out(path.with_suffix(''), '/work', ['rdn'])]),
+            ('scalars.json', SCALARS, _to_lines, [lambda path: read_training_log(path).summary()]),
             ('configs/rdn/metafile.yml', METAFILE, _to_yaml, [read_models, self._update]),
             ('annotation.xml', ANNOTATION, str.encode, [read_annotation]),
         ]

@@ -78,6 +78,9 @@ def test_broken_logs(tmp_path):
     work_dir = write(tmp_path / 'killed', FIRST, end='\n{"loss": 1')
     with pytest.warns(UserWarning, match=r'scalars.json, line 5: truncated .* left out, as the last line'):
         assert read_training_log(work_dir).curves['loss'] == ([2, 4, 6], [4.0, 3.0, 2.5])
+    odd = read_training_log(write(tmp_path / 'odd', [{'step': 1, 'loss\x1b[2J': 1, 'loss $a$ $': 2, 'loss': True}]))
+    assert list(odd.curves) == [r'loss\x1b[2J', 'loss $a$ $']
+    plot_training_logs([odd]).canvas.draw()  # no formula
     for name, records, message in (
         ('a', ['x', FIRST[0]], 'line 1 must be an object, got x'),
         ('b', [FIRST[0], dict(loss=1)], 'line 2 .*step'),
