@@ -5,8 +5,8 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=10000, save_best='vid/mAP50'),
-    # Off. patience: validations without a gain of min_delta after which a training ends.
-    early_stop=dict(type='EarlyStoppingHook', monitor='vid/mAP50', min_delta=0.001, patience=None),
+    # Off. patience: validations in a row that are worse than the best one, after which a training ends.
+    early_stop=dict(type='EarlyStoppingHook', monitor='vid/mAP50', min_delta=0.0, patience=None),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='LateVisualizationHook', draw=False),  # frames of validations and tests
 )

@@ -14,7 +14,7 @@ from mmrdn.own_videos.dataset_statistics import DatasetStatistics, statistics_of
 from mmrdn.utils.text import shown
 
 _IOU = 0.5  # from which on an anchor is said to fit a box
-_VALIDATIONS, _PATIENCE = 6, 3  # of a training; without a gain until an early stop
+_VALIDATIONS, _PATIENCE = 6, 3  # of a training; in a row, worse than the best one, that end it
 _DRAWN = 12  # frames of a validation
 
 
@@ -136,7 +136,7 @@ def suggest(train: CocoVidTables, val: CocoVidTables, base: ConfigBase, batch: i
     val_interval, draw_interval = max(1, iterations // _VALIDATIONS), max(1, -(-len(val.images) // _DRAWN))
     reasons.append(
         f'a validation every {val_interval} iterations: the best checkpoint stays, beside the last 2; the training '
-        f'ends after {_PATIENCE} validations without a better mAP50; one of {draw_interval} frames is drawn'
+        f'ends after {_PATIENCE} in a row that are worse than the best; one of {draw_interval} frames is drawn'
     )
     return ConfigSuggestion(
         classes,

@@ -62,19 +62,19 @@ def test_a_score_that_is_not_there_ends_no_training(tmp_path):
 @pytest.mark.parametrize(
     'scores, end',
     [
-        ([0.1, 0.5, 0.5005, 0.4, 0.6], 8),  # 0.5005 is no gain of 0.001
-        ([0.1, 0.5, 0.502, 0.4, 0.503, 0.9], 12),
-        ([0.0, 0.0, 0.0], 6),
+        ([0.1, 0.5, 0.49, 0.4, 0.6], 8),
+        ([0.1, 0.5, 0.49, 0.501, 0.4, 0.5], 12),
+        ([0.0, 0.0, 0.0, 0.0, 0.001, 0.0], 12),  # one that has found nothing yet goes on
     ],
 )
-def test_a_training_ends_after_two_validations_without_a_gain(scores, end, tmp_path):
+def test_a_training_ends_after_two_validations_that_are_worse(scores, end, tmp_path):
     runner = toy_runner(tmp_path, **scored(scores, early_stop=dict(patience=2)))
     train(runner)
     assert runner.iter == end and (tmp_path / 'last_checkpoint').read_text().endswith(f'iter_{end}.pth')
 
 
 def test_validations_before_a_resume_count(tmp_path):
-    """Iterations 2 to 4 give 0.5 and 0.3; after them 0.4 is the second without a gain over 0.5."""
+    """Iterations 2 to 4 give 0.5 and 0.3; after them 0.4 is the second that is worse than 0.5."""
     changes = scored([0.5, 0.3], 5, early_stop=dict(patience=2))
     train(toy_runner(tmp_path, **changes, param_scheduler=None))
     changes = scored([0.4, 0.4, 0.4], early_stop=dict(patience=2))
