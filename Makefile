@@ -20,7 +20,7 @@ VENV ?= .venv$(if $(filter onedl,$(STACK)),,-$(STACK))$(if $(filter own,$(OPS)),
 
 RUN := $(VENV)/bin/python
 # As many tests at once as there are cores, four at most: each worker needs about 2 GB.
-PYTEST := $(RUN) -m pytest tests -n auto --maxprocesses 4 --dist worksteal
+PYTEST := $(RUN) -m pytest tests -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 SOURCES := $(wildcard mmrdn configs tools tests docs setup.py)
 
 .PHONY: help setup demo benchmark test test-fast coverage lint docs clean distclean check-python
