@@ -3,6 +3,8 @@
 
 from typing import Any
 
+from mmengine.registry import DefaultScope
+
 from mmrdn.registry import TASK_UTILS
 
 
@@ -24,7 +26,8 @@ def build_part(cfg: Any, option: str, kind: str, base: type) -> Any:
     if not isinstance(cfg, dict) or 'type' not in cfg:
         raise ValueError(f"{option} must be a dict such as dict(type='{names[-1]}'), got {cfg!r}")
     try:
-        part = TASK_UTILS.build(cfg)
+        with DefaultScope.overwrite_default_scope('mmrdn'):  # whatever that of the detector's config is
+            part = TASK_UTILS.build(cfg)
     except KeyError:
         raise ValueError(f'there is no {kind} {cfg["type"]}, expected one of {", ".join(names)}') from None
     if not isinstance(part, base):

@@ -6,6 +6,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 from helpers import naive_linking
 from helpers.vid_metric import (
@@ -21,6 +22,7 @@ from helpers.vid_metric import (
     write,
 )
 from mmrdn.evaluation import VIDMetric
+from mmrdn.evaluation.linkers import build_linker
 from mmrdn.models.vid.data_samples import to_frame_detections
 from mmrdn.post_processing import BoxLinkingWithRelations, VideoLinker
 from mmrdn.post_processing.video_linker import pair_relations
@@ -160,6 +162,11 @@ def test_blr_without_relations_warns():
     samples = make_samples(make_coco(1, lengths=(3,)), 1)
     with pytest.warns(UserWarning, match='knows no relations'):
         run(samples, linker=BLR)
+
+
+def test_linkers_need_no_prefix_beside_a_detector_of_mmtrack():
+    with DefaultScope.overwrite_default_scope('mmtrack'):
+        assert isinstance(build_linker(BLR), BoxLinkingWithRelations)
 
 
 @pytest.mark.parametrize(
