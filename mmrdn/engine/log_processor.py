@@ -11,8 +11,8 @@ from mmrdn.registry import LOG_PROCESSORS
 class LogProcessor(MMEngineLogProcessor):
     """MMEngine's, which says the memory without an accelerator too.
 
-    With one, ``memory`` is the most of its memory that tensors had, in MiB. Without, it is the most that
-    the process had, its data workers apart.
+    With one, ``memory`` is the most of its memory that tensors had since the line before, in MiB.
+    Without, it is the most that the process had since its start, its data workers apart.
 
     Args:
         **kwargs: See MMEngine's log processor.

@@ -68,7 +68,8 @@ def check_monitors(runner: Runner) -> str | None:
     """
     monitors = list(_monitors(runner))
     if runner.val_loop is None:
-        names = ', '.join(option for option, _ in monitors)
+        # By default `save_best` is on.
+        names = ', '.join(option for option, _ in monitors if not option.endswith('save_best'))
         return f'{names}: of no use, as the training has no validation (val_cfg)' if names else None
     metrics = runner.val_loop.evaluator.metrics
     # The names of other metrics are known at their end.
@@ -85,7 +86,7 @@ def check_monitors(runner: Runner) -> str | None:
 def _monitors(runner: Runner) -> Iterator[tuple[str, str]]:
     """Yield each option of a training that names a metric, and the metric."""
     for hook in runner.hooks:
-        if isinstance(hook, EarlyStoppingHook):
+        if isinstance(hook, EarlyStoppingHook) and getattr(hook, 'patience', 0) is not None:
             yield f'{type(hook).__name__}.monitor', hook.monitor
         if isinstance(hook, CheckpointHook):
             for metric in hook.save_best or ():

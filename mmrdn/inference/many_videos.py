@@ -114,7 +114,7 @@ class ManyVideos:
             self._show()
 
     def _show(self) -> None:
-        done, failed, running = self.results.done(), self.results.failures(), self.results.num_running()
+        done, failed, running = self.results.done(), self.results.failures(), self.results.num_frames_running()
         note = f'{len(failed)} failed' + (f', {running} frames of those under way' if running else '')
         self.progress.update(len(done), len(self.results.videos), note)
         self._shown = time.monotonic()

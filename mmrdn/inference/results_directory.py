@@ -109,11 +109,12 @@ class ResultsDirectory:
         """Return the keys of the videos that are finished or failed in this run."""
         return self.finished() | (self.videos.keys() & set(os.listdir(self._failed)))
 
-    def num_running(self) -> int:
+    def num_frames_running(self) -> int:
         """Return the number of frames that are done of videos that are not, of all processes."""
         total = 0
         for record in self._running.iterdir():
-            with contextlib.suppress(FileNotFoundError):  # its video is done meanwhile
+            # Its video is done meanwhile; a shared file system has other errors for that.
+            with contextlib.suppress(OSError, ValueError):
                 total += int(record.read_text() or 0)
         return total
 
@@ -124,7 +125,8 @@ class ResultsDirectory:
             key (str): A video that this process has.
             num_frames (int): Number of frames.
         """
-        (self._running / key).write_text(str(num_frames))
+        with contextlib.suppress(OSError):  # worth no video
+            (self._running / key).write_text(str(num_frames))
 
     # ------------------------------------------------------------------- work
 

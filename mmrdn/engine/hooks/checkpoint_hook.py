@@ -20,6 +20,9 @@ class CheckpointHook(MMEngineCheckpointHook):
       checkpoint more than ``max_keep_ckpts``.
     - A score of ``save_best`` that a validation does not give gets a warning; the training goes on.
 
+    As in MMEngine, a validation with a new best score also saves a whole checkpoint, outside the interval;
+    ``max_keep_ckpts`` limits how many stay.
+
     Args:
         **kwargs: See MMEngine's hook.
     """

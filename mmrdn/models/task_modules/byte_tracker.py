@@ -1,8 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Track ids while a video runs: ByteTrack (https://arxiv.org/abs/2110.06864), as mmtrack has it.
 
-Deviations from mmtrack's class: tracks move on in frames without boxes too, of each track only what
-is still looked at is kept, and what begins a track is what takes part in the first matching.
+Deviations from mmtrack's class: tracks move on in frames without boxes too, a track keeps only the
+boxes that are still in use, and one threshold both begins tracks and selects boxes for the first
+matching.
 """
 
 from collections import defaultdict
@@ -34,7 +35,7 @@ class ByteTracker:
             of high scores.
         match_iou_thrs (dict): IoU that a match needs: ``high`` and ``low`` of these matchings,
             ``tentative`` of boxes of high scores with tracks that are not confirmed.
-        num_tentatives (int): Boxes in consecutive frames that confirm a track; one that is not
+        num_tentatives (int): Boxes in consecutive frames, 2 or more, that confirm a track; one that is not
             confirmed ends with the first frame without a box of it. Those that begin in the first
             frame are confirmed.
         num_frames_retain (int): Frames from the last box of a confirmed track to its end: it goes
@@ -56,9 +57,10 @@ class ByteTracker:
         _check_thresholds('match_iou_thrs', match_iou_thrs, ('high', 'low', 'tentative'))
         if obj_score_thrs['low'] > obj_score_thrs['high']:
             raise ValueError(f"obj_score_thrs: 'low' must not be above 'high', got {dict(obj_score_thrs)}")
-        for name, value in (('num_tentatives', num_tentatives), ('num_frames_retain', num_frames_retain)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f'{name} must be an integer number of frames, 1 or more, got {value!r}')
+        # A track of one box is never confirmed.
+        for name, value, low in (('num_tentatives', num_tentatives, 2), ('num_frames_retain', num_frames_retain, 1)):
+            if not isinstance(value, int) or value < low:
+                raise ValueError(f'{name} must be an integer number of frames, {low} or more, got {value!r}')
         self._tracker = MMTrackByteTracker(
             obj_score_thrs=dict(obj_score_thrs),
             init_track_thr=obj_score_thrs['high'],

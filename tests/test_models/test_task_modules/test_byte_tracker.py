@@ -197,7 +197,8 @@ def test_memory_does_not_grow_with_a_track():
         (dict(obj_score_thrs=dict(high=2, low=0)), r'obj_score_thrs must be low, high in \[0, 1\]'),
         (dict(obj_score_thrs=dict(high=0.1, low=0.6)), "'low' must not be above 'high'"),
         (dict(match_iou_thrs=dict(high=0.1, low=0.5)), 'match_iou_thrs must be high, low, tentative in'),
-        (dict(num_tentatives=0), 'num_tentatives must be an integer number of frames, 1 or more, got 0'),
+        (dict(num_tentatives=1), 'num_tentatives must be an integer number of frames, 2 or more, got 1'),
+        (dict(num_frames_retain=0), 'num_frames_retain must be an integer number of frames, 1 or more, got 0'),
         (dict(num_frames_retain=1.5), 'num_frames_retain must be an integer number of frames, 1 or more, got 1.5'),
     ],
 )
