@@ -289,9 +289,10 @@ def test_options_of_reproduction_page(key):
     assert_read(load(ROOT / 'configs' / 'rdn' / f'{stem}.py'), key)
 
 
-def test_config_of_the_readme(tmp_path):
+def test_config_by_hand(tmp_path):
     """The example for videos of one's own."""
-    code = re.search(r'```python\n(.*?)```', (ROOT / 'README.md').read_text(), re.DOTALL).group(1)
+    section = (ROOT / 'docs' / 'own_videos.md').read_text().split('## Write the config by hand')[1]
+    code = re.search(r'```python\n(.*?)```', section, re.DOTALL).group(1)
     path = tmp_path / 'mine.py'
     path.write_text(code.replace("_base_ = '", f"_base_ = '{ROOT}/"))
     cfg = Config.fromfile(path)
