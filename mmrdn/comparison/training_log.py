@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""What trainings have logged: scores, losses and costs by iteration."""
+"""Records of trainings: scores, losses and costs by iteration."""
 
 import os
 import warnings
@@ -25,7 +25,7 @@ Curve = tuple[list[int], list[float]]
 
 @dataclass(frozen=True)
 class TrainingLog:
-    """What a training has logged.
+    """Records of a training.
 
     Attributes:
         name (str): Its work directory, or its file.
@@ -61,7 +61,7 @@ class TrainingLog:
 def read_training_log(path: str | os.PathLike) -> TrainingLog:
     """Read the log of a training.
 
-    Of a training that was resumed, what was logged before counts up to where it was resumed.
+    Records of an earlier start count up to the iteration of the resume.
 
     Args:
         path (str or Path): Work directory, or a ``scalars.json``.

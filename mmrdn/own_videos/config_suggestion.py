@@ -133,24 +133,24 @@ def suggest(train: CocoVidTables, val: CocoVidTables, base: ConfigBase, batch: i
     lr = float(f'{base.lr * factor:.2g}')
     rule = 'the root of the batch' if base.adaptive else 'the batch'
     reasons.append(f'learning rate {lr:g}: {base.lr:g} for {base.lr_batch} images, in proportion to {rule}')
-    val_interval, draw_interval = max(1, iterations // _VALIDATIONS), max(1, -(-len(val.images) // _DRAWN))
+    val_interval, draw_interval = -(-iterations // _VALIDATIONS), max(1, -(-len(val.images) // _DRAWN))
     reasons.append(
         f'a validation every {val_interval} iterations: the best checkpoint stays, beside the last 2; the training '
         f'ends after {_PATIENCE} in a row that are worse than the best; one of {draw_interval} frames is drawn'
     )
     return ConfigSuggestion(
-        classes,
-        scale,
-        scales,
-        ratios,
-        temporal_range,
-        num_support,
-        batch,
-        iterations,
-        lr,
-        val_interval,
-        draw_interval,
-        reasons,
+        classes=classes,
+        scale=scale,
+        anchor_scales=scales,
+        anchor_ratios=ratios,
+        temporal_range=temporal_range,
+        num_support=num_support,
+        batch=batch,
+        iterations=iterations,
+        lr=lr,
+        val_interval=val_interval,
+        draw_interval=draw_interval,
+        reasons=reasons,
     )
 
 

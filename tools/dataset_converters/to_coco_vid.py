@@ -87,7 +87,8 @@ def main() -> None:
     print_warnings(summaries.pop('')['losses'], limit=100)
     for path, summary in summaries.items():
         boxes = ', '.join(f'{name} {count}' for name, count in summary.pop('boxes').items())
-        print(f'{path}: {", ".join(f"{count} {what}" for what, count in summary.items())} ({boxes})')
+        counts = ', '.join(f'{count} {what.replace("_", " ")}' for what, count in summary.items())
+        print(f'{path}: {counts} ({boxes})')
 
 
 if __name__ == '__main__':

@@ -66,13 +66,13 @@ class VideoFrame:
         file_name (str): Path below the directory of all frames.
         width (int): Width in pixels.
         height (int): Height in pixels.
-        annotated (bool): Whether somebody looked for objects in it.
+        annotated (bool, optional): Whether somebody looked for objects in it; None where nothing says it.
     """
 
     file_name: str
     width: int
     height: int
-    annotated: bool = True
+    annotated: bool | None = None
 
 
 @dataclass

@@ -40,7 +40,7 @@ class CocoVidData(CocoData):
             for box in boxes:
                 of_frame[int(box.frame)].append((name, self._num_tracks, box))
         for frame_id, (frame, entries) in enumerate(zip(video.frames, of_frame)):
-            more = {} if frame.annotated else dict(is_annotated=False)
+            more = {} if frame.annotated is None else dict(is_annotated=frame.annotated)
             size = dict(width=frame.width, height=frame.height)
             self.add_image(frame.file_name, size, video_id=video_id, frame_id=frame_id, **more)
             for name, instance_id, box in entries:

@@ -49,11 +49,12 @@ def convert_to_coco_vid(
         seed (int): Seed of the split.
         overwrite (bool): Whether to replace what is there.
         annotated_only (bool): Whether a frame in which nobody drew a box counts as one that nobody
-            annotated; boxes that were computed there are left out.
+            annotated, unless the file says that somebody did; boxes that were computed there are left out.
 
     Returns:
         dict[str, dict]: By written file: numbers of ``videos``, ``images``, ``annotations`` and
-        ``tracks``, and ``boxes`` by class. The entry ``''`` has ``losses``, a line a kind.
+        ``tracks``, and of ``unannotated_images`` if there are any, and ``boxes`` by class. The
+        entry ``''`` has ``losses``, a line a kind.
 
     Raises:
         FileExistsError: An output exists.
@@ -132,12 +133,13 @@ def _check_videos(videos: Sequence[AnnotatedVideo], inputs: Sequence[str | os.Pa
 
 
 def _mark_annotated(video: AnnotatedVideo, losses: LossReport) -> AnnotatedVideo:
-    """Mark the frames without a keyframe of any track as not annotated; leave out boxes that were computed there."""
-    drawn = {box.frame for track in video.tracks for box in track.boxes if box.keyframe}
-    frames = [frame if i in drawn else replace(frame, annotated=False) for i, frame in enumerate(video.frames)]
+    """Mark the frames that nobody annotated, by the file or its boxes; leave out the boxes that were computed there."""
+    seen = {box.frame for track in video.tracks for box in track.boxes if box.keyframe}
+    seen |= {i for i, frame in enumerate(video.frames) if frame.annotated}
+    frames = [frame if i in seen else replace(frame, annotated=False) for i, frame in enumerate(video.frames)]
     tracks, where = [], f'{video.source}: {video.name}'
     for track in video.tracks:
-        kept = [box for box in track.boxes if box.frame in drawn]
+        kept = [box for box in track.boxes if box.frame in seen]
         for _ in range(len(track.boxes) - len(kept)):
             losses.add('boxes between the frames that somebody annotated were left out', where)
         tracks.append(replace(track, boxes=kept))
@@ -201,5 +203,5 @@ def _summary(data: dict) -> dict[str, Any]:
     tracks = len({entry['instance_id'] for entry in data['annotations']})
     unannotated = sum(image.get('is_annotated') is False for image in data['images'])
     if unannotated:
-        counts['images that nobody annotated'] = unannotated
+        counts['unannotated_images'] = unannotated
     return dict(**counts, tracks=tracks, boxes={name: boxes.get(name, 0) for name in names.values()})

@@ -16,8 +16,8 @@ class EarlyStoppingHook(MMEngineEarlyStoppingHook):
     Args:
         monitor (str): Name of the score.
         patience (int, optional): Number of validations in a row without a gain of ``min_delta`` over the
-            best score, after which the training ends; None for never. With ``min_delta=0.0`` those count
-            that are worse.
+            best score, after which the training ends; None for never. With ``min_delta=0.0`` only worse
+            scores count.
         **kwargs: See MMEngine's hook.
 
     Raises:

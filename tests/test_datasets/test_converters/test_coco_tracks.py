@@ -83,9 +83,30 @@ def test_frames_that_nobody_annotated_stay_so(tmp_path):
     images[1]['is_annotated'], images[2]['is_vid_train_frame'] = True, False
     data, losses = convert('coco', write(tmp_path, images=images), tmp_path / 'out.json')
     # The first image of the file is the second frame of its video.
-    assert [image.get('is_annotated') for image in data['images']] == [None, False, None]
+    assert [image.get('is_annotated') for image in data['images']] == [True, False, None]
     (loss,) = [line for line in losses if 'train_frame' in line]
     assert loss.startswith('1 x "is_vid_train_frame": false was left out') and 'image 2' in loss
+
+
+@pytest.mark.parametrize('annotated_only', [False, True])
+def test_what_a_file_says_of_its_frames_stays(tmp_path, annotated_only):
+    """Of three frames without a drawn box somebody saw the first and nobody the second; the last has a computed box."""
+    said = (True, False, None, None)
+    images = [
+        dict(id=i, file_name=f'a/{i}.jpg', width=64, height=48) | ({} if value is None else dict(is_annotated=value))
+        for i, value in enumerate(said)
+    ]
+    boxes = [
+        dict(id=i, image_id=i, category_id=2, bbox=[i, 2, 3, 4], instance_id=1, keyframe=drawn)
+        for i, drawn in ((0, False), (1, True), (2, False), (3, True))
+    ]
+    path = write(tmp_path, images=images, annotations=boxes)
+    data, losses = convert('coco', path, tmp_path / 'out.json', annotated_only=annotated_only)
+    expected = [True, False, False if annotated_only else None, None]
+    assert [image.get('is_annotated') for image in data['images']] == expected
+    kept = [0, 1, 3] if annotated_only else [0, 1, 2, 3]
+    assert boxes_of(data) == {(i, 'dog'): [[i, 2, 3, 4]] for i in kept}
+    assert len(losses) == annotated_only
 
 
 def test_truncated_and_foreign_files(tmp_path):

@@ -117,7 +117,10 @@ def test_keyframes_outside_and_explicit_boxes(read):
 
 
 def test_frames_with_keyframes_only(read):
-    """The car has them in 0 and 6, the person in 3, where the car's box is on the way."""
+    """The car has them in 0 and 6, the person in 3, where the car's box is on the way.
+
+    That the person is gone in 4 is what CVAT writes by itself after a shape of one frame.
+    """
     tracks = [
         track('car', box(0, (10, 20, 50, 60)), box(6, (22, 20, 62, 60)), box(9, (22, 20, 62, 60), outside=1)),
         track('person', box(3, (100, 100, 120, 140)), box(4, (100, 100, 120, 140), outside=1), number=1),

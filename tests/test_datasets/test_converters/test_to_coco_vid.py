@@ -138,10 +138,8 @@ def test_frames_annotated_every_third_only(tmp_path, run_main):
     args, out = ('mot', tmp_path / 'mot', '--out'), tmp_path / 'data.json'
     status, stdout, stderr = run_main(TOOL, *args, out, '--annotated-only')
     assert (status, stderr) == (0, '')
-    assert stdout == (
-        f'{out}: 1 videos, 9 images, 3 annotations, 6 images that nobody annotated, 1 tracks (pedestrian 3)\n'
-    )
+    assert stdout == (f'{out}: 1 videos, 9 images, 3 annotations, 6 unannotated images, 1 tracks (pedestrian 3)\n')
     images = json.loads(out.read_text())['images']
     assert [image['frame_id'] for image in images if image.get('is_annotated', True)] == [0, 3, 6]
     status, stdout, _ = run_main(TOOL, *args, tmp_path / 'all.json')
-    assert 'nobody' not in stdout and 'is_annotated' not in (tmp_path / 'all.json').read_text()
+    assert 'unannotated' not in stdout and 'is_annotated' not in (tmp_path / 'all.json').read_text()

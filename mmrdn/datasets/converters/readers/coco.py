@@ -9,6 +9,7 @@ from mmrdn.datasets.converters.loose_frames import group_frames
 from mmrdn.datasets.converters.readers.base_reader import BaseReader
 from mmrdn.datasets.converters.readers.segmentations import box_of_segmentation
 from mmrdn.datasets.converters.track_builder import TrackBuilder
+from mmrdn.fileio.coco_vid import said_annotated
 from mmrdn.fileio.fields import ANSWER, BOX, ID, INTEGER, OBJECT, SIZE, TEXT, Kind, check_entries
 from mmrdn.fileio.json_files import read_json
 from mmrdn.utils.text import shown
@@ -99,7 +100,7 @@ class CocoReader(BaseReader):
             size = (image['width'], image['height']) if image.get('width') and image.get('height') else None
             name = image['file_name'].replace('\\', '/')
             (frame,) = self.frames.of_video(video, [index], size, path, [name])
-            frames.append(replace(frame, annotated=bool(image.get('is_annotated', True))))
+            frames.append(replace(frame, annotated=said_annotated(image)))
             if not image.get('is_vid_train_frame', True):
                 self.losses.add('"is_vid_train_frame": false was left out', f'{path}, image {shown(image["id"])}')
             for where, entry in of_image[image['id']]:

@@ -62,5 +62,5 @@ def count_frame_losses(
             losses.add('sizes of frames that differ from the first', where)
         if names is not None and frame.file_name != names[i]:
             losses.add('names of images were changed', f'{frame.file_name}, now {names[i]}')
-        if not frame.annotated:
+        if frame.annotated is False:
             losses.add('frames that nobody annotated became frames without objects', where)
