@@ -69,7 +69,7 @@ def compare_detectors(
     rows = [dict(name=n, config=c) for n, c in zip(names, configs)]
     runs: dict[str, DetectorRun] = {}
     for row, checkpoint in zip(rows, checkpoints):
-        with _reported(row, console):
+        with reported(row, console):
             runs[row['name']] = DetectorRun(
                 row['name'],
                 find_model(row['config']).config,
@@ -85,7 +85,7 @@ def compare_detectors(
     data = check_same_data(list(runs.values()))
     for row in rows:
         if row['name'] in runs:
-            with _reported(row, console):
+            with reported(row, console):
                 row.update(runs[row['name']](console))
     labels = short_names(names)
     title = f'{Path(data).stem}, seed {seed}'
@@ -97,7 +97,7 @@ def compare_detectors(
 
 
 @contextlib.contextmanager
-def _reported(row: dict[str, Any], console: Console) -> Iterator[None]:
+def reported(row: dict[str, Any], console: Console) -> Iterator[None]:
     """Let a detector fail, and record the error in its row."""
     try:
         yield

@@ -89,16 +89,7 @@ class DetectorRun:
     def _claim(self) -> None:
         """Take the directory, or check that it holds this run."""
         claim = self.directory / 'settings.json'
-        ann_file = self.metric.get('ann_file')
-        settings = dict(
-            config=hashlib.sha256(self.cfg.pretty_text.encode()).hexdigest()[:16],
-            checkpoint=_identity(self.checkpoint),
-            # Another run may make the annotation file anew.
-            ground_truth=file_hash(ann_file)[:16] if ann_file else None,
-            machine={key: value for key, value in machine().items() if key in ('cpu', 'gpu')},
-            device=self.device,
-            threads=self.threads,
-        )
+        settings = self._settings()
         if claim.exists():
             if read_json(claim) != settings:
                 raise ValueError(
@@ -109,6 +100,19 @@ class DetectorRun:
             raise ValueError(f'{self.directory} is not empty and holds no run of this kind; choose another --work-dir')
         self.directory.mkdir(parents=True, exist_ok=True)
         write_json(settings, claim)
+
+    def _settings(self) -> dict[str, Any]:
+        """Return what tells this run from others."""
+        ann_file = self.metric.get('ann_file')
+        return dict(
+            config=hashlib.sha256(self.cfg.pretty_text.encode()).hexdigest()[:16],
+            checkpoint=_identity(self.checkpoint),
+            # Another run may make the annotation file anew.
+            ground_truth=file_hash(ann_file)[:16] if ann_file else None,
+            machine={key: value for key, value in machine().items() if key in ('cpu', 'gpu')},
+            device=self.device,
+            threads=self.threads,
+        )
 
     def _train(self, console: Console) -> tuple[str, float | None]:
         """Train; return the checkpoint and the minutes."""

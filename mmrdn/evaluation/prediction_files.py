@@ -8,8 +8,9 @@ from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
-from mmrdn.evaluation.functional import vid_map
+from mmrdn.evaluation.functional import flicker, vid_map
 from mmrdn.evaluation.metrics.vid_metric import SETTINGS, VIDMetric
+from mmrdn.evaluation.scoring import matching_annotations
 from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.fileio.fields import INTEGER, check_entries
 from mmrdn.fileio.json_files import write_json
@@ -48,6 +49,27 @@ def evaluate_predictions(predictions: str, ann_file: str) -> tuple[dict[str, flo
     metric.dataset_meta = dict(classes=list(file.categories))
     metrics, table = metric.score([dict(frame=frame) for frame in file.predictions(metric.classes).values()])
     return {f'{metric.prefix}/{key}': value for key, value in metrics.items()}, table
+
+
+def measure_flicker(predictions: str, ann_file: str, score_thr: float = 0.5) -> dict[str, float]:
+    """Return :func:`flicker` of a file that ``outfile_prefix`` or box linking wrote.
+
+    Args:
+        predictions (str): COCO-VID JSON with a ``score`` per annotation.
+        ann_file (str): COCO-VID JSON with the ground truth, of the same images.
+        score_thr (float): Lowest score of a detection that finds.
+
+    Raises:
+        ValueError: A file is malformed or the two don't fit together.
+    """
+    file = CocoVidFile(predictions, annotations=('bbox', 'score'))
+    truth = CocoVidFile(ann_file, images=('video_id', 'frame_id'))
+    classes = list(file.categories)
+    frames = list(file.predictions(classes).values())
+    annotations = matching_annotations(frames, truth.ground_truth(classes), truth.path)
+    info = file.data.get('info') or {}
+    settings = {key: info[key] for key in ('iou_thr', 'pixel_tolerance') if key in info}
+    return flicker(frames, annotations, len(classes), score_thr, **settings)
 
 
 def link_predictions(predictions: str, linker: BaseBoxLinker, out: str | None = None, overwrite: bool = False) -> Path:

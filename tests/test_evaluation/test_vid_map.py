@@ -9,6 +9,7 @@ import pytest
 
 from helpers.naive_vid_map import RANGES, frame, loop_map, random_case
 from mmrdn.evaluation import vid_map
+from mmrdn.evaluation.functional import matching
 
 
 @pytest.mark.parametrize('seed', range(300))
@@ -22,8 +23,7 @@ def test_equals_plain_loops(seed):
 
 @pytest.mark.parametrize('seed', range(20))
 def test_other_settings_and_small_chunks_equal_plain_loops(seed, monkeypatch):
-    # The package exports the function under the name of its module.
-    monkeypatch.setitem(vid_map.__globals__, 'MAX_PAIRS', 5)
+    monkeypatch.setattr(matching, 'MAX_PAIRS', 5)
     dets, anns, num_classes = random_case(1000 + seed)
     result = vid_map(dets, anns, num_classes, None, 0.7, 3)
     expected = loop_map(dets, anns, num_classes, None, 0.7, 3)

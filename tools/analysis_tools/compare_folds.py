@@ -1,0 +1,83 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Compare detectors by cross-validation: folds by video, several seeds, on any COCO-VID files.
+
+Killed at any time, the same command goes on: finished runs are not repeated, trainings go on from
+their last checkpoint. Exit status: 0, all went well; 1, bad input, or a run failed and the others
+went on; 130, Ctrl-C or SIGTERM.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmrdn.comparison.fold_comparison import FoldComparison
+from mmrdn.utils.cli import add_arguments, one_line_errors
+from mmrdn.utils.interrupts import end_as_ctrl_c_does
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('configs', nargs='+', metavar='CONFIG', help='config file, or the name of one of the package')
+    parser.add_argument('--data', nargs='+', required=True, metavar='FILE', help='COCO-VID JSON; several are joined')
+    parser.add_argument('--images', required=True, help='directory of the images')
+    parser.add_argument('--work-dir', type=Path, required=True, help='directory of folds, runs and results')
+    parser.add_argument('--folds', type=int, default=5, help='number of folds, by video (default: %(default)s)')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0], help='seeds of the trainings (default: 0)')
+    parser.add_argument('--one-class', metavar='NAME', help='name of the class that all boxes get (default: their own)')
+    parser.add_argument(
+        '--link',
+        nargs='+',
+        default=[],
+        metavar=('ROW', 'LINKER'),
+        help='more rows: the predictions of ROW linked by TubeLinking, BoxLinkingWithRelations (which needs '
+        'model.recorders=[NextFrameRelations] in its config) or SeqNMS',
+    )
+    parser.add_argument(
+        '--baselines', nargs='+', default=[], metavar='ROW', help='rows to compare with (default: first)'
+    )
+    add_arguments(parser, '--score-thr', help='lowest score of detections in flicker (default: %(default)s)')
+    part = parser.add_argument_group('a part only')
+    part.add_argument('--only', nargs='+', metavar='ROW', help='rows to run, with their linkers')
+    part.add_argument('--fold', type=int, nargs='+', help='folds to run, from 0')
+    part.add_argument('--seed', type=int, nargs='+', help='seeds to run')
+    add_arguments(parser, '--device')
+    add_arguments(parser, '--cfg-options', action='store', default=[], help='change all configs: key=value ...')
+    args = parser.parse_args()
+    if len(args.link) == 1:
+        parser.error('--link needs a row and one linker or more')
+    return args
+
+
+@one_line_errors
+def main() -> None:
+    """Compare."""
+    args = parse_args()
+    end_as_ctrl_c_does()
+    try:
+        comparison = FoldComparison(
+            args.configs,
+            args.data,
+            args.images,
+            args.work_dir,
+            num_folds=args.folds,
+            seeds=args.seeds,
+            one_class=args.one_class,
+            linked=args.link[0] if args.link else None,
+            linkers=args.link[1:],
+            baselines=args.baselines,
+            score_thr=args.score_thr,
+            device=args.device,
+            options=args.cfg_options,
+        )
+        errors = comparison.run(args.only, args.fold, args.seed)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt('interrupted; the same command goes on') from None
+    for error in errors:
+        print(f'error: {error}', file=sys.stderr)
+    if errors:
+        sys.exit(1)
+
+
+if __name__ == '__main__':
+    main()
