@@ -11,6 +11,7 @@ from mmengine.registry import LOOPS, OPTIMIZERS, DefaultScope, init_default_scop
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
 from helpers.configs import (
+    DAVIS,
     DIGITS,
     FILES,
     LINKED,
@@ -80,8 +81,8 @@ def check_options(registry, cfg):
 def test_there_are_configs():
     assert len(VID) == 10 and len(DIGITS) == 4
     assert len(LINKED) == 12 and len(MMTRACK) == 24
-    assert len(MIXED_VID) == len(MIXED_DIGITS) == 6 and len(MEGA) == 6
-    assert len(OURS) == sum(map(len, (VID, DIGITS, LINKED, MEGA, MIXED_VID, MIXED_DIGITS)))
+    assert len(MIXED_VID) == len(MIXED_DIGITS) == 6 and len(MEGA) == 6 and len(DAVIS) == 5
+    assert len(OURS) == sum(map(len, (VID, DIGITS, LINKED, MEGA, MIXED_VID, MIXED_DIGITS, DAVIS)))
     assert len(RDN) + len(MEGA) == len(OURS) - 1  # SELSA with a part of RDN
 
 
@@ -103,8 +104,8 @@ def test_name_says_batch_and_schedule(path):
 
 @every_config
 def test_inherits_at_most_twice(path):
-    """Box linking, parts of others, another repository's conventions add one."""
-    assert depth(path) <= 2 + (path.stem in [*LINKED, *MIXED, *MEGA])
+    """Box linking, parts of others, another backbone, another repository's conventions add one."""
+    assert depth(path) <= 2 + (path.stem in [*LINKED, *MIXED, *MEGA, *DAVIS])
 
 
 def check_schedule(cfg, max_iters):

@@ -36,7 +36,9 @@ MIXED = {
     path.stem: path
     for path in FILES
     if re.match('selsa-relation_|rdn-(selsa|troia)_|.*[_-](fpn|cascade-rcnn)_', path.stem)
+    and path.stem[-6:] != '_davis'
 }
+DAVIS = sorted(stem for stem in RDN if stem.endswith('_davis'))
 VID = sorted(stem for stem in RDN if stem.endswith('_imagenetvid') and stem not in (*LINKED, *MIXED))
 DIGITS = sorted(stem for stem in RDN if stem.endswith('_movingdigits') and stem not in (*LINKED, *MIXED))
 MIXED_VID = [stem for stem in MIXED if stem.endswith('_imagenetvid')]
