@@ -21,7 +21,6 @@ from mmrdn.engine.distributed.file_locks import FileLocks
 from mmrdn.evaluation import build_linker
 from mmrdn.fileio.json_files import read_json, write_json
 from mmrdn.fileio.whole_file import whole_file
-from mmrdn.setup_env import register_all_modules
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,6 @@ class FoldComparison:
         for config in self.configs:
             find_model(config)
         self.check_names(self.baselines if self.linked is None else [self.linked, *self.baselines])
-        register_all_modules()
         for linker in self.linkers:
             build_linker(dict(type=linker))
 
@@ -121,6 +119,8 @@ class FoldComparison:
         with contextlib.closing(FileLocks(self.work_dir / 'locks')) as locks:
             with locks.held('data'):
                 self._write_folds()
+            with locks.held('results'):
+                self._write_results()
             for key in chosen:
                 run_name = '{}, fold {}, seed {}'.format(*key)
                 if not locks.take(run_name):
@@ -154,7 +154,7 @@ class FoldComparison:
         return self.linkers if name == self.linked else ()
 
     def _write_folds(self) -> None:
-        """Write the annotation files and configs of all folds, or check that they are there."""
+        """Write the annotation files of all folds, or check that they are there."""
         for number, fold in enumerate(split_into_folds(self.data, self.num_folds, self.one_class)):
             for part, content in fold._asdict().items():
                 path = self._ann_file(number, part)

@@ -250,6 +250,10 @@ def test_runs_that_another_process_has_are_left_to_it(arguments, stand_in, monke
     assert FoldComparison(**arguments).run() == []
     assert ('train', 'rdn fold0/seed0') not in [call[:2] for call in stand_in.calls] and len(stand_in.calls) == 6
     assert 'rdn, fold 0, seed 0: another process has it' in capsys.readouterr().out
+    monkeypatch.setattr(take, lambda locks, name: False)
+    other = dict(arguments, work_dir=arguments['work_dir'].with_name('other'))
+    assert FoldComparison(**other).run() == [] and len(stand_in.calls) == 6
+    assert (other['work_dir'] / 'folds.md').read_text().count('not measured yet') == 4 * 3
 
 
 def test_linkers_and_thresholds_may_change(arguments, stand_in):

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from mmrdn.comparison.fold_comparison import FoldComparison
+from mmrdn.setup_env import register_all_modules
 from mmrdn.utils.cli import add_arguments, one_line_errors
 from mmrdn.utils.interrupts import end_as_ctrl_c_does
 
@@ -54,6 +55,7 @@ def main() -> None:
     """Compare."""
     args = parse_args()
     end_as_ctrl_c_does()
+    register_all_modules()  # linkers of other packages too
     try:
         comparison = FoldComparison(
             args.configs,
