@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from mmrdn.apis.config_files import find_model
-from mmrdn.comparison.detector_comparison import reported, unique_names
+from mmrdn.comparison.detector_comparison import check_same_data, reported, unique_names
 from mmrdn.comparison.detector_run import visible_devices
 from mmrdn.comparison.fold_report import FoldReport
 from mmrdn.comparison.fold_run import FoldRun, read_record
@@ -19,6 +19,7 @@ from mmrdn.comparison.report import short_names
 from mmrdn.datasets.converters.folds import split_into_folds
 from mmrdn.engine.distributed.file_locks import FileLocks
 from mmrdn.evaluation import build_linker
+from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.fileio.json_files import read_json, write_json
 from mmrdn.fileio.whole_file import whole_file
 
@@ -110,7 +111,8 @@ class FoldComparison:
             list[str]: Errors of runs that failed; the others went on.
 
         Raises:
-            ValueError: There is no such part, or the directory holds folds of other data.
+            ValueError: There is no such part, the directory holds folds of other data, or the configs
+                cannot be compared on these.
         """
         chosen = self._chosen(only, folds, seeds)
         console = Console()
@@ -119,6 +121,7 @@ class FoldComparison:
         with contextlib.closing(FileLocks(self.work_dir / 'locks')) as locks:
             with locks.held('data'):
                 self._write_folds()
+                self._check_configs(*chosen[0][1:])
             with locks.held('results'):
                 self._write_results()
             for key in chosen:
@@ -164,6 +167,14 @@ class FoldComparison:
                     raise ValueError(f'{path} is of other data, or of other folds; choose another --work-dir')
         if self._ann_file(self.num_folds, 'val').exists():
             raise ValueError(f'{self.work_dir} holds more than {self.num_folds} folds; choose another --work-dir')
+
+    def _check_configs(self, fold: int, seed: int) -> None:
+        """Refuse configs that cannot be read, have other classes or another metric, before any of them is trained."""
+        runs = [self._fold_run(name, fold, seed) for name in self.names]
+        check_same_data(runs)
+        truth = CocoVidFile(str(self._ann_file(fold, 'val')))
+        for run in runs:
+            truth.category_ids(run.cfg.test_dataloader.dataset.get('metainfo', {}).get('classes', ()))
 
     def _ann_file(self, fold: int, part: str) -> Path:
         return self.work_dir / 'data' / f'fold{fold}_{part}.json'

@@ -19,7 +19,7 @@ model = dict(type='RDN')
 train_dataloader = dict(dataset=dict(type='VideoDetDataset', data_root='data/', ann_file='train.json'))
 val_dataloader = dict(dataset=dict(type='VideoDetDataset', data_root='data/', ann_file='val.json'))
 test_dataloader = val_dataloader
-val_evaluator = dict(type='VIDMetric', ann_file='data/val.json')
+val_evaluator = dict(ann_file='data/val.json', type='VIDMetric')
 test_evaluator = val_evaluator
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=800)
 val_cfg = dict(type='ValLoop')
@@ -311,6 +311,25 @@ def test_other_data_in_the_directory(arguments, stand_in):
         with pytest.raises(ValueError, match='is of other data, or of other folds; choose another --work-dir'):
             FoldComparison(**dict(arguments, **change)).run()
     assert (arguments['work_dir'] / 'data' / 'fold0_val.json').read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    'old, new, message',
+    [
+        ("type='VIDMetric'", "type='VIDMetric', iou_thr=0.7", 'iou_thr of single-frame, fold 0, seed 0 is 0.5'),
+        ("'val.json')", "'val.json', metainfo=dict(classes=('cow',)))", "fold0_val.json has no category 'cow'"),
+        ("model = dict(type='RDN')", '', 'has no "model"'),
+    ],
+)
+def test_configs_that_cannot_be_compared(arguments, stand_in, old, new, message):
+    """The second one: the first is not trained either."""
+    text = Path(arguments['configs'][1]).read_text()
+    changed = text.replace(old, new)
+    assert changed != text
+    Path(arguments['configs'][1]).write_text(changed)
+    with pytest.raises(ValueError) as error:
+        FoldComparison(**arguments).run()
+    assert message in str(error.value) and '\n' not in str(error.value) and stand_in.calls == []
 
 
 def test_a_broken_record(arguments, stand_in):
