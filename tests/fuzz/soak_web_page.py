@@ -99,14 +99,16 @@ class Soak:
         raise TimeoutError(address)
 
 
-def measure(root: Path) -> dict[str, float]:
-    """Return what the process uses: threads, descriptors, files of videos, memory in megabytes."""
+def measure(jobs: VideoJobs) -> dict[str, float]:
+    """Return what the process uses: threads, descriptors, files of results that are not kept, megabytes."""
     gc.collect()
     process = psutil.Process()
+    kept = {job.directory for job in list(jobs._jobs.values())}
+    files = [path for path in jobs.root.rglob('*') if path.is_file() and kept.isdisjoint(path.parents)]
     return dict(
         threads=process.num_threads(),
         descriptors=process.num_fds(),
-        files=sum(1 for path in root.rglob('*') if path.is_file()) + len(os.listdir(tempfile.gettempdir())),
+        files=len(files) + len(os.listdir(tempfile.gettempdir())),
         megabytes=process.memory_info().rss / 1e6,
     )
 
@@ -159,7 +161,7 @@ def _when_idle(server, jobs: VideoJobs) -> dict[str, float]:
         if not server.active_channels and all(job.state in ('done', 'failed') for job in list(jobs._jobs.values())):
             break
         time.sleep(0.1)
-    return measure(jobs.root)
+    return measure(jobs)
 
 
 def main() -> None:
