@@ -56,6 +56,20 @@ def test_the_old_one_is_there_until_the_new_one_is(kind, tmp_path):
     assert ('best_acc_iter_3.pth' in run.seen['best_acc_iter_4.pth']) == ours
 
 
+def test_weights_that_were_not_trained_are_not_saved(tmp_path):
+    """A validation alone, and one before the first iteration, as those of a search over options of testing."""
+    run = Run(tmp_path, tmp_path.name)
+    run.iter = 7
+    hook = CheckpointHook(interval=1, by_epoch=False, save_best='acc', rule='greater')
+    hook.after_val_epoch(run, dict(acc=0.3))
+    hook.before_train(run)
+    hook.after_val_epoch(run, dict(acc=0.3))
+    assert files(tmp_path) == []
+    run.iter = 8
+    hook.after_val_epoch(run, dict(acc=0.2))
+    assert files(tmp_path) == ['best_acc_iter_8.pth']
+
+
 def test_configs_of_ours_have_it():
     with DefaultScope.overwrite_default_scope('mmrdn'):
         assert type(HOOKS.build(dict(type='CheckpointHook'))) is CheckpointHook

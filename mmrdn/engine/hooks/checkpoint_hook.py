@@ -27,12 +27,17 @@ class CheckpointHook(MMEngineCheckpointHook):
         **kwargs: See MMEngine's hook.
     """
 
+    _begun: int | None = None  # iterations or epochs before this run's first one
+
     def before_train(self, runner: Runner) -> None:
         """Choose the interval; put removals off from here on."""
         self._fit_interval(runner)
         super().before_train(runner)
         self.file_backend = _LateRemovals(self.file_backend)
-        self._saved = runner.epoch if self.by_epoch else runner.iter
+        self._saved = self._begun = self._trained(runner)
+
+    def _trained(self, runner: Runner) -> int:
+        return runner.epoch if self.by_epoch else runner.iter
 
     def _fit_interval(self, runner: Runner) -> None:
         asked = f'{self.interval} {self._unit}'
@@ -63,7 +68,9 @@ class CheckpointHook(MMEngineCheckpointHook):
         self.file_backend.remove_now()
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float]) -> None:
-        """Save a best checkpoint, then remove the one before."""
+        """Save a best checkpoint of what this run trains, then remove the one before."""
+        if self._begun in (None, self._trained(runner)):
+            return
         missing = [name for name in self.save_best or () if metrics and name not in (*metrics, 'auto')]
         if missing:
             runner.logger.warning(
@@ -72,8 +79,7 @@ class CheckpointHook(MMEngineCheckpointHook):
             )
             return
         super().after_val_epoch(runner, metrics)
-        if isinstance(self.file_backend, _LateRemovals):  # not in a validation alone
-            self.file_backend.remove_now()
+        self.file_backend.remove_now()
 
     def after_train(self, runner: Runner) -> None:
         """Save a training that has stopped early; publish."""
