@@ -97,8 +97,8 @@ def commit():
 def run_tests(name, python, tests):
     """Run pytest and return counts and names out of its JUnit XML."""
     command = ['-m', 'pytest', *tests]
-    options = '-n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder'.split()
-    options += '-q --continue-on-collection-errors -p no:cacheprovider -o junit_family=xunit1'.split()
+    options = '-q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder'.split()
+    options += '--continue-on-collection-errors -p no:cacheprovider -o junit_family=xunit1'.split()
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory) / 'report.xml'
         done = subprocess.run([python, *command, *options, f'--junitxml={report}'], cwd=ROOT, env=ENVIRON)
