@@ -2,7 +2,7 @@
 # make demo    train and compare RDN and a single-frame detector on the CPU
 # make benchmark  measure what relation costs (about 20 minutes)
 # make test    lint and all tests
-# make test-fast  the tests that are not marked slow, under two minutes
+# make test-fast  the tests that are not marked slow, about eight minutes
 # make coverage  all tests, and which lines they run (htmlcov/index.html)
 # make lint    ruff (lint, imports, layout), mypy, import contracts, codespell
 # make docs    HTML of docs/ in docs/_build
