@@ -15,7 +15,7 @@ _NOT_MEASURED = 'not measured yet'
 
 @dataclass(frozen=True)
 class FoldReport:
-    """What runs have measured, by row, fold and seed.
+    """Measurements of runs, by row, fold and seed.
 
     Args:
         rows (Sequence[str]): Names of the rows.

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""What a config asks of data and metrics against what these have: before a run, not hours later."""
+"""Checks of a config against its data and metrics, before a run and not hours later."""
 
 from collections.abc import Iterator
 from typing import Any

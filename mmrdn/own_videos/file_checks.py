@@ -20,7 +20,7 @@ _EXIF_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
 
 
 class ImageFile(NamedTuple):
-    """What a file of a frame holds.
+    """Size, problem and hash of the file of a frame.
 
     Attributes:
         size (tuple[int, int], optional): Width and height in pixels; None if it cannot be read.

@@ -51,7 +51,7 @@ def send(client, path_or_bytes, name='clip.mp4', **kwargs):
 
 
 def wait(client, address):
-    """What is told about a job when it is over."""
+    """State of a job when it is over."""
     for _ in range(200):
         told = client.get(address).json
         if told['state'] in ('done', 'failed'):

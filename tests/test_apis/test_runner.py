@@ -197,7 +197,7 @@ def test_what_the_runners_read_is_no_unread_key(tmp_path):
 
 @pytest.mark.parametrize('scope', ['mmtrack', 'mmrdn'])
 def test_hooks_of_others_become_ours(scope, monkeypatch):
-    """Of a config with mmtrack's scope too, and those that MMEngine adds."""
+    """Hooks in a config with mmtrack's scope too, and those that MMEngine adds."""
     monkeypatch.setattr(Visualizer, 'get_current_instance', lambda: None)
     hooks = dict(
         checkpoint=dict(type='CheckpointHook', interval=3, _scope_='mmtrack'),

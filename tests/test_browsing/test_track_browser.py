@@ -88,7 +88,7 @@ def test_boxes_that_linking_took_out(browse):
 
 
 def test_frames_that_nobody_annotated_are_marked(browse, monkeypatch):
-    """Of the two that linking raises above the threshold, one is in such a frame: it counts as neither."""
+    """Linking raises two above the threshold; one is in such a frame and counts as neither."""
     titles = []
     monkeypatch.setattr(track_browser, 'titled_panels', lambda panels, names: titles.append(names) or panels[0])
     linked = frames([1.8, 1.7, 1.1, 1.2], [0] * 4)

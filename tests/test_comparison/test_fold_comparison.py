@@ -257,7 +257,7 @@ def test_runs_that_another_process_has_are_left_to_it(arguments, stand_in, monke
 
 
 def test_linkers_and_thresholds_may_change(arguments, stand_in):
-    """What is trained stays."""
+    """Finished trainings stay."""
     FoldComparison(**arguments).run()
     stand_in.calls.clear()
     FoldComparison(**dict(arguments, linkers=['TubeLinking', 'SeqNMS'], score_thr=0.1)).run()

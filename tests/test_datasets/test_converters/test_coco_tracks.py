@@ -90,7 +90,7 @@ def test_frames_that_nobody_annotated_stay_so(tmp_path):
 
 @pytest.mark.parametrize('annotated_only', [False, True])
 def test_what_a_file_says_of_its_frames_stays(tmp_path, annotated_only):
-    """Of three frames without a drawn box somebody saw the first and nobody the second; the last has a computed box."""
+    """Three frames have no drawn box: somebody saw the first, nobody the second; the last has a computed box."""
     said = (True, False, None, None)
     images = [
         dict(id=i, file_name=f'a/{i}.jpg', width=64, height=48) | ({} if value is None else dict(is_annotated=value))

@@ -267,7 +267,7 @@ def test_zip_with_images(tmp_path):
 
 
 def test_frames_on_disk(tmp_path):
-    """Of a directory with every frame of the video those of the step are taken."""
+    """A directory holds every frame of the video: those of the step are taken."""
     make_images(tmp_path / 'frames', [f'cross road/{i:05d}.png' for i in range(12)])
     path = tmp_path / 'a.xml'
     text = video_xml(track('car', box(3, (1, 2, 3, 4))), size=3, start=3, stop=9, step='step=3')
