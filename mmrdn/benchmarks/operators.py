@@ -36,7 +36,7 @@ def random_rois(num: int, generator: torch.Generator) -> torch.Tensor:
     return torch.cat([torch.zeros(num, 1), corner, torch.minimum(far, torch.tensor([1000.0, 600.0]))], 1)
 
 
-def selsa_step(seed: int) -> Callable[[], None]:
+def selsa_step(seed: int) -> Callable[[], torch.Tensor]:
     """Make the training step (losses and gradients) of the small SELSA on random images."""
     model = random_model(Config.fromfile(SELSA).model, seed).train()
     size, generator = (160, 160), torch.Generator().manual_seed(seed)
@@ -45,10 +45,12 @@ def selsa_step(seed: int) -> Callable[[], None]:
     boxes = torch.tensor([[10.0, 20, 60, 70], [80, 30, 120, 90], [50, 100, 90, 150]])
     data.gt_instances = InstanceData(bboxes=boxes, labels=torch.tensor([0, 1, 2]))
 
-    def step() -> None:
+    def step() -> torch.Tensor:
         torch.manual_seed(seed)  # of the samplers: the same RoIs each time
         losses = model.loss(dict(img=images[0], ref_img=images[1]), [data.clone()])
-        model.parse_losses(losses)[0].backward()
+        loss = model.parse_losses(losses)[0]
+        loss.backward()
+        return loss.detach()
 
     return step
 

@@ -44,7 +44,7 @@ def random_model(cfg: ConfigDict, seed: int) -> torch.nn.Module:
 
 def sample(frame_id: int, size: tuple[int, int] = SIZE) -> TrackDataSample:
     """Make the meta information of a frame of an endless video."""
-    shapes = dict(img_shape=size, ori_shape=size, scale_factor=(1.0, 1.0))
+    shapes = dict(img_shape=size, ori_shape=size, pad_shape=size, scale_factor=(1.0, 1.0))
     return TrackDataSample(metainfo=dict(shapes, img_id=frame_id, frame_id=frame_id, video_id=0, video_length=10**9))
 
 

@@ -48,3 +48,9 @@ def test_ours_alone_where_mmcv_is_not_compiled(extension, monkeypatch):
     monkeypatch.setitem(sys.modules, 'mmcv._ext', mmcv_ext)
     rows = operators.time_operators(repeats=1, quick=True)
     assert len(rows) == 4 and 'OPS=compiled' in rows['note']
+
+
+def test_steps_of_selsa_are_the_same_each_time():
+    step = operators.selsa_step(seed=0)
+    first = step()
+    assert first > 0 and step() == first
