@@ -2,13 +2,16 @@
 """The configs carry the numbers of the paper."""
 
 import ast
+import copy
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from helpers.configs import DIGITS, MIXED_VID, RDN, VID, build, datasets, load
-from mmrdn.registry import DATASETS
+from helpers.configs import DIGITS, MIXED_VID, RDN, ROOT, VID, build, datasets, load
+from mmrdn.comparison.detector_run import parse_options
+from mmrdn.registry import DATASETS, TRANSFORMS
 
 PHASE_2 = [stem for stem in [*VID, *MIXED_VID] if stem.startswith('rdn_')]
 RELATED = [stem for stem in [*VID, *MIXED_VID] if stem.startswith(('rdn_', 'rdn-basic_'))]
@@ -121,15 +124,13 @@ def test_schedule(stem):
 
 @pytest.mark.parametrize('stem', [*VID, *MIXED_VID])
 def test_data(stem):
-    """VID's chosen frames and DET; shorter side 600; supports in [-18, 18]."""
+    """VID's chosen frames and DET; shorter side 600, longer at most 1000; supports in [-18, 18]."""
     cfg = load(RDN[stem])
     for item in datasets(cfg):
         pipeline = [*item.pipeline]
         pipeline += pipeline[0].get('transforms', [])
         (resize,) = [t for t in pipeline if t.type == 'mmdet.Resize']
-        # The shorter side becomes 600 whatever the shape of the frame is.
-        assert min(resize.scale) == 600 and resize.keep_ratio
-        assert max(resize.scale) >= 100 * 600
+        assert resize.scale == (1000, 600) and resize.keep_ratio
     vid, det = cfg.train_dataloader.dataset.datasets
     assert vid.ann_file == 'annotations/imagenet_vid_train.json'
     assert det.ann_file == 'annotations/imagenet_det_30classes.json'
@@ -141,6 +142,31 @@ def test_data(stem):
     assert (sampler.num_ref_imgs, sampler.frame_range) == wanted
     assert det.ref_img_sampler.num_ref_imgs == wanted[0]
     assert len(DATASETS.build(dict(vid, lazy_init=True)).metainfo['classes']) == 30
+
+
+UNCAPPED = [
+    'train_dataloader.dataset.datasets.0.pipeline.0.transforms.2.scale',
+    'train_dataloader.dataset.datasets.1.pipeline.0.transforms.2.scale',
+    'val_dataloader.dataset.pipeline.1.scale',
+    'test_dataloader.dataset.pipeline.1.scale',
+]
+
+
+@pytest.mark.parametrize('uncapped', [False, True])
+def test_the_longer_side_is_capped_unless_the_options_of_the_docs_say_otherwise(uncapped):
+    """500 x 50 pixels: twice at 1000, twelve times at 600; 1280 x 720 is far from the cap."""
+    cfg = copy.deepcopy(load(RDN['rdn_faster-rcnn_r101-dc5_4xb1-60k_imagenetvid']))
+    words = [f'{key}=(100000,600)' for key in UNCAPPED]
+    page = (ROOT / 'docs' / 'reproduction.md').read_text()
+    assert all(f'"{word}"' in page for word in words)
+    if uncapped:
+        cfg.merge_from_dict(parse_options(words))
+    for item in datasets(cfg):
+        pipeline = [*item.pipeline]
+        pipeline += pipeline[0].get('transforms', [])
+        resize = TRANSFORMS.build(next(t for t in pipeline if t.type == 'mmdet.Resize'))
+        found = [resize(dict(img=np.zeros((h, w, 3), np.uint8)))['img'].shape[:2] for h, w in ((50, 500), (720, 1280))]
+        assert found == [(600, 6000) if uncapped else (100, 1000), (563, 1000) if not uncapped else (600, 1067)]
 
 
 @pytest.mark.parametrize('stem', PHASE_2)

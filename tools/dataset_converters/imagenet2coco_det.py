@@ -20,7 +20,12 @@ def main() -> None:
     )
     parser.add_argument('-o', '--output', required=True, help='directory for imagenet_det_30classes.json')
     add_arguments(parser, '--workers', '--skip-bad-boxes', '--overwrite')
-    parser.add_argument('--max-per-class', type=int, default=2000, help='most images of a class (default: 2000)')
+    parser.add_argument(
+        '--list', dest='list_file', metavar='FILE', help='take the images of this list, such as DET_train_30classes.txt'
+    )
+    parser.add_argument(
+        '--max-per-class', type=int, help='most images of a class, unless there is a list (default: 2000)'
+    )
     options = vars(parser.parse_args())
     data_root = options.pop('input')
     file = Path(options.pop('output')) / 'imagenet_det_30classes.json'

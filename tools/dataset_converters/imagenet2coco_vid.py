@@ -35,14 +35,22 @@ def main() -> None:
         default=['train', 'val'],
         help='splits to convert (default: both)',
     )
+    parser.add_argument(
+        '--list',
+        metavar='FILE',
+        help='training frames, such as VID_train_15frames.txt (default: 15 evenly spaced frames of each video)',
+    )
     options = vars(parser.parse_args())
+    list_file = options.pop('list')
     data_root, splits = options.pop('input'), options.pop('splits')
+    if list_file is not None and 'train' not in splits:
+        raise ValueError(f'--list {list_file}: a list of training frames, but --splits has no train')
     output = Path(options.pop('output'))
     files = {split: output / f'{options["classes"]}_{split}.json' for split in splits}
     for file in files.values():
         check_output(file, options['overwrite'])
     for split, file in files.items():
-        summary = convert_vid(data_root, split, file, **options)
+        summary = convert_vid(data_root, split, file, **options, list_file=list_file if split == 'train' else None)
         print_warnings(summary.pop('notes'))
         print(f'{file}: ' + ', '.join(f'{v} {k}' for k, v in summary.items()))
 

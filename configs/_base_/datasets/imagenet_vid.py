@@ -4,9 +4,9 @@
 data_root = 'data/ILSVRC/'
 
 # ---------------------------- possibly changed -------------------------------
-# "The shorter side is 600 pixels" (section 5.2), whatever the longer one is.
-# Public code caps the longer side: scale=(1000, 600).
-scale = (100000, 600)  # longest and shortest side, pixels
+# At most this, as FGFA, MEGA and mmtrack have it. The paper (section 5.2) says nothing of the longer
+# side: scale=(100000, 600) is that to the letter, see docs/reproduction.md.
+scale = (1000, 600)  # longest and shortest side, pixels
 
 # ----------------------------- rarely changed --------------------------------
 dataset_type = 'ImageNetVIDDataset'

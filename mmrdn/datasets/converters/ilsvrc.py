@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 from rich.progress import Progress
 
+from mmrdn.fileio.named_file import read_named
 from mmrdn.fileio.xml_files import read_xml
 from mmrdn.utils.text import shown
 
@@ -39,17 +40,23 @@ def find_root(root: PathLike, task: str) -> Path:
     raise FileNotFoundError(f'no Annotations/{task} in {root} nor in its directories {", ".join(ROOT_NAMES[1:])}')
 
 
-def read_list(path: PathLike) -> list[str]:
-    """Return the first field of every line of an ImageSets list, blank lines left out.
+def read_lines(path: PathLike) -> list[tuple[int, list[str]]]:
+    """Return number and fields of every line of a list, blank lines left out.
 
     Raises:
+        FileNotFoundError: There is no such file.
         ValueError: The file is not text.
     """
     try:
-        lines = Path(path).read_text(encoding='utf-8').splitlines()
+        lines = read_named(path).decode().splitlines()
     except UnicodeDecodeError:
         raise ValueError(f'{path}: not a text file') from None
-    return [line.split()[0] for line in lines if line.strip()]
+    return [(number, line.split()) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def read_list(path: PathLike) -> list[str]:
+    """Return the first field of every line of an ImageSets list; see :func:`read_lines`."""
+    return [fields[0] for _, fields in read_lines(path)]
 
 
 def _text(node: ElementTree.Element, tag: str, path: PathLike) -> str:

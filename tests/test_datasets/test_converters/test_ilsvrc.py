@@ -79,10 +79,10 @@ def _convert(root, split, out_file, **kwargs):
 def test_pick_train_frames():
     assert pick_train_frames(3) == [0, 1, 2]
     assert pick_train_frames(15) == list(range(15))
-    # Parts of 16/15 frames: middles 0.53, 1.6, 2.67, ... rounded up, less 1.
-    assert pick_train_frames(16) == [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15]
-    assert pick_train_frames(100) == [3, 9, 16, 23, 29, 36, 43, 49, 56, 63, 69, 76, 83, 89, 96]
-    assert pick_train_frames(300) == list(range(9, 300, 20))
+    # Middles of parts of 16/15 frames: 0.53, 1.6, 2.67, ... rounded down.
+    assert pick_train_frames(16) == [0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15]
+    assert pick_train_frames(100) == [3, 10, 16, 23, 30, 36, 43, 50, 56, 63, 70, 76, 83, 90, 96]
+    assert pick_train_frames(300) == list(range(10, 300, 20))  # as the public list begins: 10 of 300
     for length in range(16, 400):
         frames = pick_train_frames(length)
         assert len(set(frames)) == 15
@@ -128,7 +128,7 @@ def test_long_video_flags_15_frames(tmp_path):
         _write(tmp_path, 'VID', f'train/x/long/{t:06d}', _xml())
     summary, data = _convert(tmp_path, 'train', tmp_path / 'o.json', workers=2)
     flagged = [i['frame_id'] for i in data['images'] if i['is_vid_train_frame']]
-    assert flagged == pick_train_frames(100)
+    assert flagged == [3, 10, 16, 23, 30, 36, 43, 50, 56, 63, 70, 76, 83, 90, 96]
     assert len(data['images']) == 100
 
 
