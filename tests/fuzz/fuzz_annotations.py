@@ -5,11 +5,9 @@ A mutant is converted, or refused in one line that names the file, and then noth
 ``test_fuzz_annotations.py`` runs a few; by hand: ``python tests/fuzz/fuzz_annotations.py --cases 10000``.
 """
 
-import argparse
 import json
 import random
 import sys
-import tempfile
 import traceback
 from collections import Counter
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(path) for path in (ROOT, ROOT / 'tests') if str(path) not in sys.path]
 
+from fuzz.command import run_command  # noqa: E402
 from fuzz.fuzz_json import changed_xml, garbled, mutant  # noqa: E402
 from mmrdn.datasets.converters.conversion import convert_to_coco_vid  # noqa: E402
 from mmrdn.datasets.converters.frame_files import FrameFiles  # noqa: E402
@@ -182,17 +181,5 @@ def _outcome(name: str, path: Path, out: Path) -> str:
         return type(error).__name__
 
 
-def main() -> None:
-    """Run from the command line; the exit status is 1 if an outcome was wrong."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--cases', type=int, default=10000, help='number of mutants (default: %(default)s)')
-    parser.add_argument('--seed', type=int, default=0, help='seed (default: %(default)s)')
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        counts = fuzz(args.cases, args.seed, Path(directory), verbose=True)
-    print(', '.join(f'{number} {name}' for name, number in counts.most_common()))
-    sys.exit(bool(set(counts) - {'read', 'refused'}))
-
-
 if __name__ == '__main__':
-    main()
+    run_command(fuzz, __doc__)

@@ -5,12 +5,10 @@ A mutant is read, or refused in one line that names the file. ``test_fuzz_json.p
 hundred; by hand: ``python tests/fuzz/fuzz_json.py --cases 10000``.
 """
 
-import argparse
 import copy
 import json
 import random
 import sys
-import tempfile
 import traceback
 import warnings
 from collections import Counter
@@ -22,9 +20,9 @@ from xml.etree import ElementTree
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(path) for path in (ROOT, ROOT / 'tests') if str(path) not in sys.path]
 
+from fuzz.command import run_command  # noqa: E402
 from mmrdn.browsing.track_browser import browse_track  # noqa: E402
 from mmrdn.comparison.prediction_comparison import load_results  # noqa: E402
 from mmrdn.comparison.report import check_out  # noqa: E402
@@ -282,17 +280,5 @@ def _outcome(read: Callable[[Path], object], path: Path, directory: Path) -> str
         return type(error).__name__
 
 
-def main() -> None:
-    """Run from the command line; the exit status is 1 if an outcome was wrong."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--cases', type=int, default=10000, help='number of mutants (default: %(default)s)')
-    parser.add_argument('--seed', type=int, default=0, help='seed (default: %(default)s)')
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        counts = fuzz(args.cases, args.seed, Path(directory), verbose=True)
-    print(', '.join(f'{number} {name}' for name, number in counts.most_common()))
-    sys.exit(bool(set(counts) - {'read', 'refused'}))
-
-
 if __name__ == '__main__':
-    main()
+    run_command(fuzz, __doc__)
