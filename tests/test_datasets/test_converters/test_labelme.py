@@ -55,6 +55,16 @@ def test_by_hand(tmp_path):
     ]
 
 
+def test_a_file_without_shapes(tmp_path):
+    """An empty frame; with the option one that nobody annotated, whoever wrote its file."""
+    write(tmp_path / 'j', 'a_1', shape('car', [[0, 0], [9, 9]], group=1))
+    write(tmp_path / 'j', 'a_2')
+    for annotated_only, expected in ((False, [None, None]), (True, [None, False])):
+        out = tmp_path / f'{annotated_only}.json'
+        data, _ = convert('labelme', tmp_path / 'j', out, annotated_only=annotated_only)
+        assert [image.get('is_annotated') for image in data['images']] == expected
+
+
 def test_images_without_a_file_were_not_annotated(tmp_path):
     write(tmp_path / 'j', 'a_2', shape('car', [[0, 0], [9, 9]], group=1))
     make_images(tmp_path / 'i', ['a_1.jpg', 'a_2.jpg', 'a_3.jpg', 'b_1.jpg'])

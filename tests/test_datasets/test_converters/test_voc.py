@@ -112,3 +112,11 @@ def test_ilsvrc_with_unknown_word(root, tmp_path):
         path.write_text(path.read_text().replace('>cat<', '>n00007846<'))
     with pytest.raises(ValueError, match="unknown class 'n00007846'"):
         convert('ilsvrc', root / 'Annotations', tmp_path / 'out.json')
+
+
+def test_a_file_without_objects(root, tmp_path):
+    """An empty frame; with the option one that nobody annotated, whoever wrote its file."""
+    (root / 'Annotations' / 'clip' / '000003.xml').write_text(xml(filename='000003.jpg'))
+    for annotated_only, expected in ((False, [None] * 3), (True, [None, None, False])):
+        data, _ = convert('voc', root, tmp_path / f'{annotated_only}.json', annotated_only=annotated_only)
+        assert [image.get('is_annotated') for image in data['images']] == expected
