@@ -20,3 +20,4 @@ val_dataloader = dict(dataset=_base_.digits_val)
 test_dataloader = val_dataloader
 val_evaluator = dict(_delete_=True, **_base_.digits_metric)
 test_evaluator = val_evaluator
+default_hooks = dict(checkpoint=dict(save_best='vid/mAP50'))

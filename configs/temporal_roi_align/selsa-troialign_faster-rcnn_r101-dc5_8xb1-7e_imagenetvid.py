@@ -7,3 +7,4 @@ model = dict(type='mmrdn.SELSA')
 _base_.train_dataloader.dataset.datasets[1].ann_file = _base_.det_ann_file
 val_evaluator = dict(_delete_=True, **_base_.vid_metric)
 test_evaluator = val_evaluator
+default_hooks = dict(checkpoint=dict(save_best='vid/mAP50'))
