@@ -45,6 +45,7 @@ def publish_model(
     config: str | None = None,
     metrics: str | None = None,
     trust_checkpoint: bool = False,
+    fp16: bool = False,
 ) -> Published:
     """Write a checkpoint that holds tensors and plain metadata only.
 
@@ -60,6 +61,8 @@ def publish_model(
             kept; by default the text in the original is.
         metrics (str, optional): Path of a file for :func:`read_metrics`.
         trust_checkpoint (bool): Unpickle whatever the original holds.
+        fp16 (bool): Whether to store weights in half of the bytes. A model that loads them
+            computes in its own precision.
 
     Returns:
         Published: The file, named after the first 8 digits of its SHA-256.
@@ -67,8 +70,8 @@ def publish_model(
     Raises:
         FileNotFoundError: The checkpoint, the config or the metrics file does not exist.
         FileExistsError: Another file has that name already.
-        ValueError: The checkpoint is damaged, of another model, holds NaN, or says neither config
-            nor classes.
+        ValueError: The checkpoint is damaged, of another model, holds NaN or numbers beyond
+            those of fp16, or says neither config nor classes.
     """
     original = read_checkpoint(checkpoint, 'cpu', trust_checkpoint)
     if not isinstance(original.get('meta'), dict):
@@ -76,6 +79,8 @@ def publish_model(
     cfg = load_config(config) if config else None
     try:
         state = _plain_state(original)
+        if fp16:
+            state = _halved(state)
         meta = _plain_meta(original, cfg)
     except ValueError as error:
         raise ValueError(f'{shown_url(checkpoint)}: {error}') from None
@@ -121,6 +126,16 @@ def _plain_state(original: dict) -> dict[str, Tensor]:
     state = state_dict_of(original)
     check_finite(state)
     return {key: value.detach().contiguous().clone() for key, value in state.items()}
+
+
+def _halved(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return parameters and buffers, floating point ones as fp16."""
+    halved = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
+    for key, value in halved.items():
+        if not torch.isfinite(value).all():
+            largest = state[key].abs().max().item()
+            raise ValueError(f'{key} cannot be stored as fp16: it holds {largest:.3g}, expected 65504 at most')
+    return halved
 
 
 def _plain_meta(original: dict, cfg: Config | None) -> dict[str, Any]:

@@ -8,12 +8,14 @@ import mmcv
 import mmdet
 import mmengine
 import mmtrack
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 
 import mmrdn
 from helpers.tools import tool_env, write_config
+from mmrdn.apis.model_loading import load_detector
 from mmrdn.fileio.checkpoint import load_checkpoint_file
 from mmrdn.model_zoo import publish_model
 from mmrdn.utils.config_text import without_run
@@ -251,3 +253,35 @@ def test_a_checkpoint_chooses_no_directory(trained, tmp_path):
     path = publish_model(tmp_path / 'x.pth', out).path
     assert path.parent == out
     assert path.name.startswith('_.._evil-')
+
+
+def test_weights_in_half_of_the_bytes(done, trained, tiny_config, tmp_path):
+    """Rounded as numpy rounds; a model that loads them has them in fp32."""
+    halved = publish_model(trained / 'iter_8.pth', tmp_path, str(tiny_config), fp16=True)
+    assert halved.path != done.path
+    original = load_checkpoint_file(trained / 'iter_8.pth')['state_dict']
+    state = torch.load(halved.path, weights_only=True)['state_dict']
+    assert list(state) == list(original)
+    model, _ = load_detector(Config.fromfile(tiny_config), str(halved.path))
+    num_floats = 0
+    for key, value in state.items():
+        expected = original[key].numpy()
+        if expected.dtype == np.float32:
+            expected = expected.astype(np.float16)
+            num_floats += expected.size
+        np.testing.assert_array_equal(value.numpy(), expected, strict=True)
+        np.testing.assert_array_equal(model.state_dict()[key].numpy(), expected.astype(original[key].numpy().dtype))
+    saved = done.path.stat().st_size - halved.path.stat().st_size
+    assert saved == pytest.approx(2 * num_floats, abs=64 * len(state))  # records begin at multiples of 64
+
+
+def test_weights_beyond_fp16(trained, tiny_config, tmp_path):
+    checkpoint = load_checkpoint_file(trained / 'iter_8.pth')
+    checkpoint['state_dict']['neck.basic.0.query_proj.weight'][1, 1] = -7e4
+    torch.save(checkpoint, path := tmp_path / 'x.pth')
+    with pytest.raises(ValueError) as error:
+        publish_model(path, tmp_path / 'zoo', str(tiny_config), fp16=True)
+    assert str(error.value) == (
+        f'{path}: neck.basic.0.query_proj.weight cannot be stored as fp16: it holds 7e+04, expected 65504 at most'
+    )
+    assert not (tmp_path / 'zoo').exists()

@@ -20,9 +20,10 @@ def main() -> None:
         help='config that the weights must fit, and whose text goes in (default: the text in the checkpoint)',
     )
     parser.add_argument('--metrics', help='<time>.json that tools/test.py wrote')
+    parser.add_argument('--fp16', action='store_true', help='store weights in half of the bytes')
     add_arguments(parser, '--trust-checkpoint')
     args = parser.parse_args()
-    done = publish_model(args.checkpoint, args.out, args.config, args.metrics, args.trust_checkpoint)
+    done = publish_model(args.checkpoint, args.out, args.config, args.metrics, args.trust_checkpoint, args.fp16)
     meta, state = done.checkpoint['meta'], done.checkpoint['state_dict']
     print(f'{done.path}: ' + ('written' if done.is_new else 'is there already, the same'))
     print(
