@@ -25,6 +25,7 @@ from mmrdn.fileio.json_files import write_json
 from mmrdn.fileio.whole_file import whole_file
 from mmrdn.structures import FrameAnnotations, FrameDetections
 from mmrdn.utils.boxes import paired_ious
+from mmrdn.utils.cli import path_option
 from mmrdn.video import VideoWriter
 from mmrdn.visualization import put_label
 
@@ -52,13 +53,13 @@ def run_demo(work_dir: Path, seed: int = 0, options: Sequence[str] = ()) -> dict
     start = time.time()
     console = Console()
     data_root = work_dir / 'moving_digits'
-    data = f'{data_root}/'
+    data, truth = f'{data_root}/', data_root / 'annotations' / 'moving_digits_val.json'
     options = [
         *options,
         f'randomness.seed={seed}',
         'train_cfg.val_begin=1000000',
-        *(f'{part}_dataloader.dataset.data_root={data}' for part in ('train', 'val', 'test')),
-        *(f'{part}_evaluator.ann_file={data}annotations/moving_digits_val.json' for part in ('val', 'test')),
+        *(path_option(f'{part}_dataloader.dataset.data_root', data) for part in ('train', 'val', 'test')),
+        *(path_option(f'{part}_evaluator.ann_file', truth) for part in ('val', 'test')),
     ]
     runs = {
         name: DetectorRun(
@@ -70,7 +71,7 @@ def run_demo(work_dir: Path, seed: int = 0, options: Sequence[str] = ()) -> dict
     rows = {name: run(console) for name, run in runs.items()}
     console.rule('Images')
     frames, classes = load_results(
-        str(data_root / 'annotations' / 'moving_digits_val.json'),
+        str(truth),
         data_root / 'Data' / 'VID',
         {name: str(run.directory / 'val.predictions.json') for name, run in runs.items()},
     )

@@ -1,5 +1,4 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-import argparse
 import hashlib
 import os
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import ConfigDict, DictAction
+from mmengine.config import ConfigDict
 from rich.console import Console
 
 from mmrdn.apis.config_files import TEST_KEYS, TRAIN_KEYS, find_tool, load_config
@@ -18,6 +17,7 @@ from mmrdn.comparison.command_progress import run_with_progress
 from mmrdn.fileio.download import cache_name, file_hash, shown_url
 from mmrdn.fileio.fields import NUMBER, check_entry
 from mmrdn.fileio.json_files import read_json, write_json
+from mmrdn.utils.cli import parse_options, path_option
 from mmrdn.utils.config_types import type_name
 from mmrdn.utils.machine import machine
 
@@ -132,9 +132,9 @@ class DetectorRun:
         Path(f'{prefix}.predictions.json').unlink(missing_ok=True)
         args = [checkpoint, *(['--trust-checkpoint'] if self.trust_checkpoint else []), '--work-dir', str(work_dir)]
         options = [
-            f'{self.metric_key}.outfile_prefix={prefix}',
+            path_option(f'{self.metric_key}.outfile_prefix', prefix),
             'default_hooks.cost.type=mmrdn.CostHook',
-            f'default_hooks.cost.out_file={cost}',
+            path_option('default_hooks.cost.out_file', cost),
         ]
         threads = str(self.threads)
         self._run('test', args, options, 'testing', console, OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads)
@@ -163,20 +163,6 @@ def _read_object(path: Path) -> dict[str, Any]:
     kinds = dict.fromkeys((*METRICS, 'ms_per_frame', 'parameters', 'train_minutes', 'minutes'), NUMBER)
     check_entry(found, kinds, (), str(path))
     return found
-
-
-def parse_options(words: Sequence[str]) -> dict[str, Any]:
-    """Return the values that ``--cfg-options`` with these words sets.
-
-    Raises:
-        ValueError: A word is not ``key=value``.
-    """
-    for word in words:
-        if '=' not in word:
-            raise ValueError(f'--cfg-options must be key=value, got {word}')
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--options', nargs='*', action=DictAction)
-    return parser.parse_args(['--options', *words]).options
 
 
 def find_vid_metric(cfg: ConfigDict, config: str) -> tuple[str, ConfigDict]:

@@ -2,7 +2,11 @@
 """Parts that the commands in tools/ share: arguments, and errors of one line (:mod:`command_errors`)."""
 
 import argparse
+import os
+import re
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 from mmengine.config import DictAction
 
@@ -11,14 +15,74 @@ from mmrdn.utils.text import printable
 
 __all__ = [
     'ARGUMENTS',
+    'OptionsAction',
     'USER_ERRORS',
     'add_arguments',
     'describe',
     'is_user_error',
     'one_line_errors',
+    'parse_options',
+    'path_option',
     'print_warnings',
     'printable',
 ]
+
+_SPACE = '\ue000'  # stands for a space where MMEngine would remove it
+
+
+class OptionsAction(DictAction):
+    """Read words ``key=value`` as MMEngine does, but keep the spaces of texts, such as those of paths.
+
+    Raises:
+        ValueError: A word is not ``key=value``, or its brackets do not match.
+    """
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        """Add the values of the words."""
+        for word in values:
+            if '=' not in word:
+                raise ValueError(f'{option_string} must be key=value, got {word}')
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except AssertionError as error:
+            raise ValueError(f'{option_string}: {error}') from None
+
+    @staticmethod
+    def _parse_iterable(val: str) -> Any:
+        text = val.strip('\'"').strip()
+        if ',' in text or text.startswith(('(', '[')):  # spaces beside these are no part of a text
+            text = re.sub(r' +(?=[,)\]])|(?<=[,(\[]) +', '', text)
+        return _with_spaces(DictAction._parse_iterable(text.replace(' ', _SPACE)))
+
+
+def _with_spaces(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return type(value)(map(_with_spaces, value))
+    return value.replace(_SPACE, ' ') if isinstance(value, str) else value
+
+
+def parse_options(words: Sequence[str]) -> dict[str, Any]:
+    """Return the values that ``--cfg-options`` with these words sets.
+
+    Raises:
+        ValueError: See :class:`OptionsAction`.
+    """
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='*', action=OptionsAction)
+    return parser.parse_args(['--cfg-options', *words]).cfg_options
+
+
+def path_option(key: str, path: str | os.PathLike) -> str:
+    """Return the word of ``--cfg-options`` that sets a path.
+
+    Raises:
+        ValueError: It would be read as something else than this path.
+    """
+    word = f'{key}={path}'
+    if parse_options([word]) != {key: str(path)}:
+        raise ValueError(f'{path}: expected a path without commas, brackets around it, quotes or spaces at its ends')
+    return word
+
 
 # Arguments of more than one command.
 ARGUMENTS = {
@@ -27,7 +91,7 @@ ARGUMENTS = {
     '--config': dict(help='config file'),
     '--checkpoint': dict(help='path or URL; the published weights if not given'),
     '--cfg-options': dict(
-        nargs='+', action=DictAction, help='change the config: key=value ..., such as model.temporal_range=9'
+        nargs='+', action=OptionsAction, help='change the config: key=value ..., such as model.temporal_range=9'
     ),
     '--work-dir': dict(help='directory of logs'),
     '--seed': dict(type=int, default=0, help='seed of the training (default: %(default)s)'),

@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 
 from mmrdn.comparison.detector_comparison import check_same_data, unique_names
-from mmrdn.comparison.detector_run import find_vid_metric, parse_options, visible_devices
+from mmrdn.comparison.detector_run import find_vid_metric, visible_devices
 from mmrdn.comparison.report import COLORS, check_out, plot_comparison, short_names
 
 MACHINE = dict(cpu='Abacus', threads=2)
@@ -119,12 +119,6 @@ def test_another_metric():
     with pytest.raises(ValueError) as error:
         find_vid_metric(cfg, 'c.py')
     assert str(error.value) == ('config c.py: test_evaluator must be a VIDMetric, got CocoVideoMetric')
-
-
-def test_options():
-    assert parse_options(['a.b=1', 'c=[1,x]']) == {'a.b': 1, 'c': [1, 'x']}
-    with pytest.raises(ValueError, match='must be key=value, got a.b'):
-        parse_options(['a.b'])
 
 
 def test_devices(monkeypatch):

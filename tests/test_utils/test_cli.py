@@ -6,8 +6,9 @@ import warnings
 
 import pytest
 import torch
+from mmengine.config import DictAction
 
-from mmrdn.utils.cli import describe, one_line_errors
+from mmrdn.utils.cli import describe, one_line_errors, parse_options, path_option
 
 IN_A_WORKER = """Caught ValueError in DataLoader worker process 0.
 Original Traceback (most recent call last):
@@ -108,3 +109,44 @@ def test_other_runtime_errors_keep_their_trace():
 
     with pytest.raises(RuntimeError, match='a bug'):
         main()
+
+
+@pytest.mark.parametrize(
+    'word, value',
+    [
+        ('/my work/a b.json', '/my work/a b.json'),
+        ('/a (1)/b', '/a (1)/b'),
+        ("'/a b'", '/a b'),
+        ('[/a b/c, /d  e]', ['/a b/c', '/d  e']),
+        ('/a b,2, 3.5', ['/a b', 2, 3.5]),
+        ('[(1, 2 ), [ x y , None]]', [(1, 2), ['x y', None]]),
+        (' 7 ', 7),
+        ('True', True),
+        ('', ''),
+        ('a=b c', 'a=b c'),
+    ],
+)
+def test_options_keep_the_spaces_of_texts(word, value):
+    assert parse_options([f'k={word}', 'other=1']) == {'k': value, 'other': 1}
+
+
+@pytest.mark.parametrize('word', ['9', '1,2', '[1, x]', 'a,(b,c)', '-1e-3', 'None', 'abc', '(4,)'])
+def test_options_without_spaces_are_those_of_mmengine(word):
+    assert parse_options([f'k={word}']) == {'k': DictAction._parse_iterable(word)}
+
+
+@pytest.mark.parametrize(
+    'word, message', [('x', '--cfg-options must be key=value, got x'), ('k=[1,2', '--cfg-options: Imbalanced brackets')]
+)
+def test_options_that_are_none(word, message):
+    with pytest.raises(ValueError) as error:
+        parse_options([word])
+    assert str(error.value).startswith(message)
+
+
+def test_paths_as_options(tmp_path):
+    path = tmp_path / 'my work' / 'a (1)'
+    assert parse_options([path_option('a.b', path)]) == {'a.b': str(path)}
+    for name in ('a,b', '[a]', '"a"', 'a '):
+        with pytest.raises(ValueError, match='expected a path without commas, brackets around it'):
+            path_option('a.b', name)

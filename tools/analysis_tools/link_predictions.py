@@ -3,11 +3,9 @@
 
 import argparse
 
-from mmengine.config import DictAction
-
 from mmrdn.evaluation import build_linker, link_predictions
 from mmrdn.setup_env import register_all_modules
-from mmrdn.utils.cli import add_arguments, one_line_errors
+from mmrdn.utils.cli import OptionsAction, add_arguments, one_line_errors
 
 
 @one_line_errors
@@ -23,7 +21,7 @@ def main() -> None:
         '--linker-options',
         nargs='+',
         default={},
-        action=DictAction,
+        action=OptionsAction,
         help='options of the linker, such as min_iou=0.3 max_gap=1',
     )
     add_arguments(parser, '--overwrite', help='replace the output')
