@@ -11,7 +11,7 @@ from scipy.sparse import csr_array, issparse
 from mmrdn.post_processing.box_graph import BoxGraph, build_graph
 from mmrdn.post_processing.path_search import SUPPRESSED
 from mmrdn.structures import FrameDetections
-from mmrdn.utils.arrays import to_numpy
+from mmrdn.structures.frame_boxes import to_numpy
 
 Frames = Sequence[FrameDetections | Mapping[str, Any]]
 

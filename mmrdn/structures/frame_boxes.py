@@ -5,11 +5,21 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from mmrdn.utils.arrays import to_numpy
-
 _INTEGERS = ('labels', 'track_ids', 'detected_inds')
 
 Boxes = TypeVar('Boxes', bound='FrameBoxes')
+
+
+def to_numpy(values: Any) -> np.ndarray:
+    """Return a tensor, an array or a list as an array; bfloat16 as float32.
+
+    Tensors are recognized by their methods, so torch is not imported.
+    """
+    if hasattr(values, 'detach'):
+        values = values.detach().cpu()
+        if str(values.dtype) == 'torch.bfloat16':
+            values = values.float()
+    return np.asarray(values)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

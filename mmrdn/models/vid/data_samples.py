@@ -8,7 +8,7 @@ from mmtrack.structures import TrackDataSample
 
 from mmrdn.structures import FrameAnnotations, FrameDetections, NextFrameWeights, SupportWeights
 from mmrdn.structures.frame_annotations import is_visible
-from mmrdn.utils.arrays import to_numpy
+from mmrdn.structures.frame_boxes import to_numpy
 from mmrdn.utils.checks import require_fields
 
 
