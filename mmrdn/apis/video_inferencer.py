@@ -267,21 +267,13 @@ class VideoInferencer:
                 for found, frame, images in results:
                     files.write(frame, of_classes(found, labels), images if show_relations else None)
                     if progress is not None:
-                        progress(files.count.num_frames, source.num_frames)
+                        progress(files.summary.frames, source.num_frames)
         except KeyboardInterrupt as interrupt:
             files.__exit__(KeyboardInterrupt, interrupt, None)  # it may have come as the block was left
-            summary = VideoSummary(files.count.num_frames, outputs=files.written)
-            raise KeyboardInterrupt(f'interrupted after {summary}') from None
-        files.count.warn_if_none(source.name)
-        return VideoSummary(
-            files.count.num_frames,
-            time.time() - start,
-            source.truncated,
-            list(source.skipped),
-            files.written,
-            files.count.num_detections,
-            files.count.highest_score,
-        )
+            raise KeyboardInterrupt(f'interrupted after {files.summary}') from None
+        files.summary.warn_if_none(source.name, score_thr)
+        files.summary.seconds = time.time() - start
+        return files.summary
 
     def check_options(
         self, outputs: VideoOutputs, score_thr: float, classes: Sequence[str] | None, show_relations: bool

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mmrdn.apis.video_inferencer import VideoInferencer
-from mmrdn.inference.detection_count import DetectionCount
-from mmrdn.inference.video_outputs import fit_scale
+from mmrdn.inference.video_outputs import VideoSummary, fit_scale
 from mmrdn.inference.video_run import detect
 from mmrdn.utils.checks import check_score_thr
 from mmrdn.video import FrameBuffer, VideoWriter, open_source
@@ -55,17 +54,17 @@ def compare_on_video(
             ended.enter_context(contextlib.closing(detect(inferencer.open_stream(), source, FrameBuffer(), i == 0)))
             for i, (inferencer, source) in enumerate(zip(loaded.values(), sources))
         ]
-        counts = [DetectionCount(score_thr) for _ in loaded]
+        summaries = [VideoSummary() for _ in loaded]
         for results in zip(*runs):
             frame = results[0][1]
             scale = fit_scale(*frame.image.shape[:2])
             panels = []
-            for inferencer, count, (found, *_) in zip(loaded.values(), counts, results):
+            for inferencer, summary, (found, *_) in zip(loaded.values(), summaries, results):
                 drawer = FrameDrawer(inferencer.classes, scale=scale)
-                panels.append(drawer.draw_boxes(frame.image, count.add(found)))
+                panels.append(drawer.draw_boxes(frame.image, summary.add(found, score_thr)))
             writer.write(titled_panels(panels, list(loaded)), frame.time)
             if progress is not None:
                 progress(writer.num_frames, sources[0].num_frames)
-    for title, count in zip(loaded, counts):
-        count.warn_if_none(f'{sources[0].name}, {title}')
+    for title, summary in zip(loaded, summaries):
+        summary.warn_if_none(f'{sources[0].name}, {title}', score_thr)
     return writer.num_frames

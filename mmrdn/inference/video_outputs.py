@@ -1,12 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import os.path as osp
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from mmrdn.inference.detection_count import DetectionCount
 from mmrdn.structures import Frame, FrameDetections
 from mmrdn.utils.interrupts import hold_interrupts
 from mmrdn.video import (
@@ -27,7 +27,7 @@ PathLike = str | Path | None
 
 @dataclass
 class VideoSummary:
-    """The result of a run over a video.
+    """The result of a run over a video, counted frame by frame.
 
     Attributes:
         frames (int): Number of frames with results.
@@ -35,9 +35,9 @@ class VideoSummary:
         truncated (bool): Whether damage of the video cost frames.
         skipped (list[str]): Paths of images that could not be read.
         outputs (list[Path]): Files and directories that were written.
-        detections (int): Number of detections that were written.
-        highest_score (float, optional): Highest score of a detection, written or not; None without
-            detections.
+        detections (int): Number of detections that reach the score threshold.
+        highest_score (float, optional): Highest score of a detection, whether it reaches the threshold
+            or not; None without detections.
     """
 
     frames: int = 0
@@ -47,6 +47,27 @@ class VideoSummary:
     outputs: list[Path] = field(default_factory=list)
     detections: int = 0
     highest_score: float | None = None
+
+    def add(self, detections: FrameDetections, score_thr: float) -> FrameDetections:
+        """Count a frame; return a copy with the detections that reach the threshold."""
+        kept = detections.above(score_thr)
+        self.frames += 1
+        self.detections += len(kept)
+        if len(detections):
+            highest = float(detections.scores.max())
+            self.highest_score = highest if self.highest_score is None else max(highest, self.highest_score)
+        return kept
+
+    def warn_if_none(self, name: str, score_thr: float) -> None:
+        """Warn with the highest score if there were frames, but no detection reached the threshold.
+
+        Args:
+            name (str): Name of the video.
+            score_thr (float): The threshold.
+        """
+        if self.frames and not self.detections:
+            highest = 'no detection at all' if self.highest_score is None else f'highest {self.highest_score:.2g}'
+            warnings.warn(f'{name}: 0 detections above {score_thr:g}, {highest}')
 
     def __str__(self) -> str:
         words = f'{self.frames} frame{"s" if self.frames != 1 else ""}'
@@ -74,7 +95,7 @@ class VideoOutputs:
         font (str or Path, optional): Font file of class names, see :class:`FrameDrawer`.
 
     Attributes:
-        count (DetectionCount): Number of frames and detections that were written, once :meth:`open` was called.
+        summary (VideoSummary): Summary of what is written so far; its outputs are known at the end.
 
     Raises:
         ValueError: None is given, or a name is of no use.
@@ -99,7 +120,7 @@ class VideoOutputs:
         self.scale = scale
         self.font = None if font is None else str(font)
         check_glyphs((), self.font)
-        self.count: DetectionCount
+        self.summary = VideoSummary()
         self._writers: dict[str, BaseWriter] = {}
         if not self.paths:
             raise ValueError(
@@ -116,11 +137,6 @@ class VideoOutputs:
         """bool: Whether frames are needed in pixels."""
         return 'out_video' in self.paths or 'out_images' in self.paths
 
-    @property
-    def written(self) -> list[Path]:
-        """list[Path]: Outputs that hold frames."""
-        return [writer.path for writer in self._writers.values() if writer.num_frames]
-
     def open(self, source: BaseSource, classes: Sequence[str], score_thr: float) -> 'VideoOutputs':
         """Open all of them.
 
@@ -135,7 +151,7 @@ class VideoOutputs:
         for path in self.paths.values():
             if osp.exists(source.name) and osp.exists(path) and osp.samefile(source.name, path):
                 raise ValueError(f'{path} is the input, choose another name')
-        self.count = DetectionCount(score_thr)
+        self._source, self._score_thr = source, score_thr
         self._drawer = FrameDrawer(classes, score_thr, font=self.font)
         needs = {
             VideoWriter: dict(fps=source.fps),
@@ -157,7 +173,7 @@ class VideoOutputs:
         return self
 
     def __exit__(self, *error) -> None:
-        """End all of them, also if one fails; does nothing the second time."""
+        """End all of them, also if one fails, and complete the summary; changes nothing the second time."""
         failures = []
         with hold_interrupts():
             for writer in self._writers.values():
@@ -165,6 +181,8 @@ class VideoOutputs:
                     writer.__exit__(*error)
                 except Exception as failure:
                     failures.append(failure)
+        self.summary.truncated, self.summary.skipped = self._source.truncated, list(self._source.skipped)
+        self.summary.outputs = [writer.path for writer in self._writers.values() if writer.num_frames]
         if failures:
             raise failures[0]
 
@@ -181,7 +199,7 @@ class VideoOutputs:
                 in frames from it.
         """
         with hold_interrupts():
-            kept = self.count.add(detections)
+            kept = self.summary.add(detections, self._score_thr)
             detections = replace(kept, frame_id=frame.index, file_name=frame.name, time=frame.time)
             if self.draws:
                 scale = self.scale or fit_scale(*frame.image.shape[:2])

@@ -34,7 +34,7 @@ def main() -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; exit status, 3 for a video that is damaged."""
-    from mmrdn.inference.video_outputs import VideoOutputs, VideoSummary
+    from mmrdn.inference.video_outputs import VideoOutputs
     from mmrdn.utils.checks import check_score_thr
 
     start = time.time()
@@ -45,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
     with outputs.open(source, detector.classes, args.score_thr) as files:
         for found, frame in _detect(detector.open_stream(), source):
             files.write(frame, found)
-    summary = VideoSummary(files.num_frames, time.time() - start, source.truncated, list(source.skipped), files.written)
-    print(summary, file=sys.stderr if args.out_json == '-' else sys.stdout)
+    files.summary.seconds = time.time() - start
+    print(files.summary, file=sys.stderr if args.out_json == '-' else sys.stdout)
     return 3 if source.truncated else 0
 
 
