@@ -1,12 +1,13 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from mmrdn.models.layers.box_geometry import (
+from mmrdn.models.layers.geometry import (
+    BoxTerms,
     angle_factors,
+    box_terms,
     encode_angles,
-    encode_geometry,
     geometric_features,
+    geometry_tiles,
     pairwise_geometry_encoding,
 )
-from mmrdn.models.layers.geometry_weights import BoxTerms, box_terms, geometry_tiles
 from mmrdn.models.layers.relation import attend, attend_parts, merge_heads, merge_parts, split_heads
 
 __all__ = [
@@ -16,7 +17,6 @@ __all__ = [
     'attend_parts',
     'box_terms',
     'encode_angles',
-    'encode_geometry',
     'geometric_features',
     'geometry_tiles',
     'merge_heads',

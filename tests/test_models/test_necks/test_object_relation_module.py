@@ -5,7 +5,7 @@ import torch
 
 from helpers import naive_relation
 from mmrdn.models import ObjectRelationModule
-from mmrdn.models.layers import encode_geometry, geometric_features, merge_heads, split_heads
+from mmrdn.models.layers import angle_factors, encode_angles, geometric_features, merge_heads, split_heads
 from mmrdn.models.necks.projected_supports import ProjectedSupports
 
 
@@ -46,7 +46,7 @@ def test_degenerate_box_is_one_pixel_wide():
 
 def test_encoding_order_and_waves_by_hand():
     g = torch.tensor([[[0.3, -0.2, 0.1, 0.7]]], dtype=torch.double)
-    encoding = encode_geometry(g)[0, 0].numpy()
+    encoding = encode_angles(g, angle_factors(64, 1000.0, g))[0, 0].numpy()
     assert encoding.shape == (64,)
     for c, value in enumerate([0.3, -0.2, 0.1, 0.7]):
         for k in range(8):
