@@ -1,9 +1,11 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+"""Wrappers of data sets whose samples a seeded index seeds, as MMEngine and mmtrack have them."""
+
 from collections.abc import Sequence
 from typing import Any
 
-from mmengine.dataset import BaseDataset
-from mmengine.dataset import ConcatDataset as _ConcatDataset
+from mmengine import dataset as mmengine_dataset
+from mmtrack import datasets as mmtrack_datasets
 
 from mmrdn.datasets.seeded_samples import SeededSamples
 from mmrdn.datasets.video_det_dataset import VideoDetDataset
@@ -11,7 +13,30 @@ from mmrdn.registry import DATASETS
 
 
 @DATASETS.register_module()
-class ConcatDataset(SeededSamples, _ConcatDataset):
+class ClassBalancedDataset(SeededSamples, mmengine_dataset.ClassBalancedDataset):
+    """MMEngine's wrapper that repeats images of rare classes, with samples that a seeded index seeds."""
+
+
+@DATASETS.register_module()
+class RandomSampleConcatDataset(SeededSamples, mmtrack_datasets.RandomSampleConcatDataset):
+    """mmtrack's wrapper that draws data set and sample at random, both from a seeded index."""
+
+
+@DATASETS.register_module()
+class RepeatDataset(SeededSamples, mmengine_dataset.RepeatDataset):
+    """MMEngine's wrapper that repeats a data set, with samples that a seeded index seeds."""
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Return the labels in an image, which ``ClassBalancedDataset`` asks for.
+
+        Args:
+            idx (int): Index of the sample.
+        """
+        return self.dataset.get_cat_ids(self._get_ori_dataset_idx(idx))
+
+
+@DATASETS.register_module()
+class ConcatDataset(SeededSamples, mmengine_dataset.ConcatDataset):
     """MMEngine's wrapper that puts data sets one after another, with seeded samples; also for testing.
 
     In testing files that number their images and videos alike are told apart: the ids of data set i
@@ -28,7 +53,7 @@ class ConcatDataset(SeededSamples, _ConcatDataset):
             have the same id.
     """
 
-    def __init__(self, datasets: Sequence[dict | BaseDataset], lazy_init: bool = False, **kwargs) -> None:
+    def __init__(self, datasets: Sequence[dict | mmengine_dataset.BaseDataset], lazy_init: bool = False, **kwargs) -> None:
         prefixed = [_with_prefix(dataset, i) for i, dataset in enumerate(datasets)]
         super().__init__(prefixed, lazy_init=True, **kwargs)
         modes = [_test_mode(dataset) for dataset in self.datasets]
