@@ -162,7 +162,7 @@ class RelationMemory:
             return self.aggregator(feats, boxes, support_feats, support_boxes, inds, return_weights)
         if not self._frames:
             raise ValueError('the memory holds no frame: append one first')
-        self._relations()[0].check(feats, boxes, 'feats', 'boxes')
+        self.aggregator.pool_relations[0].check(feats, boxes, 'feats', 'boxes')
         if _steps_on(feats.device):
             if self._stepped is None:
                 self._stepped = SteppedSupports(RelationStep(self.aggregator, self.sampler, self.max_frames))
@@ -213,10 +213,6 @@ class RelationMemory:
 
     # ------------------------------------------------------------- cached supports
 
-    def _relations(self) -> list[ObjectRelationModule]:
-        """Return the B modules that look at the pool: Eq. 3-4 and Eq. 6."""
-        return [*self.aggregator.basic, *([self.aggregator.support_relation] if self.aggregator.advanced else [])]
-
     def _rows(self) -> list[Tensor]:
         """Return the cached supports, column by column, without a copy."""
         return [column[..., self._start : self._end, :] for column in self._columns]
@@ -224,7 +220,7 @@ class RelationMemory:
     def _supports(self) -> ProjectedSupports:
         """Return the cached supports as the modules want them."""
         _, _, keys, values, *terms = self._rows()
-        return ProjectedSupports(dict(zip(self._relations(), zip(keys, values))), BoxTerms(*terms))
+        return ProjectedSupports(dict(zip(self.aggregator.pool_relations, zip(keys, values))), BoxTerms(*terms))
 
     def _cache_new_frames(self) -> None:
         """Compute what frames that were not looked at yet bring along."""
@@ -232,9 +228,8 @@ class RelationMemory:
         if not frames:
             return
         feats, boxes, _ = (torch.cat(part) for part in zip(*frames))
-        relations = self._relations()
-        terms = relations[0].box_terms(boxes)
-        keys, values = (torch.stack(part) for part in zip(*(relation.project(feats) for relation in relations)))
+        terms = self.aggregator.pool_relations[0].box_terms(boxes)
+        keys, values = self.aggregator.project(feats)
         slots = boxes.new_full((len(boxes), 1), -1, dtype=torch.long)
         # (M, C), (M, 1), (B, G, M, d), (B, G, M, d), (M, 2), (M, 2), (M, 4F + 1)
         self._append_rows([feats, slots, keys, values, terms.center, terms.size, terms.waves])

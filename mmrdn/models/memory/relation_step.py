@@ -63,7 +63,7 @@ class RelationStep(nn.Module):
         # Advanced supports of 0 .. M supports.
         shares = [0, *(sampler.num_advanced(num) for num in range(1, max_frames * sampler.num_support + 1))]
         self.register_buffer('shares', torch.tensor(shares), persistent=False)
-        first = self._relations()[0]
+        first = self.aggregator.pool_relations[0]
         weight = first.geometry_proj.weight
         like = weight.new_empty(0, dtype=torch.promote_types(weight.dtype, torch.float32))
         factors = angle_factors(first.geometry_dims, first.wave_length, like)
@@ -81,12 +81,12 @@ class RelationStep(nn.Module):
             dict[str, Tensor]: ``feats`` (M, C); ``boxes`` (M, 4), xyxy in pixels; ``scores`` (M,);
             ``valid`` (M,), whether a slot holds a support; ``keys`` and ``values`` (B, G, M, d).
         """
-        relation = self._relations()[0]
+        relation = self.aggregator.pool_relations[0]
         weight = relation.key_proj.weight
         device, dtype = device or weight.device, dtype or weight.dtype
         exact = torch.promote_types(dtype, torch.float32)
         slots, heads = self.max_frames * self.sampler.num_support, relation.num_heads
-        projected = (len(self._relations()), heads, slots, relation.embed_dims // heads)
+        projected = (len(self.aggregator.pool_relations), heads, slots, relation.embed_dims // heads)
         return dict(
             feats=torch.zeros(slots, relation.embed_dims, device=device, dtype=dtype),
             boxes=torch.zeros(slots, 4, device=device, dtype=exact),
@@ -110,7 +110,7 @@ class RelationStep(nn.Module):
             dict[str, Tensor]: The state with this frame as the newest.
         """
         count = self.sampler.num_support
-        self._relations()[0].check(feats, boxes, 'feats', 'boxes')
+        self.aggregator.pool_relations[0].check(feats, boxes, 'feats', 'boxes')
         if feats.shape[0] != count or scores.shape != (count,):
             raise ValueError(
                 f'feats, boxes and scores must have K = {count} rows, got {len(feats)}, {len(boxes)} and {len(scores)}'
@@ -119,7 +119,7 @@ class RelationStep(nn.Module):
             raise ValueError(f'num must be 0 .. {count}, got {num}')
         missing = torch.arange(count, device=feats.device) >= num  # (K,)
         feats = feats.masked_fill(missing[:, None], 0)
-        keys, values = (torch.stack(part) for part in zip(*(relation.project(feats) for relation in self._relations())))
+        keys, values = self.aggregator.project(feats)
         newest = dict(
             feats=feats,
             boxes=boxes.masked_fill(missing[:, None], 0),
@@ -145,7 +145,7 @@ class RelationStep(nn.Module):
             Tensor or tuple[Tensor, Tensor]: (N, C) features, the given ones where no slot holds a
             support; and (N, M) mean attention weights (omega-bar), 0 for slots without one.
         """
-        self._relations()[0].check(feats, boxes, 'feats', 'boxes')
+        self.aggregator.pool_relations[0].check(feats, boxes, 'feats', 'boxes')
         pool = _Pool(self, state, boxes)
         if not return_weights:
             return distill(self.aggregator, feats, boxes, pool)
@@ -171,10 +171,6 @@ class RelationStep(nn.Module):
         """
         state = self.append(state, feats, boxes, scores, num)
         return self.relate(state, keys, key_boxes), state  # type: ignore[return-value]
-
-    def _relations(self) -> list[ObjectRelationModule]:
-        """Return the B modules that look at the pool: Eq. 3-4 and Eq. 6."""
-        return [*self.aggregator.basic, *([self.aggregator.support_relation] if self.aggregator.advanced else [])]
 
 
 def _shift(held: Tensor, newest: Tensor, dim: int) -> Tensor:
@@ -232,9 +228,9 @@ class _Pool(_MaskedSupports):
         queries = boxes.to(state['boxes'].dtype)
         if self.advanced is not None:
             queries = torch.cat([queries, state['boxes'].index_select(0, self.advanced[0])])  # (N + A, 4)
-        geometry = geometric_features(queries, state['boxes'], step._relations()[0].pixel_offset)
+        geometry = geometric_features(queries, state['boxes'], step.aggregator.pool_relations[0].pixel_offset)
         self.all_pairs = encode_angles(geometry, step.factors)  # (N + A, M, D)
-        projected = dict(zip(step._relations(), zip(state['keys'], state['values'])))
+        projected = dict(zip(step.aggregator.pool_relations, zip(state['keys'], state['values'])))
         super().__init__(projected, self.all_pairs[: self.num], state['valid'])
 
     def _select(self) -> tuple[Tensor, Tensor]:

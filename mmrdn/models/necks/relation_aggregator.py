@@ -217,9 +217,19 @@ class RelationAggregator(BaseModule):
         """
         return distill(self, feats, boxes, PlainPool(support_feats, support_boxes, advanced_inds), return_weights)
 
+    @property
+    def pool_relations(self) -> list[Any]:
+        """list[nn.Module]: The B relation modules that look at the whole pool: Eq. 3-4, Eq. 6."""
+        return [*self.basic, *([self.support_relation] if self.advanced else [])]
+
     def modules_in_order(self) -> list[nn.Module]:
         """Return the relation modules: Eq. 3-4, Eq. 6, Eq. 7."""
-        return [*self.basic, *([self.support_relation, self.reference_relation] if self.advanced else [])]
+        return [*self.pool_relations, *([self.reference_relation] if self.advanced else [])]
+
+    def project(self, feats: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute keys and values (B, G, M, d) of supports (M, C), for each of :attr:`pool_relations`."""
+        keys, values = zip(*(relation.project(feats) for relation in self.pool_relations))
+        return torch.stack(keys), torch.stack(values)
 
     @property
     def caches_supports(self) -> bool:
