@@ -9,7 +9,6 @@ written.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmrdn.utils.cli import add_arguments, one_line_errors
@@ -82,15 +81,11 @@ def run(args: argparse.Namespace) -> None:
 @one_line_errors
 def main() -> None:
     """Run the tool; what takes time to import is imported within."""
-    try:
-        args = parse_args()
-        from mmrdn.utils.interrupts import end_as_ctrl_c_does
+    args = parse_args()
+    from mmrdn.utils.interrupts import end_as_ctrl_c_does
 
-        end_as_ctrl_c_does()
-        run(args)
-    except KeyboardInterrupt as interrupt:
-        print(str(interrupt) or 'interrupted', file=sys.stderr)
-        sys.exit(130)
+    end_as_ctrl_c_does()
+    run(args)
 
 
 if __name__ == '__main__':
