@@ -28,6 +28,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 from packaging.version import Version
 
@@ -47,21 +48,6 @@ class _RemovedTransformer:
         raise RuntimeError(
             "mmdet.models.layers.Transformer was removed from mmdet; mmtrack's STARK needs mmdet 3.0.0rc5 or older"
         )
-
-
-@contextlib.contextmanager
-def _attribute(module, name: str, value):
-    """Set ``module.name`` within the context, then put back what it was."""
-    missing = object()
-    before = getattr(module, name, missing)
-    setattr(module, name, value)
-    try:
-        yield
-    finally:
-        if before is missing:
-            delattr(module, name)
-        else:
-            setattr(module, name, before)
 
 
 @contextlib.contextmanager
@@ -111,13 +97,13 @@ def _import_mmtrack() -> None:
         for name, old in _VERSIONS_THEY_ASK_FOR.items():
             module = importlib.import_module(name)
             if Version(module.__version__) >= Version('2.0.0' if name == 'mmcv' else '3.0.0'):
-                stack.enter_context(_attribute(module, '__version__', old))
+                stack.enter_context(mock.patch.object(module, '__version__', old))
         importlib.import_module('mmcls')
         importlib.import_module('mmtrack')
     layers = importlib.import_module('mmdet.models.layers')
     if hasattr(layers, 'Transformer'):
         return
-    with _attribute(layers, 'Transformer', _RemovedTransformer):
+    with mock.patch.object(layers, 'Transformer', _RemovedTransformer, create=True):
         importlib.import_module('mmtrack.models')
 
 
@@ -129,16 +115,12 @@ def _mirror_class_names() -> None:
     if getattr(original, 'mirrors_class_names', False):
         return
 
+    def mirrored(meta):
+        pairs = (('classes', 'CLASSES'), ('CLASSES', 'classes'))
+        return meta | {theirs: meta[ours] for ours, theirs in pairs if ours in meta and theirs not in meta}
+
     def _load_metainfo(cls, metainfo=None):
-        given = dict(metainfo or {})
-        for ours, theirs in (('classes', 'CLASSES'), ('CLASSES', 'classes')):
-            if ours in given and theirs not in given:
-                given[theirs] = given[ours]
-        loaded = original.__func__(cls, given)
-        for ours, theirs in (('classes', 'CLASSES'), ('CLASSES', 'classes')):
-            if ours in loaded and theirs not in loaded:
-                loaded[theirs] = loaded[ours]
-        return loaded
+        return mirrored(original.__func__(cls, mirrored(dict(metainfo or {}))))
 
     _load_metainfo.mirrors_class_names = True
     BaseVideoDataset._load_metainfo = classmethod(_load_metainfo)
