@@ -12,6 +12,7 @@ from mmrdn.post_processing.box_graph import BoxGraph, build_graph
 from mmrdn.post_processing.path_search import SUPPRESSED
 from mmrdn.structures import FrameDetections
 from mmrdn.structures.frame_boxes import to_numpy
+from mmrdn.utils.checks import check_num_frames
 
 Frames = Sequence[FrameDetections | Mapping[str, Any]]
 
@@ -41,8 +42,7 @@ class BaseBoxLinker(metaclass=ABCMeta):
     def __init__(self, min_iou: float = 0.0, max_gap: int = 0) -> None:
         if not 0 <= min_iou <= 1:
             raise ValueError(f'min_iou must be in [0, 1], got {min_iou}')
-        if not isinstance(max_gap, int) or max_gap < 0:
-            raise ValueError(f'max_gap must be an integer number of frames, 0 or more, got {max_gap!r}')
+        check_num_frames('max_gap', max_gap, 0)
         self.min_iou = min_iou
         self.max_gap = max_gap
 

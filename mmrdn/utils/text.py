@@ -1,7 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Text from outside in messages: a line that a terminal can show and does not obey."""
+"""Text from outside: in messages a line that a terminal can show and does not obey; its order."""
 
 import difflib
+import re
 import reprlib
 from collections.abc import Sequence
 from typing import Any
@@ -31,3 +32,8 @@ def shown(value: Any) -> str:
 def nearest(name: str, names: Sequence[str]) -> str:
     """Return the three of some names that are most like another one, in one line."""
     return ', '.join(difflib.get_close_matches(name, names, 3, cutoff=0))
+
+
+def natural_key(name: str) -> list:
+    """Return a key by which frame_2 comes before frame_10."""
+    return [(int(word), word) if i % 2 else (0, word) for i, word in enumerate(re.split(r'(\d+)', name))]

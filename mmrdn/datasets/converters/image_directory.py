@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from mmrdn.datasets.converters.frame_files import FrameFiles, Size
+from mmrdn.utils.text import natural_key
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 
@@ -86,11 +87,6 @@ class ImageDirectory(FrameFiles):
                 return image.size
         except (OSError, ValueError, SyntaxError):
             raise ValueError(f'image {path} cannot be read') from None
-
-
-def natural_key(name: str) -> list:
-    """Return a key by which frame_2 comes before frame_10."""
-    return [(int(word), word) if i % 2 else (0, word) for i, word in enumerate(re.split(r'(\d+)', name))]
 
 
 def _both_cases(suffixes: Sequence[str]) -> list[str]:

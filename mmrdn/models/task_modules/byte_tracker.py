@@ -18,6 +18,7 @@ from mmtrack.structures import TrackDataSample
 from torch import Tensor
 
 from mmrdn.registry import TASK_UTILS
+from mmrdn.utils.checks import check_num_frames
 
 
 @TASK_UTILS.register_module()
@@ -59,8 +60,7 @@ class ByteTracker:
             raise ValueError(f"obj_score_thrs: 'low' must not be above 'high', got {dict(obj_score_thrs)}")
         # A track of one box is never confirmed.
         for name, value, low in (('num_tentatives', num_tentatives, 2), ('num_frames_retain', num_frames_retain, 1)):
-            if not isinstance(value, int) or value < low:
-                raise ValueError(f'{name} must be an integer number of frames, {low} or more, got {value!r}')
+            check_num_frames(name, value, low)
         self._tracker = MMTrackByteTracker(
             obj_score_thrs=dict(obj_score_thrs),
             init_track_thr=obj_score_thrs['high'],

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmrdn.fileio.image_files import read_image
 from mmrdn.structures.frame import Frame
+from mmrdn.utils.text import natural_key
 from mmrdn.video.sources.base_source import DEFAULT_FPS, BaseSource
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm', '.jp2')
@@ -66,9 +67,4 @@ def _find_images(spec: str) -> list[str]:
     elif os.path.isfile(spec):
         return [spec]
     paths = [path for path in glob.glob(spec) if path.lower().endswith(SUFFIXES) and os.path.isfile(path)]
-    return sorted(paths, key=_natural_key)
-
-
-def _natural_key(path: str) -> list:
-    words = re.split(r'(\d+)', path)
-    return [(int(word), word) if i % 2 else (0, word) for i, word in enumerate(words)]
+    return sorted(paths, key=natural_key)

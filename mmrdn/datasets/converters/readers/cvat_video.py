@@ -3,7 +3,6 @@ from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
 from mmrdn.datasets.converters.annotated_video import AnnotatedVideo, Track, TrackBox
-from mmrdn.datasets.converters.image_directory import natural_key
 from mmrdn.datasets.converters.interpolation import fill_track
 from mmrdn.datasets.converters.readers.base_reader import BaseReader, check_frame, to_integer
 from mmrdn.datasets.converters.readers.cvat_xml import (
@@ -18,6 +17,7 @@ from mmrdn.datasets.converters.readers.cvat_xml import (
     open_cvat,
     read_tasks,
 )
+from mmrdn.utils.text import natural_key
 
 
 class CvatVideoReader(BaseReader):
