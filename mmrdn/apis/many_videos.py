@@ -120,7 +120,7 @@ def _hash_of_config(cfg: Config) -> str:
 
 
 def _hash_of_checkpoint(checkpoint: str | None) -> str | None:
-    """Return a hash of a file, or the URL of what is none."""
+    """Return the hash of a local checkpoint, the URL of another one."""
     if checkpoint is None:
         return None
     return file_hash(checkpoint)[:16] if os.path.isfile(checkpoint) else shown_url(checkpoint)

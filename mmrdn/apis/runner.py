@@ -43,7 +43,7 @@ def enable_amp(cfg: Config) -> None:
 
 
 def test_by_videos(cfg: Config, on_bad_frame: str = 'stop', resume: bool = False) -> None:
-    """Make a config test with a :class:`VideoTestLoop`, unless it has a loop of its own.
+    """Make a config test with a :class:`VideoTestLoop`, unless it names another loop.
 
     Args:
         cfg (Config): The config, whose ``test_cfg`` is set.
@@ -51,7 +51,7 @@ def test_by_videos(cfg: Config, on_bad_frame: str = 'stop', resume: bool = False
         resume (bool): Likewise.
 
     Raises:
-        ValueError: It has one, which knows nothing of the options.
+        ValueError: It names another loop, which does not have the options.
     """
     kind = type_name(cfg.test_cfg, 'TestLoop')
     if kind == 'TestLoop':
@@ -134,7 +134,7 @@ def find_resume(cfg: Config, checkpoint: str = 'auto', trust_checkpoint: bool = 
 
     MMEngine takes ``load_from``, phase 1's checkpoint in a config of phase 2, for the one to go on
     from; here the newest in the work directory goes first, and if that cannot be read the newest that
-    can, with a warning. If there is none, the training starts from its beginning, with a warning: so
+    can, with a warning. If there is none, the training starts over, with a warning: so
     one command can be started again and again.
 
     Args:
@@ -148,7 +148,7 @@ def find_resume(cfg: Config, checkpoint: str = 'auto', trust_checkpoint: bool = 
     if checkpoint == 'auto':
         found = _newest_whole(cfg.work_dir, trust_checkpoint)
         if found is None:
-            warnings.warn(f'work_dir {cfg.work_dir} holds no checkpoint to resume from: the training starts anew')
+            warnings.warn(f'work_dir {cfg.work_dir} holds no checkpoint to resume from: the training starts over')
             cfg.resume = False
             return
         checkpoint = found

@@ -14,11 +14,11 @@ from mmrdn.utils.interrupts import hold_interrupts
 def train(runner: Runner) -> None:
     """Train, and save what is done if that ends early.
 
-    A signal takes effect after the iteration in which it came. An error between two iterations, such
-    as an image that cannot be read or a validation that fails, ends the training likewise; after an
-    error within an iteration the last checkpoint stays the newest.
+    A signal takes effect after the current iteration. The training is also saved after an error between
+    two iterations, such as an image that cannot be read or a validation that fails; after an error within
+    an iteration the last checkpoint stays the newest.
 
-    Of several ranks the first one saves and ends the job, whichever of them a signal reaches.
+    With several ranks, the first one saves and ends the job, whichever rank gets the signal.
 
     Args:
         runner (Runner): Runner of :func:`build_runner`.
@@ -65,7 +65,7 @@ def _save(runner: Runner, hook: WholeIterationsHook) -> str:
         if path is None:
             return (
                 f'{place}, within epoch {runner.epoch + 1}: its weights are in {saver.out_dir}/interrupted.pth, '
-                '--resume begins the epoch anew'
+                '--resume repeats the epoch'
             )
         return f'{place}: --resume goes on from {path}'
     return place

@@ -121,11 +121,11 @@ class VideoInferencer:
     def stream(self, frames: Iterable[np.ndarray]) -> Iterator[TrackDataSample]:
         """Detect in the frames of one video as they come.
 
-        Results come ``lookahead`` frames late, the last ones when the video ends. No frame is read
-        before its result can be of use: with ``lookahead=0`` that of frame t is given before frame
-        t + 1 is read. Memory does not grow with the video, unless ``lookahead`` is None, as of
+        Each result is delayed by ``lookahead`` frames; the last ones come when the video ends. Frames
+        are read no earlier than needed: with ``lookahead=0``, the result of frame t is yielded before
+        frame t + 1 is read. Memory does not grow with the video, unless ``lookahead`` is None, as with
         mmtrack's ``test_with_adaptive_stride``, whose first frame refers to the last one: then all
-        frames are read and kept before the first result. :meth:`__call__` does without for files.
+        frames are read and kept before the first result. :meth:`__call__` reads files twice instead.
 
         Args:
             frames (Iterable[np.ndarray]): Frames, (H, W, 3) uint8 BGR each.
@@ -137,7 +137,7 @@ class VideoInferencer:
             tracks from 1, -1 for none.
 
         Raises:
-            ValueError: A frame is no such array; names its number.
+            ValueError: A frame is invalid; names its index.
         """
         stream = self.open_stream()
         for image in frames:
@@ -223,10 +223,10 @@ class VideoInferencer:
     ) -> VideoSummary:
         """Detect in a video and write the outputs that were asked for.
 
-        Where no detection reaches the threshold, a warning says how high the highest score was.
+        If no detection reaches the threshold, a warning gives the highest score.
 
         Decoding and preprocessing run ahead of the model in a thread. After Ctrl-C the outputs are
-        completed with the frames that are done, and KeyboardInterrupt goes on.
+        completed with the frames that are done, then KeyboardInterrupt is raised.
 
         Args:
             video (str, Path or BaseSource): See

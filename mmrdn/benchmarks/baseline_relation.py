@@ -1,8 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The baseline of the relation benchmarks: Eq. 1-2 in the order of work of public RDN code.
 
-Plain torch: the encoding of every pair of boxes is computed and projected, keys are projected anew
-for the whole pool, weights multiply the untransformed support features for each head, and the
+Plain torch: the encoding of every pair of boxes is computed and projected, keys are projected for
+the whole pool at every frame, weights multiply the untransformed support features for each head, and the
 result is projected for each head by a grouped 1x1 convolution. Same numbers as
 :class:`mmrdn.models.ObjectRelationModule`.
 
@@ -17,7 +17,7 @@ from mmrdn.models.layers import pairwise_geometry_encoding
 
 
 class BaselineRelation(ObjectRelationModule):
-    """An object relation module that computes everything anew and pair by pair."""
+    """An object relation module that caches nothing and computes pair by pair."""
 
     caches_supports = False
 

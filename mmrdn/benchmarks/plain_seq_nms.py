@@ -2,7 +2,7 @@
 """Seq-NMS in plain Python, as its public implementations are written.
 
 The baseline of ``tools/analysis_tools/benchmark.py``: links are found once, and after each sequence
-that is taken the best sums are searched anew through the whole video. Same scores as
+that is taken the whole video is searched again for the best sums. Same scores as
 :class:`mmrdn.post_processing.SeqNMS`.
 """
 

@@ -76,8 +76,8 @@ def link_predictions(predictions: str, linker: BaseBoxLinker, out: str | None = 
     """Link the boxes of each video, write them with their new scores.
 
     Relation weights are those that ``VIDMetric(outfile_prefix=...)`` has written if the model recorded
-    them (``NextFrameRelations``). A file that was linked already is linked anew, from all boxes of
-    the detector and its scores.
+    them (``NextFrameRelations``). A file that was linked already is linked again, from all of the
+    detector's boxes and their scores.
 
     Args:
         predictions (str): COCO-VID JSON with a ``score`` per annotation.

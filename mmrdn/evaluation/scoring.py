@@ -51,12 +51,12 @@ def unique_frames(frames: Sequence[FrameDetections]) -> list[FrameDetections]:
         frames (Sequence[FrameDetections]): Frames of all ranks.
 
     Returns:
-        list[FrameDetections]: One of each image; of several the one of the longest linked video, as
-        a frame that pads a rank is a video of its own.
+        list[FrameDetections]: One of each image; if there are several, the one of the longest linked
+        video: a frame that pads a rank is linked alone.
 
     Raises:
-        ValueError: There is none, or an image came twice with different predictions (a sampler that
-            pads repeats them alike).
+        ValueError: There are no frames, or an image came twice with different predictions (a sampler
+            that pads repeats them unchanged).
     """
     if not frames:
         raise ValueError('VIDMetric got no predictions at all, expected those of at least one frame')

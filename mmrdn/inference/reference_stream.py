@@ -30,7 +30,7 @@ _METHODS = ('test_with_adaptive_stride', 'test_with_fix_stride')
 
 
 class ReferenceSampler:
-    """Which frames of a video a frame refers to, and when they are there.
+    """Choice of the frames of a video that a frame refers to, and of how long it waits for them.
 
     Args:
         options (dict, optional): ``ref_img_sampler`` of the test data set; None refers to none.

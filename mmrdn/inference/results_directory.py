@@ -131,10 +131,9 @@ class ResultsDirectory:
     # ------------------------------------------------------------------- work
 
     def take(self) -> str | None:
-        """Take the next video that nobody has; return its key, None if there is none now.
+        """Take the next free video; return its key, or None if there is none at the moment.
 
-        What was begun by a process that was killed comes last: it may have been killed for that
-        video, if it needs too much memory.
+        Videos begun by processes that were killed come last: such a video may need too much memory.
         """
         done = self.done()
         begun = {name.rpartition('.')[0] for name in os.listdir(self._partial)}
@@ -188,7 +187,7 @@ class ResultsDirectory:
             file.write(f'{line}\n'.encode())
 
     def write_failures(self) -> None:
-        """Write ``failures.jsonl`` anew, in the order of names; without failures there is none."""
+        """Rewrite ``failures.jsonl``, in the order of names; remove it if there are no failures."""
         path = self.path / 'failures.jsonl'
         with self.locks.held('/failures'):
             damaged = (record for record in self._damaged.iterdir() if (self.path / record.name).is_dir())

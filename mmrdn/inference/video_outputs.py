@@ -128,7 +128,7 @@ class VideoOutputs:
                 '(--out-video and so on)'
             )
         if len({path.absolute() for path in self.paths.values()}) < len(self.paths):
-            raise ValueError(f'outputs must have names of their own, got {", ".join(map(str, self.paths.values()))}')
+            raise ValueError(f'outputs must have different names, got {", ".join(map(str, self.paths.values()))}')
         for key, path in self.paths.items():
             _writer_type(key, path).refuse_existing(path, overwrite)
 

@@ -42,8 +42,8 @@ class KeyCoverage:
         """Return the report: dropped entries, changed entries, and their numbers.
 
         Args:
-            with_used (bool): Report each entry on a line of its own. Otherwise equal changes share
-                a line, and entries used as they are have none.
+            with_used (bool): Whether to report each entry on a separate line. Otherwise equal changes
+                share a line, and unchanged entries are left out.
         """
         lines = []
         for key in self.keys:

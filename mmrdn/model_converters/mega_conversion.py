@@ -97,8 +97,8 @@ def convert_state_dict(state: dict[str, Tensor], model: RDN, kind: str) -> tuple
         kind (str): Kind of a :class:`MegaModel`.
 
     Returns:
-        tuple[dict[str, Tensor], KeyCoverage]: Parameters in our layout, in memory of their own, and
-        the record of MEGA's.
+        tuple[dict[str, Tensor], KeyCoverage]: Parameters in our layout, copied, and the record of
+        MEGA's.
 
     Raises:
         ValueError: An entry is missing, unknown or has another shape; the message names the first.

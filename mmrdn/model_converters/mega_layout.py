@@ -57,7 +57,7 @@ def detect_model(keys: Iterable[str]) -> MegaModel:
         kind = 'rdn' if f'{_EXTRACTOR}fcs.2.weight' in keys else 'rdn-basic'
     else:
         raise ValueError(
-            "it is none of MEGA's models single frame, RDN-base and RDN: it "
+            "it is not one of MEGA's models single frame, RDN-base and RDN: it "
             f'has neither {_EXTRACTOR}fc6.weight nor {_EXTRACTOR}fcs.0.weight'
         )
     pattern = re.escape(_BACKBONE) + r'layer3\.(\d+)\.conv1\.weight'

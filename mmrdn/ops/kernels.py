@@ -26,7 +26,7 @@ def kernel(**options) -> Callable[[Callable], Callable]:
 
 
 def run_in_ranges(function: Callable[[int, int], None], num: int, grain: int = 1) -> None:
-    """Call ``function(first, last)`` for ranges that cover ``range(num)``, each in a thread of its own.
+    """Call ``function(first, last)`` for ranges that cover ``range(num)``, each in its own thread.
 
     The threads live for one call: a pool that outlives it would be dead in a forked process, and
     takes no more work once the main thread has ended.

@@ -22,7 +22,7 @@ def check_content(tables: CocoVidTables) -> None:
 
 
 def check_frames(tables: CocoVidTables) -> None:
-    """Frames of a video must be numbered 0, 1, 2 ..., each once; each has a file of its own."""
+    """Frames of a video must be numbered 0, 1, 2 ..., each once; no two share a file."""
     images, findings = tables.images, tables.findings
     order = np.lexsort((images.frame_ids, images.video))
     video, frame_ids = images.video[order], images.frame_ids[order]

@@ -98,6 +98,6 @@ class CheckedFiles:
         write_json(to_json([tables.findings for tables in self.tables]), path)
 
     def write_html(self, path: str) -> None:
-        """Write a report with pictures and charts, one file."""
+        """Write a report with images and charts, one file."""
         with whole_file(path) as file:
             file.write(report_html(self.tables, self.roots).encode())

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""A config for videos of one's own, with the reasons."""
+"""Suggest a config for a user's videos, with the reasons."""
 
 import os
 from dataclasses import dataclass

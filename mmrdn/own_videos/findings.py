@@ -29,7 +29,7 @@ WARNINGS = {
     'box-cut': 'a box reaches beyond its image',
     'duplicate-box': 'a box is there twice',
     'jump': 'an instance moves or grows too far from one frame to the next: another object?',
-    'no-instance': 'a box without instance_id is a track of its own',
+    'no-instance': 'a box without instance_id is a separate track',
     'no-boxes': 'a class without boxes',
     'no-frames': 'a video without frames',
 }

@@ -18,7 +18,7 @@ from mmrdn.own_videos.findings import DROP, NEW_ID
 def write_fixed(tables: CocoVidTables, path: str | os.PathLike) -> list[str]:
     """Write a COCO-VID file with the repairs of its findings.
 
-    What needs a person (an instance that changes its class, a jump, leakage) stays as it is.
+    Findings that need a person (an instance that changes its class, a jump, leakage) stay as they are.
 
     Args:
         tables (CocoVidTables): The file, checked.

@@ -15,7 +15,7 @@ def check_leakage(
     """Add the videos of a file that are in another file too to its findings.
 
     Videos are the same if they have one name, or share frames: files of one path, or of the same
-    bytes. Frames that were encoded anew under other names are not recognized.
+    bytes. Re-encoded frames under other names are not recognized.
 
     Args:
         first (CocoVidTables): A file, such as that of the training.

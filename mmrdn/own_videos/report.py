@@ -121,7 +121,7 @@ def _contact_sheet(tables: CocoVidTables, root: str | os.PathLike) -> list[dict[
         for row in _spread(order[low:high], _FRAMES).tolist():
             first, last = np.searchsorted(boxes.image[by_image], [row, row + 1])
             title = f'frame {images.frame_ids[row]}'
-            frames.append((title, _picture(tables, Path(root), row, by_image[first:last])))
+            frames.append((title, _image_url(tables, Path(root), row, by_image[first:last])))
         sheet.append(dict(name=tables.videos.label(video), frames=frames))
     return sheet
 
@@ -131,20 +131,20 @@ def _spread(values: np.ndarray, num: int) -> np.ndarray:
     return values[np.unique(np.linspace(0, len(values) - 1, min(num, len(values))).round().astype(int))]
 
 
-def _picture(tables: CocoVidTables, root: Path, image: int, rows: np.ndarray) -> str:
+def _image_url(tables: CocoVidTables, root: Path, row: int, rows: np.ndarray) -> str:
     """Return a small image with its boxes; empty if the file cannot be read."""
     try:
-        picture = read_image(root / str(tables.images.names[image]))
+        image = read_image(root / str(tables.images.names[row]))
     except (OSError, ValueError):
         return ''
-    scale = _WIDTH / picture.shape[1]
-    picture = cv2.resize(picture, (_WIDTH, max(1, round(picture.shape[0] * scale))), interpolation=cv2.INTER_AREA)
+    scale = _WIDTH / image.shape[1]
+    image = cv2.resize(image, (_WIDTH, max(1, round(image.shape[0] * scale))), interpolation=cv2.INTER_AREA)
     bboxes = tables.boxes.bboxes[rows] * scale
     bboxes[:, 2:] += bboxes[:, :2]
     right = (bboxes[:, 2:] > bboxes[:, :2]).all(axis=1)
     classes = [tables.categories.label(row) for row in range(len(tables.categories))]
     shown = FrameAnnotations(bboxes=bboxes[right], labels=tables.boxes.category[rows][right])
-    drawn = FrameDrawer(classes).draw_boxes(picture, shown)
+    drawn = FrameDrawer(classes).draw_boxes(image, shown)
     return _data_url(cv2.imencode('.jpg', drawn, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes(), 'jpeg')
 
 

@@ -3,9 +3,9 @@
 
 Paper Eq. 9. Backwards through the frames, each box learns the largest sum that a path from it can
 reach, and the link that begins it. The best path is taken and its boxes leave. In the frames that
-it crossed, boxes whose own best path led through one that left learn anew at once; those before it
-when their turn comes, as what they know is too much at most. So the work is that of the parts that
-change, and the cost grows linearly with the length of a video.
+it crossed, boxes whose best path led through one that left are updated at once; those before it
+later, when they are looked at, as their sums can only be too large. So only the parts that change
+cost work, and the cost grows linearly with the length of a video.
 
 Legend: B boxes, E links, S slots, as in ``box_graph.py``.
 """
@@ -138,8 +138,8 @@ def _relax(graph: BoxGraph, search: _Search, box: int) -> bool:
 def _follow(graph: BoxGraph, search: _Search, start: int, chain: np.ndarray) -> int:
     """Write the best path from a box into a chain; its length.
 
-    Where boxes left since it was found it is mended, and the length is negative: there may be
-    better ones now.
+    If boxes were taken since the path was found, it is repaired and the length is negative: there may
+    be better paths now.
     """
     box, length, mended = start, 0, False
     while box >= 0:

@@ -16,7 +16,7 @@ class FrameAnnotations(FrameBoxes):
 
     Attributes:
         instance_ids (list[Hashable], optional): n instances, each the same object in all frames of
-            a video; None for a box that is an instance of its own.
+            a video; None for a box that is a separate instance.
         motion_ious (np.ndarray, optional): (n,) see :func:`mmrdn.evaluation.motion_iou`.
         is_annotated (bool, optional): False for a frame that nobody annotated, whose lack of boxes
             says nothing; None where this is not said.

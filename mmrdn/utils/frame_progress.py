@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 class FrameProgress:
     """Progress over frames: a bar on a terminal, a line each tenth elsewhere.
 
-    Where the number of frames is not known a line comes every 100 frames.
+    If the number of frames is unknown, a line is printed every 100 frames.
 
     Args:
         title (str): Text before the bar, which may be changed.
@@ -46,8 +46,7 @@ class FrameProgress:
     def update(self, done: int, total: int | None, note: str = '') -> None:
         """Show how many frames are done.
 
-        Where nobody reads what is shown (a pipe that was closed) it is no longer shown; that must
-        not end the run.
+        If nothing reads the output any more (a closed pipe), no more is shown; the run goes on.
 
         Args:
             done (int): Number of frames.

@@ -219,8 +219,8 @@ def open_server(
 ) -> Iterator[PageServer]:
     """Open a server that listens; ``serve_forever()`` makes it answer.
 
-    It answers to names of its own only, so that other sites cannot reach it under a name of theirs,
-    see :class:`HostNames`.
+    It answers only under its own host names, so that other sites cannot reach it under theirs, see
+    :class:`HostNames`.
 
     Args:
         app (Flask): Application from :func:`create_app`.
@@ -232,7 +232,7 @@ def open_server(
         PageServer: The server, which knows its ``port``.
 
     Raises:
-        OSError: The host is none of this machine, or the port is in use.
+        OSError: The host is not this machine, or the port is in use.
         ValueError: There is no such port, or no such name.
     """
     if not 0 <= port <= 65535:

@@ -233,7 +233,7 @@ def test_a_signal_by_epochs(within, done, files, tmp_path):
     if within:
         assert text == (
             f'interrupted after iteration 9, within epoch 3: its weights are in {tmp_path}/a/interrupted.pth, '
-            '--resume begins the epoch anew'
+            '--resume repeats the epoch'
         )
         assert load_checkpoint_file(tmp_path / 'a' / 'interrupted.pth')['meta']['iter'] == 9
     assert_goes_on(tmp_path / 'a', 8, tmp_path / 'b', **EPOCHS)

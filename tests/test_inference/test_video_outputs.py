@@ -92,7 +92,7 @@ def test_coco_vid_and_classes(clip, tmp_path):
         (dict(), ValueError, 'no output asked for'),
         (dict(out_json='x.txt'), ValueError, 'must end in .jsonl or .json, got x'),
         (dict(out_video='x.avi'), ValueError, 'out_video must end in .mp4, got x'),
-        (dict(out_json='x.json', out_mot='x.json'), ValueError, 'names of their own, got x.json, x.json'),
+        (dict(out_json='x.json', out_mot='x.json'), ValueError, 'different names, got x.json, x.json'),
         (dict(out_json='old.json'), FileExistsError, 'old.json exists'),
         (dict(out_video='clip.mp4', overwrite=True), ValueError, 'clip.mp4 is the input'),
         (dict(out_json='x.json', show_relations=True), ValueError, 'show_relations needs out_video or out_images'),

@@ -203,7 +203,7 @@ def _nan(state):
         ),
         (
             _no_fc,
-            "it is none of MEGA's models single frame, RDN-base and RDN: it "
+            "it is not one of MEGA's models single frame, RDN-base and RDN: it "
             f'has neither {FEATURES}fc6.weight nor {FEATURES}fcs.0.weight',
         ),
         (

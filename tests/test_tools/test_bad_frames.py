@@ -129,7 +129,7 @@ def test_stop_and_resume(videos, trained, run_main, tmp_path):
     status, whole, err = run_main('test.py', *arguments(config, trained, tmp_path / 'whole'))
     assert status == 0, err
     status, _, err = run_main('test.py', *arguments(config, trained, tmp_path / 'first', '--resume-test'))
-    assert status == 0 and 'holds no finished videos: the test begins anew' in err
+    assert status == 0 and 'holds no finished videos: the test starts over' in err
 
     content = paths[12].read_bytes()
     paths[12].write_bytes(content[:-40])

@@ -86,7 +86,7 @@ def test_nothing_to_resume_from(trained, tiny_config, run_main, tmp_path):
         'train.py', tiny_config, '--work-dir', tmp_path, '--resume', '--cfg-options', 'experiment_name=anew'
     )
     assert status == 0
-    assert (f'warning: work_dir {tmp_path} holds no checkpoint to resume from: the training starts anew\n') in err
+    assert (f'warning: work_dir {tmp_path} holds no checkpoint to resume from: the training starts over\n') in err
     assert_same_end(tmp_path, trained, first_step=1)
 
 

@@ -24,7 +24,7 @@ def test_options_of_other_sources(tmp_path):
     path = write_mp4(tmp_path / 'a.mp4', [flat(9)])
     with pytest.raises(ValueError, match='size is that of raw frames'):
         open_source(path, size='5x5')
-    with pytest.raises(ValueError, match='has times of its own'):
+    with pytest.raises(ValueError, match='has its own times'):
         open_source(path, fps=5)
     with pytest.raises(ValueError, match='fps must be positive, got -1'):
         open_source(path, fps=-1)

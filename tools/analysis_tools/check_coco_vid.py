@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument(
         '--fix', nargs='+', metavar='JSON', help='write a file without what can be mended, one for each'
     )
-    parser.add_argument('--html', metavar='FILE', help='write a report with pictures and charts, one file')
+    parser.add_argument('--html', metavar='FILE', help='write a report with images and charts, one file')
     parser.add_argument('--json', metavar='FILE', help='write the findings as JSON')
     parser.add_argument(
         '--limit', type=int, default=10, help='findings of a kind that are shown (default: %(default)s)'

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Write a config for videos of one's own, and say why it is as it is."""
+"""Write a config for your own videos, and give the reasons for its settings."""
 
 import argparse
 

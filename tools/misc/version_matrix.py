@@ -6,7 +6,7 @@
 
 The table of the page, between two marks, and beside it the record that it is made of
 (versions.json) are written by this script alone. Each --env replaces one row; rows that nobody ran
-say so. Without --env, the table is made anew out of the record. Standard library only. Exits with 1
+say so. Without --env, the table is rebuilt from the record. Standard library only. Exits with 1
 if a test failed.
 """
 
@@ -200,7 +200,7 @@ def main():
     failed, tested = 0, commit()
     for (name, python), versions in zip(args.env, found):
         result = run_tests(name, python, args.tests)
-        # Read anew: another run may have filled other rows meanwhile.
+        # Read again: another run may have filled other rows meanwhile.
         record = read_record(args.out.with_suffix('.json'))
         record[name] = dict(date=datetime.date.today().isoformat(), commit=tested) | versions | result
         failed += result['failed']

@@ -1,4 +1,4 @@
-# Videos of one's own: what tools/misc/suggest_config.py starts from. Children
+# Your own videos: tools/misc/suggest_config.py starts from this. Children
 # say files, directory of the images, classes, image size and support frames.
 train_pipeline = [
     dict(

@@ -19,10 +19,10 @@ class FrameFiles:
         size (tuple[int, int], optional): Width and height of frames where the file does not say them.
 
     Attributes:
-        knows_names (bool): Whether frames have names of their own, whatever the annotation file says.
+        knows_names (bool): Whether the names of frames are known without the annotation file.
 
     Raises:
-        ValueError: The template is none.
+        ValueError: The template is invalid.
     """
 
     knows_names = False

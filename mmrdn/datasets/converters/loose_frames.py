@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Videos from images that come without any: by their names."""
+"""Group images that belong to no video into videos, by their names."""
 
 import re
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ def group_frames(names: Iterable[str], default: str, pattern: str | None = None)
         dict[str, list[str]]: Images of each video, in the order of their numbers.
 
     Raises:
-        ValueError: A name does not match, two images have one number, or the pattern is none.
+        ValueError: A name does not match, two images have one number, or the pattern is invalid.
     """
     videos: dict[str, dict[int, str]] = {}
     expression = _compile(pattern) if pattern else None

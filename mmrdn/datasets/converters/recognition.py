@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Which annotation format a file looks like, for messages."""
+"""Guess the annotation format of a file, for messages."""
 
 import re
 import zipfile

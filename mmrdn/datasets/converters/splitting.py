@@ -27,7 +27,7 @@ def split_videos(
         list[list[AnnotatedVideo]]: Videos of each part, in the order given.
 
     Raises:
-        ValueError: Shares are none, or there are fewer videos than parts.
+        ValueError: The shares are invalid, or there are fewer videos than parts.
     """
     if len(shares) < 2 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
         raise ValueError(f'--split needs two or more shares above 0 with the sum 1, got {" ".join(map(str, shares))}')

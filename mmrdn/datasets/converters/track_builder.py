@@ -2,7 +2,7 @@
 from mmrdn.datasets.converters.annotated_video import Track, TrackBox
 from mmrdn.datasets.converters.loss_report import LossReport
 
-NO_TRACK = 'boxes without a track id, each became an instance of its own'
+NO_TRACK = 'boxes without a track id, each became a separate instance'
 
 
 class TrackBuilder:
@@ -35,14 +35,14 @@ class TrackBuilder:
             return
         name = str(track_id)
         if self._labels.setdefault(name, label) != label and (name, label) not in self._by_id:
-            self._losses.add('tracks that change their class, each class became an instance of its own', where)
+            self._losses.add('tracks that change their class, each class became a separate instance', where)
         track = self._by_id.get((name, label))
         if track is None:
             track = self._by_id[name, label] = Track(label, name=name)
             self._frames[id(track)] = set()
             self._tracks.append(track)
         if box.frame in self._frames[id(track)]:
-            self._losses.add('second boxes of a track in one frame, each became an instance of its own', where)
+            self._losses.add('second boxes of a track in one frame, each became a separate instance', where)
             self._tracks.append(Track(label, [box]))
             return
         self._frames[id(track)].add(box.frame)

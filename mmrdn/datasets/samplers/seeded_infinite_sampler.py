@@ -12,10 +12,10 @@ from mmrdn.registry import DATA_SAMPLERS
 class SeededInfiniteSampler(InfiniteSampler):
     """MMEngine's ``InfiniteSampler`` whose indices carry their randomness.
 
-    What a data set of :class:`SeededSamples` (all of mmrdn, and its wrappers of others) draws for a
-    sample (support frames, flips) then depends on the training's seed and on the sample's position in
-    the training alone: neither on the number of workers nor on whether the training was interrupted.
-    Other data sets get a warning. See :class:`mmrdn.engine.IterSeedHook` for what the model draws.
+    A data set of :class:`SeededSamples` (all of mmrdn, and its wrappers of others) then draws the
+    randomness of a sample (support frames, flips) from the seed of the training and the position of
+    the sample in it, whatever the number of workers and whether or not the training was interrupted.
+    Other data sets get a warning. :class:`mmrdn.engine.IterSeedHook` does the same for the model.
 
     Args:
         dataset (Sized): The data set.

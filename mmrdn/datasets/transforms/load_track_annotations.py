@@ -11,11 +11,11 @@ from mmrdn.registry import TRANSFORMS
 class LoadTrackAnnotations(_LoadTrackAnnotations):
     """mmtrack's transform, whose instance ids survive transforms, and which names images of another size.
 
-    Where a transform drops boxes and their labels, :class:`PackTrackInputs` takes the ids of those
+    If a transform drops boxes and their labels, :class:`PackTrackInputs` takes the ids of those
     that are left, see :class:`NumberedLabels`.
 
-    Where the size of an image is not that of its entry in the file, its boxes hardly fit. The first
-    such image gets a warning, and so do the 10th, the 100th and so on, in each worker process.
+    If an image has another size than its entry in the file says, its boxes hardly fit. Each worker
+    process warns of the first such image, of the 10th, the 100th and so on.
 
     Args:
         **kwargs: See :class:`mmtrack.datasets.transforms.LoadTrackAnnotations`.

@@ -31,8 +31,8 @@ class TransformBroadcaster(_TransformBroadcaster):
     """mmcv's wrapper that applies transforms to each frame, of which some may reject a frame.
 
     A transform returns None for a frame of which nothing is left, as ``mmdet.RandomCrop`` does if no
-    box is in the crop. If that is the key frame, the first one, the sample is none, and the data set
-    takes another. A support frame is replaced by the key frame, which repeats nothing in the pool.
+    box is in the crop. If that is the key frame (the first), the data set takes another sample. A
+    support frame is replaced by the key frame, which repeats nothing in the pool.
 
     Args:
         transforms (list[dict]): The transforms.

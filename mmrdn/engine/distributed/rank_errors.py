@@ -18,9 +18,9 @@ from mmrdn.utils.cli import describe, is_user_error
 def ending_job(launcher: str) -> Iterator[None]:
     """Let an error in the block end this process at once, and so the job of which it is a rank.
 
-    The first rank that fails says so: with its traceback if it was training or testing, or if the
-    error is none of bad input; else, and after a signal, in one line. What the others meet then, or meet too, is not
-    printed. An error of a process that has no other ranks goes on to the caller.
+    The first rank that fails prints the error: with its traceback if it was training or testing, or
+    if bad input is not the reason; otherwise, and after a signal, in one line. Other ranks print
+    nothing. An error of a process without other ranks is raised to the caller.
 
     Args:
         launcher (str): See :func:`this_rank`.

@@ -27,8 +27,8 @@ def this_rank(launcher: str) -> tuple[int, int]:
 
     Args:
         launcher (str): ``none``, ``pytorch``, ``slurm`` or ``mpi``, which is asked as long as the
-            ranks have not joined. With ``none`` the process is a job of its own, whatever a cluster
-            has put into the environment.
+            ranks have not joined. With ``none`` the process is a whole job, whatever the
+            environment of a cluster contains.
     """
     if dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
@@ -100,8 +100,8 @@ def job_store() -> dist.Store:
     """Return keys and counters that all ranks see, without waiting for one another.
 
     Returns:
-        Store: Second connection to the store through which the ranks joined; of a single process a
-        store of its own, new every time.
+        Store: Second connection to the store through which the ranks joined; a new store for a
+        single process.
     """
     if dist.is_initialized() and dist.get_world_size() > 1:
         return _connect()

@@ -97,7 +97,7 @@ def _keep_to_work_dir(runner: Runner, info: dict) -> None:
 def _keep_to_older(runner: Runner, checkpoint: dict) -> None:
     """Leave no checkpoints to be removed but those before this one, the newest ``max_keep_ckpts``.
 
-    Of more than these MMEngine removes the first ones before it has saved any.
+    If there are more, MMEngine removes the first ones before it saves a new one.
     """
     info, meta = checkpoint['message_hub']['runtime_info'], checkpoint['meta']
     for hook in runner.hooks:

@@ -14,16 +14,16 @@ from mmrdn.utils.machine import idle_time, machine
 class CostHook(Hook):
     """Measures the cost of a detector in a test: parameters and time per frame.
 
-    Timed is the test step: the batch to the device, its normalization, the network, NMS, and the
-    work of the metric with the results, box linking included. Reading, decoding and resizing in the
-    data loader are not. The GPU is synchronized before and after. The time of a frame is that of
-    whole videos divided by their frames, as a detector may do the work of many frames in one step
-    and none in another. The first video warms up; it counts only if there is no other. Frames that
-    are left out (``--on-bad-frame skip``) count nowhere.
+    The hook times the test step: the transfer of the batch to the device, its normalization, the
+    network, NMS, and the metric's work on the results, box linking included. It does not time reading,
+    decoding and resizing in the data loader. The GPU is synchronized before and after. The time per
+    frame is that of whole videos divided by their frames, as a detector may do the work of many frames
+    in one step and none in another. The first video is a warm-up; it counts only if there is no other.
+    Frames that are left out (``--on-bad-frame skip``) are not counted.
 
     Args:
-        out_file (str): JSON file that gets ``parameters``, ``ms_per_frame``, the timed ``frames``
-            and ``videos``, ``ms_by_video``, and the ``machine``.
+        out_file (str): JSON file to write: ``parameters``, ``ms_per_frame``, the timed ``frames`` and
+            ``videos``, ``ms_by_video``, and the ``machine``.
     """
 
     priority = 'VERY_HIGH'

@@ -9,9 +9,9 @@ from mmrdn.registry import HOOKS
 class EarlyStoppingHook(MMEngineEarlyStoppingHook):
     """MMEngine's hook, which may be off, leaves tests alone and remembers the scores before a resume.
 
-    MMEngine's builds the data of the training in a test too, and a training that is resumed begins to
-    count anew. A validation at the very iteration of the checkpoint is in it only if its score was the
-    best, so that a training that is resumed there may stop one validation later.
+    MMEngine's hook builds the training data in a test too, and forgets its count when a training is
+    resumed. A checkpoint includes the validation at its own iteration only if that score was the best,
+    so a training that is resumed there may stop one validation later.
 
     Args:
         monitor (str): Name of the score.

@@ -77,9 +77,9 @@ class VideoTestLoop(TestLoop):
         if others:
             raise ValueError(
                 f'{others[0]} is of a test with another checkpoint or another config, expected one of '
-                f'this test, {self.finished.directory.name}; leave out --resume-test to begin anew'
+                f'this test, {self.finished.directory.name}; leave out --resume-test to start over'
             )
-        warnings.warn(f'work_dir {self.finished.work_dir} holds no finished videos: the test begins anew')
+        warnings.warn(f'work_dir {self.finished.work_dir} holds no finished videos: the test starts over')
 
     def run(self) -> dict:
         """Test; keep what is finished if that fails.

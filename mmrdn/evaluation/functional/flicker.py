@@ -30,7 +30,7 @@ def flicker(
     Args:
         detections (Sequence[FrameDetections]): Detections of F frames.
         annotations (Sequence[FrameAnnotations]): Ground truth of the same frames, with ``video_id``,
-            ``frame_id`` and ``instance_ids`` (a box without one is an object of its own); frames that
+            ``frame_id`` and ``instance_ids`` (a box without one is a separate object); frames that
             nobody annotated are left out.
         num_classes (int): Number of classes.
         score_thr (float): Lowest score of a detection that finds.

@@ -98,7 +98,7 @@ def with_motion_ious(frames: Collection[FrameAnnotations], window: int = 10) -> 
 
     Args:
         frames (Collection[FrameAnnotations]): Frames with ``video_id``, ``frame_id`` and
-            ``instance_ids``, which are unique within a video; None is an instance of its own.
+            ``instance_ids``, which are unique within a video; None is a separate instance.
         window (int): See :func:`motion_iou`.
 
     Raises:

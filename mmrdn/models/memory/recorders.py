@@ -78,7 +78,7 @@ class NextFrameRelations:
         """Add ``link_relations`` and ``support_inds``; see :class:`Recorder`.
 
         ``pred_det_instances.support_inds`` (n,): index of each detection's proposal among the
-        supports of the frame, -1 if it is none. ``link_relations``: ``detection_inds`` (k,) of the
+        supports of the frame, -1 if it is not one. ``link_relations``: ``detection_inds`` (k,) of the
         detections that reach the threshold, ``weights`` (k, K) to the supports of the next frame,
         (k, 0) where the pool does not hold it, and its number ``next_frame_id``, None without one.
         """

@@ -4,7 +4,7 @@
 The numbers are those of :class:`mmrdn.models.RelationMemory`, in another order of work: every tensor
 has the same shape at every frame, slots without a support are masked, and nothing asks the device
 for a value. So it can be exported, compiled and captured as a CUDA graph, and takes few launches.
-Eq. 6 is computed anew for each frame.
+Eq. 6 is computed from scratch at every frame.
 
 Legend: N key proposals, L frames at most, K supports of a frame at most, M = L * K slots, A advanced
 slots, C channels, G heads, d = C / G channels a head, B modules that look at the pool.

@@ -21,7 +21,7 @@ class NarrowFlowNet(FlowNetSimple):
         **kwargs: Arguments of ``FlowNetSimple``.
 
     Raises:
-        ValueError: ``divisor`` is none of these.
+        ValueError: ``divisor`` is not one of these.
     """
 
     def __init__(self, divisor: int = 4, **kwargs) -> None:

@@ -43,7 +43,7 @@ class ObjectRelationModule(BaseModule):
     caches_supports = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Let a subclass with a forward pass of its own say itself whether supports can be kept."""
+        """Cache no supports of a subclass that overrides ``forward``, unless it sets ``caches_supports``."""
         super().__init_subclass__(**kwargs)
         if 'forward' in vars(cls) and 'caches_supports' not in vars(cls):
             cls.caches_supports = False

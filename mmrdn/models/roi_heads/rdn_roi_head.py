@@ -190,8 +190,8 @@ def roi_features(extractor: nn.Module, x: tuple[Tensor], rois: Tensor, **kwargs)
     """Run a RoI extractor on maps that it can read.
 
     The RoI layer runs in fp32 under autocast too: boxes would lose half a pixel in fp16, and mmcv's
-    layer knows no bf16. Nor does it look at strides: maps that are channels last would be read as
-    nonsense. And boxes that are not numbers would make it read outside of the maps.
+    layer has no bf16. Maps are made contiguous, as it ignores strides and would misread channels last.
+    Boxes that are NaN or infinite are refused, as it would read outside of the maps.
 
     Args:
         extractor (nn.Module): A RoI extractor of mmdet or mmtrack.

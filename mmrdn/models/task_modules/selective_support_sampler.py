@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Which proposals support others: paper sections 3.1 and 5.2, Algorithm 1.
+"""Choice of supports and advanced supports: paper sections 3.1 and 5.2, Algorithm 1.
 
 Deviations from the paper, off by default: ``advanced_scope='frame'`` takes r% of each frame instead
 of r% of the whole pool, as public re-implementations do.

@@ -102,7 +102,7 @@ class TemporalRDN(RDN):
                 f"detector must have roi_head=dict(type='mmrdn.TemporalRDNRoIHead', ...), got a {type(head).__name__}"
             )
         if type(plain) is not SlidingWindow:
-            raise ValueError(f'TemporalRDN brings a window of its own, got window=dict(type={type(plain).__name__!r})')
+            raise ValueError(f'TemporalRDN has its own window, got window=dict(type={type(plain).__name__!r})')
         return TemporalWindow(head, plain.memory, plain.temporal_range, plain.lookahead)
 
     def extract(self, imgs: Tensor, data_samples: SampleList) -> list[UnextractedFrame]:

@@ -55,7 +55,7 @@ def open_source(
     if not is_url and (os.path.isdir(spec) or spec.lower().endswith(SUFFIXES) or is_pattern):
         return ImageFolderSource(spec, strict, max_frames, fps or DEFAULT_FPS)
     if fps is not None:
-        raise ValueError(f'fps is that of images and raw frames; {shown_url(spec)} has times of its own')
+        raise ValueError(f'fps is that of images and raw frames; {shown_url(spec)} has its own times')
     if is_url or spec.isdecimal() and not exists:
         return LiveSource(spec, max_frames)
     return VideoFileSource(spec, max_frames)

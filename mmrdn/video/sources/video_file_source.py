@@ -100,7 +100,7 @@ class Decoder:
                 else:
                     stamp = float(decoded.pts * self._stream.time_base)
                     if offset is None or stamp + offset < time:
-                        # The first frame, or a clock that begins anew.
+                        # The first frame, or a clock that restarts.
                         offset = time + self._step - stamp
                     time = stamp + offset
                 if decoded.is_corrupt:  # the decoder guessed a part of it

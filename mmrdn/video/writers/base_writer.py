@@ -26,7 +26,7 @@ class BaseWriter(metaclass=ABCMeta):
         self.overwrite = overwrite
         self.refuse_existing(path, overwrite)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        # Writers make it anew ('x'), with the permissions that any new file gets.
+        # Writers create it ('x'), with the permissions that any new file gets.
         self.partial = partial_path(self.path)
         self.num_frames = 0
         self._ended = False
@@ -55,7 +55,7 @@ class BaseWriter(metaclass=ABCMeta):
         publish(self.partial, self.path, self.overwrite)
 
     def close(self) -> None:
-        """Complete the file. Where no frame came there is none."""
+        """Complete the file; discard it if no frame was written."""
         if self._ended:
             return
         if not self.num_frames:

@@ -63,7 +63,7 @@ def test_rows_of_mot15_and_without_tracks(tmp_path):
     data, losses = convert('mot', path, tmp_path / 'out.json', size=(99, 99), classes=['pedestrian'])
     assert boxes_of(data) == {(0, 'pedestrian'): [[1, 1, 10, 20]], (1, 'pedestrian'): [[5, 5, 10, 20], [7, 5, 10, 20]]}
     assert [entry['instance_id'] for entry in data['annotations']] == [1, 2, 3]
-    assert losses[0].startswith('2 x boxes without a track id, each became an instance of its own')
+    assert losses[0].startswith('2 x boxes without a track id, each became a separate instance')
 
 
 @pytest.mark.parametrize(

@@ -79,10 +79,10 @@ def check_frame(index: float, num_frames: int, number: object, where: str) -> No
 
 
 def to_number(text: str | None, name: str, where: str) -> float:
-    """Return the number that a text is.
+    """Return a text as a number.
 
     Raises:
-        ValueError: It is none, or not finite; names it.
+        ValueError: It is not a finite number; names it.
     """
     plain = (text or '').strip()
     if re.fullmatch(r'[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?', plain):
@@ -93,10 +93,10 @@ def to_number(text: str | None, name: str, where: str) -> float:
 
 
 def to_integer(text: str | None, name: str, where: str) -> int:
-    """Return the integer that a text is.
+    """Return a text as an integer.
 
     Raises:
-        ValueError: It is none; names it.
+        ValueError: It is not an integer; names it.
     """
     plain = (text or '').strip()
     if not re.fullmatch(r'[+-]?[0-9]{1,12}(\.0*)?', plain):
@@ -125,10 +125,10 @@ def read_lines(path: str | os.PathLike) -> list[tuple[str, str]]:
 
 
 def check_num_frames(count: int, where: str) -> int:
-    """Return a number of frames or pixels that may be.
+    """Return a number of frames or pixels, once it is known to be possible.
 
     Raises:
-        ValueError: It is less than 1, or more than any video has.
+        ValueError: It is below 1, or above ``MAX_FRAMES``.
     """
     if not 1 <= count <= MAX_FRAMES:
         raise ValueError(f'{where}: expected 1 to {MAX_FRAMES}, got {count}')

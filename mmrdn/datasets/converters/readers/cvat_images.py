@@ -22,7 +22,7 @@ class CvatImagesReader(BaseReader):
     """CVAT for images 1.1: ``annotations.xml``, CVAT's zip, or the directory of either.
 
     CVAT cuts tracks into frames here. An attribute ``track_id`` of a shape, which annotators may
-    add, names its track; without it each box is an instance of its own.
+    add, names its track; without it each box is a separate instance.
     """
 
     def read(self, path: Path) -> list[AnnotatedVideo]:

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""What the two XML formats of CVAT share: the file or zip, its head, its shapes.
+"""Parts that CVAT's two XML formats share: the file or zip, its head, its shapes.
 
 The format: https://docs.cvat.ai/docs/dataset_management/formats/xml_format/
 """

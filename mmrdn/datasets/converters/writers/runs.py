@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""What writers share."""
+"""Helpers that the writers share."""
 
 from collections.abc import Iterator, Sequence
 
