@@ -100,15 +100,11 @@ def detect_videos(
 
         def detect(path: str, directory: Path, progress: Progress) -> VideoSummary:
             rate = dict(fps=fps) if os.path.isdir(path) else {}
-            return inferencer(path, **_in(directory, outputs), **run_options, **rate, progress=progress)
+            paths = {key: directory / name for key, name in outputs.items()}
+            return inferencer(path, **paths, **run_options, **rate, progress=progress)
 
         with FrameProgress('videos', Console(), quiet or rank > 0) as progress:
             return ManyVideos(results, found.paths, detect, progress, inferencer.device).run()
-
-
-def _in(directory: Path, outputs: dict[str, str]) -> dict[str, Path]:
-    """Return the paths of outputs in a directory."""
-    return {key: directory / name for key, name in outputs.items()}
 
 
 def _hash_of_config(cfg: Config) -> str:

@@ -166,7 +166,7 @@ def _newest_whole(work_dir: str, trust_checkpoint: bool) -> str | None:
         # A training that was killed may not have recorded its last one; one that went back leaves later numbers.
         recorded = osp.getmtime(osp.join(work_dir, 'last_checkpoint'))
         newer = [path for path in paths if osp.getmtime(path) > recorded]
-        paths = [*newer, last, *(path for path in paths if path not in newer and not _is_same(path, last))]
+        paths = [*newer, last, *(p for p in paths if p not in newer and osp.realpath(p) != osp.realpath(last))]
     problem: str | Exception | None = None if last else f'{work_dir}/last_checkpoint names no checkpoint'
     errors = []
     for path in paths:
@@ -202,10 +202,6 @@ def _numbered_checkpoints(work_dir: str) -> list[str]:
         if (found := re.fullmatch(r'(?:iter|epoch)_(\d+)\.pth', name))
     }
     return sorted(numbers, key=numbers.__getitem__, reverse=True)
-
-
-def _is_same(path: str, other: str) -> bool:
-    return osp.realpath(path) == osp.realpath(other)
 
 
 def build_runner(cfg: Config, trust_checkpoint: bool = False, partial_checkpoint: bool = False) -> Runner:

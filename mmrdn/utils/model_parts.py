@@ -1,9 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Parts of a model that an option names by their dotted paths."""
+"""A model without its wrapper, and its parts by dotted paths."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from mmengine.model import is_model_wrapper
 from torch import nn
 
 from mmrdn.utils.text import nearest
@@ -32,3 +33,8 @@ def part_paths(model: nn.Module, paths: Any, option: str) -> tuple[str, ...]:
                 f'{option}: {type(model).__name__} has no part "{path}", the nearest are {nearest(path, names)}'
             ) from None
     return paths
+
+
+def unwrapped(model: nn.Module) -> Any:
+    """Return a model without its data parallel wrapper."""
+    return model.module if is_model_wrapper(model) else model

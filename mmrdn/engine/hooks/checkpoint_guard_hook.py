@@ -4,7 +4,6 @@ import re
 import warnings
 
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 from mmrdn.engine.schedule_checks import check_schedulers_fit, named_schedulers, schedule_changes
@@ -13,6 +12,7 @@ from mmrdn.fileio.checkpoint_checks import MAX_COUNT, check_number
 from mmrdn.fileio.download import shown_url
 from mmrdn.fileio.training_state import check_message_hub, check_optimizer, check_schedulers
 from mmrdn.registry import HOOKS
+from mmrdn.utils.model_parts import unwrapped
 
 
 @HOOKS.register_module()
@@ -38,13 +38,10 @@ class CheckpointGuardHook(Hook):
             ValueError: The checkpoint does not fit the model, or a training is to be resumed from
                 weights alone or a broken state; names the file.
         """
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
         try:
             if runner._resume:
                 _check_state(runner, checkpoint)
-            check_state_dict(model, checkpoint, partial=self.partial)
+            check_state_dict(unwrapped(runner.model), checkpoint, partial=self.partial)
         except ValueError as error:
             raise ValueError(f'{shown_url(runner._load_from)}: {error}') from None
         if runner._resume:

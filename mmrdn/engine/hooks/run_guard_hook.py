@@ -1,13 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
 from mmrdn.engine.hooks.iter_seed_hook import IterSeedHook
 from mmrdn.engine.run_checks import check_images, check_monitors, unseeded_parts
 from mmrdn.registry import HOOKS
-from mmrdn.utils.model_parts import part_paths
+from mmrdn.utils.model_parts import part_paths, unwrapped
 
 
 @HOOKS.register_module()
@@ -26,10 +25,9 @@ class RunGuardHook(Hook):
         """
         if not isinstance(runner.optim_wrapper, OptimWrapper):  # a test: nothing of a training is built
             return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         for option in ('activation_checkpointing', 'efficient_conv_bn_eval'):
             if runner.cfg.get(option) is not None:
-                part_paths(model, runner.cfg[option], option)
+                part_paths(unwrapped(runner.model), runner.cfg[option], option)
         if runner.val_loop is not None:
             check_images(runner.val_loop.evaluator, runner.val_dataloader, 'val')
         useless = check_monitors(runner)

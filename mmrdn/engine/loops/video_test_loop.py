@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import torch
 from mmengine.dist import is_main_process
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, TestLoop
 from mmengine.runner.amp import autocast
 from mmtrack.models import BaseVideoDetector
@@ -15,6 +14,7 @@ from mmrdn.engine.loops.finished_videos import FinishedVideos
 from mmrdn.engine.loops.video_evaluator import VideoEvaluator
 from mmrdn.registry import LOOPS
 from mmrdn.utils.dataset_configs import leaf_datasets
+from mmrdn.utils.model_parts import unwrapped
 
 
 @LOOPS.register_module()
@@ -66,7 +66,7 @@ class VideoTestLoop(TestLoop):
 
     @staticmethod
     def _check_model(runner: Runner) -> None:
-        model = _unwrapped(runner)
+        model = unwrapped(runner.model)
         if isinstance(model, BaseVideoDetector) and not hasattr(model, 'flush'):
             raise ValueError(f'--on-bad-frame skip does not work with {type(model).__name__}, which needs every frame')
 
@@ -119,11 +119,6 @@ class VideoTestLoop(TestLoop):
             outputs = [] if good is None else list(self.runner.model.test_step(good))
             if last is not None and last.get('frame_id', -1) + 1 == last.get('video_length'):
                 # The model does not see the end of this video.
-                outputs += getattr(_unwrapped(self.runner), 'flush', list)()
+                outputs += getattr(unwrapped(self.runner.model), 'flush', list)()
         self.evaluator.process(outputs, good)
         self.runner.call_hook('after_test_iter', batch_idx=idx, data_batch=good, outputs=outputs)
-
-
-def _unwrapped(runner: Runner) -> object:
-    """Return the model without a data parallel wrapper."""
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model
