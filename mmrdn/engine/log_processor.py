@@ -9,10 +9,10 @@ from mmrdn.registry import LOG_PROCESSORS
 
 @LOG_PROCESSORS.register_module()
 class LogProcessor(MMEngineLogProcessor):
-    """MMEngine's, which says the memory without an accelerator too.
+    """MMEngine's log processor, which reports the memory without an accelerator too.
 
-    With one, ``memory`` is the most of its memory that tensors had since the line before, in MiB.
-    Without, it is the most that the process had since its start, its data workers apart.
+    With an accelerator, ``memory`` is the peak memory of tensors since the last line, in MiB. Without
+    one, it is the peak memory of the process since its start, data workers not included.
 
     Args:
         **kwargs: See MMEngine's log processor.

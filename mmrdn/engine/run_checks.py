@@ -20,7 +20,7 @@ from mmrdn.utils.text import nearest
 
 
 def check_images(evaluator: Evaluator, loader: DataLoader, name: str) -> None:
-    """Refuse a data set whose images are not those of the file that its results are measured by.
+    """Refuse a data set whose images differ from those of the file with its ground truth.
 
     Images of the same ids and other names get a warning.
 
@@ -30,7 +30,7 @@ def check_images(evaluator: Evaluator, loader: DataLoader, name: str) -> None:
         name (str): ``val`` or ``test``.
 
     Raises:
-        ValueError: They are not.
+        ValueError: They differ.
     """
     metrics = [metric for metric in evaluator.metrics if isinstance(metric, VIDMetric) and metric.file is not None]
     dataset = loader.dataset

@@ -17,6 +17,6 @@ def build_linker(cfg: dict) -> BaseBoxLinker:
         cfg (dict): Config with its ``type``, such as ``'SeqNMS'``.
 
     Raises:
-        ValueError: ``cfg`` is something else.
+        ValueError: ``cfg`` is not such a config.
     """
     return build_part(cfg, 'linker', 'box linker', BaseBoxLinker)

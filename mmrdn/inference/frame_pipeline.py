@@ -40,13 +40,13 @@ class FramePipeline:
             dict: ``inputs`` and ``data_samples`` as a data set returns them.
 
         Raises:
-            ValueError: The image is no such array, or of no use to the pipeline.
+            ValueError: The image is invalid, or the pipeline cannot take it.
         """
         if not isinstance(image, np.ndarray):
             raise ValueError(f'{name} must be a (H, W, 3) uint8 array, got a {type(image).__name__}')
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise ValueError(f'{name} must be (H, W, 3) uint8 with H, W >= 1, got {image.shape} {image.dtype}')
-        # No video_length: nobody knows when a stream ends.
+        # No video_length: the end of a stream is unknown.
         info = dict(img=image, img_id=frame_id, frame_id=frame_id, video_id=0)
         try:
             return self.compose(info)

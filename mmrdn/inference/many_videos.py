@@ -22,7 +22,7 @@ Detect = Callable[[str, Path, Progress], VideoSummary]
 
 
 class ManyVideos:
-    """Videos that this process and others detect in, each taking the next one that nobody has.
+    """Videos that several processes detect in, each of them taking the next free one.
 
     Args:
         results (ResultsDirectory): Directory of the outputs, which this process has joined.
@@ -75,7 +75,7 @@ class ManyVideos:
         return len(results.failures())
 
     def _work(self, key: str) -> None:
-        """Detect in a video; what is wrong with it is recorded."""
+        """Detect in a video, and record what is wrong with it."""
         name, directory = self.results.videos[key], self.results.path
         try:
             with self.results.writing(key) as directory:
@@ -98,7 +98,7 @@ class ManyVideos:
         self.results.write_failures()
 
     def _is_of_video(self, error: Exception) -> bool:
-        """Return whether other videos may do better: there is room, and the device is alive."""
+        """Return whether an error concerns one video only: there is disk space, and the device works."""
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             return False
         try:
@@ -108,7 +108,7 @@ class ManyVideos:
         return True
 
     def _tick(self, key: str, num_frames: int, total: int | None = None) -> None:
-        """Tell how far a video is and show the progress, not with every frame."""
+        """Report how far a video is and show the progress, once an interval at most."""
         if time.monotonic() - self._shown > self.interval:
             self.results.tell(key, num_frames)
             self._show()

@@ -11,7 +11,7 @@ from mmrdn.utils.checks import check_num_frames
 
 
 class RDNStreams:
-    """Streams of videos through an RDN, as many at once as one likes.
+    """Streams of videos through an RDN, any number at a time.
 
     Args:
         model (RDN): The detector.
@@ -47,4 +47,4 @@ class RDNStreams:
         return VideoStream(self.model, self.lookahead, recorders, self.pipeline, self.precision, name, tracker)
 
     def check_several(self) -> None:
-        """Nothing stands against several videos at once."""
+        """Accept several videos at once."""

@@ -1,9 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""A video through a detector of mmtrack, which is given the frames that its test would give it.
+"""Detect in a video by a detector of mmtrack, with the frames that mmtrack's test would give it.
 
-mmtrack calls support frames reference frames (``ref_img``). Its detectors keep their features
-themselves, those of one video at a time; which frames they are the config of the test data set
-says, and mmtrack's own sampling is asked.
+mmtrack calls support frames reference frames (``ref_img``). Its detectors keep the features of one
+video at a time. The config of the test data set chooses the frames, by mmtrack's own sampling.
 """
 
 import weakref
@@ -59,12 +58,12 @@ class ReferenceSampler:
         self.lookahead = last * self.options.get('stride', 1) if method == 'test_with_fix_stride' else None
 
     def sample(self, frame_id: int, length: int) -> tuple[list[int], dict]:
-        """Return the frames that are new with a frame, and what mmtrack's detectors are told about it.
+        """Return the reference frames that a frame adds, and its fields that mmtrack's detectors read.
 
         Args:
             frame_id (int): Index of the frame.
-            length (int): Number of frames of the video; as long as it is not known, of those that
-                have come, which are enough if they are more than ``frame_id + lookahead``.
+            length (int): Number of frames of the video; while it is unknown, number of frames so far,
+                more than ``frame_id + lookahead``.
         """
         info, *references = _FramesOfVideo(length, self.options).ref_img_sampling(
             frame_id, dict(frame_id=frame_id, video_length=length), **self.options
@@ -96,11 +95,11 @@ class ReferenceStreams:
         dataset (dict): Config of its test data set.
         scope (str, optional): Default scope of the config.
         precision (callable): Function that makes the context of the model's computations.
-        lookahead (int, optional): Number of frames ahead that a frame waits for; what the config
-            makes it if given at all.
+        lookahead (int, optional): Number of frames ahead that a frame waits for; if given, it must be
+            that of the config.
 
     Raises:
-        ValueError: The config is of no use, or the detector cannot do with this ``lookahead``.
+        ValueError: The config cannot be used, or not with this ``lookahead``.
     """
 
     has_relations = False
@@ -145,7 +144,7 @@ class ReferenceStreams:
 
 
 class ReferenceStream:
-    """A video on its way through a detector of mmtrack; as :class:`VideoStream`, of which it has the methods.
+    """A video on its way through a detector of mmtrack, with the methods of :class:`VideoStream`.
 
     Args:
         streams (ReferenceStreams): The detector.
@@ -173,9 +172,10 @@ class ReferenceStream:
             self._tracker.reset()
 
     def begin(self, source: BaseSource) -> None:
-        """Look at a video before it is read, if its first frame refers to its last.
+        """Read a video once beforehand if its first frame refers to its last one.
 
-        Else all frames would be kept until its end; those of a source that cannot be read twice are.
+        Otherwise all frames would be kept until its end, as they are for a source that cannot be read
+        twice.
 
         Raises:
             ValueError: The source is a camera or a stream.

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""From a manifest, a directory or a pattern to videos with names that differ."""
+"""Find videos by a manifest, a directory or a pattern, and give each a distinct name."""
 
 import glob
 import hashlib
@@ -38,7 +38,7 @@ class VideoList:
 
 
 def find_videos(spec: str | Path, out_dir: str | Path) -> VideoList:
-    """Find the videos that a user means.
+    """Find the videos that a user names.
 
     Args:
         spec (str or Path): A directory, with the video files and the directories of images at any
@@ -51,8 +51,8 @@ def find_videos(spec: str | Path, out_dir: str | Path) -> VideoList:
         VideoList: The videos in the order of the manifest, else of their paths.
 
     Raises:
-        FileNotFoundError: There is nothing of this name, or no video.
-        ValueError: The manifest is no text, or names what is neither file nor directory.
+        FileNotFoundError: Nothing of this name exists, or it contains no video.
+        ValueError: The manifest is not text, or names something that is neither file nor directory.
     """
     spec = str(spec)
     out_dir = os.path.abspath(out_dir)

@@ -65,7 +65,7 @@ def detect_and_link(
 ) -> Found:
     """Detect in the whole video, link its boxes, read its frames again.
 
-    After Ctrl-C the frames that have results are linked and given, then it takes effect.
+    After Ctrl-C the frames that have results are linked and yielded, then KeyboardInterrupt is raised.
 
     Args:
         stream (VideoStream or ReferenceStream): A new stream through the detector.

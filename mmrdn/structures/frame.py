@@ -10,7 +10,7 @@ class Frame:
 
     Attributes:
         image (np.ndarray, optional): (H, W, 3) uint8 BGR; None once it is no longer needed.
-        index (int): Place in the video, from 0, without gaps.
+        index (int): Index in the video, from 0, without gaps.
         time (float): Seconds since the first frame.
         name (str): Name of its file, where frames are files.
     """

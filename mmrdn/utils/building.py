@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Parts that options name, built with one line for what does not fit."""
+"""Build parts that options name, with one-line errors."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def build_part(cfg: Any, option: str, kind: str, base: type) -> Any:
         base (type): Class of which it must be.
 
     Raises:
-        ValueError: ``cfg`` is something else.
+        ValueError: ``cfg`` is not such a config.
     """
     names = sorted(
         name for name, part in TASK_UTILS.module_dict.items() if isinstance(part, type) and issubclass(part, base)

@@ -4,7 +4,7 @@ from typing import Any
 
 
 def check_num_frames(name: str, value: Any, low: int, high: int | None = None) -> None:
-    """Refuse a value that is no number of frames.
+    """Refuse a value that is not a number of frames.
 
     Args:
         name (str): Name of the value, for the message.
@@ -13,7 +13,7 @@ def check_num_frames(name: str, value: Any, low: int, high: int | None = None) -
         high (int, optional): Greatest number of frames.
 
     Raises:
-        ValueError: The value is no integer, or out of range.
+        ValueError: The value is not an integer, or out of range.
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < low or (high is not None and value > high):
         span = f'{low} or more' if high is None else f'from {low} to {high}'
@@ -27,7 +27,7 @@ def check_score_thr(score_thr: float) -> None:
 
 
 def require_fields(entry: Any, fields: Sequence[str], name: str) -> None:
-    """Refuse what is no dict with these fields.
+    """Refuse a value that is not a dict with these fields.
 
     Args:
         entry (Any): Entry of a file, or a data sample.

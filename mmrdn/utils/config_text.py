@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Parse the text of a config in a checkpoint, which may be anybody's."""
+"""Parse the text of a config in a checkpoint, which is untrusted."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ def parse_config(text: str) -> list[ast.stmt]:
         text (str): The config.
 
     Raises:
-        ValueError: It is no config, too long, or nested too deeply.
+        ValueError: It is not a config, too long, or nested too deeply.
     """
     if len(text) > _MAX_LENGTH:
         raise ValueError(f'the config in the checkpoint has {len(text)} characters, expected {_MAX_LENGTH} at most')

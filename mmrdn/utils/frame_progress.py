@@ -14,8 +14,8 @@ class FrameProgress:
         title (str): Text before the bar, which may be changed.
         console (Console): Console of the bar or the lines.
         quiet (bool): Show nothing.
-        rate (bool): Whether lines say how fast it is and how long it still takes. These, and lines with a
-            note, come at least once a minute.
+        rate (bool): Whether lines give the speed and the remaining time. These, and lines with a note,
+            are printed at least once a minute.
     """
 
     def __init__(self, title: str, console: Console, quiet: bool = False, rate: bool = False) -> None:

@@ -47,8 +47,8 @@ def end_as_ctrl_c_does() -> None:
     """Let SIGTERM and SIGHUP end this process as Ctrl-C does.
 
     After the first signal these two are ignored: a closed terminal sends both, a supervisor may
-    send one twice, and what is written at the end would be lost. A second Ctrl-C is somebody's
-    wish. Signals that are ignored, as nohup lets SIGHUP be, stay ignored.
+    send one twice, and what is written at the end would be lost. A second Ctrl-C still works. Signals
+    that are ignored, as SIGHUP is under nohup, stay ignored.
     """
     for number in ENDING:
         if signal.getsignal(number) != signal.SIG_IGN:

@@ -70,10 +70,10 @@ class VIDVisualizer(DetLocalVisualizer):
 
     @property
     def drawer(self) -> FrameDrawer:
-        """FrameDrawer: It, with the class names that are known by now.
+        """FrameDrawer: The drawer, with the class names that are known so far.
 
         Raises:
-            ValueError: There are none.
+            ValueError: No class names are known.
         """
         meta = self.dataset_meta or {}
         for names in (self._classes, meta.get('classes'), meta.get('CLASSES')):

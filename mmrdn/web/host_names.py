@@ -7,14 +7,14 @@ from urllib.parse import urlsplit
 
 
 class HostNames:
-    """The names under which a server may be asked.
+    """Host names that a server answers to.
 
-    Another site can let its own name stand for the address of this server, but no name of this
-    machine and no IP address: ``name in names`` tells them apart.
+    Another site can point its own host name at this server's address, but not a name of this machine
+    and not an IP address: ``name in names`` tells them apart.
 
     Args:
-        host (str): Name or IP address that the server listens at. At a loopback address it answers
-            to the names of that, elsewhere to those of this machine and to all IP addresses.
+        host (str): Name or IP address that the server listens at. At a loopback address it answers to
+            loopback names, elsewhere to the names of this machine and to all IP addresses.
         names (Collection[str]): Further names, such as that of a proxy.
     """
 

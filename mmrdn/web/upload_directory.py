@@ -13,7 +13,7 @@ _PREFIX = 'mmrdn-web-'
 class UploadDirectory:
     """A temporary directory that the next process removes if this one is killed.
 
-    A locked file in it says that its process lives. Directories without that file, of other users,
+    A locked file in it shows that its process is alive. Directories without that file, of other users,
     and those behind symbolic links are left alone.
 
     Attributes:

@@ -16,10 +16,10 @@ _FORMATS = 'mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,h264'
 
 
 class UploadSource(VideoFileSource):
-    """A video file that a stranger sent.
+    """A video file from an untrusted user.
 
-    Whenever it is opened it must be one of the usual formats of videos, none that names other
-    files. Messages use the sender's name of it.
+    It must have one of the usual video formats, none that refers to other files; this is checked each
+    time it is opened. Messages use the sender's file name.
 
     Args:
         path (Path): The file.

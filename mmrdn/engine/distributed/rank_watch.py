@@ -17,10 +17,10 @@ GRACE = 5.0  # seconds that a launcher has to end the job, before ranks do
 class RankWatch(threading.Thread):
     """Thread that ends this rank when another one has failed or fallen silent.
 
-    Launchers end the ranks of the machines that they see, and the process groups of torch give up
-    after their timeout, minutes later. This works without: the thread counts up in the store of the
-    job, whatever the main thread waits for, and looks whether the next rank's count moves, and
-    whether any rank has recorded that it failed. The first rank also hears of signals to others.
+    Launchers end only the ranks on machines that they see, and torch's process groups give up after
+    their timeout, minutes later. This thread counts up in the store of the job, whatever the main
+    thread waits for, and checks whether the next rank's count moves and whether any rank has recorded
+    a failure. The first rank also learns of signals to other ranks.
 
     Args:
         store (Store): Store of the job, from :func:`job_store`.

@@ -7,10 +7,9 @@ from mmrdn.registry import HOOKS
 
 @HOOKS.register_module()
 class LoggerHook(MMEngineLoggerHook):
-    """MMEngine's hook, which logs a validation at the iteration to which the training had come.
+    """MMEngine's hook, which logs a validation at the current iteration of the training.
 
-    MMEngine logs it at the epoch unless told otherwise, and a training by iterations is in epoch 0
-    all the time.
+    MMEngine logs it at the epoch by default, and a training by iterations stays in epoch 0.
 
     Args:
         **kwargs: See MMEngine's hook.

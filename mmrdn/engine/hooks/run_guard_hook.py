@@ -11,10 +11,10 @@ from mmrdn.utils.model_parts import part_paths, unwrapped
 
 @HOOKS.register_module()
 class RunGuardHook(Hook):
-    """Refuses, before the first frame, what a run would find out hours later.
+    """Refuses, before the first frame, mistakes that a run would meet hours later.
 
-    Parts of the model, metrics and images that an option names must be there. A training that would
-    not be the same if it were resumed gets a warning.
+    Parts of the model, metrics and images that an option names must exist. A training that would
+    differ after a resume gets a warning.
     """
 
     def before_run(self, runner: Runner) -> None:

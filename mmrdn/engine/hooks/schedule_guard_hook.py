@@ -12,7 +12,7 @@ from mmrdn.registry import HOOKS
 class ScheduleGuardHook(Hook):
     """Refuses a training whose schedule does not fit its length, or that never ends.
 
-    One whose validations don't fit gets a warning.
+    Validations that do not fit get a warning.
     """
 
     def before_run(self, runner: Runner) -> None:
@@ -33,10 +33,10 @@ class ScheduleGuardHook(Hook):
             runner.logger.warning(problem)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
-        """Look whether an epoch goes on after its end.
+        """Refuse an epoch that continues after its end.
 
         Raises:
-            ValueError: It does.
+            ValueError: The epoch continues.
         """
         if isinstance(runner.train_loop, EpochBasedTrainLoop) and batch_idx >= len(runner.train_dataloader):
             self._refuse(runner.train_dataloader.sampler)

@@ -20,10 +20,9 @@ from mmrdn.utils.frame_progress import FrameProgress
 class ShardProgressHook(Hook):
     """Shows how many frames all ranks together have tested or validated.
 
-    Each rank tests some of the videos, one more frames than another. It adds what it has done to a
-    counter in the store of the job, which waits for nobody; rank 0 shows the sum, and goes on
-    showing it when its own videos are done. All ranks wait for the last one there: a wait in the
-    collection of results would end with the process group's timeout.
+    Ranks test different numbers of frames. Each adds its frames to a counter in the store of the job,
+    which blocks no rank; rank 0 shows the sum, also after its own videos are done. All ranks wait here
+    for the last one, as a wait in the collection of results would end with the process group's timeout.
 
     Args:
         interval (float): Seconds between two reports of a rank.

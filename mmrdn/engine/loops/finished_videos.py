@@ -17,10 +17,9 @@ from mmrdn.utils.dataset_configs import leaf_datasets
 
 
 class FinishedVideos:
-    """Results of the videos that a test has finished, a file for each, there as soon as its video is.
+    """Results of the videos that a test has finished, one file each, written as soon as a video is done.
 
-    So nothing need be written when a test ends early, however it ends. Of a video with a bad frame
-    nothing is kept.
+    So nothing has to be written when a test ends early. Videos with a bad frame are not kept.
 
     Args:
         work_dir (str): Directory of the test.

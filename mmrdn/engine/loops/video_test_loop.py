@@ -19,9 +19,9 @@ from mmrdn.utils.model_parts import unwrapped
 
 @LOOPS.register_module()
 class VideoTestLoop(TestLoop):
-    """MMEngine's test, which keeps finished videos if it ends early, and can go on without bad frames.
+    """MMEngine's test, which keeps finished videos if it ends early, and can skip bad frames.
 
-    A bad frame is no support of others: these are detected as if the video were without it.
+    Bad frames are no supports: the other frames are detected as if the video did not contain them.
 
     Args:
         runner (Runner): The runner.

@@ -96,7 +96,7 @@ class RelationMemory:
         return [len(frame.feats) for frame in self._frames]
 
     def append(self, feats: Tensor, boxes: Tensor, scores: Tensor) -> None:
-        """Take one frame's proposals; past ``max_frames`` the oldest frame goes.
+        """Take one frame's proposals; past ``max_frames`` the oldest frame is dropped.
 
         Args:
             feats (Tensor): (P, C) RoI features.

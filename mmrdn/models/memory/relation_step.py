@@ -97,7 +97,7 @@ class RelationStep(nn.Module):
         )
 
     def append(self, state: State, feats: Tensor, boxes: Tensor, scores: Tensor, num: int | Tensor) -> State:
-        """Take one frame's supports; the oldest slots go.
+        """Take one frame's supports; the oldest slots are dropped.
 
         Args:
             state (dict[str, Tensor]): The state so far, which is not changed.

@@ -10,8 +10,8 @@ from mmrdn.utils.model_parts import part_paths
 class FreezableMixin:
     """Parts of a video detector that training leaves as they are, named by dotted paths.
 
-    mmtrack's ``freeze_module`` knows direct parts alone, and the next call of ``train`` lets frozen
-    batch normalization gather statistics again.
+    mmtrack's ``freeze_module`` takes direct parts only, and after the next call of ``train`` frozen
+    batch normalization updates its statistics again.
     """
 
     frozen_parts: tuple[str, ...] = ()

@@ -139,7 +139,7 @@ class RDN(FreezableMixin, BaseVideoDetector):
     def propose(self, x: tuple[Tensor, ...], data_samples: SampleList) -> list[InstanceData]:
         """Return RPN's proposals, for each frame ``bboxes`` (P, 4) and ``scores`` (P,).
 
-        RPN runs in fp32 under autocast too: box coordinates need it, and mmcv's NMS knows no bf16.
+        RPN runs in fp32 under autocast too: box coordinates need it, and mmcv's NMS has no bf16.
         """
         x = tuple(level.float() for level in x)
         with torch.autocast(x[0].device.type, enabled=False):

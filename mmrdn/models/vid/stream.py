@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""From frames to results that come later: paper Algorithm 1."""
+"""A video through a detector whose results are delayed: paper Algorithm 1."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -70,7 +70,7 @@ class VideoStream:
             self.tracker.reset()
 
     def begin(self, source: Iterable) -> None:
-        """Nothing: a video is not looked at before its frames come."""
+        """Do nothing: this stream does not read a video beforehand."""
 
     # --------------------------------------------------------------- images
 

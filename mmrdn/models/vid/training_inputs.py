@@ -62,7 +62,7 @@ def _support_samples(data_sample: TrackDataSample, num_supports: int) -> SampleL
 
 
 def plain_samples(inputs: dict[str, Tensor]) -> SampleList:
-    """Make data samples for inputs that come without.
+    """Make data samples for inputs that have none.
 
     Args:
         inputs (dict[str, Tensor]): Inputs as in :func:`training_frames`.

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""From a name, as a user writes it, to a source."""
+"""Open a source by the name that a user gives."""
 
 import os
 import re
@@ -22,7 +22,7 @@ def open_source(
     max_frames: int | None = None,
     fps: float | None = None,
 ) -> BaseSource:
-    """Open whatever frames can come from.
+    """Open a source of frames.
 
     Args:
         spec (str or Path): A video file; a directory, a pattern or the name of images; the number
@@ -38,8 +38,8 @@ def open_source(
         BaseSource: An iterable of frames.
 
     Raises:
-        FileNotFoundError: There is nothing of this name.
-        ValueError: It is of no use; names it.
+        FileNotFoundError: Nothing of this name exists.
+        ValueError: It cannot be used; names it.
     """
     spec = str(spec)
     check_fps(fps)
