@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""The one place that knows what the installed OpenMMLab versions disagree on.
+"""The one place for differences between the installed OpenMMLab versions.
 
 mmtrack 1.0.0rc1, the newest there is, was released for mmcv 2.0.0rc and mmdet 3.0.0rc.
 :func:`apply` makes it work beside newer ones without editing a file of another package, and does
@@ -8,7 +8,7 @@ nothing where the versions agree already:
 - mmtrack and mmcls assert old mmcv / mmdet versions when they are imported: they are imported once
   with these versions in place.
 - ``mmtrack.models`` wants ``mmdet.models.layers.Transformer``, which newer mmdet no longer has (one
-  single-object tracking head uses it): a placeholder stands in, and says so if somebody builds it.
+  single-object tracking head uses it): a placeholder takes its place, and raises when it is built.
 - mmcv may come without its compiled operators: those of :mod:`mmrdn.ops` stand in for them. With
   ``MMRDN_OPS=own`` in the environment they also do where mmcv is compiled.
 - mmtrack datasets write ``CLASSES`` in their meta information, newer mmdet metrics and visualizers
@@ -52,10 +52,10 @@ class _RemovedTransformer:
 
 @contextlib.contextmanager
 def _quiet():
-    """Keep what other packages say about themselves off the terminal.
+    """Keep the import messages of other packages off the terminal.
 
-    MMEngine makes a logger meanwhile, to which all is said that comes before a runner has its own:
-    its warnings shall be seen.
+    MMEngine creates a logger meanwhile, which is used until a runner has its own: its warnings go to
+    stderr again afterwards.
     """
     silent = io.StringIO()
     with warnings.catch_warnings(), contextlib.redirect_stdout(silent):

@@ -32,7 +32,7 @@ def browse_track(
     """Draw the track in which linking recovered the most right detections.
 
     Above, the detections shown at ``score_thr``; below, those shown after linking, at the threshold
-    that shows as many detections in all. Frames that nobody annotated are marked; no detection in
+    that shows as many detections in all. Frames without annotation are marked; no detection in
     them counts as right.
 
     Args:

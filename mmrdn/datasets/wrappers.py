@@ -39,9 +39,9 @@ class RepeatDataset(SeededSamples, mmengine_dataset.RepeatDataset):
 class ConcatDataset(SeededSamples, mmengine_dataset.ConcatDataset):
     """MMEngine's wrapper that puts data sets one after another, with seeded samples; also for testing.
 
-    In testing files that number their images and videos alike are told apart: the ids of data set i
-    get the prefix ``i/``, unless it has an ``id_prefix`` of its own. Data sets in wrappers, and those
-    that are built already, keep their ids.
+    In testing the ids of data set i get the prefix ``i/``, unless it has an ``id_prefix``: files may use
+    the same numbers for their images and videos. Data sets in wrappers, and those that are built
+    already, keep their ids.
 
     Args:
         datasets (Sequence[dict or BaseDataset]): The data sets.

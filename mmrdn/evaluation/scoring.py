@@ -18,7 +18,7 @@ def score_frames(
     settings: Mapping[str, Any],
     classwise: bool = True,
 ) -> tuple[dict[str, float], str]:
-    """Measure detections against ground truth; frames that nobody annotated are left out.
+    """Measure detections against ground truth; frames that were not annotated are left out.
 
     Args:
         frames (Sequence[FrameDetections]): Detections of F frames.

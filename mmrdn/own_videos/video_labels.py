@@ -37,7 +37,7 @@ def label_video(
 ) -> str:
     """Detect in a video, make tracks of its boxes and write them as annotation to be corrected.
 
-    After Ctrl-C the frames that are done are written, and KeyboardInterrupt goes on.
+    After Ctrl-C the frames that are done are written, then KeyboardInterrupt is raised.
 
     Args:
         inferencer (VideoInferencer): Detector with a box linker or a tracker.

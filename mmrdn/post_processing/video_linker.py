@@ -15,7 +15,7 @@ class VideoLinker:
     """Take detections frame by frame, and give them back linked when their video has ended.
 
     Recorded weights (``next_weights``) become ``relations`` between the boxes of consecutive
-    frames as soon as the second one comes; where nobody reads them, they are dropped.
+    frames as soon as the second one comes; if they are not needed, they are dropped.
 
     Args:
         linker (BaseBoxLinker, optional): Box linker; without one frames come back as they are.

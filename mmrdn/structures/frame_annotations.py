@@ -18,8 +18,8 @@ class FrameAnnotations(FrameBoxes):
         instance_ids (list[Hashable], optional): n instances, each the same object in all frames of
             a video; None for a box that is a separate instance.
         motion_ious (np.ndarray, optional): (n,) see :func:`mmrdn.evaluation.motion_iou`.
-        is_annotated (bool, optional): False for a frame that nobody annotated, whose lack of boxes
-            says nothing; None where this is not said.
+        is_annotated (bool, optional): False for a frame that was not annotated, whose lack of boxes
+            means nothing; None if unknown.
 
     Raises:
         ValueError: See :class:`FrameBoxes`; or a box has x2 < x1 or y2 < y1.
@@ -39,7 +39,7 @@ class FrameAnnotations(FrameBoxes):
 
     @property
     def is_left_out(self) -> bool:
-        """bool: Whether nobody annotated the frame, so that it counts nowhere."""
+        """bool: Whether the frame was not annotated, so that it is not counted."""
         return self.is_annotated is not None and not self.is_annotated
 
 

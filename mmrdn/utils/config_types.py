@@ -8,7 +8,7 @@ def type_name(settings: Mapping[str, Any], default: str = '') -> str:
 
     Args:
         settings (dict): Settings of something that a registry builds.
-        default (str): Name if they say no type.
+        default (str): Name if they have no type.
     """
     kind = settings.get('type', default)
     return (kind if isinstance(kind, str) else kind.__name__).split('.')[-1]

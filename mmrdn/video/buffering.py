@@ -15,7 +15,7 @@ Item = TypeVar('Item')
 
 
 class FrameBuffer:
-    """Frames that wait for their results, which come late and in order.
+    """Frames that wait for their results, which are delayed and come in order.
 
     Args:
         num_behind (int): Number of frames kept after their result came, so that a later frame can

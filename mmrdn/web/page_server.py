@@ -34,10 +34,10 @@ _READ_ON = 2  # times the longest body, up to which longer ones are read to thei
 class PageServer(TcpWSGIServer):
     """A server of one web application.
 
-    Connections that send or take nothing for a while are closed, sooner where new ones find no
-    room, and so are requests that come by drops, answers that are taken by drops, and connections
-    that send several requests at once, after the first answer. The rest of a body that is too large, or finds no
-    room on the disk, is read and forgotten: a client that is still sending would see no answer.
+    Connections without traffic for a while are closed, sooner if new ones find no room. So are those
+    that send or receive too slowly, and, after the first answer, those that send several requests at
+    once. The rest of a body that is too large, or for which the disk has no room, is read and
+    discarded: a client that is still sending would see no answer.
 
     Args:
         app (Flask): The application; it answers bodies longer than its ``MAX_CONTENT_LENGTH``.

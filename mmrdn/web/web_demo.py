@@ -36,7 +36,7 @@ _HEADERS = {
 
 
 class _Request(Request):
-    """A request that knows the temporary files of its body, to close them whatever happens."""
+    """A request that keeps the temporary files of its body, so that they are always closed."""
 
     def _get_file_stream(self, *args, **kwargs) -> IO[bytes]:
         stream = super()._get_file_stream(*args, **kwargs)

@@ -14,7 +14,7 @@ class TrackBox:
     Attributes:
         frame (float): Index of the frame from 0; a fraction lies between two frames.
         box (Box): x1, y1, x2, y2 in pixels, x2 - x1 being the width.
-        keyframe (bool): Whether somebody drew it.
+        keyframe (bool): Whether an annotator drew it.
         outside (bool): Whether the object is out of sight from this frame on.
         occluded (bool): Whether something hides a part of it.
         interpolated (bool): Whether it was computed from its neighbors.
@@ -66,7 +66,7 @@ class VideoFrame:
         file_name (str): Path below the directory of all frames.
         width (int): Width in pixels.
         height (int): Height in pixels.
-        annotated (bool, optional): Whether somebody looked for objects in it; None where nothing says it.
+        annotated (bool, optional): Whether an annotator looked for objects in it; None if unknown.
     """
 
     file_name: str

@@ -48,8 +48,8 @@ def convert_to_coco_vid(
         split (Sequence[float], optional): Shares of parts, by video.
         seed (int): Seed of the split.
         overwrite (bool): Whether to replace what is there.
-        annotated_only (bool): Whether a frame in which nobody drew a box counts as one that nobody
-            annotated, unless the file says that somebody did; boxes that were computed there are left out.
+        annotated_only (bool): Whether a frame without a box that an annotator drew counts as not
+            annotated, unless the file marks it as annotated; boxes computed there are left out.
 
     Returns:
         dict[str, dict]: By written file: numbers of ``videos``, ``images``, ``annotations`` and
@@ -133,7 +133,7 @@ def _check_videos(videos: Sequence[AnnotatedVideo], inputs: Sequence[str | os.Pa
 
 
 def _mark_annotated(video: AnnotatedVideo, losses: LossReport) -> AnnotatedVideo:
-    """Mark the frames that nobody annotated, by the file or its boxes; leave out the boxes that were computed there."""
+    """Mark the frames that were not annotated, by the file or its boxes; leave out the boxes computed there."""
     seen = {box.frame for track in video.tracks for box in track.boxes if box.keyframe}
     seen |= {i for i, frame in enumerate(video.frames) if frame.annotated}
     frames = [frame if i in seen else replace(frame, annotated=False) for i, frame in enumerate(video.frames)]

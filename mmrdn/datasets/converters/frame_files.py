@@ -16,7 +16,7 @@ class FrameFiles:
         template (str, optional): Names of frames that the annotation file does not name: ``<video>``,
             and ``<frame>``, the index from 0, or ``<number>``, the number in the annotation file, both
             with a format as in ``<frame:06d>``; by default what is usual for the format.
-        size (tuple[int, int], optional): Width and height of frames where the file does not say them.
+        size (tuple[int, int], optional): Width and height of frames if the file does not give them.
 
     Attributes:
         knows_names (bool): Whether the names of frames are known without the annotation file.

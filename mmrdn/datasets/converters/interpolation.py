@@ -12,8 +12,8 @@ def fill_track(boxes: Sequence[TrackBox], num_frames: int) -> list[TrackBox]:
     """Give a track a box in every frame in which its object is in sight, as annotation tools do.
 
     Boxes that are there stay as they are. Between two of them each frame gets a linear mixture
-    (rotation on the shorter way round), unless the first is ``outside``; the second may be: it says
-    where the object goes out of sight. After the last box, unless it is ``outside``, the object
+    (rotation on the shorter way round), unless the first is ``outside``; the second may be: it marks
+    the frame where the object goes out of sight. After the last box, unless it is ``outside``, the object
     stays where it is.
 
     Args:

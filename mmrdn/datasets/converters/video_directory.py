@@ -48,7 +48,7 @@ class VideoDirectory(FrameFiles):
         return len(self._find_video(video)[1])
 
     def find(self, name: str, video: str, where: str) -> str:
-        """Refuse images: which frames of a video they are nobody says."""
+        """Refuse images: it is unknown which frames of a video they are."""
         raise ValueError(f'{where} names images, which --videos cannot find in video files: pass --frames DIR')
 
     def write(self, overwrite: bool = False) -> None:

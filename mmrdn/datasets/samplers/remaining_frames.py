@@ -14,7 +14,7 @@ class RemainingFrames(Sampler):
     Args:
         dataset (Sized): The data set.
         sampler (dict): The other sampler.
-        is_finished (callable): Function that says whether the video of an id is finished.
+        is_finished (callable): Function that returns whether the video of an id is finished.
         seed (int, optional): Seed of the other sampler.
     """
 

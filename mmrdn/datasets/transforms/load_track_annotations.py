@@ -40,7 +40,7 @@ class LoadTrackAnnotations(_LoadTrackAnnotations):
         return super().transform(results)
 
     def _count_other(self, path: str, shape: tuple[int, int], said: tuple[int, int]) -> None:
-        """Count an image of another size, and say so from time to time."""
+        """Count an image of another size, and warn from time to time."""
         self._num_others += 1
         if self._num_others in (1, 10, 100, 1000, 10000, 100000):
             MMLogger.get_current_instance().warning(size_warning(self._num_others, path, shape, said))

@@ -50,8 +50,8 @@ def device_of_rank(launcher: str) -> str | None:
 def join_ranks(cfg: Config) -> None:
     """Join the other ranks of the job, if there is a launcher, and watch them from then on.
 
-    MMEngine's runner joins them too unless it is done, but needs CUDA devices, and nobody would
-    watch while it builds the model.
+    MMEngine's runner would join them later, but needs CUDA devices, and ranks would not be watched
+    while it builds the model.
 
     Args:
         cfg (Config): Config with the ``launcher``. Without a GPU its ``model_wrapper_cfg`` is set.

@@ -15,10 +15,10 @@ from mmrdn.registry import HOOKS
 
 @HOOKS.register_module()
 class LateVisualizationHook(TrackVisualizationHook):
-    """mmtrack's hook for detectors whose results come late, each image named after its frame.
+    """mmtrack's hook for detectors whose results are delayed, each image named after its frame.
 
     An iteration may return no result, or those of many earlier frames at once; mmtrack expects the
-    one of its own frame. Here every ``interval``-th result is drawn. Backends get it by the name
+    result of the current frame. Here every ``interval``-th result is drawn. Backends get it by the name
     ``val_VIDEO_FRAME`` with the number of iterations that were trained as the step, or as
     ``test_VIDEO_FRAME``; ``test_out_dir`` gets a directory for each video. Frames are read as
     :class:`LoadFrameFromVideo` does, those in video files too; these are drawn as PNG.

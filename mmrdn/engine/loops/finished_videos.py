@@ -47,7 +47,7 @@ class FinishedVideos:
 
         Args:
             sample (dict): Data sample as metrics get it. Without ``video_id`` and ``video_length``
-                it is not kept, nor are those of a video whose frames don't come one after another.
+                it is not kept. Videos whose frames come out of order are not kept either.
         """
         video_id, length = sample.get('video_id'), sample.get('video_length')
         if video_id is None or length is None:

@@ -11,7 +11,7 @@ from mmrdn.engine.loops.finished_videos import FinishedVideos
 
 
 class VideoEvaluator(Evaluator):
-    """MMEngine's evaluator, which also keeps finished videos and knows frames without a result.
+    """MMEngine's evaluator, which also keeps finished videos and takes frames without a result.
 
     Args:
         metrics (Sequence[BaseMetric]): The metrics.

@@ -30,8 +30,8 @@ def flicker(
     Args:
         detections (Sequence[FrameDetections]): Detections of F frames.
         annotations (Sequence[FrameAnnotations]): Ground truth of the same frames, with ``video_id``,
-            ``frame_id`` and ``instance_ids`` (a box without one is a separate object); frames that
-            nobody annotated are left out.
+            ``frame_id`` and ``instance_ids`` (a box without one is a separate object); frames
+            that were not annotated are left out.
         num_classes (int): Number of classes.
         score_thr (float): Lowest score of a detection that finds.
         iou_thr (float): See :func:`vid_map`.

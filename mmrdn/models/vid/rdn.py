@@ -208,8 +208,8 @@ class RDN(FreezableMixin, BaseVideoDetector):
     ) -> SampleList:
         """Take the next frames of a video; return the results that are ready.
 
-        Results come in frame order, T frames late; those of the last T frames come with the video's
-        last frame, known by ``frame_id`` and ``video_length``. An image without them is a video of
+        Results come in frame order, delayed by T frames; those of the last T frames come with the
+        video's last frame, known by ``frame_id`` and ``video_length``. An image without them is a video of
         one frame. The state is reset when the video changes.
 
         Args:

@@ -48,8 +48,7 @@ class TemporalWindow(SlidingWindow):
     """Feature maps of the last frames of one video, besides its pool.
 
     Args:
-        roi_head (TemporalRDNRoIHead): Head that extracts, and knows how many frames are kept. Not
-            owned.
+        roi_head (TemporalRDNRoIHead): Head that extracts and sets how many frames are kept. Not owned.
         *args: Arguments of :class:`SlidingWindow`, as ``**kwargs``.
     """
 

@@ -68,7 +68,7 @@ class VideoFileSource(BaseSource):
 class Decoder:
     """One reading of a video stream, going on where a part of it is damaged.
 
-    Damage is told once its frame number is known, as frames come out of the decoder later than
+    Damage is reported once its frame number is known, as frames come out of the decoder later than
     packets go in.
 
     Args:

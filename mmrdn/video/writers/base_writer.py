@@ -41,7 +41,7 @@ class BaseWriter(metaclass=ABCMeta):
 
     @abstractmethod
     def write(self, *args, **kwargs) -> None:
-        """Write a frame; a subclass says what it takes: an image and a time, a frame, or detections."""
+        """Write a frame; subclasses take an image and a time, a frame, or detections."""
 
     def _finish(self) -> None:
         """Complete the temporary file, where that needs more than writing frames."""

@@ -47,7 +47,7 @@ def file_stem(video: AnnotatedVideo, losses: LossReport) -> str:
 def count_frame_losses(
     video: AnnotatedVideo, losses: LossReport, size: bool = False, names: Sequence[str] | None = None
 ) -> None:
-    """Count what most formats cannot say of frames.
+    """Count the properties of frames that most formats cannot express.
 
     Args:
         video (AnnotatedVideo): The video.
