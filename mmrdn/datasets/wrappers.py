@@ -4,8 +4,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mmengine import dataset as mmengine_dataset
-from mmtrack import datasets as mmtrack_datasets
+import mmengine.dataset
+import mmtrack.datasets
+from mmengine.dataset import BaseDataset
 
 from mmrdn.datasets.seeded_samples import SeededSamples
 from mmrdn.datasets.video_det_dataset import VideoDetDataset
@@ -13,17 +14,17 @@ from mmrdn.registry import DATASETS
 
 
 @DATASETS.register_module()
-class ClassBalancedDataset(SeededSamples, mmengine_dataset.ClassBalancedDataset):
+class ClassBalancedDataset(SeededSamples, mmengine.dataset.ClassBalancedDataset):
     """MMEngine's wrapper that repeats images of rare classes, with samples that a seeded index seeds."""
 
 
 @DATASETS.register_module()
-class RandomSampleConcatDataset(SeededSamples, mmtrack_datasets.RandomSampleConcatDataset):
+class RandomSampleConcatDataset(SeededSamples, mmtrack.datasets.RandomSampleConcatDataset):
     """mmtrack's wrapper that draws data set and sample at random, both from a seeded index."""
 
 
 @DATASETS.register_module()
-class RepeatDataset(SeededSamples, mmengine_dataset.RepeatDataset):
+class RepeatDataset(SeededSamples, mmengine.dataset.RepeatDataset):
     """MMEngine's wrapper that repeats a data set, with samples that a seeded index seeds."""
 
     def get_cat_ids(self, idx: int) -> list[int]:
@@ -36,7 +37,7 @@ class RepeatDataset(SeededSamples, mmengine_dataset.RepeatDataset):
 
 
 @DATASETS.register_module()
-class ConcatDataset(SeededSamples, mmengine_dataset.ConcatDataset):
+class ConcatDataset(SeededSamples, mmengine.dataset.ConcatDataset):
     """MMEngine's wrapper that puts data sets one after another, with seeded samples; also for testing.
 
     In testing the ids of data set i get the prefix ``i/``, unless it has an ``id_prefix``: files may use
@@ -53,7 +54,7 @@ class ConcatDataset(SeededSamples, mmengine_dataset.ConcatDataset):
             have the same id.
     """
 
-    def __init__(self, datasets: Sequence[dict | mmengine_dataset.BaseDataset], lazy_init: bool = False, **kwargs) -> None:
+    def __init__(self, datasets: Sequence[dict | BaseDataset], lazy_init: bool = False, **kwargs) -> None:
         prefixed = [_with_prefix(dataset, i) for i, dataset in enumerate(datasets)]
         super().__init__(prefixed, lazy_init=True, **kwargs)
         modes = [_test_mode(dataset) for dataset in self.datasets]

@@ -1,7 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import glob
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
