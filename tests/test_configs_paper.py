@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from helpers.configs import DIGITS, MIXED_VID, RDN, ROOT, VID, build, datasets, load
-from mmrdn.comparison.detector_run import parse_options
 from mmrdn.registry import DATASETS, TRANSFORMS
+from mmrdn.utils.cli import parse_options
 
 PHASE_2 = [stem for stem in [*VID, *MIXED_VID] if stem.startswith('rdn_')]
 RELATED = [stem for stem in [*VID, *MIXED_VID] if stem.startswith(('rdn_', 'rdn-basic_'))]

@@ -31,12 +31,18 @@ def main() -> None:
     parser.add_argument(
         '--resume-test', action='store_true', help='go on from the videos that a test which was ended has finished'
     )
+    parser.add_argument('--tta', action='store_true', help=argparse.SUPPRESS)  # of mmdet's test.py
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     parser.add_argument('checkpoint', nargs='?', help='checkpoint (mim gives it here)')
     parser.add_argument('--checkpoint', dest='checkpoint_option', help='checkpoint')
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     with ending_job(args.launcher):
+        if args.tta:
+            raise ValueError(
+                '--tta is not supported: the supports of a frame would have to be flipped and scaled with it, in a '
+                'window of each variant; test once for each, with --cfg-options, and compare the predictions'
+            )
         checkpoint = args.checkpoint_option or args.checkpoint
         if checkpoint is None:
             raise ValueError('no checkpoint given: test.py CONFIG CHECKPOINT')

@@ -7,6 +7,8 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=10000, save_best='vid/mAP50'),
     # Off. patience: validations in a row that are worse than the best one, after which a training ends.
     early_stop=dict(type='EarlyStoppingHook', monitor='vid/mAP50', min_delta=0.0, patience=None),
+    # Off. num_samples: of the validation, whose loss each validation logs as val_loss.
+    val_loss=dict(type='ValidationLossHook', num_samples=None),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='LateVisualizationHook', draw=False),  # frames of validations and tests
 )

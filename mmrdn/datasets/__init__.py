@@ -3,6 +3,7 @@
 # once they are in mmtrack's registry node.
 import mmtrack.datasets.transforms  # noqa: F401
 
+from mmrdn.datasets.every_frame_dataset import EveryFrameDataset
 from mmrdn.datasets.imagenet_vid_dataset import ImageNetVIDDataset
 from mmrdn.datasets.moving_digits_dataset import MovingDigitsDataset
 from mmrdn.datasets.samplers import DefaultSampler, RemainingFrames, SeededInfiniteSampler, VideoSampler
@@ -24,6 +25,7 @@ __all__ = [
     'ClassBalancedDataset',
     'ConcatDataset',
     'DefaultSampler',
+    'EveryFrameDataset',
     'ImageNetVIDDataset',
     'LoadFrame',
     'LoadTrackAnnotations',

@@ -111,7 +111,7 @@ class VideoDetDataset(SeededSamples, BaseVideoDataset):
             for image in frames:
                 is_annotated = said_annotated(image)
                 counts = is_annotated is not False
-                is_key = self.test_mode or (counts and image.get('is_vid_train_frame', True))
+                is_key = self.test_mode or (counts and self.trains_on(image))
                 if is_key and image.get('frame_id', 0) % interval == 0:
                     valid_data_indices.append(len(data_list))
                 info = dict(image, img_id=self._id(image['id']), is_annotated=is_annotated)
@@ -120,6 +120,11 @@ class VideoDetDataset(SeededSamples, BaseVideoDataset):
                 raw = dict(raw_img_info=info, raw_ann_info=file.annotations_of[image['id']] if counts else [])
                 data_list.append(self.parse_data_info(raw))
         return data_list, valid_data_indices
+
+    @staticmethod
+    def trains_on(image: dict) -> bool:
+        """Whether a training may have an image of the file as its key image."""
+        return image.get('is_vid_train_frame', True)
 
     def parse_data_info(self, raw_data_info: dict) -> dict:
         """Parse an image and its annotations, by the rule of the metric for what is ground truth.

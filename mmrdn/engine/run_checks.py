@@ -75,6 +75,7 @@ def check_monitors(runner: Runner) -> str | None:
     # The names of other metrics are known at their end.
     if monitors and all(isinstance(metric, VIDMetric) for metric in metrics):
         known = [name for metric in metrics for name in metric.metric_names]
+        known += [name for hook in runner.hooks for name in getattr(hook, 'metric_names', ())]
         for option, metric in monitors:
             if metric not in known:
                 raise ValueError(

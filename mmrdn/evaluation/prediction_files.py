@@ -20,7 +20,7 @@ from mmrdn.structures import FrameDetections
 from mmrdn.utils.text import shown
 
 
-def evaluate_predictions(predictions: str, ann_file: str) -> tuple[dict[str, float], str]:
+def evaluate_predictions(predictions: str, ann_file: str, report: dict | None = None) -> tuple[dict[str, float], str]:
     """Evaluate a file that ``outfile_prefix`` wrote, without the model.
 
     The settings of the metric are those stored in the file, or the defaults.
@@ -28,6 +28,7 @@ def evaluate_predictions(predictions: str, ann_file: str) -> tuple[dict[str, flo
     Args:
         predictions (str): COCO-VID JSON with a ``score`` per annotation.
         ann_file (str): COCO-VID JSON with the ground truth.
+        report (dict, optional): Arguments of :class:`DetectionReport`, to write one.
 
     Returns:
         tuple[dict[str, float], str]: Metrics with prefix, and the table.
@@ -45,7 +46,7 @@ def evaluate_predictions(predictions: str, ann_file: str) -> tuple[dict[str, flo
         raise ValueError(
             f"{predictions}: 'info' holds unusable settings of the metric, {shown(settings)} ({error})"
         ) from None
-    metric = VIDMetric(ann_file=ann_file, **settings)
+    metric = VIDMetric(ann_file=ann_file, report=report, **settings)
     metric.dataset_meta = dict(classes=list(file.categories))
     metrics, table = metric.score([dict(frame=frame) for frame in file.predictions(metric.classes).values()])
     return {f'{metric.prefix}/{key}': value for key, value in metrics.items()}, table

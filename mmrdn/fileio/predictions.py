@@ -23,13 +23,18 @@ from mmrdn.structures import FrameDetections
 _encode = json.JSONEncoder(allow_nan=False, default=lambda value: value.item()).encode
 
 
-def predictions_path(prefix: str, free: bool = False) -> Path:
-    """Return the name of a file of predictions; with ``free`` the first one that is not there yet."""
-    path, number = Path(f'{prefix}.predictions.json'), 1
+def numbered_path(prefix: str, kind: str, free: bool = False) -> Path:
+    """Return ``PREFIX.KIND``; with ``free`` the first of it, ``PREFIX.2.KIND``, ... that is not there yet."""
+    path, number = Path(f'{prefix}.{kind}'), 1
     while free and path.exists():
         number += 1
-        path = Path(f'{prefix}.{number}.predictions.json')
+        path = Path(f'{prefix}.{number}.{kind}')
     return path
+
+
+def predictions_path(prefix: str, free: bool = False) -> Path:
+    """Return the name of a file of predictions; with ``free`` the first one that is not there yet."""
+    return numbered_path(prefix, 'predictions.json', free)
 
 
 def prediction_head(

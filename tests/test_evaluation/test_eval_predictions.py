@@ -39,14 +39,14 @@ PREDICTIONS = dict(
 def evaluate(tmp_path, monkeypatch, capsys):
     """Run the tool in this process: exit code, stdout, stderr."""
 
-    def call(predictions, ground_truth=GROUND_TRUTH):
+    def call(predictions, ground_truth=GROUND_TRUTH, *options):
         paths = []
         for name, content in (('pred.json', predictions), ('gt.json', ground_truth)):
             paths.append(str(tmp_path / name))
             if content is not None:
                 text = content if isinstance(content, str) else json.dumps(content)
                 (tmp_path / name).write_text(text)
-        monkeypatch.setattr(sys, 'argv', [TOOL] + paths)
+        monkeypatch.setattr(sys, 'argv', [TOOL, *paths, *map(str, options)])
         code = 0
         try:
             runpy.run_path(TOOL, run_name='__main__')
@@ -148,3 +148,14 @@ def test_bad_ground_truth_gets_one_line(content, message, evaluate):
     assert code == 1
     assert err.startswith('error: ') and err.count('\n') == 1
     assert message in err
+
+
+def test_report(evaluate, tmp_path):
+    """A cat and the dog are found, by scores of 0.5 and more; a dog's detection is on the other cat."""
+    code, _, _ = evaluate(PREDICTIONS, GROUND_TRUTH, '--report', tmp_path / 'r', '--score-thr', 0.5)
+    assert code == 0
+    report = json.loads((tmp_path / 'r.report.json').read_text())
+    assert report['confusion_matrix']['counts'] == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
+    assert [report['classes'][name]['ap'] for name in ('cat', 'dog')] == [0.5, 0.5]
+    code, _, error = evaluate(PREDICTIONS, GROUND_TRUTH, '--report', tmp_path / 'r')
+    assert code == 1 and error.startswith('error: ') and 'r.report.json exists' in error and error.count('\n') == 1

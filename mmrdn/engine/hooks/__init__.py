@@ -12,6 +12,7 @@ from mmrdn.engine.hooks.report_progress_hook import ReportProgressHook
 from mmrdn.engine.hooks.run_guard_hook import RunGuardHook
 from mmrdn.engine.hooks.schedule_guard_hook import ScheduleGuardHook
 from mmrdn.engine.hooks.shard_progress_hook import ShardProgressHook
+from mmrdn.engine.hooks.validation_loss_hook import ValidationLossHook
 from mmrdn.engine.hooks.whole_iterations_hook import WholeIterationsHook
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     'RunGuardHook',
     'ScheduleGuardHook',
     'ShardProgressHook',
+    'ValidationLossHook',
     'WholeIterationsHook',
 ]

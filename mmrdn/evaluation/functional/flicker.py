@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmrdn.evaluation.functional.matching import check_labels, check_lengths, flatten_frames, match_boxes
+from mmrdn.evaluation.functional.matching import match_frames
 from mmrdn.structures import FrameAnnotations, FrameDetections
 
 
@@ -43,24 +43,14 @@ def flicker(
     Raises:
         ValueError: The frames do not fit together, or a label is no class.
     """
-    check_lengths(detections, annotations)
-    known = [i for i, frame in enumerate(annotations) if not frame.is_left_out]
-    detections = [detections[i].above(score_thr) for i in known]
-    annotations = [annotations[i] for i in known]
-    dets, gts = (
-        flatten_frames(detections, ['bboxes', 'labels', 'scores']),
-        flatten_frames(annotations, ['bboxes', 'labels']),
-    )
-    check_labels(dets, detections, 'detections', num_classes)
-    check_labels(gts, annotations, 'annotations', num_classes)
-    order = np.argsort(-dets['scores'], kind='stable')
-    no_groups = np.zeros((0, len(gts['labels'])), dtype=bool)
-    matches, _ = match_boxes(dets, gts, order, no_groups, np.zeros(0), iou_thr, pixel_tolerance)
+    detections = [frame.above(score_thr) for frame in detections]
+    _, gts, matches = match_frames(detections, annotations, num_classes, iou_thr, pixel_tolerance)
     found = np.zeros(len(gts['labels']), dtype=bool)
     found[matches[matches >= 0]] = True
     if not len(found):
         return dict(flicker=float('nan'), found=float('nan'))
-    lost = sum(_lost_between(found[track]) for track in _tracks(annotations))
+    known = [frame for frame in annotations if not frame.is_left_out]
+    lost = sum(_lost_between(found[track]) for track in _tracks(known))
     return dict(flicker=lost / len(found), found=float(found.mean()))
 
 

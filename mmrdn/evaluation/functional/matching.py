@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from mmrdn.structures import FrameAnnotations, FrameDetections
 from mmrdn.structures.frame_boxes import FrameBoxes, concatenate
 from mmrdn.utils.boxes import paired_ious
 
@@ -16,30 +17,65 @@ from mmrdn.utils.boxes import paired_ious
 MAX_PAIRS = 1 << 20
 
 
+def match_frames(
+    detections: Sequence[FrameDetections | dict],
+    annotations: Sequence[FrameAnnotations | dict],
+    num_classes: int,
+    iou_thr: float,
+    pixel_tolerance: float,
+) -> tuple[dict, dict, np.ndarray]:
+    """Match detections to ground truth of their class; frames that nobody annotated are left out.
+
+    Args:
+        detections (Sequence[FrameDetections | dict]): Detections of F frames.
+        annotations (Sequence[FrameAnnotations | dict]): Ground truth of the same frames.
+        num_classes (int): Number of classes.
+        iou_thr (float): See :func:`mmrdn.evaluation.vid_map`.
+        pixel_tolerance (float): See :func:`mmrdn.evaluation.vid_map`.
+
+    Returns:
+        tuple[dict, dict, np.ndarray]: Flat detections and ground truth, see :func:`flatten_frames`,
+        and the index of the matched ground truth (D,), -1 for none.
+
+    Raises:
+        ValueError: The frames do not fit together, or a label is no class.
+    """
+    check_lengths(detections, annotations)
+    pairs = zip(FrameDetections.of_all(detections, 'detections'), FrameAnnotations.of_all(annotations, 'annotations'))
+    known = [(found, truth) for found, truth in pairs if not truth.is_left_out]
+    found, truth = [found for found, _ in known], [truth for _, truth in known]
+    dets = flatten_frames(found, ['bboxes', 'labels', 'scores'])
+    gts = flatten_frames(truth, ['bboxes', 'labels'])
+    check_labels(dets, found, 'detections', num_classes)
+    check_labels(gts, truth, 'annotations', num_classes)
+    return dets, gts, match_boxes(dets, gts, iou_thr, pixel_tolerance)[0]
+
+
 def match_boxes(
     dets: dict,
     gts: dict,
-    order: np.ndarray,
-    in_group: np.ndarray,
-    empty_weights: np.ndarray,
     iou_thr: float,
     pixel_tolerance: float,
+    in_group: np.ndarray | None = None,
+    empty_weights: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Match detections to ground truth and weigh the unmatched.
 
     Args:
         dets (dict): Flat detections, see :func:`flatten_frames`.
         gts (dict): Flat ground truth.
-        order (np.ndarray): (D,) detections by descending score.
-        in_group (np.ndarray): (R, G) whether a box is in a motion group.
-        empty_weights (np.ndarray): (R,) weight in frames without ground truth.
         iou_thr (float): See :func:`mmrdn.evaluation.vid_map`.
         pixel_tolerance (float): See :func:`mmrdn.evaluation.vid_map`.
+        in_group (np.ndarray, optional): (R, G) whether a box is in a motion group.
+        empty_weights (np.ndarray, optional): (R,) weight in frames without ground truth.
 
     Returns:
         tuple[np.ndarray, np.ndarray]: Index of the matched ground truth (D,), -1 for none, and the
         weight (R, D) that a detection has as a false positive of a group, should it be unmatched.
     """
+    if in_group is None or empty_weights is None:
+        in_group, empty_weights = np.zeros((0, len(gts['labels'])), dtype=bool), np.zeros(0)
+    order = np.argsort(-dets['scores'], kind='stable')
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     width, height = (gts['bboxes'][:, 2:] - gts['bboxes'][:, :2] + 1).T

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mmrdn.evaluation.functional.matching import check_labels, check_lengths, flatten_frames, match_boxes
+from mmrdn.evaluation.functional.precision_recall import curve_of
 from mmrdn.structures import FrameAnnotations, FrameDetections
 
 
@@ -81,11 +82,11 @@ def vid_map(
     ).reshape(len(ranges), len(gts['labels']))
     order = np.argsort(-dets['scores'], kind='stable')
     empty_weights = _empty_frame_weights(in_group, gts, ranges)
-    matches, group_weights = match_boxes(dets, gts, order, in_group, empty_weights, iou_thr, pixel_tolerance)
+    matches, group_weights = match_boxes(dets, gts, iou_thr, pixel_tolerance, in_group, empty_weights)
 
     # Stable: score order is kept within a class.
     order = order[np.argsort(dets['labels'][order], kind='stable')]
-    bounds = np.searchsorted(dets['labels'][order], np.arange(num_classes + 1))
+    by_class = np.split(order, np.searchsorted(dets['labels'][order], np.arange(1, num_classes)))
     is_matched = matches >= 0
     everything = np.ones(len(gts['labels']), dtype=bool)
     groups = [('', everything, np.ones(len(matches)))]
@@ -98,8 +99,8 @@ def vid_map(
         num_gt = np.bincount(gts['labels'][inside], minlength=num_classes)
         ap = np.array(
             [
-                _average_precision(true_pos[order[start:end]], false_pos[order[start:end]], count)
-                for start, end, count in zip(bounds[:-1], bounds[1:], num_gt)
+                curve_of(dets['scores'][inds], true_pos[inds], false_pos[inds], count).average_precision
+                for inds, count in zip(by_class, num_gt)
             ]
         )
         has_gt = num_gt > 0
@@ -107,26 +108,6 @@ def vid_map(
         result[f'ap{suffix}'] = ap
         result[f'num_gt{suffix}'] = num_gt
     return result
-
-
-def _average_precision(true_pos: np.ndarray, false_pos: np.ndarray, num_gt: int) -> float:
-    """Area under the interpolated precision-recall curve of one class.
-
-    Args:
-        true_pos (np.ndarray): (n,), 1 for a true positive, by descending score.
-        false_pos (np.ndarray): (n,), weight as a false positive.
-        num_gt (int): Number of ground-truth boxes.
-
-    Returns:
-        float: The area, NaN without ground truth.
-    """
-    if num_gt == 0:
-        return float('nan')
-    true_pos = np.cumsum(true_pos)
-    seen = true_pos + np.cumsum(false_pos)
-    precision = np.divide(true_pos, seen, out=np.zeros_like(seen), where=seen > 0)
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(np.diff(true_pos / num_gt, prepend=0.0) @ envelope)
 
 
 def _empty_frame_weights(in_group: np.ndarray, gts: dict, ranges: dict[str, tuple[float, float]]) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
+from mmrdn.evaluation.detection_report import DetectionReport
 from mmrdn.evaluation.functional import knows_motion, vid_map, with_motion_ious
 from mmrdn.evaluation.linkers import build_linker
 from mmrdn.evaluation.scoring import matching_annotations, score_frames, unique_frames
@@ -60,13 +61,15 @@ class VIDMetric(BaseMetric):
         outfile_prefix (str, optional): Write the predictions to
             ``{outfile_prefix}.predictions.json`` (COCO-VID); further evaluations of the same run
             get a number before the suffix.
+        report (dict, optional): Arguments of :class:`DetectionReport`, which writes precision-recall
+            curves and the confusion matrix of each evaluation, such as ``dict(prefix='work_dirs/val')``.
         collect_device (str): 'cpu' or 'gpu', device over which ranks exchange results.
         prefix (str, optional): Prefix of the reported names.
 
     Raises:
         ValueError: ``ann_file`` is malformed, or a prediction is missing, superfluous, or holds
             NaN.
-        FileExistsError: The predictions file is there already.
+        FileExistsError: The predictions file or the report is there already.
     """
 
     default_prefix = 'vid'
@@ -80,6 +83,7 @@ class VIDMetric(BaseMetric):
         linker: dict | None = None,
         classwise: bool = True,
         outfile_prefix: str | None = None,
+        report: dict | None = None,
         collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
@@ -108,6 +112,7 @@ class VIDMetric(BaseMetric):
             if path.exists():
                 raise FileExistsError(f'{path} exists; move it or choose another outfile_prefix')
             path.parent.mkdir(parents=True, exist_ok=True)
+        self.report = None if report is None else DetectionReport(**report)
 
     @BaseMetric.dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict | None) -> None:
@@ -270,6 +275,10 @@ class VIDMetric(BaseMetric):
             annotations = self._with_motion(annotations)
         if self.outfile_prefix:
             self._dump(self.outfile_prefix, frames, annotations)
+        if self.report:
+            options = (self.settings[key] for key in ('iou_thr', 'pixel_tolerance'))
+            path = self.report.write(frames, annotations, self.classes, *options)
+            MMLogger.get_current_instance().info(f'The report is in {path}')
         self._warn_of_sizes(frames)
         return score_frames(frames, annotations, self.classes, self._known_settings, self.classwise)
 
