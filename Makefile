@@ -72,7 +72,7 @@ lint: setup
 docs: setup
 	@$(RUN) -m pip install -q -r requirements/docs.txt \
 	  -c requirements/constraints.txt
-	@$(RUN) -m sphinx -q -W --keep-going docs docs/_build
+	@$(RUN) -m sphinx -q -W --keep-going -c docs . docs/_build
 	@echo 'docs: docs/_build/index.html'
 
 clean:
