@@ -17,11 +17,11 @@ from mmengine.config import Config
 from modelindex.load_model_index import load as load_model_index
 
 from helpers.configs import arguments, build, load
+from helpers.pages import PAGES
 from mmrdn.apis.config_files import unread_keys
 from mmrdn.registry import HOOKS, METRICS, MODELS, TASK_UTILS
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').glob('*.md'), *(ROOT / 'configs').rglob('*.md')])
 KINDS = (MODELS, TASK_UTILS, METRICS, HOOKS)
 METAFILES = sorted((ROOT / 'configs').rglob('metafile.yml'))
 ZOO = [(path, model) for path in METAFILES for model in yaml.safe_load(path.read_text())['Models']]
@@ -31,7 +31,7 @@ every_page = pytest.mark.parametrize('page', PAGES, ids=lambda path: path.relati
 def commands():
     """(page, words) of each command line in a code block."""
     for page in PAGES:
-        for block in re.findall(r'```shell\n(.*?)```', page.read_text(), re.DOTALL):
+        for block in re.findall(r'```(?:shell|bash)\n(.*?)```', page.read_text(), re.DOTALL):
             for line in block.replace('\\\n', ' ').splitlines():
                 words = shlex.split(line, comments=True)
                 if words:
@@ -130,11 +130,20 @@ def test_checkpoints_are_those_of_the_schedule(page):
 
 
 def test_every_page_is_in_the_toctree():
-    toctree = re.search(r'```{toctree}(.*?)```', (ROOT / 'docs' / 'index.md').read_text(), re.DOTALL)
-    named = set(toctree.group(1).split())
-    pages = {path.stem for path in (ROOT / 'docs').glob('*.md')}
-    assert pages - {'index'} <= named
-    assert '*' in named or named & pages == pages - {'index'}
+    index = ROOT / 'docs' / 'index.md'
+    trees = re.findall(r'```{toctree}\n(.*?)```', index.read_text(), re.DOTALL)
+    names = [line for tree in trees for line in tree.splitlines() if line and not line.startswith(':')]
+    assert len(set(names)) == len(names)
+    named = {(index.parent / name).with_suffix('.md').resolve() for name in names}
+    assert named == set(PAGES) - {index, ROOT / 'README.md'}
+
+
+def test_every_command_is_on_the_page_of_commands():
+    named = re.findall(r'(?m)^:module: (\S+)$', (ROOT / 'docs' / 'cli.md').read_text())
+    # For those who work on mmrdn: set-up and versions.
+    tools = {path.relative_to(ROOT) for path in (ROOT / 'tools').rglob('*.py')}
+    tools = {path for path in tools if path.stem not in ('setup_env', 'print_versions', 'version_matrix')}
+    assert sorted(named) == sorted('.'.join(path.with_suffix('').parts) for path in tools)
 
 
 @every_page

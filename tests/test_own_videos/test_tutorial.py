@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import cv2
 import pytest
 
+from helpers.pages import blocks_to_run
 from helpers.tools import ROOT
 
 DAVIS = ROOT.parent / 'shared' / 'data' / 'davis'
@@ -44,9 +45,8 @@ MORE = {  # what the test adds to the commands of the page
 
 def commands():
     """(tool, arguments) of each command of the page."""
-    text = (ROOT / 'docs' / 'own_videos.md').read_text()
-    for block in re.findall(r'```shell\n(.*?)```', text, re.DOTALL):
-        for line in block.replace('\\\n', ' ').splitlines():
+    for block in blocks_to_run('docs/own_videos.md', 'shell'):
+        for line in block.commands():
             program, tool, *arguments = shlex.split(line)
             assert program == 'python' and tool.startswith('tools/')
             yield tool.removeprefix('tools/'), arguments

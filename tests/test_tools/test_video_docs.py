@@ -8,7 +8,7 @@ import shutil
 import cv2
 import pytest
 
-from helpers.configs import ROOT
+from helpers.pages import blocks_to_run
 from helpers.videos import noise, write_mp4
 
 PAGES = ('docs/video.md', 'README.md')
@@ -16,21 +16,12 @@ CONFIGS = re.compile(
     r'(configs/)?rdn/rdn_faster-rcnn_(r101-dc5_4xb1-60k_imagenetvid|'
     r'r18_1xb4-1500_movingdigits)(\.py)?'
 )
-# What is not here: a camera, a server, another program.
-ELSEWHERE = (' 0 ', 'rtsp://', 'ffmpeg')
-
-
-def blocks(kind):
-    for page in PAGES:
-        text = (ROOT / page).read_text()
-        yield from re.findall(rf'```{kind}\n(.*?)```', text, re.DOTALL)
 
 
 def commands():
-    for block in blocks('shell'):
-        for line in block.replace('\\\n', ' ').splitlines():
-            if 'demo_video' in line and not any(w in line for w in ELSEWHERE):
-                yield ' '.join(line.split())
+    for page in PAGES:
+        for block in blocks_to_run(page, 'shell'):
+            yield from (' '.join(command.split()) for command in block.commands())
 
 
 @pytest.fixture
@@ -66,9 +57,8 @@ def test_python_runs(place, capsys):
     """In the order of the page, as one program."""
     names = dict(frames=noise(3, (64, 80)))
     names.update({f'frames_{c}': noise(2, (64, 80)) for c in 'abc'})
-    page = (ROOT / 'docs' / 'video.md').read_text()
-    for block in re.findall(r'```python\n(.*?)```', page, re.DOTALL):
-        block = CONFIGS.sub('config.py', block).replace('lookahead=3', 'lookahead=1')
+    for block in blocks_to_run('docs/video.md', 'python'):
+        block = CONFIGS.sub('config.py', block.text).replace('lookahead=3', 'lookahead=1')
         exec(compile(block, 'docs/video.md', 'exec'), names)
     assert (place / 'out.mp4').exists() and (place / 'out.jsonl').exists()
     lines = capsys.readouterr().out.splitlines()

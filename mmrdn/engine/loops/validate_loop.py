@@ -16,7 +16,8 @@ class ValidateLoop(IterBasedTrainLoop):
     Args:
         runner (Runner): Runner with a validation and with ``load_from``, a checkpoint that must fit
             the model in every parameter.
-        *args, **kwargs: Arguments of a training loop, unused.
+        *args: Arguments of a training loop, unused.
+        **kwargs: Keyword arguments of a training loop, unused.
 
     Raises:
         ValueError: The runner lacks the checkpoint or the validation.
