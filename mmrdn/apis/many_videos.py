@@ -108,7 +108,7 @@ def detect_videos(
 
 
 def _hash_of_config(cfg: Config) -> str:
-    """Return a hash of what the detections of a frame depend on."""
+    """Return a hash of the settings that the detections of a frame depend on."""
     (dataset, *_) = leaf_datasets(cfg.test_dataloader.dataset)
     parts = [cfg.model, cfg.get('data_preprocessor'), cfg.get('custom_hooks')]
     parts += [dataset.get(key) for key in ('type', 'metainfo', 'pipeline', 'ref_img_sampler')]

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""From a config and a checkpoint to a detector that runs."""
+"""Build a detector that runs from a config and a checkpoint."""
 
 import copy
 

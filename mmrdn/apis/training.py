@@ -24,7 +24,7 @@ def train(runner: Runner) -> None:
         runner (Runner): Runner of :func:`build_runner`.
 
     Raises:
-        KeyboardInterrupt: A signal came; the message says where the checkpoint is.
+        KeyboardInterrupt: A signal came; the message names the checkpoint.
     """
     hook = WholeIterationsHook()
     runner.register_hook(hook)

@@ -101,7 +101,7 @@ def run_benchmark(
         raise ValueError(f'--threads must be 1 or more, got {threads}')
     path = Path(out) / 'benchmark.json'
     if path.exists() and not overwrite:
-        raise FileExistsError(f'{path} exists; choose another --out or say --overwrite')
+        raise FileExistsError(f'{path} exists; choose another --out or pass --overwrite')
     path.parent.mkdir(parents=True, exist_ok=True)
     MMLogger.get_current_instance().setLevel('WARNING')
     if threads is not None:

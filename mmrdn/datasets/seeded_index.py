@@ -6,7 +6,7 @@ import torch
 
 
 class SeededIndex(int):
-    """An index into a data set that knows its position in the training.
+    """An index into a data set that carries its position in the training.
 
     It stays one when a wrapper of data sets computes with it (``ConcatDataset`` subtracts an offset,
     ``RepeatDataset`` divides by a length), and when it is sent to a worker process.

@@ -5,7 +5,7 @@ from mmrdn.datasets.seeded_index import SeededIndex
 
 
 class SeededSamples:
-    """Mixin of a data set, or a wrapper of others: what is random about a sample follows from a seeded index.
+    """Mixin of a data set, or a wrapper of others, whose samples draw their randomness from a seeded index.
 
     It comes before the class that loads the sample: ``class Mine(SeededSamples, BaseDataset)``. A
     wrapper seeds for all that it wraps, whatever it makes of the index.
@@ -15,7 +15,7 @@ class SeededSamples:
         """Load a sample.
 
         Args:
-            idx (int): Index of the sample; a :class:`SeededIndex` seeds what is random about it.
+            idx (int): Index of the sample; a :class:`SeededIndex` seeds its randomness.
 
         Returns:
             Any: Sample, as the pipeline returns it.

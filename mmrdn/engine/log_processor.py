@@ -19,7 +19,7 @@ class LogProcessor(MMEngineLogProcessor):
     """
 
     def get_log_after_iter(self, runner: Runner, batch_idx: int, mode: str) -> tuple[dict, str]:
-        """Return what is logged of an iteration, as numbers by name and as a line."""
+        """Return the log of an iteration, as numbers by name and as a line."""
         tag, line = super().get_log_after_iter(runner, batch_idx, mode)
         if 'memory' not in tag:
             tag['memory'] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024  # KiB on Linux

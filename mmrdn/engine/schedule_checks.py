@@ -48,7 +48,7 @@ def check_schedulers_fit(
             length, unit = runner.max_epochs, 'epochs'
             if isinstance(runner.train_loop, IterBasedTrainLoop) and not getattr(kind, 'need_val_args', False):
                 raise ValueError(
-                    f'{name} ({kind.__name__}) counts epochs, but train_cfg counts iterations: say by_epoch=False'
+                    f'{name} ({kind.__name__}) counts epochs, but train_cfg counts iterations: set by_epoch=False'
                 )
         unfit = _unfit(settings, length, resumed)
         if unfit is not None:

@@ -98,7 +98,7 @@ def link_predictions(predictions: str, linker: BaseBoxLinker, out: str | None = 
     path = Path(predictions)
     target = Path(out) if out else path.with_name(f'{path.stem}.linked.json')
     if target.is_dir() or (target.exists() and not overwrite):
-        raise FileExistsError(f'{target} exists; choose another name or say --overwrite')
+        raise FileExistsError(f'{target} exists; choose another name or pass --overwrite')
     file = _UnlinkedFile(predictions, images=('video_id', 'frame_id'), annotations=('bbox', 'score'))
     for entry in file.data['annotations']:
         unlinked = entry.pop('unlinked_score', None)

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""From detections and ground truth of all frames to named metrics and a table."""
+"""Compute named metrics and a table from detections and ground truth of all frames."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any

@@ -30,7 +30,7 @@ class ManyVideos:
         detect (callable): Function that detects in one video.
         progress (FrameProgress): Progress of all processes, in videos, with the frames of those that are under way.
         device (torch.device): Device of the detector.
-        interval (float): Seconds between two looks at what the others have done.
+        interval (float): Seconds between two looks at the progress of the others.
     """
 
     def __init__(

@@ -64,7 +64,7 @@ class ResultsDirectory:
             raise
 
     def _begin(self, settings: dict) -> None:
-        """Forget what an earlier run could not do, and what it left when it was killed."""
+        """Forget the failures of an earlier run, and remove files that it left when it was killed."""
         self._check_settings(settings)
         for record in (*self._failed.iterdir(), *self._running.iterdir()):
             record.unlink()

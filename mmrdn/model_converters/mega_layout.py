@@ -38,7 +38,7 @@ class MegaModel(NamedTuple):
             raise ValueError(
                 f'it is an R-{self.depth} {self.kind} model '
                 f'{"with" if self.reduced else "without"} reduced channels, '
-                'of which the package has no config: say --config'
+                'of which the package has no config: pass --config'
             )
         length = '60k' if self.kind == 'rdn' else '120k'
         return f'rdn_mega/{self.kind}_faster-rcnn_r{self.depth}-caffe-c4_4xb1-{length}_imagenetvid'

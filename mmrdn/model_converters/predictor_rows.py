@@ -85,7 +85,7 @@ class PredictorRows:
         return Rows({FC_REG: (weight, bias)}, note)
 
     def _match_classes(self) -> tuple[list[int | None], str]:
-        """Match the model's classes to the source's, and say how many match."""
+        """Match the model's classes to the source's, and report how many match."""
         classes, theirs = self.classes, self.source.classes
         if not theirs:
             raise ValueError('the names of its classes are not known, name them by --source-classes')

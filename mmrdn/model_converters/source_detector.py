@@ -154,7 +154,7 @@ def _mmdet_settings(name: str, meta: dict, config: Config | None) -> tuple[dict,
         check_kinds(data_preprocessor, 'data_preprocessor')
     except ValueError as error:
         raise ValueError(
-            f'{name} does not say how its detector was built ({error}): name its config by --source-config'
+            f'{name} lacks a description of its detector ({error}): name its config by --source-config'
         ) from None
     return detector, data_preprocessor
 

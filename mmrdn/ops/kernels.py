@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""How kernels for the CPU are compiled, and run by several threads."""
+"""Compile kernels for the CPU, and run them in several threads."""
 
 from collections.abc import Callable
 from threading import Thread

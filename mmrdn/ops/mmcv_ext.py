@@ -23,7 +23,7 @@ _SMALLEST = torch.finfo(torch.float32).tiny
 
 
 def __getattr__(name: str) -> Callable:
-    """Return a function that says that an operator is missing."""
+    """Return a function that raises: the operator is missing."""
     if name.startswith('__'):
         raise AttributeError(name)
 

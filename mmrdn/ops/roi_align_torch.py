@@ -67,7 +67,7 @@ def _chunks(
 
 
 def _finite(rois: Tensor) -> Tensor:
-    """Whether RoIs (n, 5) are numbers."""
+    """Return whether each of the RoIs (n, 5) is finite."""
     return rois.isfinite().all(1)
 
 

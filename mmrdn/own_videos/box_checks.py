@@ -14,7 +14,7 @@ _JUMP_SIDES, _JUMP_IMAGE, _GROWTH = 3.0, 0.1, 16.0
 
 
 def check_content(tables: CocoVidTables) -> None:
-    """Add what is wrong with frames, files names, boxes, tracks and classes to the findings."""
+    """Add problems of frames, file names, boxes, tracks and classes to the findings."""
     check_frames(tables)
     check_boxes(tables)
     check_tracks(tables)

@@ -69,7 +69,7 @@ class CheckedFiles:
         return sum(tables.findings.num_errors for tables in self.tables)
 
     def lines(self, limit: int = 10) -> list[str]:
-        """Return what the files hold and what is wrong with them, ``limit`` findings of a kind."""
+        """Return contents and problems of the files, ``limit`` findings of a kind."""
         lines = []
         for tables, root in zip(self.tables, self.roots):
             counts = (('videos', tables.videos), ('images', tables.images), ('boxes', tables.boxes))
@@ -82,7 +82,7 @@ class CheckedFiles:
         return [*lines, f'{self.num_errors} errors, {total - self.num_errors} warnings']
 
     def write_fixed(self, paths: Sequence[str]) -> list[str]:
-        """Write the files with what can be mended, and return what was changed."""
+        """Write the repaired files, and return the changes."""
         if len(paths) != len(self.tables):
             raise ValueError(f'--fix must name {len(self.tables)} files, got {len(paths)}')
         lines = []

@@ -114,19 +114,19 @@ class BoxColumns(Columns):
 
 
 class CocoVidTables:
-    """A COCO-VID file of any size; what is wrong with its entries becomes findings.
+    """A COCO-VID file of any size; problems of its entries become findings.
 
     Args:
         path (str): Path of the file, or a URL that MMEngine can read.
 
     Attributes:
-        findings (Findings): What is wrong.
+        findings (Findings): Problems of the file.
         categories, videos (NamedColumns): Categories and videos.
         images (ImageColumns): Images.
         boxes (BoxColumns): Annotations.
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no JSON object.
+        ValueError: It is not a JSON object.
     """
 
     def __init__(self, path: str) -> None:
@@ -165,7 +165,7 @@ class CocoVidTables:
                 yield waiting.pop(0), None
 
     def _used(self, part: str, entries: Iterable[Any]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield the entries that can be used, with their indices, and add what is wrong to the findings."""
+        """Yield the entries that can be used, with their indices, and add problems to the findings."""
         kinds, required, seen = _KINDS[part], REQUIRED[part], set()
         for index, entry in enumerate(entries):
             if not isinstance(entry, dict):
@@ -259,7 +259,7 @@ class CocoVidTables:
         boxes.tracks = list(tracks)
 
     def _check_box(self, entry: dict, video_id: Any) -> None:
-        """Add what is wrong with an annotation beside its box to the findings."""
+        """Add problems of an annotation, other than of its box, to the findings."""
         said, area = entry.get('video_id'), entry.get('area')
         if said is not None and said != video_id:
             text = f'{shown(said)} is not {shown(video_id)}, the video of its image'

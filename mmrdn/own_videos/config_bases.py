@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ConfigBase:
-    """A config to start from and the bounds of what is suggested for it.
+    """A config to start from and the bounds of suggestions for it.
 
     Attributes:
         path (str): Name of the config.

@@ -13,7 +13,7 @@ from mmrdn.own_videos.config_bases import ConfigBase
 from mmrdn.own_videos.dataset_statistics import DatasetStatistics, statistics_of
 from mmrdn.utils.text import shown
 
-_IOU = 0.5  # from which on an anchor is said to fit a box
+_IOU = 0.5  # from which on an anchor fits a box
 _VALIDATIONS, _PATIENCE = 6, 3  # of a training; in a row, worse than the best one, that end it
 _DRAWN = 12  # frames of a validation
 

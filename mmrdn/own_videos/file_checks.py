@@ -24,7 +24,7 @@ class ImageFile(NamedTuple):
 
     Attributes:
         size (tuple[int, int], optional): Width and height in pixels; None if it cannot be read.
-        problem (tuple[str, str], optional): Kind of finding, and what is wrong.
+        problem (tuple[str, str], optional): Kind and description of a finding.
         digest (bytes): Hash of its content; empty if that was not read.
     """
 
@@ -61,7 +61,7 @@ def check_files(tables: CocoVidTables, images: str | os.PathLike, headers_only: 
         elif file.size and file.size != tuple(tables.images.sizes[row].tolist()):
             width, height = file.size
             said = 'x'.join(map(str, tables.images.sizes[row].tolist()))
-            text = f'said to be {said}, the file {shown(str(tables.images.names[row]))} is {width}x{height}'
+            text = f'is {said} in the annotations, the file {shown(str(tables.images.names[row]))} is {width}x{height}'
             tables.findings.add('other-size', 'width, height', text, **at, repair=dict(width=width, height=height))
     if digests and num_absent == len(digests):
         raise ValueError(f'{images}: none of the {num_absent} files of {tables.path} is there; is the directory right?')

@@ -50,8 +50,8 @@ class Finding(NamedTuple):
         index (int): Index in the list.
         id (Any): Id of the entry, None if it has none.
         field (str): Field that is wrong.
-        text (str): What is wrong with it.
-        repair (str): What fixing does about it; empty if it needs a person.
+        text (str): Description of the problem.
+        repair (str): Change that fixes it; empty if it needs a person.
     """
 
     kind: str

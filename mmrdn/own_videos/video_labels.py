@@ -83,7 +83,7 @@ def check_outputs(out: Path, rank: Path | None, overwrite: bool) -> None:
 def _write_labels(
     found: Path, classes: Sequence[str], fps: float | None, out: Path, rank: Path | None, min_iou: float
 ) -> str:
-    """Write what a file of detections holds; return what was written."""
+    """Write the content of a file of detections; return a summary."""
     file = CocoVidFile(str(found), images=('file_name', 'width', 'height'), annotations=('bbox', 'score'))
     frames = list(file.predictions(classes).values())
     video = annotated_video(frames, classes, Path(file.data['videos'][0]['name']).stem, min_iou)
@@ -129,7 +129,7 @@ def annotated_video(
 
 
 def _thinned(track: Track, num_frames: int, min_iou: float) -> Track:
-    """Return the track with few keyframes, and what they give between them."""
+    """Return the track with few keyframes, and the boxes interpolated between them."""
     return replace(track, boxes=fill_track(thin_track(track, num_frames, min_iou).boxes, num_frames))
 
 

@@ -28,7 +28,7 @@ class LinkedBoxes(NamedTuple):
 class BaseBoxLinker(metaclass=ABCMeta):
     """Link the boxes of a video class by class and give them new scores.
 
-    A subclass says which paths there are and what scores they give. Boxes that it suppresses have a
+    A subclass finds the paths and gives them scores. Boxes that it suppresses have a
     new score all the same, 0; :func:`link_video` takes them out, so that they are in no result.
 
     Args:

@@ -28,7 +28,7 @@ class BoxLinkingWithRelations(TubeLinking):
             return scores
         if len(relations) and all(r is None for r in relations):
             warnings.warn(
-                'BoxLinkingWithRelations knows no relations and '
+                'BoxLinkingWithRelations has no relations and '
                 'links as TubeLinking does: the model must record '
                 'them (recorders=[dict(type="NextFrameRelations")])'
             )

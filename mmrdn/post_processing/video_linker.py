@@ -57,7 +57,7 @@ class VideoLinker:
         return done
 
     def _continues(self, frame: FrameDetections) -> bool:
-        """Whether a frame is of the current video and comes after its last one."""
+        """Return whether a frame is of the current video and comes after its last one."""
         last = self._frames[-1]
         if frame.frame_id is None or last.frame_id is None or frame.video_id != last.video_id:
             return False

@@ -44,7 +44,7 @@ class FrameAnnotations(FrameBoxes):
 
 
 def is_visible(box: Sequence[float], width: int | None, height: int | None) -> bool:
-    """Whether a box (xyxy) reaches into its image, as far as the size is known.
+    """Return whether a box (xyxy) reaches into its image; True if the size is unknown.
 
     Boxes are inclusive pixels: one with x1 == x2 is a pixel wide, and one with x2 == 0 shows the
     first column.

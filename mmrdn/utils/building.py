@@ -9,12 +9,12 @@ from mmrdn.registry import TASK_UTILS
 
 
 def build_part(cfg: Any, option: str, kind: str, base: type) -> Any:
-    """Build what an option names.
+    """Build the part that an option names.
 
     Args:
         cfg (dict): Config with its ``type``, a name in ``TASK_UTILS``.
         option (str): Name of the option, such as ``'linker'``.
-        kind (str): Words for what it names, such as ``'box linker'``.
+        kind (str): Kind of the part in words, such as ``'box linker'``.
         base (type): Class of which it must be.
 
     Raises:

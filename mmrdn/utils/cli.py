@@ -100,7 +100,7 @@ ARGUMENTS = {
     '--trust-checkpoint': dict(action='store_true', help='unpickle checkpoints (runs code of whoever wrote them)'),
     '--lookahead': dict(type=int, help='frames ahead that a frame waits for, 0 for online detection'),
     '--score-thr': dict(type=float, default=0.5, help='leave out detections below it (default: %(default)s)'),
-    '--overwrite': dict(action='store_true', help='replace what is there'),
+    '--overwrite': dict(action='store_true', help='replace existing outputs'),
     '--workers': dict(type=int, default=1, help='processes (default: %(default)s)'),
     '--skip-bad-boxes': dict(action='store_true', help='leave out impossible boxes instead of stopping at the first'),
     '--out-video': dict(help='.mp4 with boxes drawn'),

@@ -46,7 +46,7 @@ def without_run(text: str) -> str:
             return ast.unparse(ast.Module(kept, [])) + '\n'
         except RecursionError:
             raise ValueError('the config in the checkpoint is nested too deeply') from None
-    # Lines as Python counts them: str.splitlines knows more ends of lines.
+    # Lines as Python counts them: str.splitlines takes more characters for ends.
     lines = re.split('\r\n|\r|\n', text)
     return '\n'.join(line for number, line in enumerate(lines, 1) if number not in dropped).rstrip('\n') + '\n'
 

@@ -63,7 +63,7 @@ class VIDVisualizer(DetLocalVisualizer):
         self._drawer = FrameDrawer((), score_thr, num_supports, scale, line_width, font)
         if line_width is not None:
             kwargs['line_width'] = line_width
-        if isinstance(vis_backends, (str, list, tuple)):  # of names too, as --cfg-options says them
+        if isinstance(vis_backends, (str, list, tuple)):  # of names too, from --cfg-options
             backends = [vis_backends] if isinstance(vis_backends, str) else vis_backends
             vis_backends = [dict(type=backend) if isinstance(backend, str) else backend for backend in backends]
         super().__init__(name, image, vis_backends, *args, **kwargs)
@@ -79,7 +79,7 @@ class VIDVisualizer(DetLocalVisualizer):
         for names in (self._classes, meta.get('classes'), meta.get('CLASSES')):
             if names is not None:
                 return replace(self._drawer, classes=names)
-        raise ValueError('VIDVisualizer needs class names: say classes=... or set dataset_meta')
+        raise ValueError('VIDVisualizer needs class names: pass classes=... or set dataset_meta')
 
     def draw(
         self,

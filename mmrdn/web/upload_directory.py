@@ -34,7 +34,7 @@ class UploadDirectory:
             new.rename(self._directory / 'lock')
 
     def remove(self) -> None:
-        """Remove the directory and what is in it."""
+        """Remove the directory and its content."""
         shutil.rmtree(self._directory, ignore_errors=True)
         self._lock.close()
 

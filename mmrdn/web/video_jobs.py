@@ -181,7 +181,7 @@ class VideoJobs:
             job.state = 'failed'
         except Exception:
             logging.getLogger('mmrdn').exception('video %s', job.name)
-            job.message = f'{job.name}: an unforeseen error; the log of the server says more'
+            job.message = f'{job.name}: an unforeseen error; see the log of the server'
             job.state = 'failed'
         finally:
             # Nobody asks for these again, and the disk is there for others.

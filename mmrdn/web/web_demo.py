@@ -2,7 +2,7 @@
 """The web application of the demo: drop a video on its page, see it annotated.
 
 The page loads nothing from elsewhere, which its Content-Security-Policy makes the browser ensure,
-and reports nothing to anybody.
+and sends no data to third parties.
 """
 
 import contextlib

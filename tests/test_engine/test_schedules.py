@@ -104,7 +104,7 @@ def test_epochs_are_not_counted_in_a_training_by_iterations(tmp_path):
     with pytest.raises(ValueError) as error:
         train(toy_runner(tmp_path, param_scheduler=[dict(type='LinearLR', start_factor=0.1, end=1)]))
     assert str(error.value) == (
-        'param_scheduler.0 (LinearLR) counts epochs, but train_cfg counts iterations: say by_epoch=False'
+        'param_scheduler.0 (LinearLR) counts epochs, but train_cfg counts iterations: set by_epoch=False'
     )
     train(toy_runner(tmp_path, param_scheduler=[dict(type='ReduceOnPlateauLR', monitor='toy/acc')]))
 
@@ -116,7 +116,7 @@ def test_epochs_of_an_infinite_sampler_are_refused(kind, batches, tmp_path):
     if batches:
         data['batch_sampler'] = dict(type=BatchSampler, drop_last=False)
     epochs = dict(train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=1), train_dataloader=data)
-    with pytest.raises(ValueError, match=f'train_cfg counts epochs, but {kind}, .* never ends: say sampler='):
+    with pytest.raises(ValueError, match=f'train_cfg counts epochs, but {kind}, .* never ends: set sampler='):
         train(toy_runner(tmp_path, **epochs, param_scheduler=None))
 
 

@@ -160,7 +160,7 @@ def test_relations_that_nobody_reads_are_not_kept(tmp_path):
 
 def test_blr_without_relations_warns():
     samples = make_samples(make_coco(1, lengths=(3,)), 1)
-    with pytest.warns(UserWarning, match='knows no relations'):
+    with pytest.warns(UserWarning, match='has no relations'):
         run(samples, linker=BLR)
 
 

@@ -240,5 +240,5 @@ def test_model_without_a_config(tmp_path):
     with pytest.raises(ValueError) as error:
         convert_mega(path)
     assert str(error.value) == (
-        f'{path}: it is an R-101 rdn model with reduced channels, of which the package has no config: say --config'
+        f'{path}: it is an R-101 rdn model with reduced channels, of which the package has no config: pass --config'
     )

@@ -58,7 +58,7 @@ def test_a_checkpoint_that_says_too_little(meta, reason, tmp_path):
     with pytest.raises(ValueError) as error:
         read_source(written(tmp_path / 'x.pth', **meta))
     assert str(error.value) == (
-        f'x.pth does not say how its detector was built ({reason}): name its config by --source-config'
+        f'x.pth lacks a description of its detector ({reason}): name its config by --source-config'
     )
 
 

@@ -271,7 +271,7 @@ def test_existing_outputs(option, name, tool, clip, tmp_path):
     target = path.parent if option == '--out-images' else path
     status, _, err = tool(clip, option, target, checkpoint='nowhere.pth')
     assert status == 1 and len(err) == 1
-    assert f'{target} ' in err[0] and 'say --overwrite' in err[0]
+    assert f'{target} ' in err[0] and 'pass --overwrite' in err[0]
     assert path.read_text() == 'precious'
     status, _, err = tool(clip, option, target, '--overwrite', '--max-frames', 2)
     assert (status, err) == (0, [])

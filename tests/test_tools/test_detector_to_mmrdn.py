@@ -137,7 +137,7 @@ def test_bad_input(source, tiny_config, run_main, tmp_path):
     silent = tmp_path / 'silent.pth'
     torch.save(load_checkpoint_file(source)['state_dict'], silent)
     assert error(silent, out, '--config', tiny_config) == (
-        'error: silent.pth does not say how its detector was built (no "model"): name its config by --source-config\n'
+        'error: silent.pth lacks a description of its detector (no "model"): name its config by --source-config\n'
     )
 
 

@@ -296,7 +296,7 @@ def test_browse_dataset(run_main, tiny_config, tmp_path):
 
     status, _, err = run_main(*args)
     assert status == 1
-    assert err == (f'error: directory {folder} is not empty; choose another one or say --overwrite\n')
+    assert err == (f'error: directory {folder} is not empty; choose another one or pass --overwrite\n')
     assert paths[0].read_text() == 'mine'
 
     assert run_main(*args, '--overwrite')[0] == 0

@@ -34,7 +34,7 @@ every_writer = pytest.mark.parametrize('kind, name', ALL)
 @every_file
 def test_existing_files_are_refused_at_once(kind, name, tmp_path):
     (tmp_path / name).write_text('precious')
-    with pytest.raises(FileExistsError, match=f'{tmp_path / name} exists; .* or say --overwrite'):
+    with pytest.raises(FileExistsError, match=f'{tmp_path / name} exists; .* or pass --overwrite'):
         make(kind, tmp_path / name)
     assert (tmp_path / name).read_text() == 'precious'
     writer, write = make(kind, tmp_path / name, overwrite=True)

@@ -67,7 +67,7 @@ def test_only_results_are_handed_out(client, tmp_path):
         (ValueError('video {video} is odd'), 'video clip.mp4 is odd'),
         (OSError('{folder}/annotated.mp4 cannot be written'), 'annotated.mp4 cannot be written'),
         (OSError("Permission denied: '{folder}'"), "Permission denied: 'clip.mp4'"),
-        (RuntimeError('bug'), 'clip.mp4: an unforeseen error; the log of the server says more'),
+        (RuntimeError('bug'), 'clip.mp4: an unforeseen error; see the log of the server'),
     ],
 )
 def test_failure_is_told(client, jobs, tmp_path, error, message):

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Write images of what the training pipeline yields."""
+"""Write the images that the training pipeline yields."""
 
 import argparse
 

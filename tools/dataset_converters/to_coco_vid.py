@@ -43,14 +43,14 @@ def parse_args() -> argparse.Namespace:
         help='names of frames that nothing else names, such as <video>/<frame:06d>.jpg, which is the default of most '
         'formats; <number:06d> is the number in the file',
     )
-    parser.add_argument('--size', type=parse_size, metavar='WxH', help='size of frames that nothing else says')
+    parser.add_argument('--size', type=parse_size, metavar='WxH', help='size of frames, if unknown otherwise')
     parser.add_argument('--classes', nargs='+', metavar='NAME', help='classes to keep, in this order (default: all)')
     parser.add_argument('--map', nargs='+', type=parse_pair, default=[], metavar='OLD=NEW', help='rename classes')
     parser.add_argument('--video-pattern', help='regular expression with (?P<video>) and (?P<frame>) for loose frames')
     parser.add_argument(
         '--annotated-only',
         action='store_true',
-        help='frames in which nobody drew a box were not annotated: in training they are supports only',
+        help='frames without a drawn box count as not annotated: in training they are supports only',
     )
     parser.add_argument('--split', nargs='+', type=float, metavar='SHARE', help='shares of parts, such as 0.8 0.2')
     add_arguments(parser, '--seed', help='seed of the split (default: %(default)s)')
@@ -59,7 +59,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def open_frames(args: argparse.Namespace) -> FrameFiles:
-    """Return what is known of the frames."""
+    """Return names and sizes of the frames."""
     if args.extract and not args.videos:
         raise ValueError('--extract needs --videos, the directory of the video files')
     if args.videos:

@@ -97,7 +97,7 @@ def steps(python, stack, ops, found):
 
 
 def set_up(venv, stack, ops, wanted):
-    """Install what is missing, unless a stamp says that all is there."""
+    """Install missing packages, unless a stamp marks a complete installation."""
     python, state = venv / 'bin' / 'python', venv / 'mmrdn-setup'
     found, stamp, log = look_into(python), state / 'complete', state / 'log.txt'
     inputs = [*sorted(REQUIREMENTS.rglob('*.txt')), ROOT / 'pyproject.toml', ROOT / 'setup.py', Path(__file__)]

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Run the tests in environments of different versions; write what came of it.
+"""Run the tests in environments of different versions; write the results.
 
     python tools/misc/version_matrix.py --env onedl=.venv/bin/python \
         --env openmmlab=.venv-openmmlab/bin/python --out docs/versions.md
@@ -29,7 +29,7 @@ DOCS_PAGE = ROOT / 'docs' / 'versions.md'  # what stands around the table is tha
 BEGIN, END = (f'<!-- {word} of the table that tools/misc/version_matrix.py writes -->' for word in ('Begin', 'End'))
 MODULES = ('torch', 'numpy', 'mmcv', 'mmengine', 'mmdet', 'mmtrack')
 TITLES = ('Outcome', 'Tests', 'Passed', 'Failed', 'Skipped', 'Date', 'Commit', 'Python', *MODULES)
-# Less what changes what is tested.
+# Without what changes the tests.
 ENVIRON = {k: v for k, v in os.environ.items() if k not in ('PYTHONPATH', 'PYTHONHOME', 'PYTEST_ADDOPTS')}
 PINS = dict(re.findall(r'(?m)^([\w-]+)==([^\s;]+)', (REQUIREMENTS / 'constraints.txt').read_text()))
 
@@ -56,7 +56,7 @@ ROWS = {
 
 
 def look_into(name, python):
-    """Return what print_versions.py says of an interpreter."""
+    """Return the output of print_versions.py for an interpreter."""
     command = [python, Path(__file__).with_name('print_versions.py')]
     try:
         done = subprocess.run(command, env=ENVIRON, capture_output=True, text=True)
@@ -121,7 +121,7 @@ def run_tests(name, python, tests):
 
 
 def read_record(path):
-    """Return {row: what was found} of earlier runs."""
+    """Return the results of earlier runs by row."""
     if not path.exists():
         return {}
     try:

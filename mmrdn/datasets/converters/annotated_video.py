@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""The one representation that all annotation formats are read into and written from."""
+"""The representation that all annotation formats are read into and written from."""
 
 import math
 from dataclasses import dataclass, field, replace

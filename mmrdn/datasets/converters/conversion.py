@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""From annotations of any known format to COCO-VID JSON."""
+"""Convert annotations of any known format to COCO-VID JSON."""
 
 import os
 from collections import Counter
@@ -40,14 +40,14 @@ def convert_to_coco_vid(
         format_name (str): A name of ``READERS``.
         inputs (Sequence[str or Path]): Files or directories.
         out (str or Path): File to write; of parts, ``data_train.json`` and so on for ``data.json``.
-        frames (FrameFiles, optional): What is known of the frames besides.
+        frames (FrameFiles, optional): Names and sizes of the frames.
         classes (Sequence[str], optional): Classes to keep, in the order of the labels; by default
             those of the files.
         renamed (Mapping[str, str], optional): New names of classes; several may get one name.
         pattern (str, optional): Regular expression by which loose frames are grouped.
         split (Sequence[float], optional): Shares of parts, by video.
         seed (int): Seed of the split.
-        overwrite (bool): Whether to replace what is there.
+        overwrite (bool): Whether to replace existing files.
         annotated_only (bool): Whether a frame without a box that an annotator drew counts as not
             annotated, unless the file marks it as annotated; boxes computed there are left out.
 
@@ -141,7 +141,7 @@ def _mark_annotated(video: AnnotatedVideo, losses: LossReport) -> AnnotatedVideo
     for track in video.tracks:
         kept = [box for box in track.boxes if box.frame in seen]
         for _ in range(len(track.boxes) - len(kept)):
-            losses.add('boxes between the frames that somebody annotated were left out', where)
+            losses.add('boxes between the annotated frames were left out', where)
         tracks.append(replace(track, boxes=kept))
     return replace(video, frames=frames, tracks=tracks)
 

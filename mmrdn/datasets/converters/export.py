@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""From COCO-VID JSON to the formats of annotation tools and benchmarks."""
+"""Convert COCO-VID JSON to the formats of annotation tools and benchmarks."""
 
 import os
 from collections.abc import Sequence
@@ -25,10 +25,10 @@ def convert_from_coco_vid(
         source (str or Path): COCO-VID JSON file.
         out (str or Path): File to write, or for a format of many files their directory.
         fps (float): Frames a second, for formats that have times.
-        overwrite (bool): Whether to replace what is there.
+        overwrite (bool): Whether to replace existing files.
 
     Returns:
-        tuple: Paths of the files, and what could not be carried over, a line a kind.
+        tuple: Paths of the files, and one line for each kind of information that was lost.
 
     Raises:
         FileExistsError: An output exists.

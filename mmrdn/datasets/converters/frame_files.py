@@ -15,7 +15,7 @@ class FrameFiles:
     Args:
         template (str, optional): Names of frames that the annotation file does not name: ``<video>``,
             and ``<frame>``, the index from 0, or ``<number>``, the number in the annotation file, both
-            with a format as in ``<frame:06d>``; by default what is usual for the format.
+            with a format as in ``<frame:06d>``; by default that of the format.
         size (tuple[int, int], optional): Width and height of frames if the file does not give them.
 
     Attributes:
@@ -86,7 +86,7 @@ class FrameFiles:
     def _size_of(self, video: str, name: str, where: str) -> Size:
         if self.size is None:
             raise ValueError(
-                f'{where} does not say the width and height of frames: pass --frames DIR, --videos DIR or --size WxH'
+                f'{where} lacks the width and height of frames: pass --frames DIR, --videos DIR or --size WxH'
             )
         return self.size
 

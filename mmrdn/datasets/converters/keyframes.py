@@ -15,7 +15,7 @@ def thin_track(track: Track, num_frames: int, min_iou: float = 0.9) -> Track:
 
     In each run of frames without a gap, a keyframe is followed by the farthest one such that every
     box between them has an IoU of at least ``min_iou`` with the mixture of the two. Behind a run that
-    ends before the video does, a box ``outside`` says so. :func:`fill_track` gives a box in the same
+    ends before the video does, a box ``outside`` marks that. :func:`fill_track` gives a box in the same
     frames again.
 
     Args:

@@ -21,7 +21,7 @@ class LoadFrameFromVideo(LoadFrame):
 
     Args:
         max_open (int): Most files that a process keeps open.
-        **kwargs: See :class:`LoadFrame`; frames of videos are BGR whatever these say.
+        **kwargs: See :class:`LoadFrame`; frames of videos are always BGR.
     """
 
     def __init__(self, max_open: int = 8, **kwargs) -> None:

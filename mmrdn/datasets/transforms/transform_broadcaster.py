@@ -86,7 +86,7 @@ def _check_shareable(transform: Any) -> None:
     if isinstance(transform, MinIoURandomCrop) or getattr(transform, 'avoid_cache_randomness', False):
         raise ValueError(
             f'{type(transform).__name__} cannot share its random numbers among the frames of a sample: leave it out, '
-            'or say share_random_params=False of TransformBroadcaster'
+            'or set share_random_params=False of TransformBroadcaster'
         )
     if isinstance(transform, Iterable):
         for inner in transform:

@@ -40,7 +40,7 @@ def _end_rank(error: BaseException, rank: int, size: int) -> NoReturn:
     line = f'error: rank {rank} of {size}: {describe(error)}'
     watch = RankWatch.current
     if watch is None:
-        # Nothing is shared yet: what is wrong is wrong for all ranks, most likely, and rank 0 says
+        # Nothing is shared yet: an error most likely hits all ranks, and rank 0 reports
         # it. A launcher then ends the others.
         if rank > 0:
             time.sleep(GRACE)
@@ -52,7 +52,7 @@ def _end_rank(error: BaseException, rank: int, size: int) -> NoReturn:
     if (in_loop(error) and not is_interrupt) or not is_bad_input or os.environ.get('MMRDN_TRACEBACK') == '1':
         line = ''.join(traceback.format_exception(error)) + line
     if not is_bad_input:
-        # A connection may have broken as another rank was killed. It could not say so; a launcher
+        # A connection may have broken as another rank was killed. It could not report that; a launcher
         # can, and ends this one meanwhile.
         time.sleep(1)
     path = os.environ.get('TORCHELASTIC_ERROR_FILE')

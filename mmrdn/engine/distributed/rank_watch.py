@@ -96,7 +96,7 @@ def end_process(message: str = '') -> NoReturn:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler raises an error when workers end
     for worker in multiprocessing.active_children():  # of data loaders
         worker.terminate()
-    with contextlib.suppress(OSError, ValueError):  # nobody reads, or the disk is full
+    with contextlib.suppress(OSError, ValueError):  # a closed pipe or a full disk
         sys.stdout.flush()
         if message:
             print(message, file=sys.stderr, flush=True)

@@ -16,7 +16,7 @@ class LoggerHook(MMEngineLoggerHook):
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Choose what a validation is logged at."""
+        """Choose the step at which a validation is logged."""
         super().before_train(runner)
         if isinstance(runner.train_loop, IterBasedTrainLoop):
             self.log_metric_by_epoch = False

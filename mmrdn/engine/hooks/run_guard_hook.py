@@ -21,7 +21,7 @@ class RunGuardHook(Hook):
         """Compare a training with its model, data and validation.
 
         Raises:
-            ValueError: An option names what is not there; names the option.
+            ValueError: An option names something that does not exist; names the option.
         """
         if not isinstance(runner.optim_wrapper, OptimWrapper):  # a test: nothing of a training is built
             return

@@ -51,5 +51,5 @@ class ScheduleGuardHook(Hook):
     def _refuse(sampler: object) -> None:
         raise ValueError(
             f'train_cfg counts epochs, but {type(sampler).__name__}, the sampler of train_dataloader, never ends: '
-            'say sampler=dict(type="DefaultSampler", shuffle=True), or train_cfg.type="IterBasedTrainLoop"'
+            'set sampler=dict(type="DefaultSampler", shuffle=True), or train_cfg.type="IterBasedTrainLoop"'
         )

@@ -74,7 +74,7 @@ class FinishedVideos:
         return samples
 
     def clear(self) -> None:
-        """Remove what is kept."""
+        """Remove the kept results."""
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

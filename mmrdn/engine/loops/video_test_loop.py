@@ -82,7 +82,7 @@ class VideoTestLoop(TestLoop):
         warnings.warn(f'work_dir {self.finished.work_dir} holds no finished videos: the test starts over')
 
     def run(self) -> dict:
-        """Test; keep what is finished if that fails.
+        """Test; keep the finished videos if that fails.
 
         Returns:
             dict: Metrics.

@@ -43,7 +43,7 @@ class VIDMetric(BaseMetric):
     :class:`mmrdn.datasets.PackTrackInputs`) count nowhere, nor do detections in them; how many they
     are is logged once.
 
-    Motion groups are left out, with a warning, where ``instance_id`` tells the speed of no object.
+    Motion groups are left out, with a warning, if ``instance_id`` gives the speed of no object.
 
     Args:
         ann_file (str or Sequence[str], optional): COCO-VID JSON with the ground truth; its categories
@@ -168,7 +168,7 @@ class VIDMetric(BaseMetric):
         return with_motion_ious(annotations) if self.settings['motion_ranges'] and self._knows_motion else annotations
 
     def _warn_of_sizes(self, frames: Sequence[FrameDetections]) -> None:
-        """Log once how many images are not of the size that the file says."""
+        """Log once how many images do not have the size given in the file."""
         if self.file is None or self._compared_sizes:
             return
         self._compared_sizes = True

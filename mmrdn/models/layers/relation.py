@@ -76,7 +76,7 @@ def attend_parts(
 
 
 def merge_parts(values: Tensor, log_denominators: Tensor) -> tuple[Tensor, Tensor]:
-    """Put together what was found in parts of the supports.
+    """Merge the results of parts of the supports.
 
     Args:
         values (Tensor): (..., P, d) averages over each part.

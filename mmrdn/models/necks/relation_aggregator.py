@@ -150,7 +150,7 @@ class RelationAggregator(BaseModule):
             :class:`ObjectRelationModule`. ``embed_dims`` and ``num_heads`` are filled in.
         pixel_offset (float): ``pixel_offset`` of the default relation module, in pixels.
         init_cfg (dict, optional): Initialization; by default the fcs are initialized as mmdet's
-            shared fcs are, relation modules as :class:`ObjectRelationModule` says.
+            shared fcs are, relation modules as in :class:`ObjectRelationModule`.
     """
 
     def __init__(

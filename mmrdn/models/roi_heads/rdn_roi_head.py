@@ -21,7 +21,7 @@ from mmrdn.registry import MODELS
 
 
 class FrameMaps(tuple):
-    """Feature maps of B frames, and what the RoIs on them relate to.
+    """Feature maps of B frames, and the memories that their RoIs relate to.
 
     mmdet's ``loss`` passes its first argument through to the methods that read the maps, and
     nothing else. So whatever belongs to the frames of a call is part of that argument.

@@ -39,7 +39,7 @@ class TemporalRDNRoIHead(RDNRoIHead):
     def _roi_features(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
         """Return the (n, c, h, w) features of rois (n, 5), ordered by frame."""
         if not isinstance(x, FrameMaps) or x.seen is None:
-            raise ValueError('TemporalRDNRoIHead needs a TemporalRDN around it, which knows the other frames')
+            raise ValueError('TemporalRDNRoIHead works only in a TemporalRDN, which provides the other frames')
         parts = []
         for i in range(len(x[0])):
             own = tuple(level[i : i + 1] for level in x)

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""The one place where data samples become detections that need neither torch nor OpenMMLab."""
+"""Convert data samples to detections that need neither torch nor OpenMMLab; nothing else does."""
 
 from collections.abc import Mapping
 

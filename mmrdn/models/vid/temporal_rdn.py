@@ -83,7 +83,7 @@ class TemporalWindow(SlidingWindow):
 class TemporalRDN(RDN):
     """RDN whose RoI features see feature maps of other frames.
 
-    Args: those of :class:`RDN`. The detector has a :class:`TemporalRDNRoIHead`, which says how many
+    Args: those of :class:`RDN`. The detector has a :class:`TemporalRDNRoIHead`, which sets how many
     frames are seen, and there is a neck.
     """
 

@@ -37,7 +37,7 @@ class BaseWriter(metaclass=ABCMeta):
         if os.path.isdir(path):
             raise FileExistsError(f'{path} is a directory, expected a file')
         if os.path.exists(path) and not overwrite:
-            raise FileExistsError(f'{path} exists; move it, choose another name or say --overwrite')
+            raise FileExistsError(f'{path} exists; move it, choose another name or pass --overwrite')
 
     @abstractmethod
     def write(self, *args, **kwargs) -> None:

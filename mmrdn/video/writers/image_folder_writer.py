@@ -32,7 +32,7 @@ class ImageFolderWriter(BaseWriter):
         if os.path.exists(path) and not os.path.isdir(path):
             raise FileExistsError(f'{path} is a file, expected a directory')
         if os.path.isdir(path) and os.listdir(path) and not overwrite:
-            raise FileExistsError(f'directory {path} is not empty; choose another one or say --overwrite')
+            raise FileExistsError(f'directory {path} is not empty; choose another one or pass --overwrite')
 
     def write(self, image: np.ndarray, frame: Frame) -> None:
         """Write an image.

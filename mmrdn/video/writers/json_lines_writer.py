@@ -52,7 +52,7 @@ class JsonLinesWriter(BaseWriter):
         self._file.close()
 
     def _publish(self) -> None:
-        """Nothing to do: the file has its name."""
+        """Do nothing: the file has its final name."""
 
     def _discard(self) -> None:
         self._file.close()
@@ -75,7 +75,7 @@ class StdoutWriter(BaseWriter):
 
     @staticmethod
     def refuse_existing(path: str | Path, overwrite: bool = False) -> None:
-        """Nothing is in the way."""
+        """Do nothing: standard output is always free."""
 
     def write(self, detections: FrameDetections) -> None:
         """Print a frame."""
@@ -83,7 +83,7 @@ class StdoutWriter(BaseWriter):
         self.num_frames += 1
 
     def _publish(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def _discard(self) -> None:
         sys.stdout.flush()

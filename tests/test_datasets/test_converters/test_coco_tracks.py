@@ -66,7 +66,7 @@ def test_coco_vid_of_this_package_comes_back(tmp_path):
         ('annotations', 4, dict(segmentation=dict(size=[24, 32], counts='o')), 'annotations[4]: segmentation.counts'),
         ('images', 1, dict(is_annotated=None), "images[1]: 'is_annotated' must be true or false, got null"),
         ('images', 1, dict(id=3), 'images[1]: id 3 is there twice'),
-        ('images', 1, dict(width=None), 'does not say the width and height of frames: pass --frames DIR'),
+        ('images', 1, dict(width=None), 'lacks the width and height of frames: pass --frames DIR'),
     ],
 )
 def test_bad_fields(tmp_path, part, i, changes, message):

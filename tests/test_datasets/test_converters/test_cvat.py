@@ -134,7 +134,7 @@ def test_frames_with_keyframes_only(read):
     }
     assert [image['frame_id'] for image in data['images'] if image.get('is_annotated', True)] == [0, 3, 6]
     (line,) = losses  # frames 1, 2, 4, 5, 7 and 8
-    assert line.startswith('6 x boxes between the frames that somebody annotated were left out, first at ')
+    assert line.startswith('6 x boxes between the annotated frames were left out, first at ')
 
 
 def test_offset_and_step(read):

@@ -254,4 +254,4 @@ def test_the_head_alone_knows_no_other_frames():
     config.detector.roi_head.pop('num_maps')
     with pytest.raises(ValueError) as error:
         run(tiny_model(config), video(1))
-    assert str(error.value) == ('TemporalRDNRoIHead needs a TemporalRDN around it, which knows the other frames')
+    assert str(error.value) == ('TemporalRDNRoIHead works only in a TemporalRDN, which provides the other frames')

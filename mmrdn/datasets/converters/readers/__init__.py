@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""A reader a format; ``READERS`` has them by the names that the command knows."""
+"""One reader for each format; ``READERS`` has them by the names of the command's argument."""
 
 from mmrdn.datasets.converters.readers.base_reader import BaseReader
 from mmrdn.datasets.converters.readers.coco import CocoReader

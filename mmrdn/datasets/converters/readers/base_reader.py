@@ -20,8 +20,8 @@ class BaseReader(ABC):
     """A reader of the files of one annotation tool or benchmark.
 
     Args:
-        frames (FrameFiles): What is known of the frames besides.
-        losses (LossReport): Where a reader counts what it cannot carry over.
+        frames (FrameFiles): Names and sizes of the frames.
+        losses (LossReport): Counter of information that is lost.
         wanted (Sequence[str], optional): Classes to keep, for formats that carry numbers only.
         pattern (str, optional): Regular expression by which loose frames are grouped into videos.
 
@@ -46,7 +46,7 @@ class BaseReader(ABC):
         Images in ``--frames`` that have no file join the frames of videos that have some.
 
         Args:
-            files (Mapping[str, Any]): What is known of each image, by its path.
+            files (Mapping[str, Any]): Annotation file of each image, by the path of the image.
             default (str): Name of the video whose frames have nothing before the number.
 
         Returns:
@@ -112,7 +112,7 @@ def read_lines(path: str | os.PathLike) -> list[tuple[str, str]]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no text in UTF-8.
+        ValueError: It is not UTF-8 text.
     """
     try:
         text = read_named(path).decode('utf-8-sig')

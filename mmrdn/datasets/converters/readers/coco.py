@@ -37,7 +37,7 @@ _ANNOTATIONS = dict(
 class CocoReader(BaseReader):
     """COCO JSON with tracks: CVAT's export (``attributes.track_id``), TAO (``track_id``) or COCO-VID.
 
-    Where images have ``video_id`` and ``frame_id`` these say the videos; other images are grouped by
+    Images that have ``video_id`` and ``frame_id`` are grouped by these, other images by
     their names. Every box stands in the file: none is interpolated.
     """
 

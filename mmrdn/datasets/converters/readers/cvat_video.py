@@ -40,7 +40,7 @@ class CvatVideoReader(BaseReader):
             where = f'{file.path}: track {node.get("id", i)}'
             task_id = node.get('task_id', tasks[0].id if len(tasks) == 1 else '')
             if task_id not in tracks and len(tasks) > 1:
-                raise ValueError(f"{where}: task_id '{task_id}' is none of the project's tasks {', '.join(tracks)}")
+                raise ValueError(f"{where}: task_id '{task_id}' is not among the project's tasks {', '.join(tracks)}")
             tracks[task_id if len(tasks) > 1 else tasks[0].id].append((where, node))
         return [self._read_video(file, task, tracks[task.id]) for task in tasks]
 

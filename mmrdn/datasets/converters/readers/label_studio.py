@@ -22,7 +22,7 @@ class LabelStudioReader(BaseReader):
 
     Boxes are percents, x and y of the corner about which the box is turned; frames count from 1. A
     region is in sight from a keyframe to the next one, or to the end, if the first is ``enabled``,
-    and in the frame of every keyframe. The file does not say the size of frames.
+    and in the frame of every keyframe. The file lacks the size of frames.
     """
 
     def read(self, path: Path) -> list[AnnotatedVideo]:
@@ -33,7 +33,7 @@ class LabelStudioReader(BaseReader):
         return [video for video in videos if video is not None]
 
     def _read_task(self, task: Any, where: str, path: str) -> AnnotatedVideo | None:
-        """Return the video of a task, None if nothing says its length."""
+        """Return the video of a task, None if its length is unknown."""
         check_entry(task, dict(data=OBJECT), (), where)
         name = _video_name(task.get('data') or task, where)
         regions = list(self._regions(task, where))

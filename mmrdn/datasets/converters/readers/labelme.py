@@ -30,7 +30,7 @@ class LabelmeReader(BaseReader):
     """LabelMe and X-AnyLabeling: a JSON file an image, in a directory or below it.
 
     ``group_id`` is the track. ``difficult`` shapes become regions to ignore. An image in ``--frames``
-    without a file is one that nobody annotated.
+    without a file counts as not annotated.
     """
 
     def read(self, path: Path) -> list[AnnotatedVideo]:

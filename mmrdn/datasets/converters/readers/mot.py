@@ -77,7 +77,7 @@ class MotReader(BaseReader):
         return AnnotatedVideo(name, frames, tracks, str(path), declared)
 
     def _num_frames(self, rows: list[tuple[str, list[str]]], info: dict, name: str, root: Path) -> int:
-        """Return the number of frames: as said, of images, or up to the last row."""
+        """Return the number of frames: from the file, by the images, or up to the last row."""
         if 'seqlength' in info:
             return info['seqlength']
         count = self.frames.count(name)

@@ -15,7 +15,7 @@ def cvat_video_files(videos: Sequence[AnnotatedVideo], losses: LossReport, fps: 
 
     Args:
         videos (Sequence[AnnotatedVideo]): The videos.
-        losses (LossReport): Where is counted what the format cannot hold.
+        losses (LossReport): Counter of information that the format cannot hold.
         fps (float): Frames a second, which the format does not have.
     """
     files = {}

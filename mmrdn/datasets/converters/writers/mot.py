@@ -13,7 +13,7 @@ def mot_files(videos: Sequence[AnnotatedVideo], losses: LossReport, fps: float) 
 
     Args:
         videos (Sequence[AnnotatedVideo]): The videos.
-        losses (LossReport): Where is counted what the format cannot hold.
+        losses (LossReport): Counter of information that the format cannot hold.
         fps (float): Frames a second.
     """
     files = {}

@@ -63,4 +63,4 @@ def count_frame_losses(
         if names is not None and frame.file_name != names[i]:
             losses.add('names of images were changed', f'{frame.file_name}, now {names[i]}')
         if frame.annotated is False:
-            losses.add('frames that nobody annotated became frames without objects', where)
+            losses.add('frames that were not annotated became frames without objects', where)

@@ -14,7 +14,7 @@ def ytvis_files(videos: Sequence[AnnotatedVideo], losses: LossReport, fps: float
 
     Args:
         videos (Sequence[AnnotatedVideo]): The videos.
-        losses (LossReport): Where is counted what the format cannot hold.
+        losses (LossReport): Counter of information that the format cannot hold.
         fps (float): Frames a second, which the format does not have.
     """
     classes = list(dict.fromkeys(name for video in videos for name in video.classes))
