@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+# Of files that are images by their names, in a directory or pattern.
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm', '.jp2')
 # A few hundred bytes may claim any size, and a decoder reserves the memory before it reads on.
 MAX_PIXELS = 2**27
 # First bytes of a file and the mark at its end, at the latest a few bytes before the last one.

@@ -12,6 +12,11 @@ from av.video.stream import VideoStream
 
 from mmrdn.fileio.image_files import MAX_PIXELS
 
+# Of files that are videos by their names, in a directory or pattern.
+VIDEO_SUFFIXES = (
+    *('.mp4', '.m4v', '.mov', '.mkv', '.webm', '.avi', '.flv', '.wmv', '.asf', '.mpg', '.mpeg', '.m2v', '.vob'),
+    *('.ts', '.mts', '.m2ts', '.mxf', '.3gp', '.3g2', '.ogv', '.y4m', '.mjpg', '.mjpeg', '.h264', '.h265', '.hevc'),
+)
 # All but lists of other files: what a file names is not opened.
 _FORMATS = ','.join(sorted(av.formats_available - {'concat', 'dash', 'hls', 'imf', 'rtsp', 'sdp', 'lavfi'}))
 

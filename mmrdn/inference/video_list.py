@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmrdn.fileio.image_files import IMAGE_SUFFIXES
+from mmrdn.fileio.video_files import VIDEO_SUFFIXES
 from mmrdn.utils.cli import printable
-from mmrdn.video.sources.image_folder_source import SUFFIXES as IMAGE_SUFFIXES
-from mmrdn.video.sources.video_file_source import SUFFIXES as VIDEO_SUFFIXES
 
 _MAX_KEY = 180  # bytes; file systems take 255, and what is temporary has a longer name
 

@@ -44,7 +44,7 @@ class FrameAnnotations(FrameBoxes):
 
 
 def is_visible(box: Sequence[float], width: int | None, height: int | None) -> bool:
-    """Return whether a box (xyxy) reaches into its image; True if the size is unknown.
+    """Return whether a box (xyxy) reaches into its image; an unknown side sets no bound.
 
     Boxes are inclusive pixels: one with x1 == x2 is a pixel wide, and one with x2 == 0 shows the
     first column.

@@ -82,7 +82,8 @@ def convert_to_coco_vid(
             coco.add_video(video)
         written[path] = coco.data
     if not any(data['annotations'] for data in written.values()):
-        raise ValueError(f'{inputs[0]}: no boxes that could be converted{_first_loss(losses)}')
+        reason = f' ({losses.lines()[0]})' if losses.counts else ''
+        raise ValueError(f'{inputs[0]}: no boxes that could be converted{reason}')
     reader.frames.write(overwrite)
     for path, data in written.items():
         write_json(data, path, indent=None)
@@ -190,10 +191,6 @@ def _keep(video: AnnotatedVideo, names: Sequence[str], ignores_unwanted: bool, l
             continue
         tracks.append(track)
     return replace(video, tracks=tracks)
-
-
-def _first_loss(losses: LossReport) -> str:
-    return f' ({losses.lines()[0]})' if losses.counts else ''
 
 
 def _summary(data: dict) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def convert_from_coco_vid(
     videos = CocoReader(FrameFiles(), losses).read(Path(source))
     if not videos:
         raise ValueError(f'{source} is empty: it has no frames')
-    videos = [_clean(video) for video in videos]
+    videos = [replace(video, tracks=[track for track in video.tracks if track.boxes]) for video in videos]
     _check_stems(videos, str(source))
     files = WRITERS[format_name](videos, losses, fps)
     paths = {Path(out) / name if name else Path(out): content for name, content in files.items()}
@@ -51,10 +51,6 @@ def convert_from_coco_vid(
         with whole_file(path, overwrite) as file:
             file.write(content)
     return list(map(str, paths)), losses.lines()
-
-
-def _clean(video: AnnotatedVideo) -> AnnotatedVideo:
-    return replace(video, tracks=[track for track in video.tracks if track.boxes])
 
 
 def _check_stems(videos: Sequence[AnnotatedVideo], source: str) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 from PIL import Image
 
 from mmrdn.datasets.converters.frame_files import FrameFiles, Size
+from mmrdn.fileio.image_files import IMAGE_SUFFIXES
 from mmrdn.utils.text import natural_key
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+_BOTH_CASES = [case for suffix in IMAGE_SUFFIXES for case in (suffix, suffix.upper())]
 
 
 class ImageDirectory(FrameFiles):
@@ -47,7 +48,7 @@ class ImageDirectory(FrameFiles):
         """
         base = name.rsplit('/', 1)[-1]
         stems = dict.fromkeys((name, f'{video}/{base}', base))
-        for candidate in (stem + suffix for stem in stems for suffix in ('', *_both_cases(SUFFIXES))):
+        for candidate in (stem + suffix for stem in stems for suffix in ('', *_BOTH_CASES)):
             if (self.directory / candidate).is_file():
                 return candidate
         raise FileNotFoundError(f'image {self.directory / name} does not exist, though {where} names it')
@@ -55,7 +56,7 @@ class ImageDirectory(FrameFiles):
     def all_images(self) -> dict[str, str]:
         """Return the paths of all images, by themselves without suffix."""
         files = (file.relative_to(self.directory) for file in self.directory.rglob('*'))
-        found = sorted(file for file in files if file.suffix.lower() in SUFFIXES)
+        found = sorted(file for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
         return {file.with_suffix('').as_posix(): file.as_posix() for file in found}
 
     def _names_of(self, video: str, numbers: Sequence[int], where: str, template: str, base: int) -> list[str]:
@@ -75,7 +76,7 @@ class ImageDirectory(FrameFiles):
         for prefix in (f'{video}/', f'{video}/img1/', ''):
             directory = self.directory / prefix
             if directory.is_dir():
-                names = [name for name in os.listdir(directory) if name.lower().endswith(SUFFIXES)]
+                names = [name for name in os.listdir(directory) if name.lower().endswith(IMAGE_SUFFIXES)]
                 if names:
                     return [prefix + name for name in sorted(names, key=natural_key)]
         raise FileNotFoundError(f'--frames {self.directory}: no images of the video {video}, expected {video}/*.jpg')
@@ -87,7 +88,3 @@ class ImageDirectory(FrameFiles):
                 return image.size
         except (OSError, ValueError, SyntaxError):
             raise ValueError(f'image {path} cannot be read') from None
-
-
-def _both_cases(suffixes: Sequence[str]) -> list[str]:
-    return [case for suffix in suffixes for case in (suffix, suffix.upper())]

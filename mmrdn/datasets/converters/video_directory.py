@@ -8,11 +8,9 @@ from pathlib import Path
 import cv2
 
 from mmrdn.datasets.converters.frame_files import FrameFiles, Size, parse_template
-from mmrdn.datasets.converters.image_directory import SUFFIXES as IMAGE_SUFFIXES
-from mmrdn.fileio.video_files import VideoFrames
+from mmrdn.fileio.image_files import IMAGE_SUFFIXES
+from mmrdn.fileio.video_files import VIDEO_SUFFIXES, VideoFrames
 from mmrdn.fileio.whole_file import check_new
-
-VIDEO_SUFFIXES = ('.mp4', '.m4v', '.mov', '.avi', '.mkv', '.webm', '.mpg', '.mpeg', '.ts', '.ogv', '.wmv', '.flv')
 
 
 class VideoDirectory(FrameFiles):

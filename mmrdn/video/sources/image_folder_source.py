@@ -4,12 +4,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from mmrdn.fileio.image_files import read_image
+from mmrdn.fileio.image_files import IMAGE_SUFFIXES, read_image
 from mmrdn.structures.frame import Frame
 from mmrdn.utils.text import natural_key
 from mmrdn.video.sources.base_source import DEFAULT_FPS, BaseSource
-
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm', '.jp2')
 
 
 class ImageFolderSource(BaseSource):
@@ -39,7 +37,7 @@ class ImageFolderSource(BaseSource):
         self.paths = _find_images(self.name)
         if not self.paths:
             raise FileNotFoundError(
-                f'directory {spec} holds no image (expected {", ".join(SUFFIXES)})'
+                f'directory {spec} holds no image (expected {", ".join(IMAGE_SUFFIXES)})'
                 if os.path.isdir(spec)
                 else f'{spec}: there is no image of this name'
             )
@@ -65,5 +63,5 @@ def _find_images(spec: str) -> list[str]:
         spec = os.path.join(glob.escape(spec), '*')
     elif os.path.isfile(spec):
         return [spec]
-    paths = [path for path in glob.glob(spec) if path.lower().endswith(SUFFIXES) and os.path.isfile(path)]
+    paths = [path for path in glob.glob(spec) if path.lower().endswith(IMAGE_SUFFIXES) and os.path.isfile(path)]
     return sorted(paths, key=natural_key)

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from mmrdn.fileio.download import shown_url
+from mmrdn.fileio.image_files import IMAGE_SUFFIXES
 from mmrdn.video.sources.base_source import DEFAULT_FPS, BaseSource
-from mmrdn.video.sources.image_folder_source import SUFFIXES, ImageFolderSource
+from mmrdn.video.sources.image_folder_source import ImageFolderSource
 from mmrdn.video.sources.live_source import LiveSource
 from mmrdn.video.sources.raw_source import RawSource
 from mmrdn.video.sources.video_file_source import VideoFileSource
@@ -52,7 +53,7 @@ def open_source(
     exists = os.path.exists(spec)
     is_url = re.match(r'[a-z][a-z0-9+.-]*://', spec, re.IGNORECASE)
     is_pattern = not exists and re.search(r'[*?\[]', spec)
-    if not is_url and (os.path.isdir(spec) or spec.lower().endswith(SUFFIXES) or is_pattern):
+    if not is_url and (os.path.isdir(spec) or spec.lower().endswith(IMAGE_SUFFIXES) or is_pattern):
         return ImageFolderSource(spec, strict, max_frames, fps or DEFAULT_FPS)
     if fps is not None:
         raise ValueError(f'fps is that of images and raw frames; {shown_url(spec)} has its own times')

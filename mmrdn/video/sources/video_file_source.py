@@ -13,12 +13,6 @@ from mmrdn.fileio.video_files import open_container, reason_of, to_bgr
 from mmrdn.structures.frame import Frame
 from mmrdn.video.sources.base_source import DEFAULT_FPS, BaseSource
 
-# Of files that are videos by their names, in a directory or pattern.
-SUFFIXES = (
-    *('.mp4', '.m4v', '.mov', '.mkv', '.webm', '.avi', '.flv', '.wmv', '.asf', '.mpg', '.mpeg', '.m2v', '.vob'),
-    *('.ts', '.mts', '.m2ts', '.mxf', '.3gp', '.3g2', '.ogv', '.y4m', '.mjpg', '.mjpeg', '.h264', '.h265', '.hevc'),
-)
-
 
 class VideoFileSource(BaseSource):
     """A video file of any kind that FFmpeg reads.

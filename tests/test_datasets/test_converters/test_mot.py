@@ -1,7 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import json
+
 import pytest
 
 from helpers.annotations import boxes_of, convert, make_images
+from helpers.videos import noise, write_mp4
+from mmrdn.datasets.converters.conversion import convert_to_coco_vid
+from mmrdn.datasets.converters.video_directory import VideoDirectory
 
 INFO = '[Sequence]\nname=MOT17-02-SDP\nimDir=img1\nframeRate=30\nseqLength=4\nimWidth=1920\nimHeight=1080\nimExt=.jpg\n'
 ROWS = (
@@ -104,3 +109,16 @@ def test_other_files(sequence, tmp_path, content, message):
     path.write_bytes(b'\xff\xfe\x00')
     with pytest.raises(ValueError, match='not a text file'):
         convert('mot', path, tmp_path / 'out.json')
+
+
+def test_frames_are_found_whatever_their_format(tmp_path):
+    """Those that sources of frames read: images by any of their suffixes, video files too."""
+    (tmp_path / 'a.txt').write_text('1,1,1,2,10,20,1,1,1\n3,1,2,2,10,20,1,1,1\n')
+    make_images(tmp_path / 'images', [f'a/{i}.ppm' for i in (1, 2, 10)], size=(64, 48))
+    data, _ = convert('mot', tmp_path / 'a.txt', tmp_path / 'images.json', frames=tmp_path / 'images')
+    named = [(image['file_name'], image['width'], image['height']) for image in data['images']]
+    assert named == [(f'a/{i}.ppm', 64, 48) for i in (1, 2, 10)]
+    write_mp4(tmp_path / 'a.mp4', noise(3, (48, 64))).rename(tmp_path / 'a.mts')
+    convert_to_coco_vid('mot', [tmp_path / 'a.txt'], tmp_path / 'videos.json', VideoDirectory(tmp_path))
+    images = json.loads((tmp_path / 'videos.json').read_text())['images']
+    assert [(image['file_name'], image['width']) for image in images] == [(f'a.mts/{i:06d}', 64) for i in range(3)]

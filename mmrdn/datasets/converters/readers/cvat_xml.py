@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
 from mmrdn.datasets.converters.annotated_video import Box, box_of_points
-from mmrdn.datasets.converters.image_directory import SUFFIXES
 from mmrdn.datasets.converters.loss_report import LossReport
 from mmrdn.datasets.converters.readers.base_reader import check_num_frames, to_integer, to_number
+from mmrdn.fileio.image_files import IMAGE_SUFFIXES
 from mmrdn.fileio.named_file import read_named
 from mmrdn.fileio.xml_files import parse_xml
 
@@ -93,7 +93,7 @@ def _open_zip(content: bytes, path: Path) -> CvatFile:
             xml = file.read(inside[0])
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise ValueError(f'{path}: truncated or broken zip, {error}') from None
-    images = [name for name in names if name.lower().endswith(SUFFIXES)]
+    images = [name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
     return CvatFile(f'{path}/{inside[0]}', parse_xml(xml, f'{path}/{inside[0]}'), images)
 
 

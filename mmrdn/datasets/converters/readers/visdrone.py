@@ -37,7 +37,10 @@ class VisdroneReader(BaseReader):
         files = sorted(directory.glob('*.txt')) if directory.is_dir() else [directory]
         if not files:
             raise ValueError(f'{path} is empty: no text files in {directory}')
-        rows = {file: [(where, _cells(line)) for where, line in read_lines(file)] for file in files}
+        rows = {
+            file: [(where, [cell.strip() for cell in line.rstrip(', ').split(',')]) for where, line in read_lines(file)]
+            for file in files
+        }
         first = next((row for found in rows.values() for row in found), None)
         if first is None:
             raise ValueError(f'{path} is empty')
@@ -86,7 +89,3 @@ class VisdroneReader(BaseReader):
         ignore = score == 0 or label is None
         box = TrackBox(index, (x, y, x + width, y + height), occluded=occlusion > 0, ignore=ignore)
         builder.add(None if track is None or track < 0 or label is None else track, label, box, where)
-
-
-def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.rstrip(', ').split(',')]
