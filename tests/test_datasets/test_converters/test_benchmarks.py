@@ -48,6 +48,18 @@ def test_visdrone_stills(tmp_path):
     assert losses[0].startswith('1 x boxes without a track id')
 
 
+def test_a_still_without_a_file_is_not_annotated(tmp_path):
+    """An empty file is an image without objects."""
+    make_images(tmp_path / 'images', [f'x_{i}.jpg' for i in (1, 2, 3)], size=(64, 48))
+    (tmp_path / 'x').mkdir()
+    (tmp_path / 'x' / 'x_1.txt').write_text('6,8,27,11,1,1,0,0\n')
+    (tmp_path / 'x' / 'x_3.txt').write_text('')
+    data, _ = convert('visdrone', tmp_path / 'x', tmp_path / 'out.json', frames=tmp_path / 'images')
+    found = [(image['file_name'], image.get('is_annotated')) for image in data['images']]
+    assert found == [('x_1.jpg', None), ('x_2.jpg', False), ('x_3.jpg', None)]
+    assert boxes_of(data) == {(0, 'pedestrian'): [[6, 8, 27, 11]]}
+
+
 @pytest.mark.parametrize(
     'row, message',
     [

@@ -3,10 +3,11 @@ import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mmrdn.datasets.converters.annotated_video import AnnotatedVideo
+from mmrdn.datasets.converters.annotated_video import AnnotatedVideo, VideoFrame
 from mmrdn.datasets.converters.frame_files import FrameFiles
 from mmrdn.datasets.converters.loose_frames import group_frames
 from mmrdn.datasets.converters.loss_report import LossReport
@@ -61,6 +62,11 @@ class BaseReader(ABC):
             for video, names in videos.items()
             if any(name in found for name in names)
         }
+
+    def frame_without_file(self, video: str, index: int, name: str, path: str) -> VideoFrame:
+        """Return a frame that :meth:`group` gave no file: it was not annotated."""
+        (frame,) = self.frames.of_video(video, [index], None, path, [name])
+        return replace(frame, annotated=False)
 
     @abstractmethod
     def read(self, path: Path) -> list[AnnotatedVideo]:

@@ -1,6 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import math
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -54,8 +53,7 @@ class LabelmeReader(BaseReader):
         builder, frames = TrackBuilder(self.losses), []
         for index, (name, entry) in enumerate(files):
             if entry is None:
-                (frame,) = self.frames.of_video(video, [index], None, path, [name])
-                frames.append(replace(frame, annotated=False))
+                frames.append(self.frame_without_file(video, index, name, path))
                 continue
             file, data = entry
             sides = data.get('imageWidth'), data.get('imageHeight')

@@ -72,8 +72,11 @@ class VisdroneReader(BaseReader):
         for video, files in self.group(by_name, path.stem).items():
             builder, frames = TrackBuilder(self.losses), []
             for index, (name, found) in enumerate(files):
+                if found is None:
+                    frames.append(self.frame_without_file(video, index, name, str(path)))
+                    continue
                 frames += self.frames.of_video(video, [index], None, str(path), [name])
-                for where, row in found or ():
+                for where, row in found:
                     if len(row) != 8:
                         raise ValueError(f'{where}: expected {", ".join(_COLUMNS)}, got {len(row)} columns')
                     self._add(row, None, index, where, builder)

@@ -1,6 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import math
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -46,8 +45,7 @@ class VocReader(BaseReader):
         builder, frames = TrackBuilder(self.losses), []
         for index, (name, entry) in enumerate(files):
             if entry is None:
-                (frame,) = self.frames.of_video(video, [index], None, path, [name])
-                frames.append(replace(frame, annotated=False))
+                frames.append(self.frame_without_file(video, index, name, path))
                 continue
             file, node = entry
             frames += self.frames.of_video(video, [index], _size_of(node, str(file)), str(file), [name])
