@@ -99,7 +99,7 @@ def _monitors(runner: Runner) -> Iterator[tuple[str, str]]:
 
 
 def unseeded_parts(loader: DataLoader) -> list[str]:
-    """Return what keeps a training from getting the same samples if it is resumed, in a few words each.
+    """Return the parts that give a resumed training other samples, in a few words each.
 
     Args:
         loader (DataLoader): Loader of the training.
@@ -117,7 +117,7 @@ def unseeded_parts(loader: DataLoader) -> list[str]:
 
 
 def _unseeded_dataset(dataset: Any) -> Any:
-    """Return the data set, maybe one inside of it, that a seeded index does not reach; None if there is none."""
+    """Return the data set, or one inside it, that ignores seeded indices; None if all use them."""
     if isinstance(dataset, SeededSamples):
         return None
     if isinstance(dataset, (ConcatDataset, RepeatDataset, MultiImageMixDataset)):  # they pass the index on

@@ -129,7 +129,7 @@ def schedule_changes(checkpoint: Mapping[str, Any], runner: Runner) -> list[str]
 
 
 def _optimizer_changes(state: Any, wrapper: Any, moving: set[str], name: str) -> list[str]:
-    """Return the differences of each setting in the first group that has one."""
+    """Return a difference for each setting, from the first group in which it differs."""
     if isinstance(wrapper, OptimWrapperDict):
         return [
             change

@@ -96,7 +96,7 @@ def matching_annotations(
 
 
 def check_same_images(others: Collection, known: Collection, ann_file: str, problems: tuple[str, str]) -> None:
-    """Refuse images that are not those of a file.
+    """Refuse images that differ from those of a file.
 
     Args:
         others (Collection): Ids of the images.
@@ -122,7 +122,7 @@ def _sort_key(img_id: Any) -> tuple:
 
 
 def format_table(result: dict, classes: Sequence[str]) -> str:
-    """Format what :func:`vid_map` found as a text table.
+    """Format the result of :func:`vid_map` as a text table.
 
     Args:
         result (dict): Result of :func:`vid_map`.

@@ -75,7 +75,7 @@ class ResultsDirectory:
             write_json(settings, self._settings)
 
     def _check_settings(self, settings: dict) -> None:
-        """Compare the settings with those that are there."""
+        """Compare the settings with those of earlier runs."""
         if not self._settings.exists():
             return
         there, now = read_json(self._settings), json.loads(json.dumps(settings))
@@ -96,7 +96,7 @@ class ResultsDirectory:
     # --------------------------------------------------------------- progress
 
     def finished(self) -> set[str]:
-        """Return the keys of the videos whose outputs are there."""
+        """Return the keys of the videos whose outputs exist."""
         with os.scandir(self.path) as entries:
             return self.videos.keys() & {entry.name for entry in entries if entry.is_dir()}
 
@@ -110,7 +110,7 @@ class ResultsDirectory:
         return self.finished() | (self.videos.keys() & set(os.listdir(self._failed)))
 
     def num_frames_running(self) -> int:
-        """Return the number of frames that are done of videos that are not, of all processes."""
+        """Return the number of finished frames of unfinished videos, over all processes."""
         total = 0
         for record in self._running.iterdir():
             # Its video is done meanwhile; a shared file system has other errors for that.
@@ -168,7 +168,7 @@ class ResultsDirectory:
             (self._running / key).unlink(missing_ok=True)
 
     def _clear(self, key: str) -> None:
-        """Remove what processes left that were killed at a video."""
+        """Remove files of a video that killed processes left."""
         for name in os.listdir(self._partial):
             if name.rpartition('.')[0] == key:
                 shutil.rmtree(self._partial / name)

@@ -135,5 +135,5 @@ def as_source(video: str | Path | BaseSource, **options) -> BaseSource:
 
 
 def of_classes(detections: FrameDetections, labels: list[int] | None) -> FrameDetections:
-    """Return the detections of some classes, of all with None."""
+    """Return the detections of some classes, or of all if they are None."""
     return detections if labels is None else detections.select(np.isin(detections.labels, labels))

@@ -57,7 +57,7 @@ class AnchorGrid(NamedTuple):
 
 
 def _check_number_of_anchors(settings: dict) -> None:
-    """Refuse numbers of anchors that no detector has: a few letters of a config may ask for billions."""
+    """Refuse impossible numbers of anchors: a short config could ask for billions."""
     num = 1
     for name in ('strides', 'ratios', 'scales', 'base_sizes', 'centers'):
         value = settings.get(name)

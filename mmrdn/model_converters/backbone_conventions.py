@@ -135,7 +135,7 @@ def convert_stem(weight: Tensor, source: InputPixels, target: InputPixels) -> Te
 
 
 def _adapted_norms(source: SourceDetector, detector: nn.Module) -> dict[str, Tensor]:
-    """Return the batch norms' weights where the model adds another epsilon to the variance."""
+    """Return the batch norms' weights, changed if the model adds another epsilon to the variance."""
     parts = [('backbone', detector.backbone, source.detector['backbone'])]
     if detector.roi_head.with_shared_head:
         settings = source.detector['roi_head'].get('shared_head') or {}

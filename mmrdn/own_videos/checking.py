@@ -15,7 +15,7 @@ from mmrdn.own_videos.report import report_html
 
 
 class CheckedFiles:
-    """COCO-VID files and all that is wrong with them.
+    """COCO-VID files and their problems.
 
     Args:
         files (Sequence[str]): Paths of the files.

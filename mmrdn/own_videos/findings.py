@@ -41,7 +41,7 @@ Repair = dict[str, Any] | str | None
 
 
 class Finding(NamedTuple):
-    """Something wrong with a file.
+    """A problem of a file.
 
     Attributes:
         kind (str): Key of ``ERRORS`` or ``WARNINGS``.
@@ -70,7 +70,7 @@ class Finding(NamedTuple):
 
 
 class Findings:
-    """All that is wrong with a file, and what fixing would do about it.
+    """The problems of a file, and the repairs that fixing would make.
 
     Args:
         file (str): Name of the file.

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Say how trainings went: cost of an iteration, losses, scores; and plot their curves."""
+"""Summarize trainings: cost of an iteration, losses, scores; and plot their curves."""
 
 import argparse
 from pathlib import Path

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Say all that is wrong with COCO-VID files, before a training does.
+"""List the problems of COCO-VID files before a training fails on them.
 
 Exit status: 0 if there are no errors (warnings may be), 1 if there are, or a file cannot be read.
 """

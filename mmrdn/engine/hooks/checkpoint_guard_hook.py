@@ -92,7 +92,7 @@ def _keep_to_work_dir(runner: Runner, info: dict) -> None:
 
 
 def _keep_to_older(runner: Runner, checkpoint: dict) -> None:
-    """Leave no checkpoints to be removed but those before this one, the newest ``max_keep_ckpts``.
+    """Keep only checkpoints before this one in the list of removals, the newest ``max_keep_ckpts``.
 
     If there are more, MMEngine removes the first ones before it saves a new one.
     """

@@ -114,7 +114,7 @@ class ShardProgressHook(Hook):
 
 @contextlib.contextmanager
 def logging_beside(console: Console, logger: logging.Logger) -> Iterator[None]:
-    """Let a logger write above a progress bar, and not how far this rank alone is.
+    """Let a logger write above a progress bar, without the progress of this rank alone.
 
     Args:
         console (Console): Console of the bar. On a terminal its cursor stays visible, as a launcher
@@ -137,5 +137,5 @@ def logging_beside(console: Console, logger: logging.Logger) -> Iterator[None]:
 
 
 def _is_no_iteration(record: logging.LogRecord) -> bool:
-    """Return whether a record is not that of MMEngine's ``LoggerHook`` after an iteration."""
+    """Return whether a record does not come from MMEngine's ``LoggerHook`` after an iteration."""
     return record.funcName not in ('after_val_iter', 'after_test_iter')

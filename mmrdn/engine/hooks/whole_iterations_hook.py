@@ -34,10 +34,10 @@ class WholeIterationsHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
-        """Let a signal take effect that came meanwhile."""
+        """Let a signal that came during the iteration take effect."""
         self.done, self.is_whole = runner.iter + 1, True
         self.release()
 
     def release(self) -> None:
-        """Hold signals no longer."""
+        """Stop holding signals."""
         self._held.close()

@@ -79,7 +79,7 @@ class FinishedVideos:
 
 
 def _identity(cfg: Config, checkpoint: str | None) -> str:
-    """Return a hash of all that the results of a frame depend on, but for its image."""
+    """Return a hash of everything that the results of a frame depend on, except its image."""
     loader = cfg.test_dataloader
     leaves = leaf_datasets(loader.dataset)
     annotations = [osp.join(leaf.get('data_root') or '', leaf.get('ann_file') or '') for leaf in leaves]

@@ -45,7 +45,7 @@ class VideoEvaluator(Evaluator):
             self.finished.add(sample)
 
     def _ready(self) -> Iterator[dict]:
-        """Yield the results that no frame before them holds up."""
+        """Yield the results whose earlier frames all have theirs."""
         while self._waiting:
             img_id = next(iter(self._waiting))
             if self._waiting[img_id] is None:

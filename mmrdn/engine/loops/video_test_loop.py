@@ -103,7 +103,7 @@ class VideoTestLoop(TestLoop):
 
     @torch.no_grad()
     def run_iter(self, idx: int, data_batch: dict | Sequence) -> None:
-        """Test a batch, but for its bad frames.
+        """Test a batch, except its bad frames.
 
         Args:
             idx (int): Index of the batch.

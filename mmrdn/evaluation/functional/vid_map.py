@@ -118,7 +118,7 @@ def _empty_frame_weights(in_group: np.ndarray, gts: dict, ranges: dict[str, tupl
 
 
 def _check_settings(num_classes: int, motion_ranges: dict | None, iou_thr: float, pixel_tolerance: float) -> None:
-    """Check the arguments of :func:`vid_map` that are no boxes."""
+    """Check the arguments of :func:`vid_map` other than boxes."""
     if int(num_classes) != num_classes or num_classes < 1:
         raise ValueError(f'num_classes must be an integer of at least 1, got {num_classes}')
     if not 0 < iou_thr <= 1:
