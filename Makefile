@@ -1,5 +1,6 @@
 # make setup   create $(VENV) with all that is needed (idempotent)
 # make demo    train and compare RDN and a single-frame detector on the CPU
+# make tables  the paper's Tables 3 to 7 on moving digits, three seeds (hours; goes on if interrupted)
 # make benchmark  measure what relation costs (about 20 minutes)
 # make test    lint and all tests
 # make test-fast  the tests that are not marked slow, about eight minutes
@@ -23,7 +24,7 @@ RUN := $(VENV)/bin/python
 PYTEST := $(RUN) -m pytest tests -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 SOURCES := $(wildcard mmrdn configs tools tests docs setup.py)
 
-.PHONY: help setup demo benchmark test test-fast coverage lint docs clean distclean check-python
+.PHONY: help setup demo tables benchmark test test-fast coverage lint docs clean distclean check-python
 .DEFAULT_GOAL := help
 
 help:
@@ -48,6 +49,9 @@ setup: check-python
 
 demo: setup
 	@$(RUN) tools/demo.py --work-dir work_dirs/demo
+
+tables: setup
+	@$(RUN) tools/analysis_tools/make_tables.py --work-dir work_dirs/tables
 
 benchmark: setup
 	@$(RUN) tools/analysis_tools/benchmark.py --out work_dirs/benchmark

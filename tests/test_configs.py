@@ -11,6 +11,7 @@ from mmengine.registry import LOOPS, OPTIMIZERS, DefaultScope, init_default_scop
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
 from helpers.configs import (
+    COMPARED,
     DAVIS,
     DIGITS,
     FILES,
@@ -82,7 +83,8 @@ def test_there_are_configs():
     assert len(VID) == 10 and len(DIGITS) == 4
     assert len(LINKED) == 12 and len(MMTRACK) == 24
     assert len(MIXED_VID) == len(MIXED_DIGITS) == 6 and len(MEGA) == 6 and len(DAVIS) == 5
-    assert len(OURS) == sum(map(len, (VID, DIGITS, LINKED, MEGA, MIXED_VID, MIXED_DIGITS, DAVIS)))
+    assert len(COMPARED) == 2
+    assert len(OURS) == sum(map(len, (VID, DIGITS, LINKED, MEGA, MIXED_VID, MIXED_DIGITS, DAVIS, COMPARED)))
     assert len(RDN) + len(MEGA) == len(OURS) - 1  # SELSA with a part of RDN
 
 

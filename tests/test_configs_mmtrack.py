@@ -7,7 +7,7 @@ import torch
 from mmengine.hub import get_config
 from mmengine.registry import DefaultScope, init_default_scope
 
-from helpers.configs import RDN, build, load
+from helpers.configs import COMPARED, RDN, build, load
 from helpers.mmtrack_detectors import KINDS
 from mmrdn.registry import MODELS
 from mmrdn.setup_env import register_all_modules
@@ -126,6 +126,32 @@ def test_small_ones_are_trained_as_rdn_is(kind):
     assert cfg.test_evaluator == rdn.test_evaluator
     num_refs = cfg.train_dataloader.dataset.ref_img_sampler.num_ref_imgs
     assert num_refs == (1 if kind == 'dff' else 2)  # mmtrack's DFF takes one
+
+
+@every_kind
+@pytest.mark.parametrize('stem', COMPARED)
+def test_detectors_of_the_comparison_differ_in_nothing_but_what_they_are(kind, stem):
+    """The same images in the same order, steps, optimizer, norm, supports and test; only DFF takes one support."""
+    cfg, ours = load(KINDS[kind].config('r18_1xb1-6000_movingdigits')), load(RDN[stem])
+    for part in ('backbone', 'neck', 'rpn_head', 'train_cfg', 'test_cfg'):
+        assert cfg.model.detector[part] == ours.model.detector[part]
+    for key in ('optim_wrapper', 'train_cfg', 'param_scheduler', 'randomness', 'test_evaluator', 'custom_hooks'):
+        assert cfg[key] == ours[key]
+    assert cfg.optim_wrapper.accumulative_counts == 4
+    theirs, own = cfg.train_dataloader, ours.train_dataloader
+    supports = theirs.dataset.pop('ref_img_sampler'), own.dataset.pop('ref_img_sampler')
+    assert theirs == own and own.batch_size == 1
+    if stem.startswith('rdn_') and kind != 'dff':
+        assert supports[0] == supports[1]
+    before, after = -ours.model.temporal_range, ours.model.temporal_range
+    chosen = cfg.test_dataloader.dataset.ref_img_sampler
+    if kind != 'dff' and stem.startswith('rdn_'):
+        wanted = dict(num_ref_imgs=after - before, frame_range=[before, after], stride=1, method='test_with_fix_stride')
+        assert chosen == wanted
+    for cfg_ in (cfg, ours):
+        dataset = cfg_.test_dataloader.dataset
+        dataset.pop('ref_img_sampler'), dataset.pop('pipeline')
+    assert cfg.test_dataloader == ours.test_dataloader
 
 
 @pytest.mark.slow

@@ -12,14 +12,3 @@ model = dict(
     motion=dict(type='NarrowFlowNet', img_scale_factor=0.5, flow_scale_factor=0.5),
     aggregator=dict(type='EmbedAggregator', num_convs=1, channels=64, kernel_size=3),
 )
-val_dataloader = dict(
-    dataset=dict(
-        ref_img_sampler=dict(
-            num_ref_imgs=12,
-            frame_range=[-6, 6],  # frames
-            stride=1,
-            method='test_with_fix_stride',
-        )
-    )
-)
-test_dataloader = val_dataloader

@@ -53,14 +53,7 @@ def run_demo(work_dir: Path, seed: int = 0, options: Sequence[str] = ()) -> dict
     start = time.time()
     console = Console()
     data_root = work_dir / 'moving_digits'
-    data, truth = f'{data_root}/', data_root / 'annotations' / 'moving_digits_val.json'
-    options = [
-        *options,
-        f'randomness.seed={seed}',
-        'train_cfg.val_begin=1000000',
-        *(path_option(f'{part}_dataloader.dataset.data_root', data) for part in ('train', 'val', 'test')),
-        *(path_option(f'{part}_evaluator.ann_file', truth) for part in ('val', 'test')),
-    ]
+    options = [*options, f'randomness.seed={seed}', *digits_options(data_root)]
     runs = {
         name: DetectorRun(
             name, find_model(config).config, work_dir / f'{name.replace(" ", "_").lower()}_seed{seed}', options
@@ -71,7 +64,7 @@ def run_demo(work_dir: Path, seed: int = 0, options: Sequence[str] = ()) -> dict
     rows = {name: run(console) for name, run in runs.items()}
     console.rule('Images')
     frames, classes = load_results(
-        str(truth),
+        str(data_root / 'annotations' / 'moving_digits_val.json'),
         data_root / 'Data' / 'VID',
         {name: str(run.directory / 'val.predictions.json') for name, run in runs.items()},
     )
@@ -92,6 +85,16 @@ def run_demo(work_dir: Path, seed: int = 0, options: Sequence[str] = ()) -> dict
         soft_wrap=True,
     )
     return summary
+
+
+def digits_options(data_root: Path) -> list[str]:
+    """Return the words of ``--cfg-options`` for data in a directory, tested once, at the end."""
+    data, truth = f'{data_root}/', data_root / 'annotations' / 'moving_digits_val.json'
+    return [
+        'train_cfg.val_begin=1000000',
+        *(path_option(f'{part}_dataloader.dataset.data_root', data) for part in ('train', 'val', 'test')),
+        *(path_option(f'{part}_evaluator.ann_file', truth) for part in ('val', 'test')),
+    ]
 
 
 def prepare_data(data_root: Path, console: Console) -> None:

@@ -22,6 +22,7 @@ from mmrdn.utils.config_types import type_name
 from mmrdn.utils.machine import machine
 
 METRICS = {'mAP50': 'mAP50', 'slow': 'mAP50_slow', 'medium': 'mAP50_medium', 'fast': 'mAP50_fast'}
+_RESULT = 'result.json'
 
 
 @dataclass
@@ -76,7 +77,7 @@ class DetectorRun:
             ValueError: The directory holds another run, or a step failed.
         """
         self._claim()
-        result = self.directory / 'result.json'
+        result = self.directory / _RESULT
         if result.exists():
             console.rule(f'{self.name}: already done, see {self.directory}')
         else:
@@ -163,6 +164,16 @@ def _read_object(path: Path) -> dict[str, Any]:
     kinds = dict.fromkeys((*METRICS, 'ms_per_frame', 'parameters', 'train_minutes', 'minutes'), NUMBER)
     check_entry(found, kinds, (), str(path))
     return found
+
+
+def read_result(directory: Path) -> dict[str, Any] | None:
+    """Return what a run in a directory has measured, None if it is not done.
+
+    Raises:
+        ValueError: The file is broken.
+    """
+    path = directory / _RESULT
+    return _read_object(path) if path.exists() else None
 
 
 def find_vid_metric(cfg: ConfigDict, config: str) -> tuple[str, ConfigDict]:

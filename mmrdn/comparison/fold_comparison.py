@@ -1,23 +1,20 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Compare detectors by cross-validation: folds by video, several seeds."""
 
-import contextlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from mmrdn.apis.config_files import find_model
-from mmrdn.comparison.detector_comparison import check_same_data, reported, unique_names
+from mmrdn.comparison.detector_comparison import check_same_data, unique_names
 from mmrdn.comparison.detector_run import visible_devices
 from mmrdn.comparison.fold_report import FoldReport
 from mmrdn.comparison.fold_run import FoldRun, read_record
 from mmrdn.comparison.report import short_names
+from mmrdn.comparison.shared_runs import do_runs
 from mmrdn.datasets.converters.folds import split_into_folds
-from mmrdn.engine.distributed.file_locks import FileLocks
 from mmrdn.evaluation import build_linker
 from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.fileio.json_files import read_json, write_json
@@ -115,29 +112,8 @@ class FoldComparison:
                 cannot be compared on these.
         """
         chosen = self._chosen(only, folds, seeds)
-        console = Console()
-        self.work_dir.mkdir(parents=True, exist_ok=True)
-        errors = []
-        with contextlib.closing(FileLocks(self.work_dir / 'locks')) as locks:
-            with locks.held('data'):
-                self._write_folds()
-                self._check_configs(*chosen[0][1:])
-            with locks.held('results'):
-                self._write_results()
-            for key in chosen:
-                run_name = '{}, fold {}, seed {}'.format(*key)
-                if not locks.take(run_name):
-                    console.print(f'{run_name}: another process has it', soft_wrap=True)
-                    continue
-                row: dict[str, Any] = dict(name=run_name)
-                with reported(row, console):
-                    self._fold_run(*key)(console)
-                locks.free(run_name)
-                errors += [f'{run_name}: {row["error"]}'] if 'error' in row else []
-                with locks.held('results'):
-                    self._write_results()
-        console.print((self.work_dir / 'folds.md').read_text(), soft_wrap=True, markup=False, highlight=False)
-        return errors
+        runs = {_run_name(*key): lambda console, key=key: self._fold_run(*key)(console) for key in chosen}
+        return do_runs(self.work_dir, runs, lambda: self._prepare(*chosen[0][1:]), self._write_results)
 
     def _chosen(self, only: Any = None, folds: Any = None, seeds: Any = None) -> list[tuple[str, int, int]]:
         """Return row, fold and seed of the runs of a part."""
@@ -155,6 +131,10 @@ class FoldComparison:
 
     def _linkers(self, name: str) -> Sequence[str]:
         return self.linkers if name == self.linked else ()
+
+    def _prepare(self, fold: int, seed: int) -> None:
+        self._write_folds()
+        self._check_configs(fold, seed)
 
     def _write_folds(self) -> None:
         """Write the annotation files of all folds, or check that they are there."""
@@ -188,7 +168,7 @@ class FoldComparison:
             with whole_file(config) as file:
                 file.write(text.encode())
         return FoldRun(
-            f'{name}, fold {fold}, seed {seed}',
+            _run_name(name, fold, seed),
             str(config),
             self._directory(name, fold, seed),
             [*self.options, f'randomness.seed={seed}'],
@@ -212,7 +192,7 @@ class FoldComparison:
         ]
         return '\n'.join(lines) + '\n'
 
-    def _write_results(self) -> None:
+    def _write_results(self) -> Path:
         """Write what all runs in the directory have measured so far."""
         runs = []
         for name, fold, seed in self._chosen():
@@ -229,11 +209,17 @@ class FoldComparison:
             videos={i: self._videos(i) for i in range(self.num_folds)},
         )
         write_json(dict(head, runs=runs), self.work_dir / 'folds.json')
-        with whole_file(self.work_dir / 'folds.md') as file:
+        path = self.work_dir / 'folds.md'
+        with whole_file(path) as file:
             file.write(report.markdown().encode())
+        return path
 
     def _videos(self, fold: int) -> list[str]:
         return [video['name'] for video in read_json(self._ann_file(fold, 'val'))['videos']]
+
+
+def _run_name(name: str, fold: int, seed: int) -> str:
+    return f'{name}, fold {fold}, seed {seed}'
 
 
 def _row(name: str, linker: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from mmrdn.comparison.detector_run import METRICS
 
 _COLUMNS = (*METRICS, 'found', 'flicker')
-_NOT_MEASURED = 'not measured yet'
+NOT_MEASURED = 'not measured yet'
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,14 @@ class FoldReport:
         for row in self.rows:
             done = any(run['row'] == row for run in self.runs)
             found = cells(row)
-            lines.append([row, *(found if done else [_NOT_MEASURED, *[''] * (len(found) - 1)])])
-        lines.insert(1, ['---'] * len(lines[0]))
-        return '\n'.join([f'{title}:', '', *(f'| {" | ".join(line)} |' for line in lines), ''])
+            lines.append([row, *(found if done else [NOT_MEASURED, *[''] * (len(found) - 1)])])
+        return markdown_table(title, lines[0], lines[1:])
+
+
+def markdown_table(title: str, header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return a table of Markdown below its title."""
+    rows = [header, ['---'] * len(header), *lines]
+    return '\n'.join([f'{title}:', '', *(f'| {" | ".join(row)} |' for row in rows), ''])
 
 
 def mean_and_spread(values: Sequence[float], sign: str = '') -> str:

@@ -5,12 +5,13 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mmengine.config import DictAction
 
 from mmrdn.utils.command_errors import USER_ERRORS, describe, is_user_error, one_line_errors
+from mmrdn.utils.interrupts import end_as_ctrl_c_does
 from mmrdn.utils.text import printable
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     'path_option',
     'print_warnings',
     'printable',
+    'run_resumable',
 ]
 
 _SPACE = '\ue000'  # stands for a space where MMEngine would remove it
@@ -95,6 +97,8 @@ ARGUMENTS = {
     ),
     '--work-dir': dict(help='directory of logs'),
     '--seed': dict(type=int, default=0, help='seed of the training (default: %(default)s)'),
+    '--seeds': dict(type=int, nargs='+', default=[0], help='seeds of the trainings (default: 0)'),
+    '--threads': dict(type=int, default=1, help='CPU threads in the timed test (default: %(default)s)'),
     '--device': dict(help='such as cuda:1 or cpu (default: a GPU if there is one)'),
     '--amp': dict(action='store_true', help='mixed precision: fp16 on a GPU, bf16 on the CPU'),
     '--trust-checkpoint': dict(action='store_true', help='unpickle checkpoints (runs code of whoever wrote them)'),
@@ -133,6 +137,27 @@ def print_warnings(notes: list[str], limit: int = 10) -> None:
         print(f'warning: {printable(note)}', file=sys.stderr)
     if len(notes) > limit:
         print(f'warning: and {len(notes) - limit} more', file=sys.stderr)
+
+
+def run_resumable(run: Callable[[], Sequence[str]]) -> None:
+    """Do the runs of a command that can be started again; exit with status 1 if some failed.
+
+    Args:
+        run (callable): Function that does the runs and returns the errors of those that failed.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP; says that the same command goes on.
+        SystemExit: Some runs failed; their errors were printed.
+    """
+    end_as_ctrl_c_does()
+    try:
+        errors = run()
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt('interrupted; the same command goes on') from None
+    for error in errors:
+        print(f'error: {error}', file=sys.stderr)
+    if errors:
+        sys.exit(1)
 
 
 def add_arguments(parser: argparse._ActionsContainer, *names: str, **changes) -> None:

@@ -245,7 +245,7 @@ def test_a_part_only(arguments, stand_in):
 
 
 def test_runs_that_another_process_has_are_left_to_it(arguments, stand_in, monkeypatch, capsys):
-    take = 'mmrdn.comparison.fold_comparison.FileLocks.take'
+    take = 'mmrdn.comparison.shared_runs.FileLocks.take'
     monkeypatch.setattr(take, lambda locks, name: name != 'rdn, fold 0, seed 0')
     assert FoldComparison(**arguments).run() == []
     assert ('train', 'rdn fold0/seed0') not in [call[:2] for call in stand_in.calls] and len(stand_in.calls) == 6

@@ -6,11 +6,9 @@ Ctrl-C or SIGTERM: the same command goes on where it stopped.
 """
 
 import argparse
-import sys
 
 from mmrdn.comparison.detector_comparison import compare_detectors
-from mmrdn.utils.cli import add_arguments, one_line_errors
-from mmrdn.utils.interrupts import end_as_ctrl_c_does
+from mmrdn.utils.cli import add_arguments, one_line_errors, run_resumable
 
 
 @one_line_errors
@@ -30,23 +28,17 @@ def main() -> None:
         help='directory with one for each detector; finished steps are not repeated (default: %(default)s)',
     )
     parser.add_argument('--out', help='results go to OUT.json, OUT.csv and OUT.png (default: WORK_DIR/comparison)')
-    add_arguments(parser, '--seed', '--device')
-    parser.add_argument('--threads', type=int, default=1, help='CPU threads in the timed test (default: %(default)s)')
-    add_arguments(parser, '--trust-checkpoint')
+    add_arguments(parser, '--seed', '--device', '--threads', '--trust-checkpoint')
     add_arguments(parser, '--cfg-options', action='store', default=[], help='change all configs: key=value ...')
     args = parser.parse_args()
-    end_as_ctrl_c_does()
     options = vars(args)
     options['options'] = options.pop('cfg_options')
-    try:
+
+    def run() -> list[str]:
         rows = compare_detectors(**options)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt('interrupted; the same command goes on') from None
-    failed = [row for row in rows if 'error' in row]
-    for row in failed:
-        print(f'error: {row["name"]}: {row["error"]}', file=sys.stderr)
-    if failed:
-        sys.exit(1)
+        return [f'{row["name"]}: {row["error"]}' for row in rows if 'error' in row]
+
+    run_resumable(run)
 
 
 if __name__ == '__main__':

@@ -7,13 +7,11 @@ went on; 130, Ctrl-C or SIGTERM.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmrdn.comparison.fold_comparison import FoldComparison
 from mmrdn.setup_env import register_all_modules
-from mmrdn.utils.cli import add_arguments, one_line_errors
-from mmrdn.utils.interrupts import end_as_ctrl_c_does
+from mmrdn.utils.cli import add_arguments, one_line_errors, run_resumable
 
 
 def parse_args() -> argparse.Namespace:
@@ -24,7 +22,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--images', required=True, help='directory of the images')
     parser.add_argument('--work-dir', type=Path, required=True, help='directory of folds, runs and results')
     parser.add_argument('--folds', type=int, default=5, help='number of folds, by video (default: %(default)s)')
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0], help='seeds of the trainings (default: 0)')
+    add_arguments(parser, '--seeds')
     parser.add_argument('--one-class', metavar='NAME', help='name of the class that all boxes get (default: their own)')
     parser.add_argument(
         '--link',
@@ -54,31 +52,23 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Compare."""
     args = parse_args()
-    end_as_ctrl_c_does()
     register_all_modules()  # linkers of other packages too
-    try:
-        comparison = FoldComparison(
-            args.configs,
-            args.data,
-            args.images,
-            args.work_dir,
-            num_folds=args.folds,
-            seeds=args.seeds,
-            one_class=args.one_class,
-            linked=args.link[0] if args.link else None,
-            linkers=args.link[1:],
-            baselines=args.baselines,
-            score_thr=args.score_thr,
-            device=args.device,
-            options=args.cfg_options,
-        )
-        errors = comparison.run(args.only, args.fold, args.seed)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt('interrupted; the same command goes on') from None
-    for error in errors:
-        print(f'error: {error}', file=sys.stderr)
-    if errors:
-        sys.exit(1)
+    comparison = FoldComparison(
+        args.configs,
+        args.data,
+        args.images,
+        args.work_dir,
+        num_folds=args.folds,
+        seeds=args.seeds,
+        one_class=args.one_class,
+        linked=args.link[0] if args.link else None,
+        linkers=args.link[1:],
+        baselines=args.baselines,
+        score_thr=args.score_thr,
+        device=args.device,
+        options=args.cfg_options,
+    )
+    run_resumable(lambda: comparison.run(args.only, args.fold, args.seed))
 
 
 if __name__ == '__main__':

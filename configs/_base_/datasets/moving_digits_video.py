@@ -1,5 +1,6 @@
 # Moving digits for mmtrack's video detectors: a key frame a step and a
-# reference frame on either side of it; in testing frames of the whole video.
+# reference frame on either side of it; in testing the six frames before it and
+# the six after it, as RDN has them.
 _base_ = './moving_digits.py'
 
 test_pipeline = [
@@ -26,9 +27,10 @@ val_dataloader = dict(
         pipeline=test_pipeline,
         ref_img_sampler=dict(
             _delete_=True,
-            num_ref_imgs=14,
-            frame_range=[-7, 7],  # its length is all that counts here
-            method='test_with_adaptive_stride',
+            num_ref_imgs=12,
+            frame_range=[-6, 6],  # frames
+            stride=1,
+            method='test_with_fix_stride',
         ),
     )
 )
