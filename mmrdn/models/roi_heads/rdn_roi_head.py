@@ -140,10 +140,8 @@ class RelationRoIHead(BaseRoIHead):
         """
         cls_score, bbox_pred = self.relation_head(feats)
         cls_score = self._final_scores(cls_score, frame)
-        img_meta = frame.data_sample.metainfo
-        if not torch.isfinite(cls_score).all():
-            raise ValueError(f'frame {img_meta.get("frame_id", 0)}: class scores became NaN or infinite')
-        return self.relation_head.predict_by_feat(
+        img_meta, finite = frame.data_sample.metainfo, torch.isfinite(cls_score).all()
+        results = self.relation_head.predict_by_feat(
             rois=(bbox2roi([frame.boxes]),),
             cls_scores=(cls_score,),
             bbox_preds=(bbox_pred,),
@@ -151,6 +149,9 @@ class RelationRoIHead(BaseRoIHead):
             rcnn_test_cfg=self.test_cfg,
             rescale=rescale,
         )[0]
+        if not finite:  # looked at behind NMS, which waits for the device anyway
+            raise ValueError(f'frame {img_meta.get("frame_id", 0)}: class scores became NaN or infinite')
+        return results
 
     def _final_scores(self, cls_score: Tensor, frame: FrameProposals) -> Tensor:
         """Return the class logits (P, num_classes + 1) that count in testing."""
@@ -186,12 +187,18 @@ class RDNRoIHead(RelationRoIHead, StandardRoIHead):
         return self._relate_and_predict(x, rois)
 
 
+def _runs_behind(device: torch.device) -> bool:
+    """Return whether a device works behind the host, so that asking it for a value waits."""
+    return device.type != 'cpu'
+
+
 def roi_features(extractor: nn.Module, x: tuple[Tensor], rois: Tensor, **kwargs) -> Tensor:
     """Run a RoI extractor on maps that it can read.
 
     The RoI layer runs in fp32 under autocast too: boxes would lose half a pixel in fp16, and mmcv's
     layer has no bf16. Maps are made contiguous, as it ignores strides and would misread channels last.
-    Boxes that are NaN or infinite are refused, as it would read outside of the maps.
+    Boxes that are NaN or infinite are refused on CPUs, where it would read outside of the maps; elsewhere
+    asking would wait, and features become NaN, which ``detect`` and ``FiniteLossHook`` see.
 
     Args:
         extractor (nn.Module): A RoI extractor of mmdet or mmtrack.
@@ -203,9 +210,10 @@ def roi_features(extractor: nn.Module, x: tuple[Tensor], rois: Tensor, **kwargs)
         Tensor: (n, c, h', w').
 
     Raises:
-        ValueError: A box is NaN or infinite, as those of a training that diverges are.
+        ValueError: A box is NaN or infinite, as those of a training that diverges are; not on accelerators,
+            where asking waits.
     """
-    if not torch.isfinite(rois).all():
+    if not _runs_behind(rois.device) and not torch.isfinite(rois).all():
         raise ValueError('the boxes of proposals became NaN or infinite: the weights are, or the training diverged')
     x = [level.float().contiguous() for level in x[: extractor.num_inputs]]
     with torch.autocast(rois.device.type, enabled=False):
