@@ -15,11 +15,11 @@ from mmrdn.apis.model_loading import resolve_config
 from mmrdn.apis.video_inferencer import VideoInferencer
 from mmrdn.engine.distributed.ranks import device_of_rank, this_rank
 from mmrdn.fileio.download import file_hash, shown_url
+from mmrdn.inference.linked_frames import Progress
 from mmrdn.inference.many_videos import ManyVideos
 from mmrdn.inference.results_directory import ResultsDirectory
 from mmrdn.inference.video_list import find_videos
 from mmrdn.inference.video_outputs import VideoOutputs, VideoSummary
-from mmrdn.inference.video_run import Progress
 from mmrdn.utils.checks import check_num_frames
 from mmrdn.utils.dataset_configs import leaf_datasets
 from mmrdn.utils.frame_progress import FrameProgress

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from mmrdn.apis.model_loading import load_detector, model_classes, resolve_config, resolve_device
 from mmrdn.evaluation.linkers import build_linker
+from mmrdn.inference.linked_frames import Progress, check_rereadable, link_frames
 from mmrdn.inference.rdn_streams import RDNStreams
 from mmrdn.inference.reference_stream import ReferenceStream, ReferenceStreams
 from mmrdn.inference.video_outputs import VideoOutputs, VideoSummary
-from mmrdn.inference.video_run import Progress, as_source, detect, detect_and_link, of_classes, run_recorders
+from mmrdn.inference.video_run import as_source, detect, of_classes, run_recorders
 from mmrdn.models import RDN, ByteTracker
 from mmrdn.models.memory import FrameProposals, Recorder
 from mmrdn.models.vid.stream import VideoStream
@@ -248,18 +249,15 @@ class VideoInferencer:
         outputs = VideoOutputs(out_video, out_json, out_mot, out_images, overwrite, scale, font)
         labels = self.check_options(outputs, score_thr, classes, show_relations)
         source = as_source(video, size=size, strict=strict, max_frames=max_frames, fps=fps)
-        if self.linker is not None and outputs.draws and not source.rereadable:
-            raise ValueError(
-                f'{source.name} cannot be read a second time, as '
-                'drawing linked boxes needs; leave out the '
-                'linker, out_video and out_images'
-            )
+        if self.linker is not None and outputs.draws:
+            check_rereadable(source)
         buffer = FrameBuffer(self.model.temporal_range if show_relations else 0)
         stream = self.open_stream(recorders=run_recorders(self.model, self.linker, show_relations, score_thr))
         if self.linker is None:
             results = detect(stream, source, buffer, outputs.draws)
         else:
-            results = detect_and_link(stream, self.linker, source, buffer, outputs.draws, progress)
+            found, ahead = detect(stream, source, FrameBuffer(), False), stream.lookahead
+            results = link_frames(found, self.linker, source, buffer, outputs.draws, ahead, progress)
             progress = None  # it was told
         files = outputs.open(source, self.classes, score_thr)
         try:

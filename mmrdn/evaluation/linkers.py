@@ -1,12 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Box linkers in configs: their names in the registry, and how they are built."""
 
-from mmrdn.post_processing import BaseBoxLinker, BoxLinkingWithRelations, SeqNMS, TubeLinking
+from mmrdn.post_processing import LINKERS, BaseBoxLinker
 from mmrdn.registry import TASK_UTILS
 from mmrdn.utils.building import build_part
 
 # Here and not beside the classes: post_processing does without MMEngine.
-for linker in (BoxLinkingWithRelations, SeqNMS, TubeLinking):
+for linker in LINKERS:
     TASK_UTILS.register_module(module=linker)
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
+from mmrdn.inference.linked_frames import Progress
 from mmrdn.inference.results_directory import ResultsDirectory
 from mmrdn.inference.video_outputs import VideoSummary
-from mmrdn.inference.video_run import Progress
 from mmrdn.utils.cli import describe, is_user_error, printable
 from mmrdn.utils.frame_progress import FrameProgress
 

@@ -5,7 +5,10 @@ from mmrdn.post_processing.seq_nms import SeqNMS
 from mmrdn.post_processing.tube_linking import TubeLinking
 from mmrdn.post_processing.video_linker import VideoLinker, link_video
 
+LINKERS = (BoxLinkingWithRelations, SeqNMS, TubeLinking)  # those that have names in configs and commands
+
 __all__ = [
+    'LINKERS',
     'BaseBoxLinker',
     'BoxLinkingWithRelations',
     'LinkedBoxes',

@@ -1,0 +1,54 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Frames of a video through a stream; neither torch nor OpenMMLab."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+from mmrdn.structures import Frame
+from mmrdn.video import BaseSource, FrameBuffer, prefetch
+
+
+class Stream(Protocol):
+    """Interface of streams: frames in, results out that come late and in order."""
+
+    def prepare(self, image: Any) -> Any:
+        """Preprocess the next frame, in another thread."""
+
+    def feed(self, prepared: Any) -> list:
+        """Take a frame of :meth:`prepare`; return the results that are ready."""
+
+    def flush(self) -> list:
+        """End the video; return the results of the frames that still wait."""
+
+
+def run_stream(
+    stream: Stream, source: BaseSource, buffer: FrameBuffer, keep_images: bool
+) -> Iterator[tuple[Any, Frame, Mapping]]:
+    """Run a stream on frames that are decoded and preprocessed ahead.
+
+    Args:
+        stream (Stream): A new stream through the detector.
+        source (BaseSource): The video.
+        buffer (FrameBuffer): An empty buffer.
+        keep_images (bool): Whether images are needed with the results.
+
+    Yields:
+        tuple: Result of the stream, frame and images of each frame, in order.
+    """
+
+    def prepared() -> Iterator[tuple[Frame, Any]]:
+        for frame in source:
+            inputs = stream.prepare(frame.image)
+            if not keep_images:
+                frame = dataclasses.replace(frame, image=None)
+            yield frame, inputs
+
+    with contextlib.closing(prefetch(prepared())) as frames:
+        for frame, inputs in frames:
+            buffer.add(frame)
+            for result in stream.feed(inputs):
+                yield (result, *buffer.take())
+    for result in stream.flush():
+        yield (result, *buffer.take())
