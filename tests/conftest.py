@@ -111,3 +111,13 @@ def clip(tmp_path):
 
     times = [0, 0.1, 0.2, 0.5, 0.6, 0.7, 0.8, 1.5]
     return write_mp4(tmp_path / 'clip.mp4', noise(8), times), times
+
+
+@pytest.fixture(scope='session')
+def exported(tmp_path_factory):
+    """A tiny detector with T = 2, and the directory that it was exported to."""
+    from helpers.exported import export_tiny, need_onnx
+
+    need_onnx()
+    out = tmp_path_factory.mktemp('exported') / 'model'
+    return export_tiny(out, sizes=['48x64', '50x90']), out

@@ -20,3 +20,8 @@ def keep_first(inds: Tensor, num: int) -> Tensor:
     """Return the first ``num`` of some indices (m,), -1 where there are fewer."""
     padded = torch.cat([inds, inds.new_full((num,), -1)])
     return padded[torch.arange(num, device=inds.device)]
+
+
+def to_rois(boxes: Tensor) -> Tensor:
+    """Return boxes (n, 4) of the only image of a batch as RoIs (n, 5)."""
+    return torch.cat([torch.zeros_like(boxes[:, :1]), boxes], 1)

@@ -8,30 +8,40 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from mmrdn.export.boxes import clip_boxes, keep_first, level_offsets
+from mmrdn.export.boxes import clip_boxes, keep_first, level_offsets, to_rois
+from mmrdn.export.cascade_stages import CascadeStages
 from mmrdn.export.exportable_roi_extractor import ExportableRoIExtractor
 from mmrdn.export.padded_proposals import PaddedProposals
 from mmrdn.models import RDN, RelationStep
 from mmrdn.models.memory.relation_step import State
-from mmrdn.models.roi_heads import RDNRoIHead
+from mmrdn.models.roi_heads import RDNCascadeRoIHead
 from mmrdn.ops import nms
 
 
 class ExtractGraph(nn.Module):
-    """A frame's way to its proposals: backbone, RPN, RoI features.
+    """A frame's way to its proposals: backbone, RPN, stages of a cascade before the last, RoI features.
 
     Args:
         model (RDN): The detector.
+
+    Attributes:
+        names (tuple[str, ...]): Names of the outputs.
     """
+
+    names: tuple[str, ...] = ('feats', 'boxes', 'scores', 'num')
 
     def __init__(self, model: RDN) -> None:
         super().__init__()
         self.model = model
         self.proposals = PaddedProposals(model.detector.rpn_head)
-        head = model.detector.roi_head
-        self.extractor = ExportableRoIExtractor(head.bbox_roi_extractor)
+        self.head = model.detector.roi_head
+        self.stages, extractor = None, self.head.bbox_roi_extractor
+        if isinstance(self.head, RDNCascadeRoIHead):
+            self.stages, extractor = CascadeStages(self.head), extractor[-1]
+            self.names = (*self.names, 'stage_scores')
+        self.extractor = ExportableRoIExtractor(extractor)
 
-    def forward(self, image: Tensor, size: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, image: Tensor, size: Tensor) -> tuple[Tensor, ...]:
         """Return what relation needs of a frame.
 
         Args:
@@ -40,18 +50,20 @@ class ExtractGraph(nn.Module):
 
         Returns:
             tuple: RoI features (N, C), boxes (N, 4) xyxy in pixels of the image, objectness (N,)
-            and () the number of proposals; the rows behind them are 0.
+            and () the number of proposals; the rows behind them are 0. Of a cascade also the sum
+            (N, num_classes + 1) of the class logits of its other stages.
         """
         rpn_x, roi_x = self.model.feature_maps(image)
         boxes, scores, num = self.proposals(rpn_x, size)
-        head: RDNRoIHead = self.model.detector.roi_head
-        rois = torch.cat([torch.zeros_like(boxes[:, :1]), boxes], 1)
-        roi_feats = self.extractor(roi_x, rois)
-        if head.with_shared_head:
-            roi_feats = head.shared_head(roi_feats)
-        feats = head.bbox_head.embed(roi_feats)
+        refined: tuple[Tensor, ...] = ()
+        if self.stages is not None:
+            boxes, *refined = self.stages(roi_x, boxes, size)
+        roi_feats = self.extractor(roi_x, to_rois(boxes))
+        if self.head.with_shared_head:
+            roi_feats = self.head.shared_head(roi_feats)
+        feats = self.head.relation_head.embed(roi_feats)
         valid = (torch.arange(len(boxes), device=boxes.device) < num)[:, None]
-        return torch.where(valid, feats, 0.0), boxes, scores, num
+        return (torch.where(valid, feats, 0.0), boxes, scores, num, *refined)
 
 
 class DetectGraph(nn.Module):
@@ -63,12 +75,16 @@ class DetectGraph(nn.Module):
 
     def __init__(self, model: RDN) -> None:
         super().__init__()
-        self.head = model.detector.roi_head.relation_head
-        self.cfg = model.detector.roi_head.test_cfg
+        roi_head = model.detector.roi_head
+        self.head = roi_head.relation_head
+        self.num_stages = getattr(roi_head, 'num_stages', 1)
+        self.cfg = roi_head.test_cfg
         num = model.detector.rpn_head.test_cfg.max_per_img * self.head.num_classes
         self.num = min(self.cfg.max_per_img, num) if self.cfg.max_per_img > 0 else num
 
-    def forward(self, feats: Tensor, boxes: Tensor, num: Tensor, size: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        self, feats: Tensor, boxes: Tensor, num: Tensor, size: Tensor, stage_scores: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
         """Return the detections of a frame.
 
         Args:
@@ -76,12 +92,16 @@ class DetectGraph(nn.Module):
             boxes (Tensor): (N, 4) proposals, xyxy in pixels of the network's input.
             num (Tensor): () how many of them there are.
             size (Tensor): (2,) int64 height and width of the image without padding.
+            stage_scores (Tensor, optional): (N, num_classes + 1) sum of the class logits of a
+                cascade's other stages.
 
         Returns:
             tuple: Boxes (D, 4) xyxy in pixels of the input, scores (D,), best first, labels (D,) and
             proposals (D,) they come from. Rows without a detection have score -1.
         """
         logits, deltas = self.head(feats)
+        if stage_scores is not None:
+            logits = (stage_scores + logits) / self.num_stages
         scores = self.head.loss_cls.get_activation(logits) if self.head.custom_cls_channels else logits.softmax(-1)
         classes, columns = self.head.num_classes, 1 if self.head.reg_class_agnostic else self.head.num_classes
         owners = boxes[:, None].expand(-1, columns, -1).reshape(-1, 4)
@@ -104,6 +124,10 @@ class RelateGraph(nn.Module):
 
     Args:
         model (RDN): The detector, with a neck.
+
+    Attributes:
+        links (bool): Whether relation weights to the next frame are returned: there is a basic stage,
+            and the state holds the next frame.
     """
 
     def __init__(self, model: RDN) -> None:
@@ -111,9 +135,18 @@ class RelateGraph(nn.Module):
         max_frames = model.temporal_range + model.lookahead + 1
         self.step = RelationStep(model.neck, model.support_sampler, max_frames)
         self.detect = DetectGraph(model)
+        self.links = model.neck.num_basic > 0 and model.lookahead > 0
+        self.next_slot = (model.temporal_range + 1) * model.support_sampler.num_support
 
     def forward(
-        self, state: State, supports: dict[str, Tensor], feats: Tensor, boxes: Tensor, num: Tensor, size: Tensor
+        self,
+        state: State,
+        supports: dict[str, Tensor],
+        feats: Tensor,
+        boxes: Tensor,
+        num: Tensor,
+        size: Tensor,
+        stage_scores: Tensor | None = None,
     ) -> tuple[tuple[Tensor, ...], State]:
         """Append and detect.
 
@@ -125,9 +158,17 @@ class RelateGraph(nn.Module):
             boxes (Tensor): (N, 4) their boxes.
             num (Tensor): () their number.
             size (Tensor): (2,) int64 height and width of the key frame without padding.
+            stage_scores (Tensor, optional): See :class:`DetectGraph`.
 
         Returns:
-            tuple: The detections, see :class:`DetectGraph`, and the new state.
+            tuple: The detections, see :class:`DetectGraph`, with mean attention weights (D, K) to
+            the supports of the next frame if there are such; and the new state.
         """
-        feats, state = self.step(state, **supports, keys=feats, key_boxes=boxes)
-        return self.detect(feats, boxes, num, size), state
+        state = self.step.append(state, **supports)
+        if not self.links:
+            feats = self.step.relate(state, feats, boxes)
+            return self.detect(feats, boxes, num, size, stage_scores), state
+        feats, weights = self.step.relate(state, feats, boxes, return_weights=True)  # (N, M)
+        detections = self.detect(feats, boxes, num, size, stage_scores)
+        weights = weights.narrow(1, self.next_slot, self.step.sampler.num_support)  # (N, K)
+        return (*detections, weights.index_select(0, detections[-1])), state

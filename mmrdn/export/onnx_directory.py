@@ -7,7 +7,7 @@ Legend: N proposals, K supports of a frame, L frames of the memory, C channels, 
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,12 @@ from torch.export import Dim
 from mmrdn.apis.model_loading import load_detector, model_classes, resolve_config
 from mmrdn.export.comparison import compare, parse_size
 from mmrdn.export.graphs import DetectGraph, ExtractGraph, RelateGraph
-from mmrdn.export.onnx_graph import OPSET, write_onnx
-from mmrdn.export.refusals import check_exportable, resize_config
+from mmrdn.export.onnx_graph import OPSET, save_onnx, to_onnx
+from mmrdn.export.quantization import calibration_inputs, quantize
+from mmrdn.export.refusals import check_exportable, resize_settings
 from mmrdn.fileio.json_files import write_json
 from mmrdn.models import RDN
+from mmrdn.models.roi_heads import RDNCascadeRoIHead
 from mmrdn.version import __version__
 
 FORMAT = 1  # of the directory; the runtime reads this one
@@ -35,6 +37,7 @@ def export_onnx(
     *,
     sizes: Sequence[str] = (),
     fp16: bool = False,
+    calibrate: str | Path | None = None,
     overwrite: bool = False,
     trust_checkpoint: bool = False,
     cfg_options: dict | None = None,
@@ -51,6 +54,8 @@ def export_onnx(
         sizes (Sequence[str]): Heights and widths, ``'600x1000'``, at which the files are compared with
             PyTorch. They run at any size.
         fp16 (bool): Whether to store weights in half of the bytes. Computations stay in fp32.
+        calibrate (str or Path, optional): Video, directory or pattern of images; convolutions of backbone
+            and neck then compute in int8, by the ranges of numbers that these frames give.
         overwrite (bool): Whether the directory may be there already.
         trust_checkpoint (bool): Whether to unpickle whatever the checkpoint holds.
         cfg_options (dict, optional): Changes of the config.
@@ -77,15 +82,20 @@ def export_onnx(
         raise ValueError(f'no checkpoint given, and {config} has no published weights')
     model = model.cpu().eval()
     check_exportable(model, cfg)
+    inputs = None if calibrate is None else calibration_inputs(calibrate, model, cfg)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f'.{out.name}.', dir=out.parent) as folder:
         made = Path(folder) / 'model'
         made.mkdir()
-        _write_graphs(model, made, fp16)
-        manifest = _manifest(model, cfg, classes, made, fp16)
+        _write_extract(model, made / 'extract.onnx', fp16, inputs)
+        _write_relate(model, made / 'relate.onnx', fp16)
+        manifest = _manifest(model, cfg, classes, made)
+        manifest |= dict(weights='fp16' if fp16 else 'fp32', int8=inputs is not None)
         if pairs:
             divisor = model.data_preprocessor.pad_size_divisor
-            manifest['compared'] = compare(ExtractGraph(model).eval(), made / 'extract.onnx', pairs, divisor)
+            manifest['compared'] = compare(
+                ExtractGraph(model).eval(), made / 'extract.onnx', pairs, divisor, inputs is None
+            )
         write_json(manifest, made / 'manifest.json')
         if out.exists():
             shutil.rmtree(out)
@@ -93,18 +103,26 @@ def export_onnx(
     return out
 
 
-def _write_graphs(model: RDN, folder: Path, fp16: bool) -> None:
-    """Write the two graphs."""
+def _write_extract(model: RDN, path: Path, fp16: bool, inputs: Iterable[dict] | None) -> None:
+    """Write ``extract.onnx``, in int8 where there are inputs to calibrate it on."""
     divisor = max(model.data_preprocessor.pad_size_divisor, 32)
     image, size = torch.rand(1, 3, 4 * divisor, 6 * divisor), torch.tensor([4 * divisor - 2, 6 * divisor - 3])
-    extract, dims = ExtractGraph(model), {2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    names: tuple[Any, Any] = ('image', 'size'), ('feats', 'boxes', 'scores', 'num')
-    write_onnx(extract, (image, size), names, folder / 'extract.onnx', dict(image=dims), fp16)
-    num, channels = extract.proposals.num, model.detector.roi_head.relation_head.fc_cls.in_features
-    key = torch.rand(num, channels), torch.rand(num, 4), torch.tensor(num), size
-    key_names = ('key_feats', 'key_boxes', 'key_num', 'size')
+    graph, dims = ExtractGraph(model), {2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
+    proto = to_onnx(graph, (image, size), (('image', 'size'), graph.names), path.name, dict(image=dims))
+    save_onnx(proto if inputs is None else quantize(proto, inputs), path, fp16)
+
+
+def _write_relate(model: RDN, path: Path, fp16: bool) -> None:
+    """Write ``relate.onnx``, whose inputs ``key_*`` are outputs of the other."""
+    num, head = model.detector.rpn_head.test_cfg.max_per_img, model.detector.roi_head
+    channels, columns = head.relation_head.fc_cls.weight.shape[::-1]
+    key = [torch.rand(num, channels), torch.rand(num, 4), torch.tensor(num), torch.tensor([126, 189])]
+    key_names = ['key_feats', 'key_boxes', 'key_num', 'size']
+    if isinstance(head, RDNCascadeRoIHead):
+        key.append(torch.rand(num, columns))
+        key_names.append('key_stage_scores')
     if model.neck is None:
-        write_onnx(DetectGraph(model), key, (key_names, _DETECTIONS), folder / 'relate.onnx', fp16=fp16)
+        save_onnx(to_onnx(DetectGraph(model), tuple(key), (tuple(key_names), _DETECTIONS), path.name), path, fp16)
         return
     graph, count = RelateGraph(model), model.support_sampler.num_support
     state = graph.step.initial_state()
@@ -112,13 +130,14 @@ def _write_graphs(model: RDN, folder: Path, fp16: bool) -> None:
         feats=torch.rand(count, channels), boxes=torch.rand(count, 4), scores=torch.rand(count), num=torch.tensor(count)
     )
     olds, news = ({name: f'{word}_{name}' for name in state} for word in ('state', 'new'))
-    names = (olds, {name: f'support_{name}' for name in supports}, *key_names), (_DETECTIONS, news)
-    write_onnx(graph, (state, supports, *key), names, folder / 'relate.onnx', fp16=fp16)
+    found = (*_DETECTIONS, 'link_weights') if graph.links else _DETECTIONS
+    names = (olds, {name: f'support_{name}' for name in supports}, *key_names), (found, news)
+    save_onnx(to_onnx(graph, (state, supports, *key), names, path.name), path, fp16)
 
 
-def _manifest(model: RDN, cfg: Config, classes: Sequence[str], folder: Path, fp16: bool) -> dict[str, Any]:
+def _manifest(model: RDN, cfg: Config, classes: Sequence[str], folder: Path) -> dict[str, Any]:
     """Return what the runtime needs to know."""
-    data, resize = model.data_preprocessor, resize_config(cfg)
+    data, resize = model.data_preprocessor, resize_settings(cfg)
     detect = DetectGraph(model)
     memory = None
     if model.neck is not None:
@@ -136,9 +155,8 @@ def _manifest(model: RDN, cfg: Config, classes: Sequence[str], folder: Path, fp1
         format=FORMAT,
         versions=dict(mmrdn=__version__, torch=torch.__version__, opset=OPSET),
         classes=list(classes),
-        weights='fp16' if fp16 else 'fp32',
         preprocessing=dict(
-            scale=list(resize['scale']),
+            **resize,
             mean=data.mean.flatten().tolist() if data._enable_normalize else None,
             std=data.std.flatten().tolist() if data._enable_normalize else None,
             bgr_to_rgb=bool(data.channel_conversion),

@@ -18,23 +18,24 @@ OPSET = 18  # of RoiAlign 16 and NonMaxSuppression 11, which all runtimes have
 _MIN_VALUES = 1024  # of weights that are stored in half of the bytes; shorter ones are factors and biases
 
 
-def write_onnx(
+def to_onnx(
     module: nn.Module,
     inputs: tuple,
     names: tuple[Any, Any],
-    path: Path,
+    file: str,
     dynamic: dict[str, dict[int, Any]] | None = None,
-    fp16: bool = False,
-) -> None:
-    """Export a module by ``torch.export`` and check the file.
+) -> Any:
+    """Export a module by ``torch.export``.
 
     Args:
         module (nn.Module): The graph.
         inputs (tuple): Its arguments.
         names (tuple): Names of inputs and outputs, in the structures that these have.
-        path (Path): The file.
+        file (str): Name of the file in messages.
         dynamic (dict, optional): Dimensions of inputs that may be of any length, by the input's name.
-        fp16 (bool): Whether to store weights in half of the bytes.
+
+    Returns:
+        onnx.ModelProto: The graph.
 
     Raises:
         ValueError: onnx or onnxscript is not installed, or torch cannot export the module.
@@ -42,7 +43,7 @@ def write_onnx(
     ops = _translations()
     shapes = tree_map(lambda name: (dynamic or {}).get(name), names[0]) if dynamic else None
     try:
-        with _quiet():
+        with quiet():
             program = torch.export.export(module.eval(), inputs, dynamic_shapes=shapes, strict=False)
             exported = torch.onnx.export(
                 program,
@@ -57,8 +58,21 @@ def write_onnx(
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
-        raise ValueError(f'torch cannot export {path.name}: {str(cause).strip().splitlines()[0]}') from error
-    proto = exported.model_proto
+        raise ValueError(f'torch cannot export {file}: {str(cause).strip().splitlines()[0]}') from error
+    return exported.model_proto
+
+
+def save_onnx(proto: Any, path: Path, fp16: bool = False) -> None:
+    """Check a graph and write it.
+
+    Args:
+        proto (onnx.ModelProto): The graph.
+        path (Path): The file.
+        fp16 (bool): Whether to store weights in half of the bytes.
+
+    Raises:
+        ValueError: It has operators that other runtimes would not read.
+    """
     if fp16:
         halve_weights(proto)
     _check(proto, path.name)
@@ -79,17 +93,19 @@ def _translations() -> dict:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's progress and its warnings about absent packages off the terminal."""
-    logger = logging.getLogger('torch.onnx')
-    before = logger.level
-    logger.setLevel(logging.ERROR)
+def quiet() -> Iterator[None]:
+    """Keep progress and advice of exporter and quantizer off the terminal."""
+    loggers = [logging.getLogger(name) for name in ('torch.onnx', None)]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
             warnings.simplefilter('ignore')
             yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, levels):
+            logger.setLevel(level)
 
 
 def _check(proto: Any, name: str) -> None:

@@ -5,13 +5,16 @@ import argparse
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from mmrdn.structures import Frame, FrameDetections
+from mmrdn.inference.stream_run import run_stream
 from mmrdn.utils.command_errors import one_line_errors
-from mmrdn.video import BaseSource, FrameBuffer, open_source, prefetch
-from mmrdn_runtime.video_detector import VideoDetector
-from mmrdn_runtime.video_stream import VideoStream
+from mmrdn.video import FrameBuffer, open_source
+from mmrdn_runtime.openvino_backend import PRECISIONS
+from mmrdn_runtime.video_detector import BACKENDS, VideoDetector
+
+if TYPE_CHECKING:
+    from mmrdn.post_processing import BaseBoxLinker
 
 
 @one_line_errors
@@ -23,11 +26,16 @@ def main() -> None:
     parser.add_argument('--out-video', help='.mp4 with boxes drawn')
     parser.add_argument('--out-json', help='.jsonl: a line a frame; .json: COCO-VID; -: lines to stdout')
     parser.add_argument('--score-thr', type=float, default=0.5, help='leave out detections below it (default: 0.5)')
+    parser.add_argument(
+        '--linker', metavar='NAME', help='link boxes to tracks: BoxLinkingWithRelations, TubeLinking or SeqNMS'
+    )
     parser.add_argument('--scale', type=int, help='how many times larger frames are drawn')
     parser.add_argument('--max-frames', type=int, help='number of frames to stop after')
     parser.add_argument('--size', metavar='WxH', help='frame size of raw frames on stdin, pixels')
     parser.add_argument('--fps', type=float, help='frame rate of images and raw frames (default: 25)')
-    parser.add_argument('--threads', type=int, default=0, help='threads of ONNX Runtime (default: all)')
+    parser.add_argument('--backend', choices=BACKENDS, default='onnxruntime', help='what computes')
+    parser.add_argument('--precision', choices=PRECISIONS, help='number format of OpenVINO (default: f32)')
+    parser.add_argument('--threads', type=int, default=0, help='threads of the backend (default: all)')
     parser.add_argument('--overwrite', action='store_true', help='replace what is there')
     sys.exit(run(parser.parse_args()))
 
@@ -41,25 +49,54 @@ def run(args: argparse.Namespace) -> int:
     check_score_thr(args.score_thr)
     outputs = VideoOutputs(args.out_video, args.out_json, overwrite=args.overwrite, scale=args.scale)
     source = open_source(args.video, args.size, max_frames=args.max_frames, fps=args.fps)
-    detector = VideoDetector(args.model, threads=args.threads)
-    with outputs.open(source, detector.classes, args.score_thr) as files:
-        for found, frame in _detect(detector.open_stream(), source):
+    linker = None if args.linker is None else make_linker(args.linker)
+    detector = _load(args, linker)
+    results = run_stream(detector.open_stream(), source, FrameBuffer(), outputs.draws and linker is None)
+    if linker is not None:
+        from mmrdn.inference.linked_frames import check_rereadable, link_frames
+
+        if outputs.draws:
+            check_rereadable(source)
+        results = link_frames(results, linker, source, FrameBuffer(), outputs.draws)
+    with outputs.open(source, detector.classes, args.score_thr) as files, contextlib.closing(results):
+        for found, frame, _ in results:
             files.write(frame, found)
+    files.summary.warn_if_none(source.name, args.score_thr)
     files.summary.seconds = time.time() - start
     print(files.summary, file=sys.stderr if args.out_json == '-' else sys.stdout)
     return 3 if source.truncated else 0
 
 
-def _detect(stream: VideoStream, source: BaseSource) -> Iterator[tuple[FrameDetections, Frame]]:
-    """Yield the detections of each frame, and the frame, in order; frames are decoded ahead."""
-    buffer = FrameBuffer()
-    with contextlib.closing(prefetch(iter(source))) as frames:
-        for frame in frames:
-            buffer.add(frame)
-            for found in stream.feed(frame.image):
-                yield found, buffer.take()[0]
-    for found in stream.flush():
-        yield found, buffer.take()[0]
+def make_linker(name: str) -> 'BaseBoxLinker':
+    """Return a box linker by its name.
+
+    Raises:
+        ValueError: There is no such linker, or its packages are not installed.
+    """
+    try:
+        from mmrdn.post_processing import LINKERS
+    except ImportError as error:
+        raise ValueError(f'linking needs scipy and numba: pip install mmrdn-runtime[linking] ({error})') from None
+    kinds = {kind.__name__: kind for kind in LINKERS}
+    if name not in kinds:
+        raise ValueError(f'there is no box linker {name}, expected one of {", ".join(kinds)}')
+    return kinds[name]()
+
+
+def _load(args: argparse.Namespace, linker: 'BaseBoxLinker | None') -> VideoDetector:
+    """Load the model, and refuse what its backend or the linker cannot do."""
+    options = dict(threads=args.threads)
+    if args.precision is not None:
+        if args.backend != 'openvino':
+            raise ValueError('--precision is for --backend openvino')
+        options['precision'] = args.precision
+    detector = VideoDetector(args.model, args.backend, **options)
+    if linker is not None and linker.uses_relations and not detector.has_relations:
+        raise ValueError(
+            f'{type(linker).__name__} needs relation weights to the next frame, which {args.model} does not give: '
+            'it has no basic stage or no look-ahead, or is an older export; TubeLinking and SeqNMS do without'
+        )
+    return detector
 
 
 if __name__ == '__main__':

@@ -1,21 +1,24 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from dataclasses import dataclass
+from functools import cached_property
 
-import cv2
 import numpy as np
+
+from mmrdn_runtime.resizing import RESIZES
 
 
 @dataclass(frozen=True)
 class FramePreprocessor:
-    """Resize, normalize and pad a frame, as mmdet's ``Resize`` and mmtrack's preprocessor do.
+    """Resize, normalize and pad a frame, as the test pipeline and mmtrack's preprocessor do.
 
     Attributes:
-        scale (list[int]): The longer and the shorter side are no longer than these, pixels.
+        scale (list[int]): Lengths of sides that the resize transform is given, pixels.
         mean (list[float], optional): Grey levels that are subtracted, by channel; none if None.
         std (list[float], optional): Grey levels to divide by.
         bgr_to_rgb (bool): Whether the network sees red first.
         pad_size_divisor (int): Sides of the padded image are multiples of it, pixels.
         pad_value (float): Value of the padding.
+        resize (str): Name of the resize transform, see :data:`RESIZES`.
     """
 
     scale: list[int]
@@ -24,6 +27,15 @@ class FramePreprocessor:
     bgr_to_rgb: bool
     pad_size_divisor: int
     pad_value: float
+    resize: str = 'keep_ratio'
+
+    @cached_property
+    def _values(self) -> np.ndarray:
+        """np.ndarray: (3, 256) what becomes of each grey level, by channel of the input."""
+        levels = np.tile(np.arange(256, dtype=np.float32), (3, 1))
+        if self.mean is None or self.std is None:
+            return levels
+        return (levels - np.float32(self.mean)[:, None]) / np.float32(self.std)[:, None]
 
     def __call__(self, image: np.ndarray, name: str) -> tuple[np.ndarray, tuple[int, int], np.ndarray]:
         """Prepare a frame.
@@ -44,18 +56,14 @@ class FramePreprocessor:
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise ValueError(f'{name} must be (H, W, 3) uint8 with H, W >= 1, got {image.shape} {image.dtype}')
         height, width = image.shape[:2]
-        factor = min(max(self.scale) / max(height, width), min(self.scale) / min(height, width))
-        new_width, new_height = int(width * factor + 0.5), int(height * factor + 0.5)
-        if not new_width or not new_height:
+        resized = RESIZES[self.resize](image, self.scale)
+        if resized is None:
             raise ValueError(f'{name}, {width}x{height}: nothing is left of it at the scale {tuple(self.scale)}')
-        resized = cv2.resize(image, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
-        if self.bgr_to_rgb:
-            resized = resized[..., ::-1]
-        pixels = resized.astype(np.float32)
-        if self.mean is not None and self.std is not None:
-            pixels = (pixels - np.float32(self.mean)) / np.float32(self.std)
+        new_height, new_width = resized.shape[:2]
         divisor = self.pad_size_divisor
         padded = (-(-new_height // divisor) * divisor, -(-new_width // divisor) * divisor)
         out = np.full((1, 3, *padded), self.pad_value, np.float32)
-        out[0, :, :new_height, :new_width] = pixels.transpose(2, 0, 1)
+        planes = resized.transpose(2, 0, 1)[:: -1 if self.bgr_to_rgb else 1]
+        for plane, values, part in zip(planes, self._values, out[0]):
+            part[:new_height, :new_width] = values[plane]
         return out, (new_height, new_width), np.float32([new_width / width, new_height / height] * 2)

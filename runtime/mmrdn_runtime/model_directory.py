@@ -10,6 +10,7 @@ import numpy as np
 from mmrdn.fileio.fields import INTEGER, NUMBER, OBJECT, SIZE, TEXT, check_entry
 from mmrdn.fileio.json_files import read_json
 from mmrdn.utils.text import shown
+from mmrdn_runtime.resizing import RESIZES
 
 FORMAT = 1
 FILES = ('extract.onnx', 'relate.onnx')
@@ -86,8 +87,11 @@ def _preprocessing(data: dict, name: str) -> dict:
     for key in ('mean', 'std'):
         if data.get(key) is not None:
             _list(data[key], NUMBER, 3, f"{name}: '{key}'")
+    resize = data.get('resize', 'keep_ratio')
+    if not isinstance(resize, str) or resize not in RESIZES:
+        raise ValueError(f"{name}: 'resize' must be one of {', '.join(RESIZES)}, got {shown(resize)}")
     keys = ('scale', 'mean', 'std', 'pad_size_divisor', 'pad_value')
-    return {key: data.get(key) for key in keys} | dict(bgr_to_rgb=bool(data.get('bgr_to_rgb')))
+    return {key: data.get(key) for key in keys} | dict(bgr_to_rgb=bool(data.get('bgr_to_rgb')), resize=resize)
 
 
 def _state(memory: dict, name: str) -> dict[str, tuple[list[int], str]]:

@@ -7,16 +7,22 @@ import numpy as np
 
 from mmrdn.structures import FrameDetections
 from mmrdn_runtime.model_directory import FILES, ModelDirectory
+from mmrdn_runtime.onnx_runtime_backend import OnnxRuntimeBackend
+from mmrdn_runtime.openvino_backend import OpenVinoBackend
 from mmrdn_runtime.video_stream import VideoStream
+
+BACKENDS = dict(onnxruntime=OnnxRuntimeBackend, openvino=OpenVinoBackend)
+_END = object()  # of an iterator
 
 
 class VideoDetector:
-    """An exported detector for videos, on ONNX Runtime.
+    """An exported detector for videos.
 
     Args:
         path (str or Path): Directory that ``tools/deployment/export_onnx.py`` wrote.
-        providers (Sequence[str]): Execution providers of ONNX Runtime, the preferred one first.
-        threads (int): Threads of ONNX Runtime; 0 for as many as it likes.
+        backend (str): What computes: ``'onnxruntime'`` or ``'openvino'``.
+        **options: Arguments of the backend, see :class:`OnnxRuntimeBackend` and
+            :class:`OpenVinoBackend`; both take ``threads``.
 
     Attributes:
         classes (list[str]): Class names in the order of the labels.
@@ -24,16 +30,22 @@ class VideoDetector:
 
     Raises:
         FileNotFoundError: There is no such directory, or a file of it is missing.
-        ValueError: A file is damaged or of another version, or there is no such provider.
+        ValueError: A file is damaged or of another version, or there is no such backend or provider.
     """
 
-    def __init__(
-        self, path: str | Path, providers: Sequence[str] = ('CPUExecutionProvider',), threads: int = 0
-    ) -> None:
+    def __init__(self, path: str | Path, backend: str = 'onnxruntime', **options: Any) -> None:
+        if backend not in BACKENDS:
+            raise ValueError(f'backend must be one of {", ".join(BACKENDS)}, got {backend}')
         self.directory = ModelDirectory(path)
         self.classes = self.directory.classes
         self.lookahead = self.directory.memory['lookahead'] if self.directory.memory else 0
-        self._sessions = [_session(self.directory.path / file, providers, threads) for file in FILES]
+        opened = BACKENDS[backend](**options)
+        self._graphs = [opened.open(self.directory.path / file) for file in FILES]
+
+    @property
+    def has_relations(self) -> bool:
+        """bool: Whether detections come with relation weights to the next frame, for box linking."""
+        return 'link_weights' in self._graphs[1].outputs
 
     def open_stream(self, name: str = '') -> VideoStream:
         """Begin a new video that is fed frame by frame; several may be open at once.
@@ -41,7 +53,7 @@ class VideoDetector:
         Args:
             name (str): Name of the video in messages.
         """
-        return VideoStream(self.directory, *self._sessions, name)
+        return VideoStream(self.directory, *self._graphs, name)
 
     def stream(self, frames: Iterable[np.ndarray]) -> Iterator[FrameDetections]:
         """Detect in the frames of one video as they come.
@@ -63,18 +75,33 @@ class VideoDetector:
             yield from stream.feed(image)
         yield from stream.flush()
 
+    def stream_many(self, videos: Sequence[Iterable[np.ndarray]]) -> Iterator[tuple[int, FrameDetections]]:
+        """Detect in several videos at once, one frame of each in turn.
 
-def _session(path: Path, providers: Sequence[str], threads: int) -> Any:
-    """Open a graph."""
-    import onnxruntime
+        Args:
+            videos (Sequence[Iterable[np.ndarray]]): Frames of each video as in :meth:`stream`.
 
-    missing = set(providers) - set(known := onnxruntime.get_available_providers())
-    if missing:
-        raise ValueError(f'ONNX Runtime has no {", ".join(sorted(missing))} here, expected some of {", ".join(known)}')
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=list(providers))
-    except Exception as error:  # its own kinds, which have no common base
-        raise ValueError(f'{path}: ONNX Runtime cannot read it: {error}') from None
+        Yields:
+            tuple[int, FrameDetections]: Index of the video, and its next result.
+
+        Raises:
+            Exception: One of the videos raised it; that one ends there, the others go on to their
+                ends first.
+        """
+        streams = [self.open_stream(f'video {i}') for i in range(len(videos))]
+        running = {i: iter(video) for i, video in enumerate(videos)}
+        errors: list[Exception] = []
+        while running:
+            for i in list(running):
+                try:
+                    image = next(running[i], _END)
+                    results = [] if image is _END else streams[i].feed(image)
+                except Exception as error:  # of one video: the others go on
+                    errors.append(error)
+                    image, results = _END, []
+                if image is _END:
+                    del running[i]
+                    results = streams[i].flush()
+                yield from ((i, result) for result in results)
+        if errors:
+            raise errors[0]

@@ -1,30 +1,41 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """One video's way through the two graphs.
 
-Legend: N proposals, K supports of a frame, C channels.
+Legend: N proposals, K supports of a frame, C channels, n detections.
 """
 
 from collections import deque
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mmrdn.structures import FrameDetections
+from mmrdn.structures import FrameDetections, NextFrameWeights
 from mmrdn_runtime.frame_preprocessor import FramePreprocessor
+from mmrdn_runtime.graph import Graph
 from mmrdn_runtime.model_directory import ModelDirectory
 
+_LINK_SCORE = 0.01  # lowest score of a detection whose weights are kept, as of NextFrameRelations
 
-class _Proposals(NamedTuple):
-    """A frame between the graphs."""
+
+@dataclass(frozen=True, eq=False)
+class PreparedFrame:
+    """A frame on its way: prepared, and then with what ``extract.onnx`` finds in it.
+
+    Attributes:
+        index (int): Its number in the video.
+        image (np.ndarray or None): (1, 3, H, W) input of the network, as long as it is needed.
+        size (np.ndarray): (2,) height and width of it without padding, pixels.
+        factors (np.ndarray): (4,) factors from pixels of the frame to those of the input.
+        shape (tuple[int, int]): Height and width of the frame, pixels.
+        found (dict[str, np.ndarray]): ``feats`` (N, C), ``boxes`` (N, 4), ``scores`` (N,) and ``num``.
+    """
 
     index: int
-    feats: np.ndarray  # (N, C)
-    boxes: np.ndarray  # (N, 4), pixels of the network's input
-    scores: np.ndarray  # (N,)
-    num: np.ndarray  # ()
-    size: np.ndarray  # (2,) height and width of the network's input without padding
-    factors: np.ndarray  # (4,)
-    shape: tuple[int, int]  # height and width of the frame
+    image: np.ndarray | None
+    size: np.ndarray
+    factors: np.ndarray
+    shape: tuple[int, int]
+    found: dict[str, np.ndarray]
 
 
 class VideoStream:
@@ -32,51 +43,61 @@ class VideoStream:
 
     Args:
         directory (ModelDirectory): The model.
-        extract (InferenceSession): ``extract.onnx``.
-        relate (InferenceSession): ``relate.onnx``.
+        extract (Graph): ``extract.onnx``.
+        relate (Graph): ``relate.onnx``.
         name (str): Name of the video in messages.
     """
 
-    def __init__(self, directory: ModelDirectory, extract: Any, relate: Any, name: str = '') -> None:
+    def __init__(self, directory: ModelDirectory, extract: Graph, relate: Graph, name: str = '') -> None:
         self._preprocess = FramePreprocessor(**directory.preprocessing)
         self._memory = directory.memory
         self.lookahead = directory.memory['lookahead'] if directory.memory else 0
         self._directory = directory
         self._extract = extract
         self._relate = relate
-        self._outputs = [output.name for output in relate.get_outputs()]
         self._prefix = f'{name}, ' if name else ''
         self.reset()
 
     def reset(self) -> None:
         """Forget all frames."""
         self._state = self._directory.new_state()
-        self._waiting: deque[_Proposals] = deque()
-        self._num_frames = 0
+        self._waiting: deque[PreparedFrame] = deque()
+        self._num_prepared = 0
 
     @property
     def nbytes(self) -> int:
         """int: Bytes of the state."""
         return sum(part.nbytes for part in self._state.values())
 
-    def feed(self, image: np.ndarray) -> list[FrameDetections]:
-        """Take the next frame; return the results that are ready.
+    def prepare(self, image: np.ndarray) -> PreparedFrame:
+        """Preprocess the next frame; may run in another thread.
 
         Args:
             image (np.ndarray): (H, W, 3) uint8 BGR.
 
+        Raises:
+            ValueError: The image is no such array; names its number.
+        """
+        pixels, size, factors = self._preprocess(image, f'{self._prefix}frame {self._num_prepared}')
+        self._num_prepared += 1
+        shape = image.shape[:2]
+        return PreparedFrame(self._num_prepared - 1, pixels, np.array(size, np.int64), factors, shape, {})
+
+    def feed(self, image: np.ndarray | PreparedFrame) -> list[FrameDetections]:
+        """Take the next frame; return the results that are ready.
+
+        Args:
+            image (np.ndarray or PreparedFrame): (H, W, 3) uint8 BGR, or what :meth:`prepare` made of it.
+
         Returns:
-            list[FrameDetections]: One or none, boxes xyxy in pixels of their frame.
+            list[FrameDetections]: One or none, boxes xyxy in pixels of their frame. With relation
+            weights (``next_weights``) for box linking, where the model gives them.
 
         Raises:
             ValueError: The image is no such array; names its number.
         """
-        index = self._num_frames
-        pixels, size, factors = self._preprocess(image, f'{self._prefix}frame {index}')
-        inputs = dict(image=pixels, size=np.array(size, np.int64))
-        feats, boxes, scores, num = self._extract.run(('feats', 'boxes', 'scores', 'num'), inputs)
-        newest = _Proposals(index, feats, boxes, scores, num, inputs['size'], factors, image.shape[:2])
-        self._num_frames += 1
+        frame = image if isinstance(image, PreparedFrame) else self.prepare(image)
+        newest = replace(frame, image=None, found=self._extract(dict(image=frame.image, size=frame.size)))
         self._waiting.append(newest)
         if len(self._waiting) > self.lookahead:
             return [self._step(newest, self._waiting.popleft())]
@@ -91,13 +112,13 @@ class VideoStream:
         self.reset()
         return results
 
-    def _step(self, newest: _Proposals | None, key: _Proposals) -> FrameDetections:
+    def _step(self, newest: PreparedFrame | None, key: PreparedFrame) -> FrameDetections:
         """Take the supports of a frame, of none behind the end, and detect in another one."""
-        inputs = dict(key_feats=key.feats, key_boxes=key.boxes, key_num=key.num, size=key.size)
+        inputs = {f'key_{name}': part for name, part in key.found.items()} | dict(size=key.size)
         if self._memory is not None:
             inputs |= {f'state_{name}': part for name, part in self._state.items()}
             inputs |= self._supports(newest, key)
-        found = dict(zip(self._outputs, self._relate.run(self._outputs, inputs)))
+        found = self._relate(inputs)
         self._state = {name: found[f'new_{name}'] for name in self._state}
         kept = found['scores'] >= 0
         return FrameDetections(
@@ -108,16 +129,34 @@ class VideoStream:
             video_id=0,
             width=key.shape[1],
             height=key.shape[0],
+            next_weights=self._link_weights(found, kept, key),
         )
 
-    def _supports(self, newest: _Proposals | None, key: _Proposals) -> dict[str, np.ndarray]:
+    def _supports(self, newest: PreparedFrame | None, key: PreparedFrame) -> dict[str, np.ndarray]:
         """Return the K proposals of highest objectness of a frame: the first ones, as they are ranked."""
         count = self._memory['num_support']
-        frame, num = (key, 0) if newest is None else (newest, min(count, int(newest.num)))
-        parts = dict(feats=frame.feats, boxes=frame.boxes, scores=frame.scores)
-        missing = max(count - len(frame.scores), 0)
-        supports = {
-            f'support_{name}': np.pad(part[:count], [(0, missing)] + [(0, 0)] * (part.ndim - 1))
-            for name, part in parts.items()
-        }
+        found = (newest or key).found
+        num = 0 if newest is None else min(count, int(found['num']))
+        missing = max(count - len(found['scores']), 0)
+        supports = {f'support_{name}': found[name][:count] for name in ('feats', 'boxes', 'scores')}
+        if missing:
+            supports = {
+                name: np.pad(part, [(0, missing)] + [(0, 0)] * (part.ndim - 1)) for name, part in supports.items()
+            }
         return supports | dict(support_num=np.array(num, np.int64))
+
+    def _link_weights(
+        self, found: dict[str, np.ndarray], kept: np.ndarray, key: PreparedFrame
+    ) -> NextFrameWeights | None:
+        """Return the relation weights to the supports of the next frame; None where the model gives none."""
+        if 'link_weights' not in found:
+            return None
+        inds = found['proposal_inds'][kept]  # (n,)
+        num_support = min(self._memory['num_support'], int(key.found['num']))
+        likely = np.flatnonzero(found['scores'][kept] >= _LINK_SCORE)
+        return NextFrameWeights(
+            support_inds=np.where(inds < num_support, inds, -1),
+            detection_inds=likely,
+            weights=found['link_weights'][kept][likely],
+            next_frame_id=self._waiting[0].index if self._waiting else None,
+        )

@@ -1,16 +1,45 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Exported tiny detectors, and the runtime that reads them."""
 
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from helpers.rdn import model_config, tiny_model
+from helpers.rdn import cascade_config, model_config, tiny_model
 from helpers.tools import ROOT
 from helpers.videos import noise, tiny_inferencer
 
 sys.path.insert(0, str(ROOT / 'runtime'))
+
+
+# The command where only what mmrdn-runtime asks for is installed, and mmrdn has no __init__.py.
+COMMAND = """
+import sys, types
+
+ASKED_FOR = 'numpy onnxruntime av cv2 PIL matplotlib mmrdn mmrdn_runtime scipy numba'.split()
+THEIRS = 'mpl_toolkits contourpy cycler dateutil six fontTools kiwisolver packaging pyparsing'.split()
+THEIRS += 'google flatbuffers llvmlite'.split()
+
+
+class Refusal:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        top = name.partition('.')[0]
+        known = sys.stdlib_module_names | {*ASKED_FOR, *THEIRS}
+        if top not in known and not top.startswith('_sysconfigdata'):
+            raise ImportError(f'{name} is not installed')
+
+
+sys.meta_path.insert(0, Refusal)
+root = sys.argv.pop(1)
+sys.modules['mmrdn'] = types.ModuleType('mmrdn')
+sys.modules['mmrdn'].__path__ = [root + '/mmrdn']
+sys.path.insert(0, root + '/runtime')
+from mmrdn_runtime.command import main
+main()
+"""
 
 
 def need_onnx():
@@ -39,6 +68,11 @@ def fpn_model():
     return tiny_model(config)
 
 
+def cascade_model(**kwargs):
+    """A tiny cascade of three stages."""
+    return tiny_model(cascade_config(**kwargs))
+
+
 def assert_same_results(results, expected, boxes=0.02, scores=1e-4):
     """Results of the runtime are those of ``VideoInferencer``, whose order of near equals may differ."""
     assert len(results) == len(expected)
@@ -58,3 +92,10 @@ def assert_same_results(results, expected, boxes=0.02, scores=1e-4):
 def clip(length, size=(48, 64), seed=0):
     """Frames that differ, of a smooth texture."""
     return [frame // 2 + 60 for frame in noise(length, size, seed)]
+
+
+def run_runtime(folder, *args):
+    """Run mmrdn-runtime where only what it asks for is installed."""
+    return subprocess.run(
+        [sys.executable, '-c', COMMAND, str(ROOT), *args], capture_output=True, text=True, timeout=120, cwd=folder
+    )

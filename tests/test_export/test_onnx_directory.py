@@ -3,54 +3,19 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
-from helpers.exported import assert_same_results, clip, export_tiny, fpn_model, need_onnx
+from helpers.exported import assert_same_results, cascade_model, clip, export_tiny, fpn_model, need_onnx, run_runtime
 from helpers.rdn import tiny_model
-from helpers.tools import ROOT
 from helpers.videos import read_mp4, tiny_inferencer, write_mp4
+from mmrdn.apis import VideoInferencer
+from mmrdn.export.onnx_directory import export_onnx
 
 need_onnx()
 
 import onnx  # noqa: E402
-
-
-@pytest.fixture(scope='module')
-def exported(tmp_path_factory):
-    """A detector with T = 2, and its directory."""
-    out = tmp_path_factory.mktemp('exported') / 'model'
-    return export_tiny(out, sizes=['48x64', '50x90']), out
-
-
-# The command where only what mmrdn-runtime asks for is installed, and mmrdn has no __init__.py.
-COMMAND = """
-import sys, types
-
-ASKED_FOR = 'numpy onnxruntime av cv2 PIL matplotlib mmrdn mmrdn_runtime'.split()
-THEIRS = 'mpl_toolkits contourpy cycler dateutil six fontTools kiwisolver packaging pyparsing'.split()
-THEIRS += 'google flatbuffers'.split()
-
-
-class Refusal:
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        top = name.partition('.')[0]
-        if top not in sys.stdlib_module_names and top not in ASKED_FOR + THEIRS:
-            raise ImportError(f'{name} is not installed')
-
-
-sys.meta_path.insert(0, Refusal)
-root = sys.argv.pop(1)
-sys.modules['mmrdn'] = types.ModuleType('mmrdn')
-sys.modules['mmrdn'].__path__ = [root + '/mmrdn']
-sys.path.insert(0, root + '/runtime')
-from mmrdn_runtime.command import main
-main()
-"""
 
 
 def detector_of(path):
@@ -108,7 +73,9 @@ def test_comparison_is_recorded(exported):
     assert min(manifest['compared'].values()) >= 0.95
 
 
-@pytest.mark.parametrize('make', [lambda: tiny_model(neck=None), fpn_model], ids=['single frame', 'pyramid'])
+@pytest.mark.parametrize(
+    'make', [lambda: tiny_model(neck=None), fpn_model, cascade_model], ids=['single frame', 'pyramid', 'cascade']
+)
 def test_other_detectors(make, tmp_path):
     model = make()
     model.data_preprocessor = tiny_inferencer().model.data_preprocessor
@@ -117,18 +84,12 @@ def test_other_detectors(make, tmp_path):
     assert_same_results(list(detector_of(tmp_path / 'model').stream(frames)), list(inferencer.stream(frames)))
 
 
-def run_command(folder, *args):
-    return subprocess.run(
-        [sys.executable, '-c', COMMAND, str(ROOT), *args], capture_output=True, text=True, timeout=120, cwd=folder
-    )
-
-
 def test_command_without_torch(exported, tmp_path):
     inferencer, out = exported
     write_mp4(tmp_path / 'in.mp4', clip(5))
     frames = read_mp4(tmp_path / 'in.mp4')[0]
     outputs = '--out-video', 'out.mp4', '--out-json', 'out.jsonl'
-    done = run_command(tmp_path, 'in.mp4', '--model', str(out), *outputs, '--score-thr', '0.3')
+    done = run_runtime(tmp_path, 'in.mp4', '--model', str(out), *outputs, '--score-thr', '0.3')
     assert done.returncode == 0, done.stderr
     assert len(read_mp4(tmp_path / 'out.mp4')[0]) == 5
     lines = [json.loads(line) for line in (tmp_path / 'out.jsonl').read_text().splitlines()]
@@ -149,7 +110,16 @@ def test_wrong_input_gets_one_line(args, message, exported, tmp_path):
     shutil.copytree(exported[1], tmp_path / 'broken')
     (tmp_path / 'broken' / 'extract.onnx').write_bytes(b'no graph')
     args = [str(exported[1]) if arg == 'MODEL' else arg for arg in args]
-    done = run_command(tmp_path, *args, '--out-json', 'out.jsonl')
+    done = run_runtime(tmp_path, *args, '--out-json', 'out.jsonl')
     assert done.returncode == 1 and message in done.stderr
     assert done.stderr.startswith('error: ') and len(done.stderr.splitlines()) == 1
     assert not (tmp_path / 'out.jsonl').exists()
+
+
+def test_shorter_side_resize(tmp_path):
+    cfg = tiny_inferencer().cfg
+    cfg.test_dataloader.dataset.pipeline[1] = dict(type='ShorterSideResize', shorter=72, longest=96)
+    inferencer = VideoInferencer(cfg, model=tiny_inferencer().model, device='cpu')
+    export_onnx(cfg, out=tmp_path / 'model', model=inferencer.model)
+    frames = clip(4, (44, 62))
+    assert_same_results(list(detector_of(tmp_path / 'model').stream(frames)), list(inferencer.stream(frames)))

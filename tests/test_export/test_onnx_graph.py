@@ -10,7 +10,7 @@ need_onnx()
 
 import onnxruntime  # noqa: E402
 
-from mmrdn.export.onnx_graph import write_onnx  # noqa: E402
+from mmrdn.export.onnx_graph import save_onnx, to_onnx  # noqa: E402
 
 
 def test_fp16_stores_weights_in_half_of_the_bytes(tmp_path):
@@ -19,7 +19,7 @@ def test_fp16_stores_weights_in_half_of_the_bytes(tmp_path):
     layer.weight.data[0, 0] = 1e6  # beyond fp16
     inputs = (torch.randn(3, 64),)
     for fp16 in (False, True):
-        write_onnx(layer, inputs, (('x',), 'y'), tmp_path / f'{fp16}.onnx', fp16=fp16)
+        save_onnx(to_onnx(layer, inputs, (('x',), 'y'), 'layer'), tmp_path / f'{fp16}.onnx', fp16)
     sizes = [(tmp_path / f'{fp16}.onnx').stat().st_size for fp16 in (False, True)]
     assert 64 * 96 * 2 <= sizes[1] < sizes[0] - 64 * 96 * 2 + 500
     found = onnxruntime.InferenceSession(tmp_path / 'True.onnx').run(None, dict(x=inputs[0].numpy()))[0]

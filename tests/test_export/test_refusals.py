@@ -14,10 +14,16 @@ def soft_nms():
     return config
 
 
+def bad_cascade():
+    config = cascade_config()
+    config.detector.roi_head.bbox_head[1].bbox_coder.type = 'LegacyDeltaXYWHBBoxCoder'
+    return config
+
+
 @pytest.mark.parametrize(
     ('make', 'message'),
     [
-        (cascade_config, 'roi_head RDNCascadeRoIHead, expected RDNRoIHead'),
+        (bad_cascade, 'bbox_coder LegacyDeltaXYWHBBoxCoder of bbox_head 1, expected DeltaXYWHBBoxCoder that clips'),
         (temporal_config, 'model TemporalRDN, expected RDN'),
         (lambda: model_config(window=dict(type='mmrdn.RepeatedFrameWindow')), 'expected SlidingWindow'),
         (soft_nms, "test_cfg.rcnn.nms {'type': 'soft_nms'"),

@@ -13,7 +13,7 @@ need_onnx()
 
 import onnxruntime  # noqa: E402
 
-from mmrdn.export.onnx_graph import write_onnx  # noqa: E402
+from mmrdn.export.onnx_graph import save_onnx, to_onnx  # noqa: E402
 
 
 class Operator(torch.nn.Module):
@@ -28,7 +28,7 @@ class Operator(torch.nn.Module):
 
 
 def run(function, inputs, path):
-    write_onnx(Operator(function), inputs, (('first', 'second'), 'out'), path)
+    save_onnx(to_onnx(Operator(function), inputs, (('first', 'second'), 'out'), 'operator'), path)
     values = dict(zip(('first', 'second'), (x.numpy() for x in inputs)))
     return onnxruntime.InferenceSession(path).run(None, values)[0]
 

@@ -28,6 +28,9 @@ class _LateDetector:
         boxes = np.array([[1.0, 2, 30, 40], [5, 6, 7, 8]], np.float32)
         return FrameDetections(bboxes=boxes, labels=np.array([1, 0]), scores=np.array([0.9, 0.3]))
 
+    def prepare(self, image):
+        return image
+
     def feed(self, image):
         self.frames += 1
         return [self._found()] if self.frames > 1 else []

@@ -48,6 +48,7 @@ def test_good_directory(directory):
         (['channels'], -1, "'channels' must be a positive integer"),
         (['preprocessing', 'scale'], [96], "'scale' must be a list of 2"),
         (['preprocessing', 'mean'], [1, 2, 'x'], "'mean' must hold a finite number, got x"),
+        (['preprocessing', 'resize'], 'crop', "'resize' must be one of keep_ratio, shorter_side, got crop"),
         (['memory', 'lookahead'], -2, "'lookahead' must be 0 or more, got -2"),
         (['memory', 'state', 'scores', 'dtype'], 'object', "'scores' is a object"),
         (['memory', 'state', 'scores', 'shape'], [10**6, 10**6], "'scores' is a float32 of shape"),

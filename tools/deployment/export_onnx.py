@@ -20,14 +20,22 @@ def main() -> None:
         help='check the files against PyTorch on frames of these sizes, pixels; any size runs',
     )
     parser.add_argument('--fp16', action='store_true', help='store weights in half of the bytes; computed in fp32')
+    parser.add_argument('--int8', action='store_true', help='compute convolutions of backbone and neck in int8')
+    parser.add_argument(
+        '--calibrate',
+        metavar='FRAMES',
+        help='video, directory or pattern of images that ranges of numbers are measured on, for --int8',
+    )
     add_arguments(parser, '--overwrite', '--trust-checkpoint', '--cfg-options')
     args = parser.parse_args()
+    if args.int8 != (args.calibrate is not None):
+        raise ValueError('--int8 and --calibrate go together: int8 needs frames to measure ranges of numbers on')
 
     from mmrdn.export.onnx_directory import export_onnx
     from mmrdn.setup_env import register_all_modules
 
     register_all_modules()
-    names = ('fp16', 'overwrite', 'trust_checkpoint', 'cfg_options')
+    names = ('fp16', 'calibrate', 'overwrite', 'trust_checkpoint', 'cfg_options')
     options = {name: getattr(args, name) for name in names}
     print(export_onnx(args.config, args.checkpoint, args.out, sizes=args.size, **options))
 

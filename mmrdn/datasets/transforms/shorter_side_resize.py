@@ -3,6 +3,7 @@
 from mmdet.datasets.transforms import Resize
 
 from mmrdn.registry import TRANSFORMS
+from mmrdn.utils.shorter_side import shorter_side_size
 
 
 @TRANSFORMS.register_module()
@@ -30,13 +31,7 @@ class ShorterSideResize(Resize):
 
     def new_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height, in pixels, that an image gets."""
-        short, long = sorted((width, height))
-        new = self.shorter
-        if long / short * new > self.longest:
-            new = max(1, round(self.longest * short / long))
-        if width < height:
-            return new, int(new * height / width)
-        return int(new * width / height), new
+        return shorter_side_size(width, height, self.shorter, self.longest)
 
     def _resize_img(self, results: dict) -> None:
         """mmcv's hook: the size depends on the image."""

@@ -1,0 +1,32 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+
+class Graph:
+    """A graph that a backend has opened.
+
+    Args:
+        inputs (Sequence[str]): Names of its inputs.
+        outputs (Sequence[str]): Names of its outputs.
+        run (callable): Function from the values of all inputs, by name, to those of the outputs.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        run: Callable[[Mapping[str, np.ndarray]], Sequence[np.ndarray]],
+    ) -> None:
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
+        self._run = run
+
+    def __call__(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the outputs by name, in memory of their own.
+
+        Args:
+            values (Mapping[str, np.ndarray]): Values of all inputs; others are left out.
+        """
+        return dict(zip(self.outputs, self._run({name: values[name] for name in self.inputs})))

@@ -1,0 +1,48 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmrdn_runtime.graph import Graph
+
+
+class OnnxRuntimeBackend:
+    """ONNX Runtime.
+
+    Args:
+        threads (int): Threads of a graph; 0 for as many as it likes.
+        providers (Sequence[str]): Execution providers, the preferred one first.
+
+    Raises:
+        ValueError: There is no such provider.
+    """
+
+    def __init__(self, threads: int = 0, providers: Sequence[str] = ('CPUExecutionProvider',)) -> None:
+        import onnxruntime
+
+        missing = set(providers) - set(known := onnxruntime.get_available_providers())
+        if missing:
+            raise ValueError(
+                f'ONNX Runtime has no {", ".join(sorted(missing))} here, expected some of {", ".join(known)}'
+            )
+        self.providers = list(providers)
+        self.options = onnxruntime.SessionOptions()
+        self.options.intra_op_num_threads = threads
+        self.options.log_severity_level = 3
+
+    def open(self, path: Path) -> Graph:
+        """Open a graph.
+
+        Args:
+            path (Path): ONNX file.
+
+        Raises:
+            ValueError: ONNX Runtime cannot read it.
+        """
+        import onnxruntime
+
+        try:
+            session = onnxruntime.InferenceSession(path, self.options, providers=self.providers)
+        except Exception as error:  # its own kinds, which have no common base
+            raise ValueError(f'{path}: ONNX Runtime cannot read it: {error}') from None
+        inputs, outputs = ([x.name for x in part] for part in (session.get_inputs(), session.get_outputs()))
+        return Graph(inputs, outputs, lambda values: session.run(outputs, values))

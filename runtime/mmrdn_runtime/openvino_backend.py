@@ -1,0 +1,61 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mmrdn_runtime.graph import Graph
+
+PRECISIONS = ('f32', 'bf16', 'f16')
+
+
+class OpenVinoBackend:
+    """OpenVINO, which reads the same files.
+
+    Args:
+        threads (int): Threads of a graph; 0 for as many as it likes.
+        precision (str): Number format that it may compute in: ``'f32'``, or ``'bf16'`` or ``'f16'``
+            where the processor has it.
+        device (str): Device that it runs on, such as ``'CPU'``.
+
+    Raises:
+        ValueError: OpenVINO is not installed, or there is no such precision.
+    """
+
+    def __init__(self, threads: int = 0, precision: str = 'f32', device: str = 'CPU') -> None:
+        if precision not in PRECISIONS:
+            raise ValueError(f'precision must be one of {", ".join(PRECISIONS)}, got {precision}')
+        try:
+            import openvino
+        except ImportError:
+            raise ValueError(
+                "backend='openvino' needs OpenVINO: pip install openvino, or mmrdn-runtime[openvino]"
+            ) from None
+        self.core = openvino.Core()
+        self.device = device
+        # Without a hint it rounds to bf16 wherever the processor is fast at it.
+        self.config: dict[str, str | int] = {'INFERENCE_PRECISION_HINT': precision, 'PERFORMANCE_HINT': 'LATENCY'}
+        if threads:
+            self.config['INFERENCE_NUM_THREADS'] = threads
+
+    def open(self, path: Path) -> Graph:
+        """Open a graph.
+
+        Args:
+            path (Path): ONNX file.
+
+        Raises:
+            ValueError: OpenVINO cannot read it, or has no such device.
+        """
+        try:
+            model = self.core.compile_model(path, self.device, self.config)
+        except RuntimeError as error:
+            raise ValueError(f'{path}: OpenVINO cannot run it on {self.device}: {str(error).strip()}') from None
+        request = model.create_infer_request()
+
+        def run(values: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+            found = request.infer(values)
+            return [found[output].copy() for output in model.outputs]  # the request owns its buffers
+
+        inputs, outputs = ([x.get_any_name() for x in part] for part in (model.inputs, model.outputs))
+        return Graph(inputs, outputs, run)
