@@ -1,4 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import numpy as np
+
 from mmrdn.datasets.video_det_dataset import VideoDetDataset
 from mmrdn.registry import DATASETS
 
@@ -11,7 +13,6 @@ class EveryFrameDataset(VideoDetDataset):
     (``is_vid_train_frame``); a validation loss is measured on their frames all the same.
     """
 
-    @staticmethod
-    def trains_on(image: dict) -> bool:
-        """Whether a training may have an image of the file as its key image."""
-        return True
+    def trains_on(self) -> np.ndarray:
+        """Return whether an image counts, (n,) bool: each does."""
+        return np.ones(len(self.file), bool)

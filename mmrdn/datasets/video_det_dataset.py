@@ -9,9 +9,11 @@ import numpy as np
 from mmengine.logging import MMLogger
 from mmtrack.datasets import BaseVideoDataset
 
+from mmrdn.datasets.lazy_list import LazyList
 from mmrdn.datasets.seeded_samples import SeededSamples
 from mmrdn.fileio.box_entries import box_fault, to_xyxy
-from mmrdn.fileio.coco_vid import CocoVidFile, said_annotated
+from mmrdn.fileio.coco_vid import said_annotated
+from mmrdn.fileio.indexed_coco_vid_file import IndexedCocoVidFile
 from mmrdn.fileio.sparse_annotation import sparse_annotation
 from mmrdn.registry import DATASETS
 
@@ -39,7 +41,9 @@ class VideoDetDataset(SeededSamples, BaseVideoDataset):
       itself where there is no other;
     - what is random about a sample follows from its position in the training, if the sampler is a
       :class:`SeededInfiniteSampler`;
-    - what is wrong with the file is said in one line, and nothing is printed.
+    - what is wrong with the file is said in one line, and nothing is printed;
+    - what is held is the bytes of the file, of which each sample parses its part: a twentieth of
+      what Python's objects take. Worker processes share them, so ``serialize_data`` changes nothing.
 
     Args:
         *args: See :class:`mmtrack.datasets.BaseVideoDataset`. For stills set
@@ -74,11 +78,11 @@ class VideoDetDataset(SeededSamples, BaseVideoDataset):
         """Return an id of the file with the prefix of this data set."""
         return f'{self.id_prefix}{value}' if self.id_prefix else value
 
-    def load_data_list(self) -> tuple[list[dict], list[int]]:
+    def load_data_list(self) -> tuple[Sequence[dict], list[int]]:
         """Read ``ann_file``.
 
         Returns:
-            tuple[list[dict], list[int]]: All images, the frames of a video
+            tuple[Sequence[dict], list[int]]: All images, the frames of a video
             together and in order, and the indices of those to be used as key images.
         """
         classes = self.metainfo.get('classes')
@@ -92,9 +96,7 @@ class VideoDetDataset(SeededSamples, BaseVideoDataset):
                 f'{type(self).__name__}: key_img_sampler must have interval=1 in testing, where every frame counts, '
                 f'got {interval}'
             )
-        of_video = ('video_id', 'frame_id') if self.load_as_video else ()
-        fields = ('file_name', 'height', 'width', *of_video)
-        file = CocoVidFile(self.ann_file, images=fields, annotations=('bbox',), videos=self.load_as_video)
+        self.file = file = IndexedCocoVidFile(self.ann_file, by_video=self.load_as_video)
         if not self.test_mode and not (self.filter_cfg or {}).get('filter_empty_gt', True):
             warning = sparse_annotation(file.annotated_frames())  # in testing the metric says it
             if warning:
@@ -102,29 +104,26 @@ class VideoDetDataset(SeededSamples, BaseVideoDataset):
         file.warn_of_boxes()
         self.cat_ids = file.category_ids(classes)
         self.cat2label = {cat_id: i for i, cat_id in enumerate(self.cat_ids)}
-        self.cat_img_map = {cat_id: [] for cat_id in self.cat_ids}
-        for entry in file.data['annotations']:
-            if entry['category_id'] in self.cat_img_map:
-                self.cat_img_map[entry['category_id']].append(self._id(entry['image_id']))
-        data_list, valid_data_indices = [], []
-        for frames in file.frames_of_videos() if self.load_as_video else [[image] for image in file.data['images']]:
-            for image in frames:
-                is_annotated = said_annotated(image)
-                counts = is_annotated is not False
-                is_key = self.test_mode or (counts and self.trains_on(image))
-                if is_key and image.get('frame_id', 0) % interval == 0:
-                    valid_data_indices.append(len(data_list))
-                info = dict(image, img_id=self._id(image['id']), is_annotated=is_annotated)
-                if self.load_as_video:
-                    info.update(video_id=self._id(image['video_id']), video_length=len(frames))
-                raw = dict(raw_img_info=info, raw_ann_info=file.annotations_of[image['id']] if counts else [])
-                data_list.append(self.parse_data_info(raw))
-        return data_list, valid_data_indices
+        is_key = file.frame_ids % interval == 0
+        if not self.test_mode:
+            is_key &= (file.is_annotated != 0) & self.trains_on()
+        self.serialize_data = False  # of the lazy list: what it is made of is bytes already
+        return LazyList(len(file), self._load_data_info), np.flatnonzero(is_key).tolist()
 
-    @staticmethod
-    def trains_on(image: dict) -> bool:
-        """Whether a training may have an image of the file as its key image."""
-        return image.get('is_vid_train_frame', True)
+    def _load_data_info(self, number: int) -> dict:
+        """Return an image and its annotations, parsed from the file."""
+        image, annotations = self.file.entries(number)
+        is_annotated = said_annotated(image)
+        info = dict(image, img_id=self._id(image['id']), is_annotated=is_annotated)
+        if self.load_as_video:
+            info.update(video_id=self._id(image['video_id']), video_length=self.file.video_lengths[number].item())
+        return self.parse_data_info(
+            dict(raw_img_info=info, raw_ann_info=annotations if is_annotated is not False else [])
+        )
+
+    def trains_on(self) -> np.ndarray:
+        """Return whether a training may have each image of the file as its key image, (n,) bool."""
+        return self.file.is_vid_train_frame
 
     def parse_data_info(self, raw_data_info: dict) -> dict:
         """Parse an image and its annotations, by the rule of the metric for what is ground truth.
@@ -161,34 +160,38 @@ class VideoDetDataset(SeededSamples, BaseVideoDataset):
         Raises:
             ValueError: No image is left, or ``indices`` do not fit.
         """
-        indices = super().filter_data()
+        indices, options = np.array(self.valid_data_indices, int), self.filter_cfg or {}
         if not self.test_mode:
-            self._log_left_out()
-        if not indices:
+            least = options.get('min_size', 32)  # pixels, as mmtrack has it
+            kept = self.file.sizes.min(axis=1) >= least
+            self._log_left_out(indices[~kept[indices]], least)
+            if options.get('filter_empty_gt', True):
+                kept &= self.file.has_box(self.cat_ids)
+            indices = indices[kept[indices]]
+        if not len(indices):
             flags = 'without a false "is_vid_train_frame" or "is_annotated", with a box of one of the classes'
             kind = 'testing' if self.test_mode else f'training ({flags})'
             raise ValueError(f'{self.ann_file}: no image of its {len(self.data_list)} is left for {kind}')
+        chosen = indices.tolist()
         if self._indices is not None:
-            indices = self._chosen(indices, self._indices)
-            self._check_whole_videos(indices)
-        return indices
+            chosen = self._chosen(chosen, self._indices)
+            self._check_whole_videos(chosen)
+        return chosen
 
-    def _log_left_out(self) -> None:
+    def _log_left_out(self, small: np.ndarray, least: int) -> None:
         """Log how many images are no key images of a training, as nobody annotated them or for their size."""
         warn = MMLogger.get_current_instance().warning
-        num_supports = sum(info['is_annotated'] is False for info in self.data_list)
+        num_supports = np.count_nonzero(self.file.is_annotated == 0)
         if num_supports:
             warn(
                 f'{self.ann_file}: {num_supports} of {len(self.data_list)} images have "is_annotated": false and are '
                 'support frames only'
             )
-        least = (self.filter_cfg or {}).get('min_size', 32)  # pixels, as mmtrack has it
-        infos = [self.data_list[i] for i in self.valid_data_indices]
-        small = [info for info in infos if min(info['width'], info['height']) < least]
-        if small:
+        if len(small):
             warn(
-                f'{self.ann_file}: {len(small)} of {len(infos)} images have a side below {least} pixels and are left '
-                f'out (filter_cfg=dict(min_size={least})), the first is {small[0]["file_name"]}'
+                f'{self.ann_file}: {len(small)} of {len(self.valid_data_indices)} images have a side below {least} '
+                f'pixels and are left out (filter_cfg=dict(min_size={least})), the first is '
+                f'{self.data_list[small[0]]["file_name"]}'
             )
 
     def _chosen(self, available: list[int], indices: int | Sequence[int]) -> list[int]:

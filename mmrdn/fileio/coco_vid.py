@@ -13,57 +13,16 @@ from mmengine.logging import MMLogger
 from scipy.sparse import csr_array
 
 from mmrdn.fileio.box_entries import box_fault, faults_warning, to_xyxy
-from mmrdn.fileio.download import shown_url
-from mmrdn.fileio.fields import (
-    ANSWER,
-    BOX,
-    FLAG,
-    ID,
-    INTEGER,
-    NUMBER,
-    OBJECT,
-    SIZE,
-    TEXT,
-    Kind,
-    check_entries,
-    check_entry,
-)
+from mmrdn.fileio.coco_file import KINDS, REQUIRED, CocoFile
+from mmrdn.fileio.fields import BOX, NUMBER, OBJECT, check_entries, check_entry
 from mmrdn.fileio.json_files import parse_json
 from mmrdn.fileio.located_file import read_located
 from mmrdn.fileio.sparse_annotation import AnnotatedFrame
 from mmrdn.structures import FrameAnnotations, FrameDetections
 from mmrdn.utils.text import shown
 
-_REQUIRED = dict(categories=('id', 'name'), images=('id',), annotations=('image_id', 'category_id'), videos=('id',))
-KINDS = dict(
-    categories=dict(id=ID, name=TEXT),
-    images=dict(
-        id=ID,
-        video_id=ID,
-        frame_id=INTEGER,
-        width=SIZE,
-        height=SIZE,
-        file_name=TEXT,
-        is_annotated=ANSWER,
-        is_vid_train_frame=ANSWER,
-    ),
-    annotations=dict(
-        id=ID,
-        image_id=ID,
-        category_id=ID,
-        instance_id=ID,
-        area=NUMBER,
-        score=NUMBER,
-        unlinked_score=NUMBER,
-        iscrowd=FLAG,
-        ignore=FLAG,
-        bbox=Kind(BOX.text, lambda value: value == [] or BOX.holds(value)),  # [] for an object without a box
-    ),
-    videos=dict(id=ID),
-)
 
-
-class CocoVidFile:
+class CocoVidFile(CocoFile):
     """A COCO-VID or COCO JSON file, checked once.
 
     Args:
@@ -75,7 +34,6 @@ class CocoVidFile:
     Attributes:
         data (dict): Content, with the lists ``images``, ``annotations``, ``categories`` and, if
             there, ``videos``.
-        categories (dict[str, Any]): Category ids by name, in the order of the file.
         annotations_of (dict[Any, list[dict]]): Annotations by image id, for all images in the order
             of the file.
 
@@ -87,30 +45,25 @@ class CocoVidFile:
     def __init__(
         self, path: str, images: Sequence[str] = (), annotations: Sequence[str] = (), videos: bool = False
     ) -> None:
-        self.path = shown_url(path)
+        super().__init__(path)
         self.data = self._read(path)
-        for part, required in _REQUIRED.items():
+        for part, required in REQUIRED.items():
             more = dict(images=images, annotations=annotations).get(part, ())
             if part != 'videos' or videos or self.data.get(part) is not None:
                 self._check_part(part, (*required, *more))
-        self._unique('categories', 'id')  # or two classes would be one
-        self.categories = {entry['name']: entry['id'] for entry in self._unique('categories', 'name')}
-        self.annotations_of: dict[Any, list[dict]] = {image['id']: [] for image in self._unique('images', 'id')}
+        self._take_categories(self.data['categories'])
+        self._check_unique('images', 'id', self.data['images'])
+        self.annotations_of: dict[Any, list[dict]] = {image['id']: [] for image in self.data['images']}
         known = dict(
             image_id=('images', self.annotations_of), category_id=('categories', set(self.categories.values()))
         )
         for i, entry in enumerate(self.data['annotations']):
             for field, (part, ids) in known.items():
                 if entry[field] not in ids:
-                    raise self._error(f"annotations[{i}]: {field} {shown(entry[field])} is not among the file's {part}")
+                    raise self._unknown('annotations', i, field, entry[field], part)
             self.annotations_of[entry['image_id']].append(entry)
 
-    def _error(self, text: str) -> ValueError:
-        return ValueError(f'{self.path}: {text}')
-
     def _read(self, path: str) -> dict[str, Any]:
-        if not path:
-            raise ValueError(f'ann_file must name a JSON file, got {path!r}')
         data = parse_json(read_located(path), self.path)
         if not isinstance(data, dict):
             raise self._error(f'expected a JSON object, got {type(data).__name__}')
@@ -121,52 +74,6 @@ class CocoVidFile:
         """Check the fields of all entries of a list."""
         kinds = KINDS[part] | (dict(bbox=BOX) if 'bbox' in required else {})
         check_entries(self.data, part, kinds, required, self.path)
-
-    def _unique(self, part: str, field: str) -> list[dict]:
-        """Return the entries of a list, whose names must differ."""
-        seen = set()
-        for i, entry in enumerate(self.data[part]):
-            if entry[field] in seen:
-                raise self._error(f"{part}[{i}]: {field} '{shown(entry[field])}' is there twice")
-            seen.add(entry[field])
-        return self.data[part]
-
-    def category_ids(self, classes: Sequence[str]) -> list[Any]:
-        """Return the ids of the categories of these names, in the order of the names.
-
-        Raises:
-            ValueError: The file lacks one of them, or one is named twice.
-        """
-        for name in classes:
-            if name not in self.categories:
-                raise ValueError(
-                    f"{self.path} has no category '{name}', expected the classes of the data set, "
-                    f'got {list(self.categories)}'
-                )
-        if len(set(classes)) < len(classes):
-            raise ValueError(f'classes must not repeat, got {classes}')
-        return [self.categories[name] for name in classes]
-
-    def frames_of_videos(self) -> list[list[dict]]:
-        """Return the images of each video in the order of their frames; videos as in the file.
-
-        Raises:
-            ValueError: An image is of no video of the file, or frames of a video are missing.
-        """
-        videos: dict[Any, list[dict]] = {video['id']: [] for video in self.data['videos']}
-        for i, image in enumerate(self.data['images']):
-            if image['video_id'] not in videos:
-                raise self._error(f"images[{i}]: video_id {image['video_id']} is not among the file's videos")
-            videos[image['video_id']].append(image)
-        for video_id, frames in videos.items():
-            frames.sort(key=lambda image: image['frame_id'])
-            numbers = [image['frame_id'] for image in frames]
-            if numbers != list(range(len(frames))):
-                raise self._error(
-                    f"'frame_id' of video {video_id} must be 0 to {len(frames) - 1}, each once, "
-                    f'got {numbers[:5]}{" ..." if len(numbers) > 5 else ""}'
-                )
-        return list(videos.values())
 
     def annotated_frames(self) -> list[AnnotatedFrame]:
         """Return what is known about the annotation of each image."""

@@ -25,8 +25,8 @@ def json_members(content: bytes, name: str | os.PathLike) -> Iterator[tuple[str,
         name (str or Path): Name of the file, for messages.
 
     Yields:
-        tuple[str, Any]: Key and value. A list is an iterator of its entries; what is left of it when
-        the next member is asked for is passed over.
+        tuple[str, Any]: Key and value. A list is an :class:`Entries`; what is left of it when the next
+        member is asked for is passed over.
 
     Raises:
         ValueError: The text is no JSON object, see ``parse_json``.
@@ -46,7 +46,7 @@ def json_members(content: bytes, name: str | os.PathLike) -> Iterator[tuple[str,
         if text.char() != '[':
             yield key, text.value()
             continue
-        entries = _entries(text)
+        entries = Entries(text)
         yield key, entries
         for _ in entries:
             pass
@@ -54,9 +54,24 @@ def json_members(content: bytes, name: str | os.PathLike) -> Iterator[tuple[str,
         raise text.error('Extra data')
 
 
-def _entries(text: '_Text') -> Iterator[Any]:
-    for _ in text.items(']'):
-        yield text.value()
+class Entries(Iterator[Any]):
+    """The entries of a list.
+
+    Args:
+        text (_Text): Text, at the beginning of the list.
+    """
+
+    def __init__(self, text: '_Text') -> None:
+        self._text, self._items = text, text.items(']')
+
+    def __next__(self) -> Any:
+        next(self._items)
+        return self._text.value()
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """tuple[int, int]: Bytes of the content from and to which the last entry stands."""
+        return self._text.span()
 
 
 class _Text:
@@ -71,6 +86,8 @@ class _Text:
         self.content, self.name = content, name
         self.start = self.stop = 3 if content.startswith(b'\xef\xbb\xbf') else 0  # of the window, in bytes
         self.window, self.pos = '', 0
+        self.value_pos = 0  # of the last value
+        self.known = 0, self.start  # a place in the window, in characters and in bytes
         self.scan_fast = json.JSONDecoder().scan_once
         self.scan = json.JSONDecoder(object_pairs_hook=distinct).scan_once
 
@@ -81,7 +98,6 @@ class _Text:
             self.pos += 1
             return
         while True:
-            self.char()
             yield
             if self.char() == closing:
                 self.pos += 1
@@ -90,6 +106,8 @@ class _Text:
 
     def char(self) -> str:
         """Return the next character that is no space; empty at the end of the text."""
+        if self.pos < len(self.window) and self.window[self.pos] > ' ':
+            return self.window[self.pos]
         while True:
             self.pos = _SPACE.match(self.window, self.pos).end()  # type: ignore[union-attr]
             if self.pos < len(self.window):
@@ -129,8 +147,21 @@ class _Text:
                 break
         if self.window.count('[', self.pos, end) + self.window.count('{', self.pos, end) > MAX_DEPTH - 2:
             self._check_depth(end)
-        self.pos = end
+        self.value_pos, self.pos = self.pos, end
         return value
+
+    def span(self) -> tuple[int, int]:
+        """Return the bytes from and to which the last value stands, before anything else is read."""
+        first = self._byte(self.value_pos)
+        return first, self._byte(self.pos)
+
+    def _byte(self, pos: int) -> int:
+        """Return the byte of a character of the window; those before it were asked for before."""
+        if self.window.isascii():
+            return self.start + pos
+        before, byte = self.known
+        self.known = pos, byte + len(self.window[before:pos].encode())
+        return self.known[1]
 
     def refuse_other(self, value: Any) -> None:
         """Refuse a text that is no object."""
@@ -162,4 +193,5 @@ class _Text:
             at = self.stop + error.start
             raise ValueError(f'{self.name}: truncated or broken JSON, no UTF-8: {error.reason} at byte {at}') from None
         self.stop, self.pos = stop, 0
+        self.known = 0, self.start
         return True

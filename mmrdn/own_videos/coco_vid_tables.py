@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmrdn.fileio.coco_vid import KINDS
+from mmrdn.fileio.coco_file import KINDS
 from mmrdn.fileio.download import shown_url
 from mmrdn.fileio.fields import BOX, ID, NUMBER, SIZE, wrong_fields
 from mmrdn.fileio.json_members import json_members
