@@ -3,9 +3,11 @@
 
 import re
 import zipfile
+from itertools import islice
 from pathlib import Path
 
 _HEAD = 1 << 20  # bytes that are looked at
+_NUM_TRIED = 5  # files of a kind in a directory; some only explain the others
 _JSON_KEYS = (
     ('label-studio', (b'"videorectangle"',)),
     ('label-studio', (b'"sequence"', b'"framesCount"')),
@@ -42,8 +44,9 @@ def _guess_directory(path: Path) -> str | None:
     if (path / 'Annotations' / 'VID').is_dir():
         return 'ilsvrc'
     for pattern in ('*.xml', '*.json', '*.txt'):
-        for file in sorted(path.glob(pattern))[:1]:
-            return guess_format(file)
+        for file in (*sorted(path.glob(pattern))[:1], *islice(path.rglob(pattern), _NUM_TRIED)):
+            if found := guess_format(file):
+                return found
     return None
 
 
