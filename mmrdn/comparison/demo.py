@@ -17,14 +17,13 @@ from rich.console import Console
 
 from mmrdn.apis.config_files import find_model
 from mmrdn.comparison.detector_run import DetectorRun
+from mmrdn.comparison.highlights import gains_of
 from mmrdn.comparison.prediction_comparison import draw_panels, load_results
 from mmrdn.comparison.report import print_results
 from mmrdn.datasets.converters.ilsvrc_vid import convert_vid
 from mmrdn.datasets.moving_digits import MovingDigitsConfig, make_moving_digits
 from mmrdn.fileio.json_files import write_json
 from mmrdn.fileio.whole_file import whole_file
-from mmrdn.structures import FrameAnnotations, FrameDetections
-from mmrdn.utils.boxes import paired_ious
 from mmrdn.utils.cli import path_option
 from mmrdn.video import VideoWriter
 from mmrdn.visualization import put_label
@@ -118,7 +117,7 @@ def write_images(frames: list[dict], classes: Sequence[str], video: Path, sheet:
             each video and eight in all.
     """
     first, second = frames[0]['found']
-    gains = [count_right(f['found'][second], f['truth']) - count_right(f['found'][first], f['truth']) for f in frames]
+    gains = gains_of(frames, first, second)
     shown = sorted({f['video'] for f in frames})[:10]
     with VideoWriter(video, overwrite=True, fps=6) as writer:
         for frame in frames:
@@ -133,17 +132,3 @@ def write_images(frames: list[dict], classes: Sequence[str], video: Path, sheet:
     panels = list(rows.values()) or [draw_panels(frames[0], classes, scale=2)]
     with whole_file(sheet) as file:
         file.write(cv2.imencode('.png', np.vstack(panels))[1])
-
-
-def count_right(detections: FrameDetections, truth: FrameAnnotations) -> int:
-    """Count the objects found with the right class at IoU 0.5, less the false alarms; 0 if not annotated."""
-    if truth.is_left_out:
-        return 0
-    right, taken = 0, set()
-    for i in np.argsort(-detections.scores):
-        ious = paired_ious(detections.bboxes[i : i + 1], truth.bboxes)
-        hits = np.flatnonzero((ious >= 0.5) & (truth.labels == detections.labels[i]))
-        free = [j for j in hits.tolist() if j not in taken]
-        taken.update(free[:1])
-        right += 1 if free else -1
-    return right

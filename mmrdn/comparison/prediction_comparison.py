@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mmrdn.comparison.highlights import highlight
 from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.fileio.image_files import read_image
-from mmrdn.utils.checks import check_score_thr
-from mmrdn.video import VideoWriter
+from mmrdn.utils.checks import check_num_frames, check_score_thr
+from mmrdn.video import AnimationWriter, VideoWriter
 from mmrdn.visualization import FrameDrawer, titled_panels
 
 _MIN_WIDTH = 320  # pixels of a panel
@@ -22,6 +23,7 @@ def compare_predictions(
     out: str,
     prediction_files: dict[str, str],
     video: str | None = None,
+    num_best: int | None = None,
     score_thr: float = 0.5,
     truth: bool = False,
     fps: float = 25.0,
@@ -32,10 +34,12 @@ def compare_predictions(
     Args:
         ann_file (str): COCO-VID JSON of the data set.
         image_root (str): Directory that its file names are relative to.
-        out (str): Path of the video, MP4.
+        out (str): Path of the video, MP4, or of a short loop, GIF or APNG.
         prediction_files (dict[str, str]): Predictions written by ``VIDMetric(outfile_prefix=...)``
             or box linking, by the title of their panel.
         video (str, optional): Id of the only video to draw.
+        num_best (int, optional): Number of the only frames to draw, those in a row in which the last
+            model is most ahead of the first.
         score_thr (float): Lowest score of a detection to draw.
         truth (bool): Whether the first panel is the ground truth.
         fps (float): Frames per second.
@@ -52,7 +56,10 @@ def compare_predictions(
     if not 0 < fps < float('inf'):
         raise ValueError(f'fps must be positive, got {fps}')
     check_score_thr(score_thr)
-    with VideoWriter(out, overwrite, fps) as writer:
+    if num_best is not None:
+        check_num_frames('num_best', num_best, 1)
+    writer_type = AnimationWriter if Path(out).suffix.lower() in AnimationWriter.suffixes else VideoWriter
+    with writer_type(out, overwrite, fps) as writer:
         frames, classes = load_results(ann_file, Path(image_root), prediction_files, score_thr)
         if video is not None:
             known = list(dict.fromkeys(str(frame['video']) for frame in frames))
@@ -64,6 +71,8 @@ def compare_predictions(
             frames = [frame for frame in frames if str(frame['video']) == video]
         if not frames:
             raise ValueError(f'{ann_file} has no images')
+        if num_best is not None:
+            frames = highlight(frames, num_best)
         width = read_image(frames[0]['path']).shape[1]
         scale = max(1, -(-_MIN_WIDTH // width))
         for frame in frames:

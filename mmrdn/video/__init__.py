@@ -8,6 +8,7 @@ from mmrdn.video.sources.live_source import LiveSource
 from mmrdn.video.sources.opening import open_source
 from mmrdn.video.sources.raw_source import RawSource
 from mmrdn.video.sources.video_file_source import VideoFileSource
+from mmrdn.video.writers.animation_writer import AnimationWriter
 from mmrdn.video.writers.base_writer import BaseWriter
 from mmrdn.video.writers.coco_vid_writer import CocoVidWriter
 from mmrdn.video.writers.image_folder_writer import ImageFolderWriter
@@ -16,6 +17,7 @@ from mmrdn.video.writers.mot_writer import MotWriter
 from mmrdn.video.writers.video_writer import VideoWriter
 
 __all__ = [
+    'AnimationWriter',
     'BaseSource',
     'BaseWriter',
     'CocoVidWriter',

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mmrdn.comparison.demo import count_right, write_images
+from mmrdn.comparison.demo import write_images
+from mmrdn.comparison.highlights import count_right
 from mmrdn.structures import FrameAnnotations, FrameDetections
 from mmrdn.visualization.canvas import title_height
 

@@ -10,7 +10,7 @@ import pytest
 
 from helpers.sparse_videos import every, one_video, tell
 from helpers.vid_metric import make_coco, make_samples, run, write
-from mmrdn.comparison.demo import count_right
+from mmrdn.comparison.highlights import count_right
 from mmrdn.comparison.prediction_comparison import draw_panels, load_results
 from mmrdn.evaluation import VIDMetric, evaluate_predictions, link_predictions
 from mmrdn.fileio.coco_vid import CocoVidFile

@@ -26,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('ann_file', help='COCO-VID JSON of the data set')
     parser.add_argument('image_root', help='directory of its images')
-    parser.add_argument('out', help='video to write, .mp4')
+    parser.add_argument('out', help='video to write, .mp4, or short loop, .gif or .png')
     parser.add_argument(
         'predictions',
         nargs='+',
@@ -34,6 +34,12 @@ def main() -> None:
         help='title of a panel and its predictions, from tools/test.py or link_predictions.py',
     )
     parser.add_argument('--video', help='id of one video (default: all)')
+    parser.add_argument(
+        '--num-best',
+        type=int,
+        metavar='N',
+        help='show only the N frames in a row in which the last predictions are most ahead of the first',
+    )
     add_arguments(parser, '--score-thr')
     parser.add_argument('--truth', action='store_true', help='show the ground truth first')
     parser.add_argument('--fps', type=float, default=25, help='frames per second (default: %(default)s)')
