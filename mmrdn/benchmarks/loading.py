@@ -93,8 +93,8 @@ def _measure(task: Callable[[], dict[str, Any]], sender: Any) -> None:
     found = task()
     seconds = time.perf_counter() - start
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    figures = dict(seconds=seconds, cpu_seconds=usage.ru_utime + usage.ru_stime, peak_bytes=usage.ru_maxrss * 1024)
-    sender.send(found | figures)
+    peak = _kernel_bytes(os.getpid(), 'status', 'VmHWM')  # ru_maxrss begins with that of the parent
+    sender.send(found | dict(seconds=seconds, cpu_seconds=usage.ru_utime + usage.ru_stime, peak_bytes=peak))
 
 
 def load_for_training(path: str, num_workers: int = 2) -> dict[str, Any]:
@@ -128,13 +128,14 @@ def load_for_training(path: str, num_workers: int = 2) -> dict[str, Any]:
         num_samples=len(dataset),
         build_seconds=built - start,
         sample_seconds=(loaded - built) / _SAMPLES,
-        shared_bytes=sum(map(_proportional_bytes, processes)),
+        # Each page divided by the number of processes that share it.
+        shared_bytes=sum(_kernel_bytes(process, 'smaps_rollup', 'Pss') for process in processes),
     )
 
 
-def _proportional_bytes(process: int) -> int:
-    """Return the memory of a process, each page divided by the number of processes that share it."""
-    for line in Path(f'/proc/{process}/smaps_rollup').read_text().splitlines():
-        if line.startswith('Pss:'):
+def _kernel_bytes(process: int, file: str, field: str) -> int:
+    """Return what the kernel says of the memory of a process, in kB there."""
+    for line in Path(f'/proc/{process}/{file}').read_text().splitlines():
+        if line.startswith(f'{field}:'):
             return int(line.split()[1]) * 1024
-    raise ValueError(f'/proc/{process}/smaps_rollup has no line Pss')
+    raise ValueError(f'/proc/{process}/{file} has no line {field}')

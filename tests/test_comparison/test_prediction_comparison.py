@@ -5,6 +5,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from mmrdn.visualization import class_color
 from mmrdn.visualization.canvas import panel_margin, title_height
@@ -46,12 +47,12 @@ def compare(tmp_path, run_main):
         gray = np.full((HEIGHT, WIDTH, 3), 30 + 50 * t, np.uint8)
         cv2.imwrite(str(tmp_path / f'{t}.png'), gray)
 
-    def call(*options, predictions=('A={}/a.json', 'B={}/b.json')):
+    def call(*options, predictions=('A={}/a.json', 'B={}/b.json'), out='out.mp4'):
         return run_main(
             TOOL,
             tmp_path / 'truth.json',
             tmp_path,
-            tmp_path / 'out.mp4',
+            tmp_path / out,
             *(word.format(tmp_path) for word in predictions),
             *options,
         )
@@ -101,6 +102,20 @@ def test_panels_by_hand(compare, tmp_path, options, videos, in_b):
         assert found[0] == [True, False]
         assert found[1] == [False, t % 2 == 0]
         assert found[2] == [False, bool(in_b[t])]
+
+
+def test_a_loop_of_the_frames_in_which_the_last_is_most_ahead(compare, tmp_path):
+    """A has a false alarm in frames 0 and 2, B in frame 1: of two in a row B is ahead in 2 and 3."""
+    status, out, err = compare('--num-best', '2', '--fps', '4', out='out.gif')
+    assert (status, out, err) == (0, f'{tmp_path}/out.gif: 2 frames\n', '')
+    with Image.open(tmp_path / 'out.gif') as file:
+        assert (file.n_frames, file.info['duration'], file.info['loop']) == (2, 250, 0)
+        for t in range(2):
+            file.seek(t)
+            gray = np.asarray(file.convert('RGB'))[-8, -20]
+            assert np.abs(gray.astype(int) - (130 + 50 * t)).max() <= 2
+    status, _, err = compare('--num-best', '0', out='new.gif')
+    assert (status, err) == (1, 'error: num_best must be an integer number of frames, 1 or more, got 0\n')
 
 
 def test_one_model_without_truth(compare, tmp_path):
