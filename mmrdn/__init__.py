@@ -5,11 +5,8 @@ from mmrdn import compat
 from mmrdn.version import __version__
 
 compat.apply()
-
-from mmrdn.fileio.checkpoint import install_safe_loading  # noqa: E402  (compat makes it importable)
-from mmrdn.fileio.whole_file_backend import install_whole_files  # noqa: E402
-
-install_safe_loading()
-install_whole_files()
+# MMEngine's files are whole, and its checkpoints are read as data, whoever imports it.
+compat.import_beside('mmengine', 'mmrdn.fileio.whole_file_backend')
+compat.import_beside('mmengine.runner', 'mmrdn.fileio.checkpoint')
 
 __all__ = ['__version__']

@@ -91,9 +91,10 @@ def test_an_extension_that_cannot_be_loaded_is_named(tmp_path):
     (tmp_path / 'mmcv' / '_ext.so').write_bytes(b'junk')
     env = {key: value for key, value in os.environ.items() if key != 'MMRDN_OPS'}
     env['PYTHONPATH'] = os.pathsep.join([str(tmp_path), env.get('PYTHONPATH', '')])
-    done = subprocess.run([sys.executable, '-c', 'import mmrdn'], env=env, capture_output=True, text=True)
+    command = [sys.executable, '-c', 'import mmrdn, mmcv.ops']
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
     last = done.stderr.splitlines()[-1]
     assert last.startswith('ImportError: the compiled operators of mmcv cannot be loaded (')
     assert last.endswith('): compile mmcv for this torch, or set MMRDN_OPS=own')
-    done = subprocess.run([sys.executable, '-c', 'import mmrdn'], env=dict(env, MMRDN_OPS='own'), capture_output=True)
+    done = subprocess.run(command, env=dict(env, MMRDN_OPS='own'), capture_output=True)
     assert done.returncode == 0

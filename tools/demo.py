@@ -4,7 +4,6 @@
 import argparse
 from pathlib import Path
 
-from mmrdn.comparison.demo import run_demo
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
@@ -18,6 +17,8 @@ def main() -> None:
         parser, '--cfg-options', action='store', default=[], help='change the config of both detectors: key=value ...'
     )
     args = parser.parse_args()
+    from mmrdn.comparison.demo import run_demo
+
     run_demo(args.work_dir, args.seed, args.cfg_options)
 
 

@@ -5,12 +5,6 @@ import argparse
 import os
 import sys
 
-from mmengine.dist import is_main_process
-
-from mmrdn.apis import build_runner
-from mmrdn.apis.config_files import TEST_KEYS, load_config
-from mmrdn.apis.runner import test_by_videos
-from mmrdn.engine.distributed.rank_errors import ending_job
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
@@ -36,6 +30,13 @@ def main() -> None:
     parser.add_argument('checkpoint', nargs='?', help='checkpoint (mim gives it here)')
     parser.add_argument('--checkpoint', dest='checkpoint_option', help='checkpoint')
     args = parser.parse_args()
+    from mmengine.dist import is_main_process
+
+    from mmrdn.apis import build_runner
+    from mmrdn.apis.config_files import TEST_KEYS, load_config
+    from mmrdn.apis.runner import test_by_videos
+    from mmrdn.engine.distributed.rank_errors import ending_job
+
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     with ending_job(args.launcher):
         if args.tta:

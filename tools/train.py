@@ -9,9 +9,6 @@ import os
 import signal
 import sys
 
-from mmrdn.apis import build_runner, claim_work_dir, enable_amp, find_resume, train
-from mmrdn.apis.config_files import TRAIN_KEYS, load_config
-from mmrdn.engine.distributed.rank_errors import ending_job
 from mmrdn.utils.cli import add_arguments, one_line_errors
 from mmrdn.utils.interrupts import end_as_ctrl_c_does
 
@@ -31,6 +28,10 @@ def run() -> None:
         help='go on from a checkpoint; from the newest in the work directory if none is named',
     )
     args = parser.parse_args()
+    from mmrdn.apis import build_runner, claim_work_dir, enable_amp, find_resume, train
+    from mmrdn.apis.config_files import TRAIN_KEYS, load_config
+    from mmrdn.engine.distributed.rank_errors import ending_job
+
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     with ending_job(args.launcher):
         cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher, TRAIN_KEYS)

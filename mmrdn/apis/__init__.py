@@ -1,18 +1,13 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from mmrdn.apis.config_files import find_model, load_config
-from mmrdn.apis.runner import build_runner, claim_work_dir, enable_amp, find_resume
-from mmrdn.apis.training import train
-from mmrdn.apis.video_inferencer import VideoInferencer
-from mmrdn.inference.video_outputs import VideoSummary
+# A name is imported when it is used: reading a config needs no model.
+import lazy_loader
 
-__all__ = [
-    'VideoInferencer',
-    'VideoSummary',
-    'build_runner',
-    'claim_work_dir',
-    'enable_amp',
-    'find_model',
-    'find_resume',
-    'load_config',
-    'train',
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        'config_files': ['find_model', 'load_config'],
+        'runner': ['build_runner', 'claim_work_dir', 'enable_amp', 'find_resume'],
+        'training': ['train'],
+        'video_inferencer': ['VideoInferencer', 'VideoSummary'],
+    },
+)

@@ -74,7 +74,7 @@ PARTS: dict[str, Callable[[int, int, bool], dict[str, Any]]] = dict(
 
 def run_benchmark(
     out: str,
-    parts: Sequence[str] = tuple(PARTS),
+    parts: Sequence[str] | None = None,
     repeats: int = 5,
     threads: int | None = None,
     quick: bool = False,
@@ -85,7 +85,7 @@ def run_benchmark(
 
     Args:
         out (str): Output directory; results are written after each part.
-        parts (Sequence[str]): Names in :data:`PARTS`.
+        parts (Sequence[str], optional): Names in :data:`PARTS`; all if not given.
         repeats (int): Rounds that count.
         threads (int, optional): Threads of torch.
         quick (bool): Whether to measure fewer settings.
@@ -99,6 +99,10 @@ def run_benchmark(
         raise ValueError(f'--repeats must be 1 or more, got {repeats}')
     if threads is not None and threads < 1:
         raise ValueError(f'--threads must be 1 or more, got {threads}')
+    parts = list(PARTS) if parts is None else parts
+    unknown = [name for name in parts if name not in PARTS]
+    if unknown:
+        raise ValueError(f'--parts: there is no {unknown[0]}, expected some of {", ".join(PARTS)}')
     path = Path(out) / 'benchmark.json'
     if path.exists() and not overwrite:
         raise FileExistsError(f'{path} exists; choose another --out or pass --overwrite')

@@ -18,11 +18,10 @@ from mmrdn.comparison.detector_run import METRICS
 from mmrdn.fileio.fields import TEXT, check_entries, check_entry
 from mmrdn.fileio.json_files import read_json, write_json
 from mmrdn.fileio.whole_file import whole_file
+from mmrdn.visualization.plot_colors import COLORS
 
 COLUMNS = ('name', 'config', 'checkpoint', *METRICS, 'ms_per_frame', 'parameters', 'train_minutes', 'error')
-# Okabe and Ito's colors, distinct for any kind of color vision, without yellow, too light on white.
-# Markers differ too.
-COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
+# Of plots, whose colors differ too.
 MARKERS = 'osD^vPX*<>'
 
 

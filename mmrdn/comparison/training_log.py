@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from mmrdn.comparison.report import COLORS
 from mmrdn.fileio.fields import INTEGER, NUMBER, check_entry
 from mmrdn.fileio.json_files import parse_json
 from mmrdn.fileio.named_file import read_named
 from mmrdn.utils.text import escaped
+from mmrdn.visualization.plot_colors import COLORS
 
 _WHERE = '*/vis_data/scalars.json'  # below a work directory, one for each start
 _NO_CURVES = frozenset(['step', 'iter', 'epoch'])

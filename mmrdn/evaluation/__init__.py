@@ -1,18 +1,13 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from mmrdn.evaluation.functional import confusion_matrix, flicker, motion_iou, precision_recall, vid_map
-from mmrdn.evaluation.linkers import build_linker
-from mmrdn.evaluation.metrics import VIDMetric
-from mmrdn.evaluation.prediction_files import evaluate_predictions, link_predictions, measure_flicker
+# A name is imported when it is used: the functions of numpy need neither torch nor OpenMMLab.
+import lazy_loader
 
-__all__ = [
-    'VIDMetric',
-    'build_linker',
-    'confusion_matrix',
-    'evaluate_predictions',
-    'flicker',
-    'link_predictions',
-    'measure_flicker',
-    'motion_iou',
-    'precision_recall',
-    'vid_map',
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        'functional': ['confusion_matrix', 'flicker', 'motion_iou', 'precision_recall', 'vid_map'],
+        'linkers': ['build_linker'],
+        'metrics': ['VIDMetric'],
+        'prediction_files': ['evaluate_predictions', 'link_predictions', 'measure_flicker'],
+    },
+)

@@ -138,7 +138,7 @@ class _TorchWith:
 
 
 def install_safe_loading(trust_checkpoint: bool = False) -> None:
-    """Make every checkpoint that MMEngine loads go through this module.
+    """Make every checkpoint that MMEngine loads go through this module, as importing it does.
 
     Args:
         trust_checkpoint (bool): Unpickle whatever a file holds, from now on.
@@ -240,3 +240,6 @@ def check_finite(tensors: dict[str, torch.Tensor]) -> None:
     for key, value in tensors.items():
         if not torch.isfinite(value).all():
             raise ValueError(f'{key} of the checkpoint holds NaN or infinite numbers')
+
+
+install_safe_loading()

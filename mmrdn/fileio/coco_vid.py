@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from mmengine.logging import MMLogger
 from scipy.sparse import csr_array
 
 from mmrdn.fileio.box_entries import box_fault, faults_warning, to_xyxy
@@ -98,7 +97,7 @@ class CocoVidFile(CocoFile):
                 faults += [] if fault is None else [(i, fault)]
         warning = faults_warning(faults)
         if warning:
-            MMLogger.get_current_instance().warning(f'{self.path}: {warning}')
+            self._warn(warning)
 
     def ground_truth(self, classes: Sequence[str]) -> dict[Any, FrameAnnotations]:
         """Return the ground truth of each image, by image id.
@@ -164,8 +163,13 @@ class CocoVidFile(CocoFile):
         labels = {category_id: label for label, category_id in enumerate(self.category_ids(classes))}
         unused = sorted(set(self.categories) - set(classes))
         if unused:
-            MMLogger.get_current_instance().warning(f'{self.path}: no class of the data set, left out: {unused}')
+            self._warn(f'no class of the data set, left out: {unused}')
         return labels
+
+    def _warn(self, text: str) -> None:
+        from mmengine.logging import MMLogger  # with torch
+
+        MMLogger.get_current_instance().warning(f'{self.path}: {text}')
 
     def relations(self) -> dict[tuple, csr_array]:
         """Return the relation weights of a file of predictions.

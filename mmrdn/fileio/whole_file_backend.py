@@ -22,6 +22,5 @@ class WholeFileBackend(LocalBackend):
         self.put(obj.encode(encoding), filepath)
 
 
-def install_whole_files() -> None:
-    """Make MMEngine write all its local files through :class:`WholeFileBackend`."""
-    register_backend('local', WholeFileBackend, force=True, prefixes='')
+# All local files of MMEngine are written through it once this module is imported.
+register_backend('local', WholeFileBackend, force=True, prefixes='')

@@ -8,8 +8,6 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mmengine.config import DictAction
-
 from mmrdn.utils.command_errors import USER_ERRORS, describe, is_user_error, one_line_errors
 from mmrdn.utils.interrupts import end_as_ctrl_c_does
 from mmrdn.utils.text import printable
@@ -32,7 +30,7 @@ __all__ = [
 _SPACE = '\ue000'  # stands for a space where MMEngine would remove it
 
 
-class OptionsAction(DictAction):
+class OptionsAction(argparse.Action):
     """Read words ``key=value`` as MMEngine does, but keep the spaces of texts, such as those of paths.
 
     Raises:
@@ -41,20 +39,25 @@ class OptionsAction(DictAction):
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
         """Add the values of the words."""
+        options = dict(getattr(namespace, self.dest, None) or {})
         for word in values:
-            if '=' not in word:
+            key, equals, text = word.partition('=')
+            if not equals:
                 raise ValueError(f'{option_string} must be key=value, got {word}')
-        try:
-            super().__call__(parser, namespace, values, option_string)
-        except AssertionError as error:
-            raise ValueError(f'{option_string}: {error}') from None
+            try:
+                options[key] = _parse_value(text)
+            except AssertionError as error:
+                raise ValueError(f'{option_string}: {error}') from None
+        setattr(namespace, self.dest, options)
 
-    @staticmethod
-    def _parse_iterable(val: str) -> Any:
-        text = val.strip('\'"').strip()
-        if ',' in text or text.startswith(('(', '[')):  # spaces beside these are no part of a text
-            text = re.sub(r' +(?=[,)\]])|(?<=[,(\[]) +', '', text)
-        return _with_spaces(DictAction._parse_iterable(text.replace(' ', _SPACE)))
+
+def _parse_value(text: str) -> Any:
+    from mmengine.config import DictAction  # with torch, which help does not need
+
+    text = text.strip('\'"').strip()
+    if ',' in text or text.startswith(('(', '[')):  # spaces beside these are no part of a text
+        text = re.sub(r' +(?=[,)\]])|(?<=[,(\[]) +', '', text)
+    return _with_spaces(DictAction._parse_iterable(text.replace(' ', _SPACE)))
 
 
 def _with_spaces(value: Any) -> Any:

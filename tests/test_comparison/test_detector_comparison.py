@@ -10,7 +10,8 @@ from mmengine.config import Config
 
 from mmrdn.comparison.detector_comparison import check_same_data, unique_names
 from mmrdn.comparison.detector_run import find_vid_metric, visible_devices
-from mmrdn.comparison.report import COLORS, check_out, plot_comparison, short_names
+from mmrdn.comparison.report import check_out, plot_comparison, short_names
+from mmrdn.visualization.plot_colors import COLORS
 
 MACHINE = dict(cpu='Abacus', threads=2)
 

@@ -4,7 +4,6 @@
 import argparse
 from pathlib import Path
 
-from mmrdn.comparison.training_log import plot_training_logs, read_training_log
 from mmrdn.fileio.whole_file import check_new, whole_file
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
@@ -22,6 +21,8 @@ def main() -> None:
     )
     add_arguments(parser, '--overwrite')
     args = parser.parse_args()
+    from mmrdn.comparison.training_log import plot_training_logs, read_training_log
+
     if args.keys and not args.out:
         raise ValueError('--keys needs --out, the plot to write')
     if args.out and Path(args.out).suffix not in FORMATS:

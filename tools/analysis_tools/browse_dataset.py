@@ -3,8 +3,6 @@
 
 import argparse
 
-from mmrdn.apis import load_config
-from mmrdn.browsing.dataset_browser import browse_dataset
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
@@ -19,6 +17,9 @@ def main() -> None:
     )
     add_arguments(parser, '--overwrite', help='write into a directory that is not empty')
     args = parser.parse_args()
+    from mmrdn.apis import load_config
+    from mmrdn.browsing.dataset_browser import browse_dataset
+
     cfg = load_config(args.config, args.cfg_options)
     paths = browse_dataset(cfg, args.output_dir, args.max_samples, args.overwrite)
     print(f'{len(paths)} images are in {args.output_dir}')

@@ -3,7 +3,6 @@
 
 import argparse
 
-from mmrdn.browsing.track_browser import browse_track
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
@@ -20,6 +19,8 @@ def main() -> None:
     parser.add_argument('--num-frames', type=int, default=6, help='number of frames that are drawn')
     add_arguments(parser, '--overwrite', help='replace OUT')
     args = parser.parse_args()
+    from mmrdn.browsing.track_browser import browse_track
+
     track = browse_track(**vars(args))
     print(
         f'{args.out}: track {track["instance_id"]} of video '

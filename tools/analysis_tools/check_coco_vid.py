@@ -7,7 +7,6 @@ Exit status: 0 if there are no errors (warnings may be), 1 if there are, or a fi
 import argparse
 import sys
 
-from mmrdn.own_videos.checking import CheckedFiles
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
@@ -32,6 +31,8 @@ def main() -> None:
     )
     add_arguments(parser, '--overwrite')
     args = parser.parse_args()
+    from mmrdn.own_videos.checking import CheckedFiles
+
     outs = [*(args.fix or []), *filter(None, [args.html, args.json])]
     checked = CheckedFiles(args.files, args.images, args.headers_only, args.overwrite, outs)
     for line in checked.lines(args.limit):

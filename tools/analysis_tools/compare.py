@@ -7,7 +7,6 @@ Ctrl-C or SIGTERM: the same command goes on where it stopped.
 
 import argparse
 
-from mmrdn.comparison.detector_comparison import compare_detectors
 from mmrdn.utils.cli import add_arguments, one_line_errors, run_resumable
 
 
@@ -31,6 +30,8 @@ def main() -> None:
     add_arguments(parser, '--seed', '--device', '--threads', '--trust-checkpoint')
     add_arguments(parser, '--cfg-options', action='store', default=[], help='change all configs: key=value ...')
     args = parser.parse_args()
+    from mmrdn.comparison.detector_comparison import compare_detectors
+
     options = vars(args)
     options['options'] = options.pop('cfg_options')
 

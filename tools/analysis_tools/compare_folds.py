@@ -9,8 +9,6 @@ went on; 130, Ctrl-C or SIGTERM.
 import argparse
 from pathlib import Path
 
-from mmrdn.comparison.fold_comparison import FoldComparison
-from mmrdn.setup_env import register_all_modules
 from mmrdn.utils.cli import add_arguments, one_line_errors, run_resumable
 
 
@@ -52,6 +50,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Compare."""
     args = parse_args()
+    from mmrdn.comparison.fold_comparison import FoldComparison
+    from mmrdn.setup_env import register_all_modules
+
     register_all_modules()  # linkers of other packages too
     comparison = FoldComparison(
         args.configs,

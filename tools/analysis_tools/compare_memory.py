@@ -3,8 +3,6 @@
 
 import argparse
 
-from mmrdn.apis.config_files import TEST_KEYS, load_config
-from mmrdn.benchmarks.detections import compare_detections
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
@@ -17,6 +15,9 @@ def main() -> None:
     parser.add_argument('checkpoint', help='its checkpoint')
     add_arguments(parser, '--work-dir')
     args = parser.parse_args()
+    from mmrdn.apis.config_files import TEST_KEYS, load_config
+    from mmrdn.benchmarks.detections import compare_detections
+
     cfg = load_config(args.config, args.cfg_options, args.work_dir, needs=TEST_KEYS)
     result = compare_detections(cfg, args.checkpoint)
     for name, value in result.items():

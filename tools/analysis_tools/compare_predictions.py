@@ -3,7 +3,6 @@
 
 import argparse
 
-from mmrdn.comparison.prediction_comparison import compare_predictions
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
@@ -46,6 +45,8 @@ def main() -> None:
     add_arguments(parser, '--overwrite', help='replace the video')
     options = vars(parser.parse_args())
     files = named_files(options.pop('predictions'))
+    from mmrdn.comparison.prediction_comparison import compare_predictions
+
     count = compare_predictions(prediction_files=files, **options)
     print(f'{options["out"]}: {count} frames')
 

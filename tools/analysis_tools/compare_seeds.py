@@ -9,9 +9,6 @@ their last checkpoint. Several processes may work in one directory. Exit status:
 import argparse
 from pathlib import Path
 
-from mmrdn.comparison.detector_comparison import unique_names
-from mmrdn.comparison.report import short_names
-from mmrdn.comparison.seed_comparison import Line, Row, SeedComparison, Table
 from mmrdn.utils.cli import add_arguments, one_line_errors, run_resumable
 
 
@@ -27,6 +24,10 @@ def main() -> None:
     add_arguments(parser, '--device', '--threads')
     add_arguments(parser, '--cfg-options', action='store', default=[], help='change all configs: key=value ...')
     args = parser.parse_args()
+    from mmrdn.comparison.detector_comparison import unique_names
+    from mmrdn.comparison.report import short_names
+    from mmrdn.comparison.seed_comparison import Line, Row, SeedComparison, Table
+
     rows = {name: Row(config) for name, config in zip(short_names(unique_names(args.configs)), args.configs)}
     table = Table('Mean and standard deviation over the seeds, %', [Line(name, name) for name in rows])
     options = (args.seeds, args.out, args.cfg_options, args.device, args.threads)

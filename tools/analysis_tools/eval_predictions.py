@@ -3,7 +3,6 @@
 
 import argparse
 
-from mmrdn.evaluation import evaluate_predictions
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
@@ -18,6 +17,8 @@ def main() -> None:
     )
     add_arguments(parser, '--score-thr', help='lowest score in the confusion matrix (default: %(default)s)')
     args = parser.parse_args()
+    from mmrdn.evaluation import evaluate_predictions
+
     report = None if args.report is None else dict(prefix=args.report, score_thr=args.score_thr)
     metrics, table = evaluate_predictions(args.predictions, args.ann_file, report)
     print(table)

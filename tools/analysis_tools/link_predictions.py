@@ -3,8 +3,6 @@
 
 import argparse
 
-from mmrdn.evaluation import build_linker, link_predictions
-from mmrdn.setup_env import register_all_modules
 from mmrdn.utils.cli import OptionsAction, add_arguments, one_line_errors
 
 
@@ -26,7 +24,8 @@ def main() -> None:
     )
     add_arguments(parser, '--overwrite', help='replace the output')
     args = parser.parse_args()
-    register_all_modules()
+    from mmrdn.evaluation import build_linker, link_predictions
+
     linker = build_linker(dict(args.linker_options, type=args.linker))
     out = link_predictions(args.predictions, linker, args.out, args.overwrite)
     print(f'linked by {args.linker}: {out}')

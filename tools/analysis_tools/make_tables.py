@@ -9,7 +9,6 @@ their last checkpoint. Several processes may work in one directory. Exit status:
 import argparse
 from pathlib import Path
 
-from mmrdn.comparison.paper_tables import ROWS, paper_tables
 from mmrdn.utils.cli import add_arguments, one_line_errors, run_resumable
 
 
@@ -20,10 +19,14 @@ def main() -> None:
     parser.add_argument('--work-dir', type=Path, default='work_dirs/tables', help='directory (default: %(default)s)')
     parser.add_argument('--out', type=Path, help='tables go to OUT.md and OUT.json (default: WORK_DIR/tables)')
     add_arguments(parser, '--seeds', default=[0, 1, 2], help='seeds of the trainings (default: 0 1 2)')
-    parser.add_argument('--only', nargs='+', metavar='ROW', help=f'rows to run, of: {", ".join(ROWS)}')
+    parser.add_argument(
+        '--only', nargs='+', metavar='ROW', help='rows to run, such as basic RDN: names as the tables have them'
+    )
     add_arguments(parser, '--device', '--threads')
     add_arguments(parser, '--cfg-options', action='store', default=[], help='change all configs: key=value ...')
     args = parser.parse_args()
+    from mmrdn.comparison.paper_tables import paper_tables
+
     tables = paper_tables(args.work_dir, args.seeds, args.out, args.cfg_options, args.device, args.threads)
     run_resumable(lambda: tables.run(args.only))
 

@@ -3,7 +3,6 @@
 
 import argparse
 
-from mmrdn.apis import load_config
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
@@ -13,6 +12,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser, 'config', '--cfg-options')
     args = parser.parse_args()
+    from mmrdn.apis import load_config
+
     print(load_config(args.config, args.cfg_options).pretty_text)
 
 

@@ -5,11 +5,7 @@ the training of a video detector can start from (`load_from`)."""
 import argparse
 from pathlib import Path
 
-import torch
-
-from mmrdn.apis import load_config
 from mmrdn.fileio.whole_file import check_new, whole_file
-from mmrdn.model_converters import convert_detector, read_source
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
@@ -37,6 +33,11 @@ def main() -> None:
     )
     add_arguments(parser, '--trust-checkpoint')
     args = parser.parse_args()
+    import torch
+
+    from mmrdn.apis import load_config
+    from mmrdn.model_converters import convert_detector, read_source
+
     out = Path(args.out).expanduser()
     check_new(out)
     cfg = load_config(args.config, args.cfg_options)

@@ -7,9 +7,6 @@ counts them. Other entries and comments of the metafile stay.
 
 import argparse
 
-from mmrdn.model_zoo import make_entry, update_metafile
-from mmrdn.model_zoo.model_complexity import FRAME_SIZE
-from mmrdn.model_zoo.yaml_text import dump_yaml
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
@@ -32,7 +29,7 @@ def main() -> None:
         '--frame-size',
         nargs=2,
         type=int,
-        default=FRAME_SIZE,
+        default=(1280, 720),  # as most of ImageNet VID
         metavar=('WIDTH', 'HEIGHT'),
         help='frame size of the video that FLOPs are counted for, before the test pipeline, pixels (default: 1280 720)',
     )
@@ -40,6 +37,9 @@ def main() -> None:
     parser.add_argument('--collection', help='collection of a new entry or metafile')
     add_arguments(parser, '--overwrite', help='replace other results or weights')
     args = parser.parse_args()
+    from mmrdn.model_zoo import make_entry, update_metafile
+    from mmrdn.model_zoo.yaml_text import dump_yaml
+
     entry = make_entry(args.config, args.checkpoint, args.weights, args.metrics, args.dataset, tuple(args.frame_size))
     if args.out:
         update_metafile(entry, args.out, args.collection, args.overwrite)

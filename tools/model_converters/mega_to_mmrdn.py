@@ -5,10 +5,7 @@ RDN) into one for the configs in configs/rdn_mega."""
 import argparse
 from pathlib import Path
 
-import torch
-
 from mmrdn.fileio.whole_file import check_new, whole_file
-from mmrdn.model_converters import convert_mega
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
@@ -26,6 +23,10 @@ def main() -> None:
     )
     add_arguments(parser, '--trust-checkpoint')
     args = parser.parse_args()
+    import torch
+
+    from mmrdn.model_converters import convert_mega
+
     out = Path(args.out).expanduser()
     check_new(out)
     done = convert_mega(args.source, args.config, args.trust_checkpoint)

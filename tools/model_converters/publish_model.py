@@ -3,7 +3,6 @@
 
 import argparse
 
-from mmrdn.model_zoo import publish_model
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
@@ -23,6 +22,8 @@ def main() -> None:
     parser.add_argument('--fp16', action='store_true', help='store weights in half of the bytes')
     add_arguments(parser, '--trust-checkpoint')
     args = parser.parse_args()
+    from mmrdn.model_zoo import publish_model
+
     done = publish_model(args.checkpoint, args.out, args.config, args.metrics, args.trust_checkpoint, args.fp16)
     meta, state = done.checkpoint['meta'], done.checkpoint['state_dict']
     print(f'{done.path}: ' + ('written' if done.is_new else 'is there already, the same'))

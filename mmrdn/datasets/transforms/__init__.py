@@ -1,4 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import mmtrack.datasets.transforms  # noqa: F401  (names of mmtrack resolve once they are in its registry node)
+
 from mmrdn.datasets.transforms.load_frame_from_video import LoadFrameFromVideo
 from mmrdn.datasets.transforms.load_track_annotations import LoadTrackAnnotations
 from mmrdn.datasets.transforms.loading import LoadFrame

@@ -16,7 +16,6 @@ from mmrdn.fileio.joined_coco_vid_files import JoinedCocoVidFiles
 from mmrdn.fileio.predictions import prediction_head, predictions_path, write_predictions
 from mmrdn.fileio.size_warning import size_warning
 from mmrdn.fileio.sparse_annotation import AnnotatedFrame, sparse_annotation
-from mmrdn.models.vid.data_samples import to_frame_annotations, to_frame_detections
 from mmrdn.post_processing import VideoLinker
 from mmrdn.registry import METRICS
 from mmrdn.structures import FrameAnnotations, FrameDetections
@@ -209,6 +208,9 @@ class VIDMetric(BaseMetric):
                 ``video_id`` and ``frame_id``, and reads ``link_relations``. Without ``ann_file``
                 also ``instances`` and, for motion groups, ``video_id`` and ``frame_id``.
         """
+        # Files are evaluated without models, whose import takes seconds.
+        from mmrdn.models.vid.data_samples import to_frame_annotations, to_frame_detections
+
         for sample in data_samples:
             require_fields(sample, self._needed, 'a data sample')
             if self.file is None:
