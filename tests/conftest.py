@@ -1,7 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import fcntl
 import logging
 import os
 import runpy
+import shutil
 import sys
 
 import pytest
@@ -42,49 +44,63 @@ def pytest_runtest_setup(item):
 
 
 @pytest.fixture(scope='session')
-def digits(tmp_path_factory):
+def made_once(tmp_path_factory):
+    """Make a directory once for all workers of pytest-xdist: its path by name."""
+    root = tmp_path_factory.getbasetemp()
+    if 'PYTEST_XDIST_WORKER' in os.environ:
+        root = root.parent
+
+    def call(name, make):
+        path, finished = root / name, root / f'{name}.finished'
+        with open(root / f'{name}.lock', 'w') as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not finished.exists():
+                shutil.rmtree(path, ignore_errors=True)
+                make(path)
+                finished.touch()
+        return path
+
+    return call
+
+
+@pytest.fixture(scope='session')
+def digits(made_once):
     """A moving digits data set of ten short videos."""
     from helpers.tools import make_data
 
-    return make_data(tmp_path_factory.mktemp('digits') / 'data')
+    return made_once('digits', lambda path: make_data(path / 'data')) / 'data'
 
 
 @pytest.fixture(scope='session')
-def tiny_config(digits):
+def tiny_config(digits, tmp_path_factory):
     """A config that trains a tiny RDN on it for 8 iterations."""
     from helpers.tools import write_config
 
-    return write_config(digits.parent / 'tiny.py', digits)
+    return write_config(tmp_path_factory.mktemp('config') / 'tiny.py', digits)
 
 
 @pytest.fixture(scope='session')
-def trained(tiny_config):
+def trained(tiny_config, made_once):
     """The work directory of ``tools/train.py`` with that config."""
-    from helpers.tools import run_tool
+    from helpers.tools import call_tool
 
-    work_dir = tiny_config.parent / 'trained'
-    run_tool('train.py', tiny_config, '--work-dir', work_dir)
-    return work_dir
+    return made_once('trained', lambda path: call_tool('train.py', tiny_config, '--work-dir', path))
 
 
 @pytest.fixture
 def run_main(monkeypatch, capsys):
     """Run a tool in this process: exit status, stdout and stderr."""
-    from helpers.tools import ROOT
-    from mmrdn.visualization.vid_visualizer import VIDVisualizer
+    from helpers.tools import ROOT, run_alone
 
     def call(tool, *args):
         path = str(ROOT / 'tools' / tool)
         monkeypatch.setattr(sys, 'argv', [path, *map(str, args)])
-        # Loggers of earlier runs still write to streams that are closed.
-        monkeypatch.setattr(logging, 'raiseExceptions', False)
-        # The visualizer of an earlier run would log into that run's directory.
-        VIDVisualizer._instance_dict.clear()
         status = 0
-        try:
-            runpy.run_path(path, run_name='__main__')
-        except SystemExit as exit_:
-            status = exit_.code
+        with run_alone():
+            try:
+                runpy.run_path(path, run_name='__main__')
+            except SystemExit as exit_:
+                status = exit_.code
         return (status, *capsys.readouterr())
 
     return call

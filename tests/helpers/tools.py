@@ -1,13 +1,18 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Data, a config and runs of the tools small enough for tests."""
 
+import contextlib
+import io
 import json
+import logging
 import os
+import runpy
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import torch
 
@@ -123,6 +128,45 @@ def run_tool(tool, *args, status=0, through=(), timeout=300):
     )
     assert done.returncode == status, done.stdout + done.stderr
     return done
+
+
+def call_tool(tool, *args, status=0):
+    """Run a tool in this process, which has imported everything: stdout."""
+    path, out, err = str(ROOT / 'tools' / tool), io.StringIO(), io.StringIO()
+    found = 0
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        mock.patch.object(sys, 'argv', [path, *map(str, args)]),
+        run_alone(),
+    ):
+        try:
+            runpy.run_path(path, run_name='__main__')
+        except SystemExit as exit_:
+            found = exit_.code or 0
+    assert found == status, out.getvalue() + err.getvalue()
+    return out.getvalue()
+
+
+@contextlib.contextmanager
+def run_alone():
+    """Let a tool in this process be as in one of its own."""
+    from mmengine.logging import MessageHub, MMLogger
+
+    from mmrdn.visualization.vid_visualizer import VIDVisualizer
+
+    # MMEngine finds by name what an earlier run has made, which would log into that run's directory.
+    VIDVisualizer._instance_dict.clear()
+    kinds = (MMLogger, MessageHub, VIDVisualizer)
+    before = [dict(kind._instance_dict) for kind in kinds]
+    try:
+        # Loggers of earlier runs still write to streams that are closed.
+        with mock.patch.object(logging, 'raiseExceptions', False):
+            yield
+    finally:
+        for kind, instances in zip(kinds, before):
+            kind._instance_dict.clear()
+            kind._instance_dict.update(instances)
 
 
 def start_tool(tool, *args, **kwargs):

@@ -72,7 +72,7 @@ def test_streams_count_all_frames():
 
 
 @pytest.mark.slow
-def test_the_command(tmp_path):
+def test_the_command(run_main, tmp_path):
     """Results are kept, and earlier ones are not overwritten."""
     command = (
         'analysis_tools/benchmark.py',
@@ -86,16 +86,15 @@ def test_the_command(tmp_path):
         '--seed',
         '3',
     )
-    done = run_tool(*command)
-    assert 'training: ms, median' in done.stdout
+    assert 'training: ms, median' in run_tool(*command).stdout
     results = json.loads((tmp_path / 'benchmark.json').read_text())
     assert results['seed'] == 3 and '--parts training' in results['command']
     assert results['machine']['torch'] == torch.__version__
     rows = results['training']
     assert rows['forward']['saved_bytes'] < rows['baseline']['saved_bytes']
-    again = run_tool(*command, status=1)
-    assert '--overwrite' in again.stderr
-    assert len(again.stderr.strip().splitlines()) == 1
+    status, _, err = run_main(*command)
+    assert status == 1 and '--overwrite' in err
+    assert len(err.strip().splitlines()) == 1
 
 
 def test_the_plot_leaves_out_what_was_not_measured(tmp_path):

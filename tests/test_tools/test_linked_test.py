@@ -1,12 +1,13 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """``tools/test.py`` with box linking with relations, from model to file."""
 
+import functools
 import json
 
 import numpy as np
 import pytest
 
-from helpers.tools import free_port, run_tool, write_config
+from helpers.tools import call_tool, free_port, run_tool, write_config
 
 BLR = """
 model.update(recorders=[dict(type='NextFrameRelations', score_thr=0.0)])
@@ -22,7 +23,7 @@ def unlinked(digits, trained, tmp_path_factory):
     """What a run that notes relations writes."""
     folder = tmp_path_factory.mktemp('unlinked')
     config = write_config(folder / 'c.py', digits, BLR)
-    run_tool(
+    call_tool(
         'test.py',
         config,
         trained / 'iter_8.pth',
@@ -37,12 +38,13 @@ def unlinked(digits, trained, tmp_path_factory):
 @pytest.mark.parametrize('processes', [1, 2])
 def test_linking_in_the_test_equals_that_of_files(processes, unlinked, digits, trained, tmp_path):
     """Relations go from the model through NMS into tracks, on any rank."""
-    through, launcher = (), ()
+    run, launcher = call_tool, ()
     if processes == 2:
         launcher = ('--launcher', 'pytorch')
         through = ('-m', 'torch.distributed.launch', '--nproc_per_node=2', f'--master_port={free_port()}')
+        run = functools.partial(run_tool, through=through)
     config = write_config(tmp_path / 'c.py', digits, BLR + LINKED)
-    run_tool(
+    run(
         'test.py',
         config,
         trained / 'iter_8.pth',
@@ -51,10 +53,9 @@ def test_linking_in_the_test_equals_that_of_files(processes, unlinked, digits, t
         *launcher,
         '--cfg-options',
         f'test_evaluator.outfile_prefix={tmp_path}/run',
-        through=through,
     )
     out = tmp_path / 'offline.json'
-    run_tool('analysis_tools/link_predictions.py', unlinked, '--out', out, '--linker', 'BoxLinkingWithRelations')
+    call_tool('analysis_tools/link_predictions.py', unlinked, '--out', out, '--linker', 'BoxLinkingWithRelations')
     online = json.loads((tmp_path / 'run.predictions.json').read_text())
     offline = json.loads(out.read_text())
     assert len(online['annotations']) == len(offline['annotations']) > 100

@@ -47,7 +47,7 @@ def assert_same_end(work_dir, trained, first_step):
             assert torch.equal(ours['optimizer']['state'][i][name], state[name])
 
 
-def test_killed_and_resumed_with_a_worker(trained, tiny_config, digits, tmp_path, monkeypatch):
+def test_killed_and_resumed_with_a_worker(trained, tiny_config, digits, run_main, tmp_path, monkeypatch):
     """The unbroken run had no worker: their number makes no difference."""
     (tmp_path / 'killer.py').write_text(KILLER)
     monkeypatch.setenv('PYTHONPATH', str(tmp_path))
@@ -62,10 +62,10 @@ def test_killed_and_resumed_with_a_worker(trained, tiny_config, digits, tmp_path
     run_tool('train.py', config, '--work-dir', work_dir, status=-signal.SIGKILL)
     assert not (work_dir / 'iter_8.pth').exists()
     assert len(logged_steps(work_dir)) == 6  # two are to be done again
-    log = run_tool(
-        'train.py', tiny_config, '--work-dir', work_dir, '--resume', '--cfg-options', 'train_dataloader.num_workers=1'
-    )
-    assert 'resumed epoch: 0, iter: 4' in log.stdout
+    options = ['train_dataloader.num_workers=1', 'experiment_name=killed']
+    status, out, err = run_main('train.py', tiny_config, '--work-dir', work_dir, '--resume', '--cfg-options', *options)
+    assert status == 0, err
+    assert 'resumed epoch: 0, iter: 4' in out
     assert_same_end(work_dir, trained, first_step=5)
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from helpers.tools import ROOT, free_port, logged_losses, logged_steps, run_tool, tool_env, write_config
+from helpers.tools import ROOT, call_tool, free_port, logged_losses, logged_steps, tool_env, write_config
 from mmrdn.fileio.checkpoint import load_checkpoint_file
 
 
@@ -33,17 +33,17 @@ def tested(trained, tiny_config, tmp_path_factory):
     The thresholds are low so that a detector of 8 iterations finds something.
     """
     prefix = tmp_path_factory.mktemp('tested') / 'one'  # made anew if a worker comes back to this module
-    done = run_tool(
+    out = call_tool(
         'test.py',
         tiny_config,
         trained / 'iter_8.pth',
         '--work-dir',
-        trained.parent / 'tested',
+        prefix.parent / 'work',
         '--cfg-options',
         f'test_evaluator.outfile_prefix={prefix}',
         'test_evaluator.iou_thr=0.05',
     )
-    return f'{prefix}.predictions.json', metrics_of(done.stdout)
+    return f'{prefix}.predictions.json', metrics_of(out)
 
 
 def test_training(trained):
@@ -67,10 +67,9 @@ def test_training(trained):
 
 def test_dumped_predictions_give_the_same_metrics(tested, digits):
     path, printed = tested
-    done = run_tool('analysis_tools/eval_predictions.py', path, digits / 'annotations' / 'moving_digits_val.json')
+    out = call_tool('analysis_tools/eval_predictions.py', path, digits / 'annotations' / 'moving_digits_val.json')
     again = {
-        name: float(value)
-        for name, value in (line.split(': ') for line in done.stdout.splitlines() if line.startswith('vid/'))
+        name: float(value) for name, value in (line.split(': ') for line in out.splitlines() if line.startswith('vid/'))
     }
     assert len(json.loads(open(path).read())['annotations']) > 20
     assert set(again) == set(printed)
