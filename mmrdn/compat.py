@@ -153,13 +153,14 @@ def _accept_late_results() -> None:
 
 
 def _warn_on_stderr() -> None:
-    """Send to stderr what comes before a runner has a logger of its own, warnings only."""
+    """Send to stderr what is logged before a runner has its own logger: warnings, but none of an import."""
     from mmengine.logging import MMLogger
 
     if not MMLogger._instance_dict:
         for handler in MMLogger.get_current_instance().handlers:
             handler.setStream(sys.stderr)
             handler.setLevel('WARNING')
+            handler.addFilter(lambda record: not _hooks.depth)
 
 
 def package_roots() -> Iterator[Path]:

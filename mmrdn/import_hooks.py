@@ -19,12 +19,14 @@ class ImportHooks(importlib.abc.MetaPathFinder):
     Attributes:
         always (Callable): Context of each import.
         around (dict[str, Callable]): More contexts, by name of the module.
+        depth (int): Imports under way, one within another.
     """
 
     def __init__(self, packages: Collection[str]):
         self.packages = packages
         self.always: Callable[[], AbstractContextManager] = contextlib.nullcontext
         self.around: dict[str, Callable[[], AbstractContextManager]] = {}
+        self.depth = 0
         self._afterwards: dict[str, list[Callable[[], object]]] = {}
 
     def find_spec(self, name, path=None, target=None):
@@ -38,8 +40,12 @@ class ImportHooks(importlib.abc.MetaPathFinder):
         return spec
 
     def _execute(self, original: Callable, module) -> None:
-        with self.always(), self.around.get(module.__name__, contextlib.nullcontext)():
-            original(module)
+        self.depth += 1
+        try:
+            with self.always(), self.around.get(module.__name__, contextlib.nullcontext)():
+                original(module)
+        finally:
+            self.depth -= 1
         for function in self._afterwards.get(module.__name__, ()):
             function()
 

@@ -16,6 +16,7 @@ import mmrdn  # noqa: E402, F401  (makes mmtrack importable)
 # What starts commands or a browser, and fixtures that train: marked slow here, single tests where
 # they stand.
 SLOW_PATHS = (
+    'tests/fuzz/',
     'tests/test_tools/',
     'tests/test_web/test_web_page.py',
     'tests/test_benchmarks/test_compare_memory.py',

@@ -23,6 +23,7 @@ def whole(content):
     return dict(members)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.dictionaries(st.text(), VALUES, max_size=4), st.sampled_from([None, 1]), st.booleans(), st.integers(1, 9))
 def test_members_are_those_of_the_whole_text_whatever_the_window(value, indent, ascii_only, window):

@@ -76,6 +76,7 @@ class Run:
         return self.trace
 
 
+@pytest.mark.slow
 def test_no_line_is_the_wrong_moment(clip, tmp_path, monkeypatch):
     run = Run(tiny_inferencer(), clip[0])
     monkeypatch.setattr('mmrdn.apis.video_inferencer.detect', run.detect)

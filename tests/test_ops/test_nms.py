@@ -18,6 +18,7 @@ def case(seed, num):
     return torch.tensor(boxes).float(), torch.tensor(scores).float()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('offset', [0, 1])
 def test_equals_a_plain_loop_in_500_cases(offset):
     for seed in range(500):

@@ -108,6 +108,7 @@ def test_gradients(aligned, ratio):
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.slow
 def test_is_an_operator_of_torch():
     feats, rois = case()
     args = feats.requires_grad_(), rois, [2, 3], 1 / 16, 0, True

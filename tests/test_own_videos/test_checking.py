@@ -233,6 +233,7 @@ def test_a_wrong_directory_of_images_is_said_once(frames, tmp_path):
         CheckedFiles([path], [path])
 
 
+@pytest.mark.slow
 def test_a_report_is_one_page_without_markup_of_the_file(frames, tmp_path):
     data = clean_file()
     data['categories'][0]['name'] = '<script>alert(1)</script> $x^$'

@@ -245,6 +245,7 @@ def test_boxes_of_score_0_take_no_part_in_seq_nms():
     assert [kept.tolist() for kept in SeqNMS().trace(frames).kept] == [[True], [True, True], [True]]
 
 
+@pytest.mark.slow
 def test_cost_of_chains_that_merge_is_linear():
     """A weak chain ahead of strong pairs that are taken one by one: what is
     learnt anew in all is a few times the number of boxes."""

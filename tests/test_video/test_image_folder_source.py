@@ -102,6 +102,7 @@ def test_empty_directory(tmp_path):
         open_source(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('size', [(1, 1), (1, 77), (77, 1), (4320, 7680)])
 def test_extreme_sizes(size, tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), flat(99, size))

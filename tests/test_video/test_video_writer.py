@@ -55,6 +55,7 @@ def test_times_that_do_not_rise(tmp_path):
     assert len(times) == 5 and sorted(set(times)) == times
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('size', [(1, 1), (1, 301), (301, 1), (4320, 7680)])
 def test_extreme_sizes_there_and_back(size, tmp_path):
     with VideoWriter(tmp_path / 'a.mp4') as writer:

@@ -4,6 +4,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from helpers.tools import ROOT
 from helpers.videos import noise, read_mp4, write_mp4
 
@@ -32,6 +34,7 @@ draw_timeline([], drawer.classes, 1.0)
 """
 
 
+@pytest.mark.slow
 def test_video_and_drawing_need_neither_torch_nor_openmmlab(tmp_path):
     write_mp4(tmp_path / 'in.mp4', noise(3))
     subprocess.run([sys.executable, '-c', SCRIPT, str(ROOT / 'mmrdn')], check=True, cwd=tmp_path)

@@ -80,6 +80,7 @@ def temporary_files():
     return [link for link in links if link.endswith('(deleted)')]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('room, size', [(600_000, 1_500_000), (100_000, 300_000)])
 def test_a_full_disk_is_told_and_survived(serve, jobs, tmp_path, room, size):
     """While the body is taken (larger than what stays in memory), and while the file is kept."""
@@ -98,6 +99,7 @@ def test_a_full_disk_is_told_and_survived(serve, jobs, tmp_path, room, size):
     assert temporary_files() == before
 
 
+@pytest.mark.slow
 def test_a_full_disk_while_the_form_is_read(jobs):
     """Werkzeug's own temporary file is closed too."""
     client = create_app(jobs, max_mb=2).test_client()
@@ -131,6 +133,7 @@ def test_one_request_at_a_time(serve):
             assert (b'Connection: close' in answer) == (len(sent) > 1000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('rate, stays', [(10**9, False), (1, True)])
 def test_answers_that_are_taken_by_drops(serve, monkeypatch, rate, stays):
     """A client that takes a few bytes now and then is closed, one that is fast enough is not."""

@@ -57,6 +57,7 @@ def test_equals_naive_loops_while_the_window_slides(scope, settings):
         np.testing.assert_allclose(out, expected, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.integers(1, 4),

@@ -130,6 +130,7 @@ def test_few_launches_and_no_wait(scope):
     assert torch.float64 not in launches.dtypes
 
 
+@pytest.mark.slow
 def test_exports_and_compiles_whole():
     """The graph gives what eager mode gives, for numbers of supports that it was not made with."""
     module = aggregator(16, 4, dtype=torch.float32)
