@@ -7,7 +7,8 @@
 - `.mim` in the directory of the first file that pip recorded, for a wheel. That file is one of
   `mmrdn-<version>.dist-info`, as '-' sorts before '/';
 - `mmrdn/.mim`, for other versions of mim and for MMEngine.
-So a wheel carries `.mim` twice, and an editable install not at all.
+So a wheel carries `.mim` twice, and an editable install not at all. The published model, which mmrdn alone
+reads, is in the second only.
 """
 
 import atexit
@@ -24,10 +25,10 @@ ROOT = Path(__file__).resolve().parent
 MIM_FILES = ('configs', 'tools', 'model-index.yml')
 
 
-def copy_mim(target):
+def copy_mim(target, names=MIM_FILES):
     """Copy what mim needs into the directory `target`."""
     ignore = shutil.ignore_patterns('__pycache__', '*.py[cod]')
-    for name in MIM_FILES:
+    for name in names:
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, target / name, ignore=ignore, dirs_exist_ok=True)
@@ -55,7 +56,7 @@ class BuildPy(build_py):
     def run(self):
         super().run()
         if not self.editable_mode:
-            copy_mim(Path(self.build_lib) / 'mmrdn' / '.mim')
+            copy_mim(Path(self.build_lib) / 'mmrdn' / '.mim', (*MIM_FILES, 'demo'))
 
 
 class BdistWheel(bdist_wheel):

@@ -87,9 +87,9 @@ def wheel(tree, tmp_path_factory):
     return next(out.glob('mmrdn-*.whl'))
 
 
-def mim_files(tree):
+def mim_files(tree, *more):
     files = [tree / 'model-index.yml']
-    for folder in ('configs', 'tools'):
+    for folder in ('configs', 'tools', *more):
         files += [path for path in (tree / folder).rglob('*')]
     return {
         path.relative_to(tree).as_posix(): path.read_bytes()
@@ -99,14 +99,15 @@ def mim_files(tree):
 
 
 def test_wheel_carries_configs_tools_and_index(wheel, tree):
-    expected = mim_files(tree)
+    expected, published = mim_files(tree), mim_files(tree, 'demo')
     assert {'model-index.yml', 'tools/train.py', CONFIG} <= set(expected)
+    assert {Path(name).suffix for name in set(published) - set(expected)} == {'.pth', '.mp4'}
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         info = next(n for n in names if n.endswith('/METADATA')).split('/')[0]
-        for prefix in ('mmrdn/.mim/', f'{info}/.mim/'):
+        for prefix, wanted in (('mmrdn/.mim/', published), (f'{info}/.mim/', expected)):
             packed = {name.removeprefix(prefix): archive.read(name) for name in names if name.startswith(prefix)}
-            assert packed == expected
+            assert packed == wanted
         modules = {path.relative_to(tree).as_posix() for path in (tree / 'mmrdn').rglob('*.py')}
         page = {path.relative_to(tree).as_posix() for path in (tree / 'mmrdn' / 'web' / 'web_page').rglob('*.*')}
         page.add('mmrdn/own_videos/report.html')

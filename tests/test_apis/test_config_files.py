@@ -20,7 +20,10 @@ CONFIG = ROOT / 'configs' / 'rdn' / f'{STEM}.py'
 @pytest.mark.parametrize('name', [STEM, f'{STEM}.py', f'rdn/{STEM}', f'rdn/{STEM}.py', f'configs/rdn/{STEM}.py'])
 def test_names_of_a_config(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # away from the checkout
-    assert find_model(name) == (str(CONFIG), None)
+    (weights,) = (ROOT / 'demo').glob(f'{STEM}-*.pth')
+    assert find_model(name) == (str(CONFIG), str(weights))
+    other = 'rdn-basic_faster-rcnn_r18_1xb4-1500_movingdigits'
+    assert find_model(name.replace(STEM, other)) == (str(CONFIG.with_name(f'{other}.py')), None)
 
 
 def test_a_path_goes_first(tmp_path, monkeypatch):

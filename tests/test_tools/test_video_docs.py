@@ -8,6 +8,7 @@ import shutil
 import cv2
 import pytest
 
+from helpers.configs import ROOT
 from helpers.pages import blocks_to_run
 from helpers.videos import noise, write_mp4
 
@@ -34,6 +35,7 @@ def place(tiny_config, trained, tmp_path, monkeypatch):
         cv2.imwrite(str(tmp_path / 'frames' / f'{i}.png'), image)
     shutil.copy(tiny_config, tmp_path / 'config.py')
     shutil.copy(trained / 'iter_8.pth', tmp_path / 'rdn.pth')
+    (tmp_path / 'demo').symlink_to(ROOT / 'demo')
     return tmp_path
 
 
