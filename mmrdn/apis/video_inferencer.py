@@ -20,7 +20,7 @@ from mmrdn.inference.linked_frames import Progress, check_rereadable, link_frame
 from mmrdn.inference.rdn_streams import RDNStreams
 from mmrdn.inference.reference_stream import ReferenceStream, ReferenceStreams
 from mmrdn.inference.video_outputs import VideoOutputs, VideoSummary
-from mmrdn.inference.video_run import as_source, detect, of_classes, run_recorders
+from mmrdn.inference.video_run import as_source, detect, run_recorders
 from mmrdn.models import RDN, ByteTracker
 from mmrdn.models.memory import FrameProposals, Recorder
 from mmrdn.models.vid.stream import VideoStream
@@ -263,7 +263,7 @@ class VideoInferencer:
         try:
             with files, contextlib.closing(results):
                 for found, frame, images in results:
-                    files.write(frame, of_classes(found, labels), images if show_relations else None)
+                    files.write(frame, found.of_labels(labels), images if show_relations else None)
                     if progress is not None:
                         progress(files.summary.frames, source.num_frames)
         except KeyboardInterrupt as interrupt:

@@ -3,10 +3,10 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
-from mmrdn.structures import Frame
+from mmrdn.structures import Frame, FrameDetections
 from mmrdn.video import BaseSource, FrameBuffer, prefetch
 
 
@@ -24,8 +24,12 @@ class Stream(Protocol):
 
 
 def run_stream(
-    stream: Stream, source: BaseSource, buffer: FrameBuffer, keep_images: bool
-) -> Iterator[tuple[Any, Frame, Mapping]]:
+    stream: Stream,
+    source: BaseSource,
+    buffer: FrameBuffer,
+    keep_images: bool,
+    convert: Callable[[Any], FrameDetections] = lambda result: result,
+) -> Iterator[tuple[FrameDetections, Frame, Mapping]]:
     """Run a stream on frames that are decoded and preprocessed ahead.
 
     Args:
@@ -33,9 +37,11 @@ def run_stream(
         source (BaseSource): The video.
         buffer (FrameBuffer): An empty buffer.
         keep_images (bool): Whether images are needed with the results.
+        convert (callable): Function that makes the detections of a result; results are detections
+            if not given.
 
     Yields:
-        tuple: Result of the stream, frame and images of each frame, in order.
+        tuple: Detections, frame and images of each frame, in order.
     """
 
     def prepared() -> Iterator[tuple[Frame, Any]]:
@@ -49,6 +55,6 @@ def run_stream(
         for frame, inputs in frames:
             buffer.add(frame)
             for result in stream.feed(inputs):
-                yield (result, *buffer.take())
+                yield (convert(result), *buffer.take())
     for result in stream.flush():
-        yield (result, *buffer.take())
+        yield (convert(result), *buffer.take())

@@ -1,10 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """One video through a detector: what is detected, recorded and kept."""
 
-import contextlib
 from pathlib import Path
-
-import numpy as np
 
 from mmrdn.inference.linked_frames import Found
 from mmrdn.inference.reference_stream import ReferenceStream
@@ -14,12 +11,11 @@ from mmrdn.models.memory import Recorder
 from mmrdn.models.vid.data_samples import to_frame_detections
 from mmrdn.models.vid.stream import VideoStream
 from mmrdn.post_processing import BaseBoxLinker
-from mmrdn.structures import FrameDetections
 from mmrdn.video import BaseSource, FrameBuffer, open_source
 
 
 def detect(stream: VideoStream | ReferenceStream, source: BaseSource, buffer: FrameBuffer, keep_images: bool) -> Found:
-    """Detect in frames that are decoded and preprocessed ahead; see :func:`run_stream`.
+    """Begin to detect in a video; see :func:`run_stream`.
 
     Args:
         stream (VideoStream or ReferenceStream): A new stream through the detector.
@@ -27,13 +23,14 @@ def detect(stream: VideoStream | ReferenceStream, source: BaseSource, buffer: Fr
         buffer (FrameBuffer): An empty buffer.
         keep_images (bool): Whether images are needed with the results.
 
-    Yields:
-        tuple: Detections, frame and images of each frame, in order.
+    Returns:
+        Iterator[tuple]: Detections, frame and images of each frame, in order.
+
+    Raises:
+        ValueError: The stream reads videos twice, and this one is a camera or a stream.
     """
     stream.begin(source)
-    with contextlib.closing(run_stream(stream, source, buffer, keep_images)) as results:
-        for sample, frame, images in results:
-            yield to_frame_detections(sample), frame, images
+    return run_stream(stream, source, buffer, keep_images, to_frame_detections)
 
 
 def run_recorders(model: RDN, linker: BaseBoxLinker | None, show_relations: bool, score_thr: float) -> list[Recorder]:
@@ -62,8 +59,3 @@ def as_source(video: str | Path | BaseSource, **options) -> BaseSource:
         if value not in (None, False):
             raise ValueError(f'{name} is for videos that are opened here; give it to {type(video).__name__}')
     return video
-
-
-def of_classes(detections: FrameDetections, labels: list[int] | None) -> FrameDetections:
-    """Return the detections of some classes, or of all if they are None."""
-    return detections if labels is None else detections.select(np.isin(detections.labels, labels))

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -87,6 +87,10 @@ class FrameDetections(FrameBoxes):
     def above(self, score_thr: float) -> 'FrameDetections':
         """Return a copy with the detections whose score is at least ``score_thr``."""
         return self.select(self.scores >= score_thr)
+
+    def of_labels(self, labels: Sequence[int] | None) -> 'FrameDetections':
+        """Return a copy with the detections of some classes, or the detections themselves for None."""
+        return self if labels is None else self.select(np.isin(self.labels, labels))
 
     def select(self, keep: np.ndarray) -> 'FrameDetections':
         """Return a copy with some of the detections; relations to the next frame are left out.

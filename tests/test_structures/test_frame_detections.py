@@ -103,3 +103,10 @@ def test_none_kept():
     selected = five().select(np.zeros(5, bool))
     assert len(selected) == 0 and selected.bboxes.shape == (0, 4)
     assert selected.top_supports is None
+
+
+def test_detections_of_some_classes():
+    found = five(labels=np.array([2, 0, 1, 2, 3]))
+    assert found.of_labels([2, 3]).scores.tolist() == [0.0, 0.3, 0.4]
+    assert len(found.of_labels([5])) == 0
+    assert found.of_labels(None) is found
