@@ -3,13 +3,13 @@
 
 import argparse
 
-from mmrdn.benchmarks.loading import benchmark_loading, load_for_training
-from mmrdn.own_videos.checking import CheckedFiles
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
 def check(path: str) -> dict[str, int]:
     """Check the file without its images, as ``check_coco_vid.py`` does; return the number of errors."""
+    from mmrdn.own_videos.checking import CheckedFiles
+
     return dict(num_errors=CheckedFiles([path]).num_errors)
 
 
@@ -22,6 +22,8 @@ def main() -> None:
     parser.add_argument('--num-boxes', type=int, default=1_731_913, help='number of boxes (default: %(default)s)')
     add_arguments(parser, '--overwrite', help='replace earlier results')
     args = parser.parse_args()
+    from mmrdn.benchmarks.loading import benchmark_loading, load_for_training
+
     tasks = dict(check=check, load=load_for_training)
     benchmark_loading(args.out, tasks, args.num_frames, args.num_boxes, args.overwrite)
 
