@@ -14,6 +14,20 @@ def soft_nms():
     return config
 
 
+def swin():
+    config = model_config()
+    config.detector.backbone = dict(
+        type='SwinTransformer',
+        embed_dims=16,
+        depths=(2, 2),
+        num_heads=(1, 2),
+        window_size=4,
+        strides=(4, 2),
+        out_indices=(1,),
+    )
+    return config
+
+
 def bad_cascade():
     config = cascade_config()
     config.detector.roi_head.bbox_head[1].bbox_coder.type = 'LegacyDeltaXYWHBBoxCoder'
@@ -26,6 +40,7 @@ def bad_cascade():
         (bad_cascade, 'bbox_coder LegacyDeltaXYWHBBoxCoder of bbox_head 1, expected DeltaXYWHBBoxCoder that clips'),
         (temporal_config, 'model TemporalRDN, expected RDN'),
         (lambda: model_config(window=dict(type='mmrdn.RepeatedFrameWindow')), 'expected SlidingWindow'),
+        (swin, 'backbone SwinTransformer: torch.export does not come to an end'),
         (soft_nms, "test_cfg.rcnn.nms {'type': 'soft_nms'"),
     ],
 )
