@@ -4,16 +4,20 @@
 import hashlib
 import json
 
+import pytest
 import torch
 import yaml
 
+from helpers.exported import need_onnx
 from helpers.naive_vid_map import loop_iou
 from helpers.tools import ROOT
 from mmrdn.apis.config_files import find_model
 from mmrdn.datasets.moving_digits import MovingDigitsConfig, load_split_digits, load_split_photos, make_scene
+from mmrdn.video import open_source
 
 NAME = 'rdn_faster-rcnn_r18_1xb4-1500_movingdigits'
 DEMO = ROOT / 'demo'
+CLIP = DEMO / 'moving_digits.mp4'
 CLASSES = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine']
 
 
@@ -42,12 +46,8 @@ def test_small_enough_to_carry():
     assert sum(path.stat().st_size for path in DEMO.iterdir()) < 6e6
 
 
-def test_finds_the_digits_of_the_clip(run_main, tmp_path):
-    """By the name alone. The truth is the generator's; no training saw these digits and photographs."""
-    out, words = tmp_path / 'out.jsonl', ('--score-thr', '0.5', '--device', 'cpu')
-    status, _, stderr = run_main('demo_video.py', DEMO / 'moving_digits.mp4', NAME, '--out-json', out, *words)
-    assert status == 0, stderr
-    lines = [json.loads(line) for line in out.read_text().splitlines()]
+def check_digits(lines):
+    """Compare with the generator. No training saw these digits and photographs."""
     config = MovingDigitsConfig(seed=2, val_frames=60)
     scene = make_scene(config, 'val', 0, load_split_digits('val'), load_split_photos('val'))
     assert len(lines) == 60
@@ -62,3 +62,26 @@ def test_finds_the_digits_of_the_clip(run_main, tmp_path):
             if hits:
                 left.remove(hits[0])
     assert num_digits == 162 and num_found > 100 and num_wrong < 10
+
+
+def test_finds_the_digits_of_the_clip(run_main, tmp_path):
+    """By the name alone."""
+    out, words = tmp_path / 'out.jsonl', ('--score-thr', '0.5', '--device', 'cpu')
+    status, _, stderr = run_main('demo_video.py', CLIP, NAME, '--out-json', out, *words)
+    assert status == 0, stderr
+    check_digits([json.loads(line) for line in out.read_text().splitlines()])
+
+
+@pytest.mark.slow
+def test_the_runtime_finds_them_too(tmp_path):
+    need_onnx()
+    from mmrdn.export.onnx_directory import export_onnx
+    from mmrdn_runtime.video_detector import VideoDetector
+
+    detector = VideoDetector(export_onnx(NAME, out=tmp_path / 'model', fp16=True))
+    lines = []
+    for found in detector.stream(frame.image for frame in open_source(CLIP)):
+        rows = sorted(zip(found.scores, found.bboxes, found.labels), key=lambda row: -row[0])
+        digits = [{'bbox': box, 'class': CLASSES[label]} for score, box, label in rows if score >= 0.5]
+        lines.append(dict(detections=digits))
+    check_digits(lines)
