@@ -83,6 +83,7 @@ def in_own_process(task: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
         return receiver.recv()
     except EOFError:
+        process.join()  # its exit code is known then
         raise ChildProcessError(f'the measured process ended early, exit code {process.exitcode}') from None
     finally:
         process.join()
