@@ -47,4 +47,5 @@ def test_a_frame_on_an_accelerator(config, monkeypatch):
         with Waits() as waits:
             assert len(model.predict(inputs, samples)) == 1
     assert {origin: num for origin, num in waits.origins.items() if origin[0] == 'mmrdn'} == {('mmrdn', 'detect'): 1}
-    assert sum(waits.origins.values()) <= 3
+    is_own = getattr(sys.modules['mmcv._ext'], 'is_stand_in', False)
+    assert sum(waits.origins.values()) <= (3 if is_own else 5)  # compiled, mmcv's NMS asks twice more
