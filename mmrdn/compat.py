@@ -62,7 +62,8 @@ class _RemovedTransformer:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the import messages of other packages off the terminal."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    # Recorded, as torch 2.4 has a warning that no filter stops.
+    with warnings.catch_warnings(record=True), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter('ignore')
         yield
 
