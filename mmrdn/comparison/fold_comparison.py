@@ -26,7 +26,7 @@ class FoldComparison:
     """Detectors trained and tested on every fold with every seed.
 
     All rows see the same folds. In the directory are ``data/`` (the folds), ``configs/``, a
-    directory for each run, and the results, written anew after each run: ``folds.json`` and
+    directory for each run, and the results, rewritten after each run: ``folds.json`` and
     ``folds.md``. Any number of processes may work in it; each takes the next run that no other has.
 
     Args:

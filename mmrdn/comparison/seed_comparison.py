@@ -56,7 +56,7 @@ class SeedComparison:
     """Detectors trained with every seed on the same data, and tables of mean and spread.
 
     Any number of processes may work in the directory; each takes the next row and seed that no other
-    has. Finished steps are not done again. After each run the tables are written anew.
+    has. Finished steps are not done again. The tables are rewritten after each run.
 
     Args:
         rows (Mapping[str, Row]): Rows by name.

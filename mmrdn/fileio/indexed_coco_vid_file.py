@@ -188,7 +188,7 @@ class IndexedCocoVidFile(CocoFile):
         return len(self.frame_ids)
 
     def entries(self, number: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """Return the image of a frame and its annotations, parsed anew."""
+        """Return the image of a frame and its annotations, parsed at each call."""
         boxes = self._box_spans[self._first_boxes[number] : self._first_boxes[number + 1]]
         return self._parse(self._spans[number]), [self._parse(span) for span in boxes]
 

@@ -96,7 +96,7 @@ def test_samples_depend_on_their_position_alone(number, part):
 
 
 def test_seeds_are_those_of_the_position(part):
-    """What is drawn of the 2nd repetition, by hand."""
+    """The draws of the second repetition, by hand."""
     dataset, repeated = build(part()), build(dict(type='RepeatDataset', dataset=part(), times=3))
     SeededIndex(0, seed=3, position=17).seed_generators()
     expected = dataset[5]['img_id']

@@ -48,7 +48,7 @@ def test_areas_are_the_ap_of_the_metric(seed):
 
 
 def test_curve_of_scikit_learn():
-    """Of one box a frame, each right or wrong, with different scores."""
+    """Each frame has one box, right or wrong, and scores differ."""
     rng = np.random.default_rng(0)
     right, scores = rng.random(40) < 0.6, rng.permutation(40) / 40
     dets = [frame([BOX if ok else FAR], scores=[score]) for ok, score in zip(right, scores)]

@@ -111,7 +111,7 @@ def test_motion_groups_need_frames_near_each_other(step, known, tmp_path):
 
 
 def test_tested_data_sets_invent_no_instances(tmp_path):
-    """Of a file without ids, and with the id 0, as the metric sees them."""
+    """A file without ids, and one with the id 0, as the metric sees them."""
     coco = make_coco()
     for entry in coco['annotations']:
         entry['instance_id'] = {1: 0, 2: 'two', 3: None}[entry['instance_id']]

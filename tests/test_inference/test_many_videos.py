@@ -81,7 +81,7 @@ def test_outputs_and_failures(tmp_path, capsys):
 
 
 def test_again_what_failed_alone(tmp_path):
-    """What is finished stays, and what was damaged stays listed."""
+    """Finished videos stay, and damaged ones stay listed."""
     run(tmp_path)
     before = tree(tmp_path)
     seen = []

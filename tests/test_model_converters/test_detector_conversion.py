@@ -179,7 +179,7 @@ class LastMapConv(torch.nn.Conv2d):
 
 
 def test_neck_beside_the_rpn(tmp_path):
-    """What the RPN sees did not pass it, what the RoI head sees did."""
+    """The neck is in front of the RoI head, not of the RPN."""
     MODELS.register_module(module=LastMapConv, force=True)
     neck = dict(type='mmrdn.LastMapConv', in_channels=128, out_channels=128, kernel_size=1)
     target = target_config(CAFFE, dict(detector=dict(neck=neck)))

@@ -67,7 +67,7 @@ def bgr_image(size=SIZE, seed=0):
 
 
 def preprocessed(model, frame):
-    """Of one frame, as the model's data preprocessor makes it."""
+    """Return a frame as the model's data preprocessor makes it."""
     frames = torch.from_numpy(frame).permute(2, 0, 1)[None]
     samples = [TrackDataSample(metainfo=dict(img_shape=frame.shape[:2]))]
     data = model.data_preprocessor(dict(inputs=dict(img=[frames]), data_samples=samples))

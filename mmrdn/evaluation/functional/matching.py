@@ -24,7 +24,7 @@ def match_frames(
     iou_thr: float,
     pixel_tolerance: float,
 ) -> tuple[dict, dict, np.ndarray]:
-    """Match detections to ground truth of their class; frames that nobody annotated are left out.
+    """Match detections to ground truth of their class; frames that were not annotated are left out.
 
     Args:
         detections (Sequence[FrameDetections | dict]): Detections of F frames.

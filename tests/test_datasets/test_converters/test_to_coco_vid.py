@@ -129,7 +129,7 @@ def test_nothing_is_extracted_of_bad_files(clips, tmp_path, run_main):
 
 
 def test_frames_annotated_every_third_only(tmp_path, run_main):
-    """Of nine, by somebody in 0, 3 and 6; the others are supports."""
+    """Frames 0, 3 and 6 of nine are annotated; the others are supports."""
     rows = ''.join(f'{frame},1,{frame},2,10,20,1,1,1\n' for frame in (1, 4, 7))
     directory = tmp_path / 'mot' / 'seq' / 'gt'
     directory.mkdir(parents=True)

@@ -68,7 +68,7 @@ def test_boxes_and_their_ids_after_a_crop(build, monkeypatch):
 
 
 def test_rejected_key_frames_are_replaced_by_other_samples(build):
-    """Of 100 columns 9 are kept: most crops are empty, and no sample is."""
+    """A crop keeps 9 of 100 columns: most crops are empty, and no sample is."""
     dataset = build(crop(80, 9), sizes=[(80, 100)] * 3)
     np.random.seed(0)
     offsets = set()
