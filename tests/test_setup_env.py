@@ -152,7 +152,7 @@ def test_failed_step_names_itself_and_is_resumed(call, setup_env, tmp_path, monk
         call(breaks=['pour tea'])
     log = tmp_path / 'env' / 'mmrdn-setup' / 'log.txt'
     assert str(error.value) == (
-        f'error: "pour tea" failed; log: {log}; after mending the cause run the same command again: it goes on'
+        f'error: "pour tea" failed; log: {log}; fix the cause, then run the same command again to continue'
     )
     assert '| no cup' in capsys.readouterr().out
     assert call() == ['make tea', 'pour tea']

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""See RDN and the single-frame detector on moving digits, from scratch."""
+"""Train RDN and a single-frame detector on moving digits, and compare them."""
 
 import argparse
 from pathlib import Path

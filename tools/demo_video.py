@@ -1,8 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Detect in a video: a file, images, a camera, a stream, standard input.
 
-Exit status: 0, all went well; 1, bad input; 3, the video is truncated or damaged and what decodes
-was written; 130, Ctrl-C or SIGTERM, the frames that were done were written.
+Exit status: 0, all went well; 1, bad input; 3, the video is truncated or damaged, and the frames that
+could be decoded were written; 130, Ctrl-C or SIGTERM, the finished frames were written.
 """
 
 import argparse
@@ -19,7 +19,7 @@ def parse_args() -> argparse.Namespace:
         help='file; directory or pattern of images; number of a camera; '
         'URL (rtsp://, http://); - for raw BGR24 frames on stdin',
     )
-    add_arguments(parser, 'config', help='config file, or the name of one of the package')
+    add_arguments(parser, 'config', help='config file, or the name of a config of the package')
     add_arguments(parser, 'checkpoint', '--device', '--amp', '--lookahead', '--trust-checkpoint', '--cfg-options')
     add_arguments(parser, '--score-thr', default=0.3)
     out = parser.add_argument_group('outputs, at least one')

@@ -1,12 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Detect in many videos, as one of any number of processes on any number of machines.
+"""Detect in many videos, with one or several processes on one or several machines.
 
-Start it as often as there are GPUs, by hand or by a launcher: each process takes the next video that
-nobody has. Start it again after whatever ended it: what is finished is kept.
+Start one process for each GPU, by hand or with a launcher: each takes the next free video. If it is
+interrupted, run the same command again to continue; finished videos are kept.
 
-Exit status: 0, all went well; 1, bad input; 3, some videos could not be read, or not to their ends:
-OUT_DIR/failures.jsonl says which; 130, Ctrl-C or SIGTERM. torchrun knows no status of its processes
-but 0 and makes 1 of all others: look for failures.jsonl there.
+Exit status: 0, all went well; 1, bad input; 3, some videos could not be read, or not to their ends
+(OUT_DIR/failures.jsonl lists them); 130, Ctrl-C or SIGTERM. torchrun turns every status but 0 into 1:
+look for failures.jsonl there.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def parse_args() -> argparse.Namespace:
         'pattern in quotes; text file with the path of a video a line, and comments after #',
     )
     parser.add_argument('out_dir', metavar='OUT_DIR', help='directory with a directory of outputs for each video')
-    add_arguments(parser, '--config', required=True, help='config file, or the name of one of the package')
+    add_arguments(parser, '--config', required=True, help='config file, or the name of a config of the package')
     add_arguments(parser, '--checkpoint', '--launcher', '--device', '--amp', '--lookahead')
     add_arguments(parser, '--trust-checkpoint', '--cfg-options')
     add_arguments(parser, '--score-thr', default=0.3)
@@ -36,11 +36,11 @@ def parse_args() -> argparse.Namespace:
         'outputs', 'names in the directory of each video (default: --out-json detections.jsonl)'
     )
     add_arguments(out, '--out-video', '--out-mot', '--out-images')
-    add_arguments(out, '--out-json', help='.jsonl: a line a frame; .json: COCO-VID')
+    add_arguments(out, '--out-json', help='.jsonl: one line per frame; .json: COCO-VID')
     add_arguments(parser, '--classes', '--linker', '--tracker', '--show-relations', '--scale', '--font')
-    add_arguments(parser, '--max-frames', help='number of frames of each video to stop after')
+    add_arguments(parser, '--max-frames', help='stop each video after this number of frames')
     add_arguments(parser, '--fps', help='frame rate of images (default: 25)')
-    add_arguments(parser, '--strict', help='let an image that cannot be read be a failure of its video')
+    add_arguments(parser, '--strict', help='count a video as failed if one of its images cannot be read')
     add_arguments(parser, '--quiet')
     return parser.parse_args()
 

@@ -1,11 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Label a video by a detector: a draft of its annotation for CVAT or Label Studio, to be corrected.
+"""Label a video with a detector: write a draft of its annotation, to be corrected in CVAT or Label Studio.
 
-Detections become tracks, of which only those boxes are keyframes that interpolation does not give.
-Corrected files come back through tools/dataset_converters/to_coco_vid.py.
+Detections become tracks with few keyframes; the boxes between them are interpolated. Convert the
+corrected file with tools/dataset_converters/to_coco_vid.py.
 
-Exit status: 0, all went well; 1, bad input; 130, Ctrl-C or SIGTERM, the frames that were done were
-written.
+Exit status: 0, all went well; 1, bad input; 130, Ctrl-C or SIGTERM, the finished frames were written.
 """
 
 import argparse
@@ -18,18 +17,18 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('video', help='file, or directory or pattern of images')
-    add_arguments(parser, '--config', required=True, help='config file, or the name of one of the package')
+    add_arguments(parser, '--config', required=True, help='config file, or the name of a config of the package')
     add_arguments(parser, '--checkpoint', '--device', '--amp', '--lookahead', '--trust-checkpoint', '--cfg-options')
     parser.add_argument('--out', required=True, type=Path, help='.zip or .xml: CVAT for video 1.1; .json: Label Studio')
-    parser.add_argument('--rank', type=Path, help='CSV file of frames, those first that are most worth labeling')
+    parser.add_argument('--rank', type=Path, help='CSV file that ranks the frames: correct the first ones first')
     add_arguments(parser, '--linker', help='box linker that makes the tracks (default: TubeLinking)')
-    parser.add_argument('--link-iou', type=float, help='IoU of boxes that are linked, at least (default: 0.3)')
+    parser.add_argument('--link-iou', type=float, help='least IoU of linked boxes in consecutive frames (default: 0.3)')
     add_arguments(parser, '--tracker', help='tracker that makes the tracks instead of a linker: ByteTracker')
     parser.add_argument(
         '--keyframe-iou',
         type=float,
         default=0.9,
-        help='IoU of a box that is no keyframe with its interpolation, at least (default: %(default)s)',
+        help='least IoU between an interpolated box and the detected one (default: %(default)s)',
     )
     add_arguments(parser, '--score-thr', default=0.3)
     add_arguments(parser, '--overwrite', '--max-frames', '--fps', '--quiet')

@@ -12,16 +12,16 @@ from mmrdn.utils.interrupts import end_as_ctrl_c_does
 def main() -> None:
     """Serve until Ctrl-C, SIGTERM or the end of the terminal."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_arguments(parser, 'config', help='config file, or the name of one of the package')
+    add_arguments(parser, 'config', help='config file, or the name of a config of the package')
     add_arguments(parser, 'checkpoint', '--device', '--lookahead', '--trust-checkpoint')
     add_arguments(parser, '--score-thr', default=0.3)
     parser.add_argument(
-        '--host', default='127.0.0.1', help='address to listen at (default: %(default)s, this machine only)'
+        '--host', default='127.0.0.1', help='address to listen on (default: %(default)s, this machine only)'
     )
     parser.add_argument(
-        '--names', nargs='+', default=[], help="names of this server beside the machine's, such as that of a proxy"
+        '--names', nargs='+', default=[], help='further host names of this server, such as that of a proxy'
     )
-    parser.add_argument('--port', type=int, default=7860, help='0 for any that is free (default: %(default)s)')
+    parser.add_argument('--port', type=int, default=7860, help='port, or 0 for any free one (default: %(default)s)')
     parser.add_argument('--max-mb', type=float, default=200, help='refuse larger files (default: %(default)s)')
     parser.add_argument('--max-seconds', type=float, default=120, help='refuse longer videos (default: %(default)s)')
     parser.add_argument(

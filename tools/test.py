@@ -19,16 +19,16 @@ def main() -> None:
         '--on-bad-frame',
         choices=['stop', 'skip'],
         default='stop',
-        help='what to do with a frame that cannot be loaded; one that is skipped counts as a frame without '
-        'detections, and the exit status is 3, of which torchrun makes 1 (default: %(default)s)',
+        help='what to do with a frame that cannot be loaded; a skipped frame counts as a frame without '
+        'detections, and the exit status is 3, or 1 with torchrun (default: %(default)s)',
     )
     parser.add_argument(
-        '--resume-test', action='store_true', help='go on from the videos that a test which was ended has finished'
+        '--resume-test', action='store_true', help='continue an interrupted test; results of finished videos are kept'
     )
     parser.add_argument('--tta', action='store_true', help=argparse.SUPPRESS)  # of mmdet's test.py
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    parser.add_argument('checkpoint', nargs='?', help='checkpoint (mim gives it here)')
-    parser.add_argument('--checkpoint', dest='checkpoint_option', help='checkpoint')
+    parser.add_argument('checkpoint', nargs='?', help='path of the checkpoint')
+    parser.add_argument('--checkpoint', dest='checkpoint_option', help='the same as an option, as mim passes it')
     args = parser.parse_args()
     from mmengine.dist import is_main_process
 

@@ -1,7 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Train a detector.
 
-Exit status: 0, trained; 1, bad input or an error; 130, Ctrl-C or SIGTERM, what was trained was saved.
+Exit status: 0, trained; 1, bad input or an error; 130, Ctrl-C or SIGTERM, the training so far was saved.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def run() -> None:
         '--resume',
         nargs='?',
         const='auto',
-        help='go on from a checkpoint; from the newest in the work directory if none is named',
+        help='continue from a checkpoint (default: the newest one in the work directory)',
     )
     args = parser.parse_args()
     from mmrdn.apis import build_runner, claim_work_dir, enable_amp, find_resume, train

@@ -98,7 +98,7 @@ def claim_work_dir(work_dir: str, resume: bool, launcher: str) -> IO | None:
     lock = _lock(work_dir)
     if not resume and glob.glob('*.pth', root_dir=work_dir):
         raise ValueError(
-            f'work_dir {work_dir} holds checkpoints already; go on with '
+            f'work_dir {work_dir} holds checkpoints already; continue with '
             '--resume, choose another --work-dir or remove them'
         )
     for name in glob.glob('.*.pth.*.partial', root_dir=work_dir):  # of a training that was killed

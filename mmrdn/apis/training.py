@@ -67,5 +67,5 @@ def _save(runner: Runner, hook: WholeIterationsHook) -> str:
                 f'{place}, within epoch {runner.epoch + 1}: its weights are in {saver.out_dir}/interrupted.pth, '
                 '--resume repeats the epoch'
             )
-        return f'{place}: --resume goes on from {path}'
+        return f'{place}: --resume continues from {path}'
     return place

@@ -70,7 +70,7 @@ class ManyVideos:
             results.write_failures()
         except KeyboardInterrupt:
             done = f'{len(results.done())} of {len(results.videos)} videos are done'
-            raise KeyboardInterrupt(f'interrupted; {done}, the same command goes on from them') from None
+            raise KeyboardInterrupt(f'interrupted; {done}; run the same command again to continue') from None
         self._show()
         return len(results.failures())
 

@@ -104,32 +104,33 @@ ARGUMENTS = {
     '--threads': dict(type=int, default=1, help='CPU threads in the timed test (default: %(default)s)'),
     '--device': dict(help='such as cuda:1 or cpu (default: a GPU if there is one)'),
     '--amp': dict(action='store_true', help='mixed precision: fp16 on a GPU, bf16 on the CPU'),
-    '--trust-checkpoint': dict(action='store_true', help='unpickle checkpoints (runs code of whoever wrote them)'),
-    '--lookahead': dict(type=int, help='frames ahead that a frame waits for, 0 for online detection'),
-    '--score-thr': dict(type=float, default=0.5, help='leave out detections below it (default: %(default)s)'),
+    '--trust-checkpoint': dict(action='store_true', help='unpickle checkpoints: this runs code of their author'),
+    '--lookahead': dict(
+        type=int, help='following frames that a frame waits for, 0 for online detection (default: as in the config)'
+    ),
+    '--score-thr': dict(type=float, default=0.5, help='leave out detections with a lower score (default: %(default)s)'),
     '--overwrite': dict(action='store_true', help='replace existing outputs'),
     '--workers': dict(type=int, default=1, help='processes (default: %(default)s)'),
     '--skip-bad-boxes': dict(action='store_true', help='leave out impossible boxes instead of stopping at the first'),
-    '--out-video': dict(help='.mp4 with boxes drawn'),
-    '--out-json': dict(help='.jsonl: a line a frame; .json: COCO-VID; -: lines to stdout'),
+    '--out-video': dict(help='.mp4 video with the boxes drawn'),
+    '--out-json': dict(help='.jsonl: one line per frame; .json: COCO-VID; -: lines to stdout'),
     '--out-mot': dict(help='MOTChallenge text'),
     '--out-images': dict(help='directory of images'),
-    '--classes': dict(nargs='+', metavar='NAME', help='only these classes'),
+    '--classes': dict(nargs='+', metavar='NAME', help='classes to keep (default: all)'),
     '--linker': dict(metavar='NAME', help='link boxes to tracks: BoxLinkingWithRelations, TubeLinking or SeqNMS'),
     '--tracker': dict(
         metavar='NAME', help='track boxes while the video runs, instead of linking them afterwards: ByteTracker'
     ),
-    '--show-relations': dict(action='store_true', help='draw the supports that detections rest on'),
+    '--show-relations': dict(action='store_true', help='draw the supports with the largest weights for each detection'),
     '--scale': dict(
         type=int,
-        help='how many times larger frames are drawn (default: small ones so that '
-        'labels have room, others as they are)',
+        help='factor by which drawn frames are enlarged (default: 1, more for small frames so that labels have room)',
     ),
-    '--font': dict(help='font file of class names (default: any of the machine that has the letters)'),
-    '--max-frames': dict(type=int, help='number of frames to stop after'),
+    '--font': dict(help='font file for class names (default: an installed font that has the letters)'),
+    '--max-frames': dict(type=int, help='stop after this number of frames'),
     '--fps': dict(type=float, help='frame rate of images and raw frames (default: 25)'),
-    '--strict': dict(action='store_true', help='stop at an image that cannot be read instead of going on'),
-    '--quiet': dict(action='store_true', help='only warnings and errors'),
+    '--strict': dict(action='store_true', help='stop at an image that cannot be read instead of skipping it'),
+    '--quiet': dict(action='store_true', help='print only warnings and errors'),
     '--launcher': dict(choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher'),
 }
 
@@ -149,14 +150,14 @@ def run_resumable(run: Callable[[], Sequence[str]]) -> None:
         run (callable): Function that does the runs and returns the errors of those that failed.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP; says that the same command goes on.
+        KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP; says that the same command continues.
         SystemExit: Some runs failed; their errors were printed.
     """
     end_as_ctrl_c_does()
     try:
         errors = run()
     except KeyboardInterrupt:
-        raise KeyboardInterrupt('interrupted; the same command goes on') from None
+        raise KeyboardInterrupt('interrupted; run the same command again to continue') from None
     for error in errors:
         print(f'error: {error}', file=sys.stderr)
     if errors:

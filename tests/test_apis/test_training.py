@@ -90,7 +90,7 @@ def test_a_signal_saves_whole_iterations(number, within, tmp_path):
     with pytest.raises(KeyboardInterrupt) as interrupt:
         train(toy_runner(tmp_path / 'a', custom_hooks=hooks))
     path = tmp_path / 'a' / f'iter_{done}.pth'
-    assert str(interrupt.value) == f'interrupted after iteration {done}: --resume goes on from {path}'
+    assert str(interrupt.value) == f'interrupted after iteration {done}: --resume continues from {path}'
     assert path.exists()
     checkpoint = load_checkpoint_file(path)
     assert checkpoint['meta']['iter'] == done
@@ -136,7 +136,7 @@ def test_an_interrupt_where_a_checkpoint_is_writes_no_other(tmp_path):
                 times.append((tmp_path / 'iter_5.pth').stat().st_mtime_ns)
 
     custom = [dict(type='Look'), dict(type='SignalHook', at=4)]
-    with pytest.raises(KeyboardInterrupt, match='goes on from .*iter_5.pth'):
+    with pytest.raises(KeyboardInterrupt, match='continues from .*iter_5.pth'):
         train(toy_runner(tmp_path, default_hooks=hooks, custom_hooks=custom))
     assert times == [(tmp_path / 'iter_5.pth').stat().st_mtime_ns]
     assert checkpoints(tmp_path) == ['iter_5.pth']
@@ -146,7 +146,7 @@ def test_an_error_between_iterations_is_saved_too(tmp_path):
     """Sample 6 of the data is drawn in the fourth iteration."""
     loader = dict(batch_size=2, num_workers=0, dataset=dict(type='ToyDataset', bad=6))
     loader['sampler'] = dict(type='SeededInfiniteSampler', shuffle=False)
-    with pytest.warns(UserWarning, match='the training ended after iteration 3: --resume goes on from .*iter_3.pth'):
+    with pytest.warns(UserWarning, match='the training ended after iteration 3: --resume continues from .*iter_3.pth'):
         with pytest.raises(OSError, match='sample 6 cannot be read'):
             train(toy_runner(tmp_path, train_dataloader=loader))
     assert load_checkpoint_file(tmp_path / 'iter_3.pth')['meta']['iter'] == 3

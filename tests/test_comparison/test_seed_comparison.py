@@ -188,5 +188,5 @@ def test_commands_that_can_be_started_again(capsys):
     def interrupted():
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt, match='^interrupted; the same command goes on$'):
+    with pytest.raises(KeyboardInterrupt, match='^interrupted; run the same command again to continue$'):
         run_resumable(interrupted)

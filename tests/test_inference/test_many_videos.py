@@ -296,7 +296,7 @@ def test_ctrl_c_says_how_far_it_is(tmp_path):
             raise KeyboardInterrupt
         return fake_detect(path, directory, progress)
 
-    with pytest.raises(KeyboardInterrupt, match='interrupted; 1 of 3 videos are done, the same command goes on'):
+    with pytest.raises(KeyboardInterrupt, match='interrupted; 1 of 3 videos are done; run the same command again'):
         run(tmp_path, detect, ['a.mp4', 'b.mp4', 'c.mp4'])
     assert os.listdir(tmp_path / '.mmrdn' / 'partial') == []
 

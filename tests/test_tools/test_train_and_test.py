@@ -302,7 +302,7 @@ def test_browse_dataset(run_main, tiny_config, tmp_path):
     assert {path: path.read_bytes() for path in folder.iterdir()} == written
 
 
-@pytest.mark.parametrize('message', ['interrupted after iteration 3: --resume goes on from x', ''])
+@pytest.mark.parametrize('message', ['interrupted after iteration 3: --resume continues from x', ''])
 def test_an_interrupted_training_says_where_it_is_saved(message, run_main, tiny_config, tmp_path, monkeypatch):
     """The line of :func:`mmrdn.apis.train`; it may be interrupted before it trains."""
 

@@ -10,13 +10,13 @@ from mmrdn.utils.cli import add_arguments, one_line_errors
 def main() -> None:
     """Draw, and print what."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('predictions', help='JSON of the detector')
-    parser.add_argument('linked', help='JSON that link_predictions.py made of it')
+    parser.add_argument('predictions', help='JSON of predictions')
+    parser.add_argument('linked', help='the same predictions after link_predictions.py')
     parser.add_argument('ann_file', help='ground truth (COCO-VID JSON)')
-    parser.add_argument('image_root', help='directory that its file names start from')
+    parser.add_argument('image_root', help='directory of the images')
     parser.add_argument('out', help='image to write, PNG or JPEG')
     add_arguments(parser, '--score-thr')
-    parser.add_argument('--num-frames', type=int, default=6, help='number of frames that are drawn')
+    parser.add_argument('--num-frames', type=int, default=6, help='number of frames to draw (default: %(default)s)')
     add_arguments(parser, '--overwrite', help='replace OUT')
     args = parser.parse_args()
     from mmrdn.browsing.track_browser import browse_track

@@ -15,19 +15,17 @@ def main() -> None:
     """Check the files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        'files', nargs='+', help='COCO-VID JSON; of several, such as train.json val.json, no video may be in two'
+        'files', nargs='+', help='COCO-VID JSON files, such as train.json val.json; a video in two of them is an error'
     )
     parser.add_argument(
-        '--images', nargs='+', metavar='DIR', help='directory of the images, one for all files or one each'
+        '--images', nargs='+', metavar='DIR', help='directory of the images: one for all files, or one for each file'
     )
-    parser.add_argument('--headers-only', action='store_true', help='read the sizes of images, not their pixels')
-    parser.add_argument(
-        '--fix', nargs='+', metavar='JSON', help='write a file without what can be mended, one for each'
-    )
-    parser.add_argument('--html', metavar='FILE', help='write a report with images and charts, one file')
+    parser.add_argument('--headers-only', action='store_true', help='read the sizes of images without decoding them')
+    parser.add_argument('--fix', nargs='+', metavar='JSON', help='write a corrected copy of each file')
+    parser.add_argument('--html', metavar='FILE', help='write a report with images and charts as a single file')
     parser.add_argument('--json', metavar='FILE', help='write the findings as JSON')
     parser.add_argument(
-        '--limit', type=int, default=10, help='findings of a kind that are shown (default: %(default)s)'
+        '--limit', type=int, default=10, help='number of findings shown of each kind (default: %(default)s)'
     )
     add_arguments(parser, '--overwrite')
     args = parser.parse_args()

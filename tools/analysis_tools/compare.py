@@ -1,8 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Train, test and time several detectors on one data set, and compare them.
 
-Exit status: 0, all went well; 1, bad input, or a detector failed and the others were compared; 130,
-Ctrl-C or SIGTERM: the same command goes on where it stopped.
+If it is interrupted, run the same command again to continue. Exit status: 0, all went well; 1, bad
+input, or a detector failed and the others were compared; 130, Ctrl-C or SIGTERM.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from mmrdn.utils.cli import add_arguments, one_line_errors, run_resumable
 def main() -> None:
     """Compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('configs', nargs='+', metavar='CONFIG', help='config file, or the name of one of the package')
+    parser.add_argument('configs', nargs='+', metavar='CONFIG', help='config file, or name of a config of the package')
     parser.add_argument(
         '--checkpoints',
         nargs='+',
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument(
         '--work-dir',
         default='work_dirs/comparison',
-        help='directory with one for each detector; finished steps are not repeated (default: %(default)s)',
+        help='directory with a directory for each detector (default: %(default)s)',
     )
     parser.add_argument('--out', help='results go to OUT.json, OUT.csv and OUT.png (default: WORK_DIR/comparison)')
     add_arguments(parser, '--seed', '--device', '--threads', '--trust-checkpoint')

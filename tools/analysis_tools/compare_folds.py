@@ -1,9 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Compare detectors by cross-validation: folds by video, several seeds, on any COCO-VID files.
 
-Killed at any time, the same command goes on: finished runs are not repeated, trainings go on from
-their last checkpoint. Exit status: 0, all went well; 1, bad input, or a run failed and the others
-went on; 130, Ctrl-C or SIGTERM.
+If it is interrupted, run the same command again to continue: finished runs are kept, and a training
+resumes from its last checkpoint. Exit status: 0, all went well; 1, bad input, or a run failed and the
+others finished; 130, Ctrl-C or SIGTERM.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from mmrdn.utils.cli import add_arguments, one_line_errors, run_resumable
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('configs', nargs='+', metavar='CONFIG', help='config file, or the name of one of the package')
+    parser.add_argument('configs', nargs='+', metavar='CONFIG', help='config file, or name of a config of the package')
     parser.add_argument('--data', nargs='+', required=True, metavar='FILE', help='COCO-VID JSON; several are joined')
     parser.add_argument('--images', required=True, help='directory of the images')
     parser.add_argument('--work-dir', type=Path, required=True, help='directory of folds, runs and results')
@@ -34,7 +34,7 @@ def parse_args() -> argparse.Namespace:
         '--baselines', nargs='+', default=[], metavar='ROW', help='rows to compare with (default: first)'
     )
     add_arguments(parser, '--score-thr', help='lowest score of detections in flicker (default: %(default)s)')
-    part = parser.add_argument_group('a part only')
+    part = parser.add_argument_group('to do a part only')
     part.add_argument('--only', nargs='+', metavar='ROW', help='rows to run, with their linkers')
     part.add_argument('--fold', type=int, nargs='+', help='folds to run, from 0')
     part.add_argument('--seed', type=int, nargs='+', help='seeds to run')

@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('ann_file', help='COCO-VID JSON of the data set')
     parser.add_argument('image_root', help='directory of its images')
-    parser.add_argument('out', help='video to write, .mp4, or short loop, .gif or .png')
+    parser.add_argument('out', help='video (.mp4) or short loop (.gif, .png) to write')
     parser.add_argument(
         'predictions',
         nargs='+',
@@ -37,7 +37,7 @@ def main() -> None:
         '--num-best',
         type=int,
         metavar='N',
-        help='show only the N frames in a row in which the last predictions are most ahead of the first',
+        help='show only the N consecutive frames in which the last predictions are most ahead of the first',
     )
     add_arguments(parser, '--score-thr')
     parser.add_argument('--truth', action='store_true', help='show the ground truth first')

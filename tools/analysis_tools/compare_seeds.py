@@ -1,9 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Train, test and time several detectors on one data set, each with several seeds: mean and spread.
 
-Killed at any time, the same command goes on: finished runs are not repeated, trainings go on from
-their last checkpoint. Several processes may work in one directory. Exit status: 0, all went well;
-1, bad input, or a run failed and the others went on; 130, Ctrl-C or SIGTERM.
+If it is interrupted, run the same command again to continue: finished runs are kept, and a training
+resumes from its last checkpoint. Several processes may work in one directory. Exit status: 0, all went
+well; 1, bad input, or a run failed and the others finished; 130, Ctrl-C or SIGTERM.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from mmrdn.utils.cli import add_arguments, one_line_errors, run_resumable
 def main() -> None:
     """Compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('configs', nargs='+', metavar='CONFIG', help='config file, or the name of one of the package')
+    parser.add_argument('configs', nargs='+', metavar='CONFIG', help='config file, or name of a config of the package')
     parser.add_argument('--work-dir', type=Path, required=True, help='directory of runs and results')
     parser.add_argument('--out', type=Path, help='the table goes to OUT.md and OUT.json (default: WORK_DIR/tables)')
     add_arguments(parser, '--seeds', default=[0, 1, 2], help='seeds of the trainings (default: 0 1 2)')

@@ -1,9 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Make Tables 3 to 7 of the paper on moving digits: train, test and time all of it, with several seeds.
+"""Make Tables 3 to 7 of the paper on moving digits: train, test and time their rows with several seeds.
 
-Killed at any time, the same command goes on: finished runs are not repeated, trainings go on from
-their last checkpoint. Several processes may work in one directory. Exit status: 0, all went well;
-1, bad input, or a run failed and the others went on; 130, Ctrl-C or SIGTERM.
+If it is interrupted, run the same command again to continue: finished runs are kept, and a training
+resumes from its last checkpoint. Several processes may work in one directory. Exit status: 0, all went
+well; 1, bad input, or a run failed and the others finished; 130, Ctrl-C or SIGTERM.
 """
 
 import argparse

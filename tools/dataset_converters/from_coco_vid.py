@@ -15,7 +15,7 @@ def main() -> None:
     parser.add_argument('format', choices=list(WRITERS), help='format to write')
     parser.add_argument('input', help='COCO-VID JSON file')
     parser.add_argument('--out', required=True, help='file to write, or directory (cvat-video, mot)')
-    parser.add_argument('--fps', type=float, default=25.0, help='frames a second of the videos (default: %(default)s)')
+    parser.add_argument('--fps', type=float, default=25.0, help='frame rate of the videos (default: %(default)s)')
     add_arguments(parser, '--overwrite')
     args = parser.parse_args()
     paths, losses = convert_from_coco_vid(args.format, args.input, args.out, args.fps, args.overwrite)

@@ -13,18 +13,15 @@ def main() -> None:
     """Run the tool."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        '-i',
-        '--input',
-        required=True,
-        help='directory with Annotations/DET, or one that holds it as ILSVRC2015, ILSVRC2017 or ILSVRC',
+        '-i', '--input', required=True, help='directory with Annotations/DET, or with ILSVRC2015, ILSVRC2017 or ILSVRC'
     )
     parser.add_argument('-o', '--output', required=True, help='directory for imagenet_det_30classes.json')
     add_arguments(parser, '--workers', '--skip-bad-boxes', '--overwrite')
     parser.add_argument(
-        '--list', dest='list_file', metavar='FILE', help='take the images of this list, such as DET_train_30classes.txt'
+        '--list', dest='list_file', metavar='FILE', help='list of the images to take, such as DET_train_30classes.txt'
     )
     parser.add_argument(
-        '--max-per-class', type=int, help='most images of a class, unless there is a list (default: 2000)'
+        '--max-per-class', type=int, help='largest number of images of a class, without --list (default: 2000)'
     )
     options = vars(parser.parse_args())
     data_root = options.pop('input')

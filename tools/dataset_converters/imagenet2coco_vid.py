@@ -15,10 +15,7 @@ def main() -> None:
     """Run the tool."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        '-i',
-        '--input',
-        required=True,
-        help='directory with Annotations/VID, or one that holds it as ILSVRC2015, ILSVRC2017 or ILSVRC',
+        '-i', '--input', required=True, help='directory with Annotations/VID, or with ILSVRC2015, ILSVRC2017 or ILSVRC'
     )
     parser.add_argument('-o', '--output', required=True, help='directory for <classes>_<split>.json')
     add_arguments(parser, '--workers', '--skip-bad-boxes', '--overwrite')

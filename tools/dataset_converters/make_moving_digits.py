@@ -14,11 +14,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('out_dir', help='directory to make')
     for name, text in (
-        ('seed', 'seed of all that is random'),
+        ('seed', 'random seed'),
         ('num-train-videos', 'number of training videos'),
-        ('train-frames', 'frames a training video'),
+        ('train-frames', 'number of frames of a training video'),
         ('num-val-videos', 'number of validation videos'),
-        ('val-frames', 'frames a validation video'),
+        ('val-frames', 'number of frames of a validation video'),
     ):
         default = getattr(defaults, name.replace('-', '_'))
         parser.add_argument(f'--{name}', type=int, default=default, help=f'{text} (default: {default})')

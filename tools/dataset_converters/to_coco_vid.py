@@ -36,14 +36,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', required=True, help='JSON file to write')
     where = parser.add_mutually_exclusive_group()
     where.add_argument('--frames', help='directory of the frames: <video>/*.jpg, or *.jpg of a single video')
-    where.add_argument('--videos', help='directory of the video files: frames are read from them in training, or')
-    parser.add_argument('--extract', help='extract the frames of --videos to this directory')
+    where.add_argument('--videos', help='directory of the video files to read the frames from')
+    parser.add_argument('--extract', help='directory to extract the frames of --videos to')
     parser.add_argument(
         '--name-template',
-        help='names of frames that nothing else names, such as <video>/<frame:06d>.jpg, which is the default of most '
-        'formats; <number:06d> is the number in the file',
+        help='file names of frames without one in the annotations (default of most formats: <video>/<frame:06d>.jpg; '
+        '<number:06d> is the number in the annotations)',
     )
-    parser.add_argument('--size', type=parse_size, metavar='WxH', help='size of frames, if unknown otherwise')
+    parser.add_argument('--size', type=parse_size, metavar='WxH', help='frame size, if not in annotations or images')
     parser.add_argument('--classes', nargs='+', metavar='NAME', help='classes to keep, in this order (default: all)')
     parser.add_argument('--map', nargs='+', type=parse_pair, default=[], metavar='OLD=NEW', help='rename classes')
     parser.add_argument('--video-pattern', help='regular expression with (?P<video>) and (?P<frame>) for loose frames')

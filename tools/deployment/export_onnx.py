@@ -17,14 +17,14 @@ def main() -> None:
         nargs='+',
         default=[],
         metavar='HxW',
-        help='check the files against PyTorch on frames of these sizes, pixels; any size runs',
+        help='frame sizes, pixels, at which to compare with PyTorch; the files run at any size',
     )
-    parser.add_argument('--fp16', action='store_true', help='store weights in half of the bytes; computed in fp32')
+    parser.add_argument('--fp16', action='store_true', help='store weights in fp16; computations stay in fp32')
     parser.add_argument('--int8', action='store_true', help='compute convolutions of backbone and neck in int8')
     parser.add_argument(
         '--calibrate',
         metavar='FRAMES',
-        help='video, directory or pattern of images that ranges of numbers are measured on, for --int8',
+        help='video, or directory or pattern of images, to measure value ranges on for --int8',
     )
     add_arguments(parser, '--overwrite', '--trust-checkpoint', '--cfg-options')
     args = parser.parse_args()

@@ -1,8 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Set up one virtual environment with all that mmrdn needs, from wheels alone.
 
-Run by `make setup`, at any time: after an interruption it goes on, in a complete environment it
-installs nothing. `--ops compiled` compiles mmcv, for those who need more of its operators than
+`make setup` runs it. After an interruption it continues; in a complete environment it installs
+nothing. `--ops compiled` compiles mmcv, for those who need more of its operators than
 mmrdn.ops has. Standard library only, Python >= 3.10.
 
 A `torch>=2.4` that is there already is kept: that of the environment, or that of the interpreter
@@ -74,7 +74,7 @@ def run(title, command, log):
     lines = log.read_text(errors='replace').splitlines()
     if done.returncode:
         print('\n'.join(f'      | {line[:160]}' for line in lines[-12:]))
-        sys.exit(f'error: "{title}" failed; log: {log}; after mending the cause run the same command again: it goes on')
+        sys.exit(f'error: "{title}" failed; log: {log}; fix the cause, then run the same command again to continue')
     return lines[-1]
 
 
@@ -147,4 +147,4 @@ if __name__ == '__main__':
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit('interrupted; the same command goes on')
+        sys.exit('interrupted; run the same command again to continue')

@@ -20,8 +20,8 @@ def main() -> None:
         '--base', choices=list(BASES), default='mobile', help='detector, from small to large (default: %(default)s)'
     )
     parser.add_argument('--out', required=True, help='config to write')
-    parser.add_argument('--images', help='directory of the images of both (default: where they are beside TRAIN)')
-    parser.add_argument('--batch-size', type=int, help='images of an iteration (default: that of the base)')
+    parser.add_argument('--images', help='directory of the images of both files (default: looked for beside TRAIN)')
+    parser.add_argument('--batch-size', type=int, help='images per iteration (default: that of the base)')
     parser.add_argument('--load-from', help='checkpoint to start from, path or URL')
     add_arguments(parser, '--overwrite')
     args = parser.parse_args()

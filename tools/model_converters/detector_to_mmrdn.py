@@ -27,10 +27,8 @@ def main() -> None:
         nargs='+',
         help='class names of the source without background, if the checkpoint does not name them',
     )
-    add_arguments(parser, '--seed', help='seed of the rows of classes that the source does not have')
-    parser.add_argument(
-        '--all-keys', action='store_true', help='list the entries that are used, not only those that are not'
-    )
+    add_arguments(parser, '--seed', help='random seed for classes that the source does not have (default: %(default)s)')
+    parser.add_argument('--all-keys', action='store_true', help='list all entries, not only the unused ones')
     add_arguments(parser, '--trust-checkpoint')
     args = parser.parse_args()
     import torch

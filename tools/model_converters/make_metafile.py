@@ -15,7 +15,7 @@ def main() -> None:
     """Make the entry and print it; put it into the metafile."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
-    parser.add_argument('--checkpoint', help='checkpoint that publish_model.py wrote; it must fit')
+    parser.add_argument('--checkpoint', help='checkpoint that publish_model.py wrote; it must fit the config')
     parser.add_argument(
         '--weights',
         help='URL of the checkpoint, or its path relative to the directory of '

@@ -15,11 +15,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', help='path or http(s) URL of a checkpoint')
     parser.add_argument('out', help='file to write; must not exist')
+    parser.add_argument('--config', help='config of the checkpoint (default: the one of its model in configs/rdn_mega)')
     parser.add_argument(
-        '--config', help='config that the checkpoint is for (default: the one in configs/rdn_mega that is its model)'
-    )
-    parser.add_argument(
-        '--all-keys', action='store_true', help='list every entry, not only those that are changed or dropped'
+        '--all-keys', action='store_true', help='list all entries, not only the changed or dropped ones'
     )
     add_arguments(parser, '--trust-checkpoint')
     args = parser.parse_args()

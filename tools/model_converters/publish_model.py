@@ -15,11 +15,10 @@ def main() -> None:
         'out', help='directory, or path that the hash is added to: zoo/rdn.pth becomes zoo/rdn-1a2b3c4d.pth'
     )
     parser.add_argument(
-        '--config',
-        help='config that the weights must fit, and whose text goes in (default: the text in the checkpoint)',
+        '--config', help='config that the weights must fit, to store its text (default: the text in the checkpoint)'
     )
     parser.add_argument('--metrics', help='<time>.json that tools/test.py wrote')
-    parser.add_argument('--fp16', action='store_true', help='store weights in half of the bytes')
+    parser.add_argument('--fp16', action='store_true', help='store weights in fp16')
     add_arguments(parser, '--trust-checkpoint')
     args = parser.parse_args()
     from mmrdn.model_zoo import publish_model

@@ -60,7 +60,7 @@ class VideoTestLoop(TestLoop):
             contained = self.finished.__contains__
             dataloader['sampler'] = dict(type=RemainingFrames, sampler=dataloader['sampler'], is_finished=contained)
         elif len(self.finished):
-            warnings.warn(f'{self.finished.directory} holds finished videos: --resume-test goes on from them')
+            warnings.warn(f'{self.finished.directory} holds finished videos: --resume-test continues from them')
         metrics = runner.build_evaluator(evaluator).metrics
         super().__init__(runner, dataloader, VideoEvaluator(metrics, self.finished), fp16)
 
@@ -94,7 +94,7 @@ class VideoTestLoop(TestLoop):
             if len(self.finished):
                 warnings.warn(
                     f'{len(self.finished)} finished videos are kept in {self.finished.directory}: '
-                    '--resume-test goes on from them'
+                    '--resume-test continues from them'
                 )
             raise
         if is_main_process():
