@@ -3,12 +3,7 @@ _base_ = [
     'mmtrack::vid/selsa/selsa_faster-rcnn_r50-dc5_8xb1-7e_imagenetvid.py',
     '../_base_/datasets/moving_digits_mmtrack.py',
 ]
-model = dict(
-    type='mmrdn.SELSA',
-    detector=dict(
-        backbone=dict(frozen_stages=-1, norm_eval=False, init_cfg=None), roi_head=dict(bbox_head=dict(num_classes=10))
-    ),
-)
+model = dict(type='mmrdn.SELSA', detector=_base_.digits_detector)
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,
@@ -16,7 +11,7 @@ train_dataloader = dict(
         ref_img_sampler=_base_.train_dataloader.dataset.datasets[0].ref_img_sampler,
     )
 )
-val_dataloader = dict(dataset=_base_.digits_val)
+val_dataloader = _base_.digits_test_dataloader
 test_dataloader = val_dataloader
 val_evaluator = dict(_delete_=True, **_base_.digits_metric)
 test_evaluator = val_evaluator

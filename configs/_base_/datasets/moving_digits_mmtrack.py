@@ -1,5 +1,5 @@
-# What children of mmtrack's ImageNet VID configs change for moving digits,
-# under names of its own: MMEngine lets no two bases have the same one.
+# What children of mmtrack's ImageNet VID configs change for moving digits, under other names than
+# theirs: MMEngine does not allow the same name in two bases.
 custom_imports = dict(imports=['mmrdn.datasets', 'mmrdn.evaluation', 'mmrdn.models'])
 digits_train = dict(
     type='mmrdn.MovingDigitsDataset',
@@ -20,7 +20,12 @@ digits_train = dict(
         dict(type='PackTrackInputs'),
     ],
 )
-digits_val = dict(
-    type='mmrdn.MovingDigitsDataset', data_root='data/moving_digits/', ann_file='annotations/moving_digits_val.json'
+digits_test_dataloader = dict(
+    dataset=dict(
+        type='mmrdn.MovingDigitsDataset', data_root='data/moving_digits/', ann_file='annotations/moving_digits_val.json'
+    )
 )
 digits_metric = dict(type='mmrdn.VIDMetric', ann_file='data/moving_digits/annotations/moving_digits_val.json')
+digits_detector = dict(  # from scratch
+    backbone=dict(frozen_stages=-1, norm_eval=False, init_cfg=None), roi_head=dict(bbox_head=dict(num_classes=10))
+)
