@@ -20,6 +20,8 @@ from mmrdn.engine.distributed.ranks import join_ranks, this_rank
 from mmrdn.fileio.checkpoint import install_safe_loading, load_checkpoint_file, local_checkpoint
 from mmrdn.utils.config_types import type_name
 
+# MMEngine itself leaves these out where they are None, and only these.
+_MMENGINE_HOOKS = frozenset('runtime_info timer sampler_seed logger param_scheduler checkpoint'.split())
 _OWN_HOOKS = dict(
     CheckpointHook='CheckpointHook', LoggerHook='LoggerHook', TrackVisualizationHook='LateVisualizationHook'
 )
@@ -63,11 +65,17 @@ def test_by_videos(cfg: Config, on_bad_frame: str = 'stop', resume: bool = False
 def use_own_hooks(cfg: Config) -> None:
     """Put hooks of ours in the place of those that they derive from, whatever the scope of a config.
 
+    A hook that is None is left out, with a warning if MMEngine does not know its name.
+
     Args:
         cfg (Config): The config, whose ``default_hooks`` are set. Hooks of other kinds stay.
     """
-    cfg.setdefault('default_hooks', {})
+    if cfg.get('default_hooks') is None:
+        cfg.default_hooks = {}
     hooks = cfg.default_hooks
+    for name in [name for name, hook in hooks.items() if hook is None and name not in _MMENGINE_HOOKS]:
+        del hooks[name]
+        warnings.warn(f'default_hooks.{name} is None: no hook of this name runs')
     for name, hook in (('checkpoint', dict(type='CheckpointHook', interval=1)), ('logger', dict(type='LoggerHook'))):
         hooks.setdefault(name, hook)  # MMEngine's own defaults
     for hook in hooks.values():

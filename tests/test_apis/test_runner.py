@@ -218,6 +218,23 @@ def test_hooks_of_others_become_ours(scope, monkeypatch):
     assert empty.default_hooks.checkpoint == dict(type='mmrdn.CheckpointHook', interval=1)
 
 
+def test_a_hook_that_is_none_is_left_out(tiny_config, tmp_path):
+    """MMEngine knows the first name; its AssertionError for the other has no words."""
+    cfg = load_config(str(tiny_config))
+    cfg.work_dir = str(tmp_path)
+    cfg.default_hooks.update(timer=None, visualization=None)
+    with pytest.warns(UserWarning, match='default_hooks.visualization is None: no hook of this name runs'):
+        runner = build_runner(cfg)
+    kinds = {type(hook).__name__ for hook in runner.hooks}
+    assert not kinds & {'IterTimerHook', 'LateVisualizationHook'}
+    assert {'CheckpointHook', 'LoggerHook', 'ParamSchedulerHook'} <= kinds
+    cfg = Config(dict(default_hooks=None))
+    use_own_hooks(cfg)
+    assert {name: hook['type'] for name, hook in cfg.default_hooks.items()} == dict(
+        checkpoint='mmrdn.CheckpointHook', logger='mmrdn.LoggerHook'
+    )
+
+
 def test_what_a_killed_training_was_writing_is_removed(tmp_path):
     for name in ('.iter_4.pth.0123456789abcdef.partial', '.mine.partial', 'iter_3.pth'):
         (tmp_path / name).write_text('x')

@@ -98,8 +98,9 @@ def read_annotation(path: PathLike, skip_bad_boxes: bool = False, wanted: Collec
 
     Returns:
         dict: ``width``, ``height`` in pixels, ``notes`` (one line for each box that was cut or left
-        out), and ``objects``, each with ``name`` (WordNet id), ``box`` (xmin, ymin, xmax, ymax),
-        ``track`` (str, '' in DET), ``occluded`` and ``generated`` (bool).
+        out), ``tags`` (names of all elements of the objects), and ``objects``, each with ``name``
+        (WordNet id), ``box`` (xmin, ymin, xmax, ymax), ``track`` (str, '' in DET), ``occluded`` and
+        ``generated`` (bool).
 
     Raises:
         FileNotFoundError: The file does not exist.
@@ -141,7 +142,8 @@ def read_annotation(path: PathLike, skip_bad_boxes: bool = False, wanted: Collec
                 generated=(node.findtext('generated') or '').strip() == '1',
             )
         )
-    return dict(width=width, height=height, objects=objects, notes=notes)
+    tags = {child.tag for node in root.findall('object') for child in node}
+    return dict(width=width, height=height, objects=objects, notes=notes, tags=tags)
 
 
 def run_jobs(function: Callable, jobs: Sequence, workers: int, title: str, progress: bool) -> Iterator:

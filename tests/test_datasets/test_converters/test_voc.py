@@ -2,6 +2,7 @@
 """Pascal VOC, and ILSVRC VID through the same command."""
 
 import json
+import re
 
 import pytest
 
@@ -84,6 +85,29 @@ def test_bad_files(root, tmp_path, old, new, message):
     with pytest.raises(ValueError) as caught:
         convert('voc', root, tmp_path / 'out.json')
     assert message in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_a_file_of_the_other_xml_format_is_named(root, tmp_path):
+    """Boxes of the two lie a pixel apart, and both could be meant; a file without a mark of either is no case."""
+    clip = root / 'Annotations' / 'clip'
+    first, second = clip / '000001.xml', clip / '000002.xml'
+    second.write_text(second.read_text().replace('2.5', '2'))  # ILSVRC has integers only
+    data, losses = convert('ilsvrc', root / 'Annotations', tmp_path / 'as_ilsvrc.json')
+    assert boxes_of(data)[0, 'cat'] == [[1, 1, 63, 47]]  # (0, 0) as VOC
+    expected = 'files look like Pascal VOC (<difficult>, <pose> or <truncated>), whose pixels count from 1'
+    assert losses[0] == f'2 x {expected}: use the format voc, first at {first}'
+    for path in (first, second):
+        text = re.sub('<pose>.*?</pose>|<truncated>.*?</truncated>|<difficult>.*?</difficult>', '', path.read_text())
+        path.write_text(text)
+    for name, path in dict(voc=root, ilsvrc=root / 'Annotations').items():
+        _, losses = convert(name, path, tmp_path / f'plain_{name}.json')
+        assert not any('look like' in line for line in losses)
+    first.write_text(first.read_text().replace('<bndbox>', '<trackid>0</trackid><generated>0</generated><bndbox>', 1))
+    _, losses = convert('voc', root, tmp_path / 'as_voc.json')
+    expected = 'files look like ILSVRC VID (<generated>), whose pixels count from 0: use the format ilsvrc'
+    assert losses[0] == f'1 x {expected}, first at {first}'
+    _, losses = convert('ilsvrc', root / 'Annotations', tmp_path / 'ilsvrc.json')
+    assert not any('look like' in line for line in losses)
 
 
 def test_ilsvrc_equals_the_converter_of_its_own(digits, tmp_path):

@@ -50,6 +50,12 @@ class IlsvrcReader(BaseReader):
             for note in item['notes']:
                 cut = note.endswith('at the border')
                 self.losses.add('boxes were cut at the border' if cut else 'impossible boxes were left out', note)
+            if item['tags'] & {'difficult', 'pose', 'truncated'} and 'generated' not in item['tags']:
+                self.losses.add(
+                    'files look like Pascal VOC (<difficult>, <pose> or <truncated>), whose pixels count from 1: '
+                    'use the format voc',
+                    str(file),
+                )
             image = self.frames.find(f'{name}/{stem}.JPEG', name, str(file))
             frames.append(VideoFrame(image, item['width'], item['height']))
             for target in item['objects']:

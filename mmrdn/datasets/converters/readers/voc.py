@@ -49,6 +49,11 @@ class VocReader(BaseReader):
                 continue
             file, node = entry
             frames += self.frames.of_video(video, [index], _size_of(node, str(file)), str(file), [name])
+            if node.find('object/generated') is not None:
+                self.losses.add(
+                    'files look like ILSVRC VID (<generated>), whose pixels count from 0: use the format ilsvrc',
+                    str(file),
+                )
             for number, item in enumerate(node.findall('object'), 1):
                 self._add_object(item, index, f'{file}: object {number}', builder)
         return AnnotatedVideo(video, frames, builder.tracks(), path, inclusive=True)
