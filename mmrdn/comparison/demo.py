@@ -16,7 +16,7 @@ import numpy as np
 from rich.console import Console
 
 from mmrdn.apis.config_files import find_model
-from mmrdn.comparison.detector_run import DetectorRun
+from mmrdn.comparison.detector_run import DetectorRun, run_side_by_side
 from mmrdn.comparison.highlights import gains_of
 from mmrdn.comparison.prediction_comparison import draw_panels, load_results
 from mmrdn.comparison.report import print_results
@@ -60,7 +60,7 @@ def run_demo(work_dir: Path, seed: int = 0, options: Sequence[str] = ()) -> dict
         for name, config in MODELS.items()
     }
     prepare_data(data_root, console)
-    rows = {name: run(console) for name, run in runs.items()}
+    rows = dict(zip(runs, run_side_by_side(list(runs.values()), console)))
     console.rule('Images')
     frames, classes = load_results(
         str(data_root / 'annotations' / 'moving_digits_val.json'),

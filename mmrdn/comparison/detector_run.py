@@ -2,9 +2,8 @@
 import hashlib
 import os
 import sys
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from mmengine.config import ConfigDict
 from rich.console import Console
 
 from mmrdn.apis.config_files import TEST_KEYS, TRAIN_KEYS, find_tool, load_config
-from mmrdn.comparison.command_progress import run_with_progress
+from mmrdn.comparison.command_progress import Command, run_with_progress
 from mmrdn.fileio.download import cache_name, file_hash, shown_url
 from mmrdn.fileio.fields import NUMBER, check_entry
 from mmrdn.fileio.json_files import read_json, write_json
@@ -76,16 +75,7 @@ class DetectorRun:
         Raises:
             ValueError: The directory holds another run, or a step failed.
         """
-        self._claim()
-        result = self.directory / _RESULT
-        if result.exists():
-            console.rule(f'{self.name}: already done, see {self.directory}')
-        else:
-            console.rule(self.name)
-            checkpoint, minutes = (self.checkpoint, None) if self.checkpoint else self._train(console)
-            row = self._test(checkpoint, console)
-            write_json(dict(row, train_minutes=minutes, checkpoint=shown_url(checkpoint)), result)
-        return _read_object(result)
+        return run_side_by_side([self], console)[0]
 
     def _claim(self) -> None:
         """Take the directory, or check that it holds this run."""
@@ -115,47 +105,86 @@ class DetectorRun:
             threads=self.threads,
         )
 
-    def _train(self, console: Console) -> tuple[str, float | None]:
-        """Train; return the checkpoint and the minutes."""
-        trained = self.directory / 'trained.json'
-        last = self.directory / 'last_checkpoint'
-        if not trained.exists():
-            start, resumed = time.time(), last.exists()
-            self._run('train', ['--resume', '--work-dir', str(self.directory)], [], 'training', console)
-            minutes = (time.time() - start) / 60
-            write_json(dict(minutes=None if resumed else round(minutes, 2)), trained)
-        minutes = _read_object(trained).get('minutes')
-        return last.read_text().strip(), minutes
-
-    def _test(self, checkpoint: str, console: Console) -> dict[str, Any]:
-        """Test; return what was measured."""
+    def steps(self) -> Generator[Command, float, None]:
+        """Yield the commands that are still to run; is sent how many minutes each took."""
+        checkpoint, minutes = self.checkpoint, None
+        if not checkpoint:
+            trained, last = self.directory / 'trained.json', self.directory / 'last_checkpoint'
+            if not trained.exists():
+                resumed = last.exists()
+                took = yield self._command('train', ['--resume', '--work-dir', str(self.directory)], [])
+                write_json(dict(minutes=None if resumed else round(took, 2)), trained)
+            checkpoint, minutes = last.read_text().strip(), _read_object(trained).get('minutes')
         prefix, cost, work_dir = (self.directory / name for name in ('val', 'cost.json', 'test'))
         Path(f'{prefix}.predictions.json').unlink(missing_ok=True)
-        args = [checkpoint, *(['--trust-checkpoint'] if self.trust_checkpoint else []), '--work-dir', str(work_dir)]
-        options = [
-            path_option(f'{self.metric_key}.outfile_prefix', prefix),
-            'default_hooks.cost.type=mmrdn.CostHook',
-            path_option('default_hooks.cost.out_file', cost),
-        ]
-        threads = str(self.threads)
-        self._run('test', args, options, 'testing', console, OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads)
+        yield self._command(
+            'test',
+            [checkpoint, *(['--trust-checkpoint'] if self.trust_checkpoint else []), '--work-dir', str(work_dir)],
+            [
+                path_option(f'{self.metric_key}.outfile_prefix', prefix),
+                'default_hooks.cost.type=mmrdn.CostHook',
+                path_option('default_hooks.cost.out_file', cost),
+            ],
+        )
         logs = sorted(work_dir.glob('2*/2*.json'), key=lambda path: path.stat().st_mtime)
-        scalars = _read_object(logs[-1])
-        first = self.metric.get('prefix') or 'vid'
+        scalars, first = _read_object(logs[-1]), self.metric.get('prefix') or 'vid'
         row = {key: round(100 * scalars.get(f'{first}/{name}', float('nan')), 2) for key, name in METRICS.items()}
-        return dict(row, **_read_object(cost))
+        row |= dict(_read_object(cost), train_minutes=minutes, checkpoint=shown_url(checkpoint))
+        write_json(row, self.directory / _RESULT)
 
-    def _run(
-        self, tool: str, args: list[str], options: list[str], title: str, console: Console, **variables: str
-    ) -> None:
-        """Run ``tools/train.py`` or ``tools/test.py`` with environment variables."""
+    def _command(self, tool: str, args: list[str], options: list[str]) -> Command:
+        """Return a run of ``tools/train.py`` or ``tools/test.py``."""
         # Threads wait awake for a moment only: on a busy machine those that spin keep the others
         # from working.
-        threads = dict(OMP_WAIT_POLICY='passive', GOMP_SPINCOUNT='20000')
-        env = dict(os.environ, PYTHONWARNINGS='ignore', **threads, **visible_devices(self.device))
-        command = [sys.executable, find_tool(f'{tool}.py'), self.config, *args]
-        command += ['--cfg-options', *self.options, *options]
-        run_with_progress(command, title, self.directory / f'{tool}.log', console, dict(env, **variables))
+        env = dict(os.environ, PYTHONWARNINGS='ignore', OMP_WAIT_POLICY='passive', GOMP_SPINCOUNT='20000')
+        env |= visible_devices(self.device)
+        if tool == 'test':
+            env |= dict.fromkeys(('OMP_NUM_THREADS', 'MKL_NUM_THREADS'), str(self.threads))
+        words = [sys.executable, find_tool(f'{tool}.py'), self.config, *args]
+        words += ['--cfg-options', *self.options, *options]
+        return Command(words, dict(train='training', test='testing')[tool], self.directory / f'{tool}.log', env)
+
+
+def run_side_by_side(runs: Sequence[DetectorRun], console: Console) -> list[dict[str, Any]]:
+    """Train and test detectors, all at the same time.
+
+    Args:
+        runs (Sequence[DetectorRun]): The detectors. Trainings share the CPU's cores, unless
+            ``OMP_NUM_THREADS`` is set.
+        console (Console): Console of the progress.
+
+    Returns:
+        list[dict]: What ``DetectorRun.__call__`` returns, of each.
+
+    Raises:
+        ValueError: A directory holds another run, or a step failed.
+    """
+    for run in runs:
+        run._claim()
+        is_done = (run.directory / _RESULT).exists()
+        console.rule(f'{run.name}: already done, see {run.directory}' if is_done else run.name)
+    steps = [(run, run.steps()) for run in runs if not (run.directory / _RESULT).exists()]
+    taken: list[float | None] = [None] * len(steps)
+    while True:
+        going, commands = [], []
+        for (run, rest), minutes in zip(steps, taken):
+            try:
+                commands.append(rest.send(minutes))
+                going.append((run, rest))
+            except StopIteration:  # it was the last one
+                pass
+        if not commands:
+            return [_read_object(run.directory / _RESULT) for run in runs]
+        if len(commands) > 1:
+            commands = [_beside(command, run.name, len(commands)) for (run, _), command in zip(going, commands)]
+        steps, taken = going, run_with_progress(commands, console)
+
+
+def _beside(command: Command, name: str, num: int) -> Command:
+    """Return a command that is named, and whose threads leave room for the others."""
+    threads = str(max(1, (os.cpu_count() or 1) // num))
+    env = dict.fromkeys(('OMP_NUM_THREADS', 'MKL_NUM_THREADS'), threads) | (command.env or {})
+    return replace(command, title=f'{name}: {command.title}', env=env)
 
 
 def _read_object(path: Path) -> dict[str, Any]:

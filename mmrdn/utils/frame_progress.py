@@ -16,32 +16,30 @@ class FrameProgress:
         quiet (bool): Show nothing.
         rate (bool): Whether lines give the speed and the remaining time. These, and lines with a note,
             are printed at least once a minute.
+        bars (Progress, optional): Bars to add this one to, of :func:`make_bars` and shown by the caller:
+            a terminal shows those of one Progress at a time.
     """
 
-    def __init__(self, title: str, console: Console, quiet: bool = False, rate: bool = False) -> None:
+    def __init__(
+        self, title: str, console: Console, quiet: bool = False, rate: bool = False, bars: Progress | None = None
+    ) -> None:
         self.title = title
         self.console = console
         self.quiet = quiet
         self.rate = rate
         self._line = (title, 0, time.monotonic())  # title and tenths of the last one, and when it came
-        self._bar = Progress(
-            TextColumn('{task.description}'),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn('{task.fields[note]}'),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            disable=quiet or not console.is_terminal,
-        )
+        self._bar = bars or make_bars(console, quiet)
+        self._shared = bars is not None
         self._task = self._bar.add_task(title, total=None, note='')
 
     def __enter__(self) -> 'FrameProgress':
-        self._bar.start()
+        if not self._shared:
+            self._bar.start()
         return self
 
     def __exit__(self, *error) -> None:
-        self._bar.stop()
+        if not self._shared:
+            self._bar.stop()
 
     def update(self, done: int, total: int | None, note: str = '') -> None:
         """Show how many frames are done.
@@ -56,7 +54,7 @@ class FrameProgress:
         if self.quiet:
             return
         try:
-            speed = self._bar.tasks[0].speed
+            speed = self._bar.tasks[self._task].speed
             shown = note or (f'{speed:.1f} fps' if speed else '- fps')
             self._bar.update(self._task, description=self.title, completed=done, total=total, note=shown)
             if not self.console.is_terminal and self._is_due(done, total, bool(note)):
@@ -80,8 +78,27 @@ class FrameProgress:
         text = f'{self.title} {done}' + (f'/{total}' if total else '')
         if self.rate:
             text += ' frames'
-            speed = self._bar.tasks[0].speed
+            speed = self._bar.tasks[self._task].speed
             if speed and total and done < total:
                 left = int((total - done) / speed)
                 text += f', {speed:.1f} fps, {left // 3600}:{left // 60 % 60:02}:{left % 60:02} left'
         return f'{text} {note}'.rstrip()
+
+
+def make_bars(console: Console, quiet: bool = False) -> Progress:
+    """Return bars without a task, shown on a terminal only.
+
+    Args:
+        console (Console): Console of the bars.
+        quiet (bool): Show nothing.
+    """
+    return Progress(
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn('{task.fields[note]}'),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=quiet or not console.is_terminal,
+    )

@@ -2,11 +2,13 @@
 """Cross-validation, with a stand-in for training and test; docs/real_videos.md has the real one."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from helpers.configs import DAVIS
+from mmrdn.comparison import detector_run
 from mmrdn.comparison.detector_run import DetectorRun
 from mmrdn.comparison.fold_comparison import FoldComparison
 from mmrdn.comparison.fold_report import FoldReport, mean_and_spread
@@ -114,9 +116,12 @@ class StandIn:
     def __init__(self, monkeypatch):
         self.calls, self.fail = [], {}
         stand_in = self
-        monkeypatch.setattr(DetectorRun, '_run', lambda run, *args, **env: stand_in.run(run, *args))
+        monkeypatch.setattr(DetectorRun, '_command', lambda run, *args: partial(stand_in.run, run, *args))
+        monkeypatch.setattr(
+            detector_run, 'run_with_progress', lambda commands, _: [command() or 1.0 for command in commands]
+        )
 
-    def run(self, run, tool, args, options, title, console):
+    def run(self, run, tool, args, options):
         name = f'{run.name.split(",")[0]} {"/".join(run.directory.parts[-3:-1])}'
         self.calls.append((tool, name, (run.directory / 'last_checkpoint').exists()))
         if tool == 'train':

@@ -1,10 +1,16 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Several seeds and tables of the paper, with a stand-in for training and test."""
 
+import io
+import os
+from functools import partial
+
 import pytest
+from rich.console import Console
 
 from mmrdn.apis.config_files import load_config
-from mmrdn.comparison.detector_run import DetectorRun
+from mmrdn.comparison import detector_run
+from mmrdn.comparison.detector_run import DetectorRun, run_side_by_side
 from mmrdn.comparison.paper_tables import ROWS, TABLES, paper_tables
 from mmrdn.comparison.seed_comparison import Line, Row, SeedComparison, Table
 from mmrdn.fileio.json_files import read_json, write_json
@@ -31,9 +37,12 @@ class StandIn:
 
     def __init__(self, monkeypatch):
         self.calls, self.fail = [], {}
-        monkeypatch.setattr(DetectorRun, '_run', lambda run, *args, **env: self.run(run, *args))
+        monkeypatch.setattr(DetectorRun, '_command', lambda run, *args: partial(self.run, run, *args))
+        monkeypatch.setattr(
+            detector_run, 'run_with_progress', lambda commands, _: [command() or 1.0 for command in commands]
+        )
 
-    def run(self, run, tool, args, options, title, console):
+    def run(self, run, tool, args, options):
         self.calls.append((tool, run.name))
         if (tool, run.name) in self.fail:
             raise self.fail.pop((tool, run.name))
@@ -190,3 +199,32 @@ def test_commands_that_can_be_started_again(capsys):
 
     with pytest.raises(KeyboardInterrupt, match='^interrupted; run the same command again to continue$'):
         run_resumable(interrupted)
+
+
+def test_detectors_side_by_side(tmp_path, monkeypatch, arguments):
+    """Steps are taken together, each named after its detector; what is done is not done again."""
+    commands, threads = [], str(max(1, (os.cpu_count() or 1) // 2))
+    monkeypatch.setattr(detector_run.os, 'environ', {})
+
+    def run(now, _):
+        commands.append([(command.title, command.env.get('OMP_NUM_THREADS')) for command in now])
+        for command in now:
+            directory = command.log_file.parent
+            if 'training' in command.title:
+                (directory / 'last_checkpoint').write_text(str(directory / 'iter_800.pth'))
+            else:
+                write_json(dict(ms_per_frame=1.0, parameters=9), directory / 'cost.json')
+                write_json({'vid/mAP50': 0.5}, directory / 'test' / '20_1' / '20_1.json')
+        return [1.5, 4.25][: len(now)]
+
+    monkeypatch.setattr(detector_run, 'run_with_progress', run)
+    runs = [DetectorRun(name, str(tmp_path / f'{name}.py'), tmp_path / f'run {name}') for name in 'ab']
+    rows = run_side_by_side(runs, Console(file=io.StringIO()))
+    assert [(row['mAP50'], row['train_minutes']) for row in rows] == [(50, 1.5), (50, 4.25)]
+    assert commands == [
+        [('a: training', threads), ('b: training', threads)],
+        [('a: testing', '1'), ('b: testing', '1')],
+    ]
+    (tmp_path / 'run b' / 'result.json').unlink()
+    assert run_side_by_side(runs, Console(file=io.StringIO())) == rows
+    assert commands[2:] == [[('testing', '1')]]

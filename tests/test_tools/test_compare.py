@@ -208,10 +208,9 @@ def test_finished_steps_are_not_done_again(compared, run_main, monkeypatch):
     commands = []
     run = detector_run.run_with_progress
 
-    def watch(command, title, *rest):
-        commands.append((command, title))
-        if title == 'training':
-            run(command, title, *rest)
+    def watch(now, console):
+        commands.extend(now)
+        return run(now, console) if now[0].title == 'training' else [1.0]
 
     monkeypatch.setattr(detector_run, 'run_with_progress', watch)
     assert run_main('analysis_tools/compare.py', *args)[0] == 1
@@ -224,8 +223,8 @@ def test_finished_steps_are_not_done_again(compared, run_main, monkeypatch):
         (directory / name).unlink()
     (directory / 'last_checkpoint').write_text(str(directory / 'iter_4.pth'))
     assert run_main('analysis_tools/compare.py', *args)[0] == 1
-    assert [title for _, title in commands] == ['training', 'testing']
-    assert all('basic.py' in ' '.join(command) for command, _ in commands)
+    assert [command.title for command in commands] == ['training', 'testing']
+    assert all('basic.py' in ' '.join(command.words) for command in commands)
     assert [line['step'] for line in logged_steps(directory)] == [5, 6, 7, 8]
     after = rows_of(args)[1]
     assert after['basic'].pop('train_minutes') is None
