@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""The two graphs that a detector is exported as.
+"""The graphs that a detector is exported as.
 
 Legend: N key proposals, K supports of a frame, M slots of the state, C channels, D detections at most.
 """
@@ -117,6 +117,22 @@ class DetectGraph(nn.Module):
         kept = keep_first(nms(apart, ranks, self.cfg.nms.iou_threshold, self.cfg.nms.get('offset', 0)), self.num)
         ranks = torch.where(kept >= 0, ranks[kept], -1.0)
         return candidates[kept], ranks, labels[kept], rows[kept]
+
+
+class AppendGraph(nn.Module):
+    """Take a frame's supports into the state, and nothing else: for the frames that a video begins with.
+
+    Args:
+        step (RelationStep): That of the other graph.
+    """
+
+    def __init__(self, step: RelationStep) -> None:
+        super().__init__()
+        self.step = step
+
+    def forward(self, state: State, supports: dict[str, Tensor]) -> State:
+        """Return the new state; the arguments are those of :class:`RelateGraph`."""
+        return self.step.append(state, **supports)
 
 
 class RelateGraph(nn.Module):

@@ -17,7 +17,7 @@ from torch.export import Dim
 
 from mmrdn.apis.model_loading import load_detector, model_classes, resolve_config
 from mmrdn.export.comparison import compare, parse_size
-from mmrdn.export.graphs import DetectGraph, ExtractGraph, RelateGraph
+from mmrdn.export.graphs import AppendGraph, DetectGraph, ExtractGraph, RelateGraph
 from mmrdn.export.onnx_graph import OPSET, save_onnx, to_onnx
 from mmrdn.export.quantization import calibration_inputs, quantize
 from mmrdn.export.refusals import check_exportable, resize_settings
@@ -43,7 +43,7 @@ def export_onnx(
     cfg_options: dict | None = None,
     model: RDN | None = None,
 ) -> Path:
-    """Write ``extract.onnx``, ``relate.onnx`` and ``manifest.json`` of a detector.
+    """Write ``extract.onnx``, ``relate.onnx``, ``append.onnx`` and ``manifest.json`` of a detector.
 
     The directory appears whole or not at all.
 
@@ -113,7 +113,7 @@ def _write_extract(model: RDN, path: Path, fp16: bool, inputs: Iterable[dict] | 
 
 
 def _write_relate(model: RDN, path: Path, fp16: bool) -> None:
-    """Write ``relate.onnx``, whose inputs ``key_*`` are outputs of the other."""
+    """Write ``relate.onnx``, whose inputs ``key_*`` are outputs of ``extract.onnx``, and ``append.onnx`` beside it."""
     num, head = model.detector.rpn_head.test_cfg.max_per_img, model.detector.roi_head
     channels, columns = head.relation_head.fc_cls.weight.shape[::-1]
     key = [torch.rand(num, channels), torch.rand(num, 4), torch.tensor(num), torch.tensor([126, 189])]
@@ -131,8 +131,10 @@ def _write_relate(model: RDN, path: Path, fp16: bool) -> None:
     )
     olds, news = ({name: f'{word}_{name}' for name in state} for word in ('state', 'new'))
     found = (*_DETECTIONS, 'link_weights') if graph.links else _DETECTIONS
-    names = (olds, {name: f'support_{name}' for name in supports}, *key_names), (found, news)
-    save_onnx(to_onnx(graph, (state, supports, *key), names, path.name), path, fp16)
+    inputs = olds, {name: f'support_{name}' for name in supports}
+    save_onnx(to_onnx(graph, (state, supports, *key), ((*inputs, *key_names), (found, news)), path.name), path, fp16)
+    path = path.with_name('append.onnx')
+    save_onnx(to_onnx(AppendGraph(graph.step), (state, supports), (inputs, news), path.name), path, fp16)
 
 
 def _manifest(model: RDN, cfg: Config, classes: Sequence[str], folder: Path) -> dict[str, Any]:

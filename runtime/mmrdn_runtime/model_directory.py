@@ -13,7 +13,8 @@ from mmrdn.utils.text import shown
 from mmrdn_runtime.resizing import RESIZES
 
 FORMAT = 1
-FILES = ('extract.onnx', 'relate.onnx')
+_FILES = ('extract.onnx', 'relate.onnx')
+_APPEND = 'append.onnx'  # exports of single-frame detectors, and older ones, lack it
 _DTYPES = ('float32', 'bool')
 _MAX_STATE = 2**31  # bytes
 
@@ -29,6 +30,7 @@ class ModelDirectory:
         preprocessing (dict): Settings of :class:`FramePreprocessor`.
         num_proposals (int): N, rows of a frame's proposals.
         channels (int): C, of a proposal's features.
+        files (tuple[str, ...]): ``extract.onnx``, ``relate.onnx`` and, if it is there, ``append.onnx``.
         memory (dict or None): ``lookahead`` and ``num_support``; None for a single-frame detector.
 
     Raises:
@@ -52,7 +54,8 @@ class ModelDirectory:
         self.num_proposals, self.channels = data['num_proposals'], data['channels']
         self.memory = data.get('memory')
         self._state = {} if self.memory is None else _state(self.memory, name)
-        for file in FILES:
+        self.files = (*_FILES, _APPEND) if _APPEND in data['files'] else _FILES
+        for file in self.files:
             self._check_file(file, data['files'].get(file))
 
     def new_state(self) -> dict[str, np.ndarray]:

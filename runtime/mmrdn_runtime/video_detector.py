@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mmrdn.structures import FrameDetections
-from mmrdn_runtime.model_directory import FILES, ModelDirectory
+from mmrdn_runtime.model_directory import ModelDirectory
 from mmrdn_runtime.onnx_runtime_backend import OnnxRuntimeBackend
 from mmrdn_runtime.openvino_backend import OpenVinoBackend
 from mmrdn_runtime.video_stream import VideoStream
@@ -40,7 +40,7 @@ class VideoDetector:
         self.classes = self.directory.classes
         self.lookahead = self.directory.memory['lookahead'] if self.directory.memory else 0
         opened = BACKENDS[backend](**options)
-        self._graphs = [opened.open(self.directory.path / file) for file in FILES]
+        self._graphs = [opened.open(self.directory.path / file) for file in self.directory.files]
 
     @property
     def has_relations(self) -> bool:
@@ -53,7 +53,7 @@ class VideoDetector:
         Args:
             name (str): Name of the video in messages.
         """
-        return VideoStream(self.directory, *self._graphs, name)
+        return VideoStream(self.directory, *self._graphs, name=name)
 
     def stream(self, frames: Iterable[np.ndarray]) -> Iterator[FrameDetections]:
         """Detect in the frames of one video as they come.

@@ -45,16 +45,20 @@ class VideoStream:
         directory (ModelDirectory): The model.
         extract (Graph): ``extract.onnx``.
         relate (Graph): ``relate.onnx``.
+        append (Graph, optional): ``append.onnx``; the other does its work if not given.
         name (str): Name of the video in messages.
     """
 
-    def __init__(self, directory: ModelDirectory, extract: Graph, relate: Graph, name: str = '') -> None:
+    def __init__(
+        self, directory: ModelDirectory, extract: Graph, relate: Graph, append: Graph | None = None, name: str = ''
+    ) -> None:
         self._preprocess = FramePreprocessor(**directory.preprocessing)
         self._memory = directory.memory
         self.lookahead = directory.memory['lookahead'] if directory.memory else 0
         self._directory = directory
         self._extract = extract
         self._relate = relate
+        self._append = append or relate
         self._prefix = f'{name}, ' if name else ''
         self.reset()
 
@@ -101,7 +105,7 @@ class VideoStream:
         self._waiting.append(newest)
         if len(self._waiting) > self.lookahead:
             return [self._step(newest, self._waiting.popleft())]
-        self._step(newest, newest)  # its result is not wanted, its supports are
+        self._run(self._append, newest, newest)  # its result is not wanted, its supports are
         return []
 
     def flush(self) -> list[FrameDetections]:
@@ -114,12 +118,7 @@ class VideoStream:
 
     def _step(self, newest: PreparedFrame | None, key: PreparedFrame) -> FrameDetections:
         """Take the supports of a frame, of none behind the end, and detect in another one."""
-        inputs = {f'key_{name}': part for name, part in key.found.items()} | dict(size=key.size)
-        if self._memory is not None:
-            inputs |= {f'state_{name}': part for name, part in self._state.items()}
-            inputs |= self._supports(newest, key)
-        found = self._relate(inputs)
-        self._state = {name: found[f'new_{name}'] for name in self._state}
+        found = self._run(self._relate, newest, key)
         kept = found['scores'] >= 0
         return FrameDetections(
             bboxes=found['bboxes'][kept] / key.factors,
@@ -131,6 +130,16 @@ class VideoStream:
             height=key.shape[0],
             next_weights=self._link_weights(found, kept, key),
         )
+
+    def _run(self, graph: Graph, newest: PreparedFrame | None, key: PreparedFrame) -> dict[str, np.ndarray]:
+        """Run a graph that takes the supports of a frame into the state; return its outputs."""
+        inputs = {f'key_{name}': part for name, part in key.found.items()} | dict(size=key.size)
+        if self._memory is not None:
+            inputs |= {f'state_{name}': part for name, part in self._state.items()}
+            inputs |= self._supports(newest, key)
+        found = graph(inputs)
+        self._state = {name: found[f'new_{name}'] for name in self._state}
+        return found
 
     def _supports(self, newest: PreparedFrame | None, key: PreparedFrame) -> dict[str, np.ndarray]:
         """Return the K proposals of highest objectness of a frame: the first ones, as they are ranked."""

@@ -33,6 +33,7 @@ def directory(tmp_path):
 
 def test_good_directory(directory):
     model = ModelDirectory(directory)
+    assert model.files == ('extract.onnx', 'relate.onnx')
     assert model.classes == ['a', 'b'] and model.memory['lookahead'] == 2
     state = model.new_state()
     assert state['scores'].tolist() == [-np.inf] * 8 and state['valid'].tolist() == [False] * 8
@@ -80,3 +81,16 @@ def test_missing_and_broken_files(directory):
     (directory / 'manifest.json').unlink()
     with pytest.raises(FileNotFoundError, match='is no directory of an exported model'):
         ModelDirectory(directory)
+
+
+def test_append_is_checked_if_it_is_there(directory):
+    manifest = json.loads((directory / 'manifest.json').read_text())
+    manifest['files']['append.onnx'] = hashlib.sha256(b'third').hexdigest()
+    (directory / 'manifest.json').write_text(json.dumps(manifest))
+    with pytest.raises(FileNotFoundError, match='append.onnx is missing'):
+        ModelDirectory(directory)
+    (directory / 'append.onnx').write_bytes(b'other')
+    with pytest.raises(ValueError, match='append.onnx is damaged or of another export'):
+        ModelDirectory(directory)
+    (directory / 'append.onnx').write_bytes(b'third')
+    assert ModelDirectory(directory).files == ('extract.onnx', 'relate.onnx', 'append.onnx')

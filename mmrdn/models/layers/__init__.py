@@ -6,6 +6,7 @@ from mmrdn.models.layers.geometry import (
     encode_angles,
     geometric_features,
     geometry_tiles,
+    geometry_weights,
     pairwise_geometry_encoding,
 )
 from mmrdn.models.layers.relation import attend, attend_parts, merge_heads, merge_parts, split_heads
@@ -19,6 +20,7 @@ __all__ = [
     'encode_angles',
     'geometric_features',
     'geometry_tiles',
+    'geometry_weights',
     'merge_heads',
     'merge_parts',
     'pairwise_geometry_encoding',

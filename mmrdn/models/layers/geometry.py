@@ -22,6 +22,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+_USUAL_SIDE = 32.0  # pixels; angles of boxes near it are small
+
 
 def centers_and_sizes(boxes: Tensor, pixel_offset: float = 0.0) -> tuple[Tensor, Tensor]:
     """Split boxes (n, 4) xyxy into (cx, cy) and (w, h), each (n, 2); sizes are at least 1 pixel."""
@@ -90,7 +92,7 @@ class BoxTerms:
     Attributes:
         center (Tensor): (n, 2) centers, pixels.
         size (Tensor): (n, 2) widths and heights, pixels.
-        waves (Tensor): (n, 4F + 1) sines and cosines of log w, then of log h, then a one.
+        waves (Tensor): (n, 4F + 1) sines and cosines of the angles of w, then of h, then a one.
     """
 
     center: Tensor
@@ -106,29 +108,28 @@ class BoxTerms:
 
 
 @torch.no_grad()
-def box_terms(boxes: Tensor, dims: int = 64, wave_length: float = 1000.0, pixel_offset: float = 0.0) -> BoxTerms:
+def box_terms(boxes: Tensor, factors: Tensor, pixel_offset: float = 0.0) -> BoxTerms:
     """Compute the terms of boxes, which are taken as constants.
 
     Args:
         boxes (Tensor): (n, 4) boxes, xyxy in pixels, fp32 or better.
-        dims (int): D, a multiple of 8.
-        wave_length (float): The longest wave length.
+        factors (Tensor): (F,) factors of :func:`angle_factors`. Angles are computed in their dtype:
+            those of a box alone are larger than those of two boxes.
         pixel_offset (float): Pixels added to ``x2 - x1`` for the width.
 
     Returns:
         BoxTerms: In the dtype of the boxes.
     """
     center, size = centers_and_sizes(boxes, pixel_offset)  # (n, 2) each
-    # In float64, as these angles are large where their differences are not.
-    log_size = size.double().log()[..., None]  # (n, 2, 1)
-    angles = log_size * angle_factors(dims, wave_length, log_size)
+    log_size = (size.to(factors.dtype) / _USUAL_SIDE).log()[..., None]  # (n, 2, 1)
+    angles = log_size * factors  # (n, 2, F)
     waves = torch.stack([angles.sin(), angles.cos()], 2)  # (n, 2, 2, F)
     waves = torch.cat([waves.flatten(1), waves.new_ones(len(boxes), 1)], 1)  # (n, 4F + 1)
     return BoxTerms(center, size, waves.to(boxes.dtype))
 
 
 def geometry_tiles(
-    queries: BoxTerms, supports: BoxTerms, weight: Tensor, bias: Tensor, wave_length: float, columns: int
+    queries: BoxTerms, supports: BoxTerms, weight: Tensor, bias: Tensor, factors: Tensor, columns: int
 ) -> list[Tensor]:
     """``max(W_G E(g_ij) + bias, 1e-6)``, a tile of supports at a time.
 
@@ -137,7 +138,7 @@ def geometry_tiles(
         supports (BoxTerms): Terms of M boxes.
         weight (Tensor): (H, D) W_G of one or several modules.
         bias (Tensor): (H,) bias of W_G.
-        wave_length (float): The wave length of the terms.
+        factors (Tensor): (F,) factors of :func:`angle_factors`.
         columns (int): Supports of a tile.
 
     Returns:
@@ -148,11 +149,35 @@ def geometry_tiles(
     tiles = []
     for start in range(0, len(supports), columns):
         tile = supports.rows(slice(start, start + columns))
-        encoding = _position_encoding(queries, tile, half // 4, wave_length)
+        encoding = _position_encoding(queries, tile, factors)
         positions = (weight[:, :half] @ encoding).view(-1, len(tile))  # (H * N, m)
         products = positions.addmm_(sizes.flatten(0, 1), tile.waves.t())  # (H * N, m)
         tiles.append(products.clamp_(min=1e-6).view(*sizes.shape[:2], len(tile)))  # (H, N, m)
     return tiles
+
+
+def geometry_weights(queries: BoxTerms, supports: BoxTerms, weight: Tensor, bias: Tensor, factors: Tensor) -> Tensor:
+    """:func:`geometry_tiles` for all pairs at once, of few operators, which can be exported.
+
+    Args:
+        queries (BoxTerms): Terms of N boxes.
+        supports (BoxTerms): Terms of M boxes.
+        weight (Tensor): (H, D) W_G of one or several modules.
+        bias (Tensor): (H,) bias of W_G.
+        factors (Tensor): (F,) factors of :func:`angle_factors`.
+
+    Returns:
+        Tensor: (H, N, M) geometry weights.
+    """
+    sizes = _size_queries(queries, weight, bias)
+    delta = (queries.center.t()[:, :, None] - supports.center.t()[:, None]).abs()  # (2, N, M)
+    logs = (delta / queries.size.t()[:, :, None] + 1e-3).log()  # (2, N, M)
+    angles = logs.flatten(1)[:, None] * factors.to(logs.dtype)[:, None]  # (2, F, N * M)
+    encoding = torch.cat([angles.sin(), angles.cos()], 1).flatten(0, 1)  # (4F, N * M)
+    positions = weight[:, : len(encoding)] @ encoding  # (H, N * M)
+    positions = positions.view(len(weight) * len(queries), len(supports))
+    products = torch.addmm(positions, sizes.flatten(0, 1), supports.waves.t())  # (H * N, M)
+    return products.clamp(min=1e-6).view(len(weight), len(queries), len(supports))  # (H, N, M)
 
 
 def _size_queries(queries: BoxTerms, weight: Tensor, bias: Tensor) -> Tensor:
@@ -171,13 +196,12 @@ def _size_queries(queries: BoxTerms, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _position_encoding(queries: BoxTerms, supports: BoxTerms, num_waves: int, wave_length: float) -> Tensor:
+def _position_encoding(queries: BoxTerms, supports: BoxTerms, factors: Tensor) -> Tensor:
     """Return the first half of the encoding, pairs last: (4F, N * M)."""
     delta = queries.center.t()[:, :, None] - supports.center.t()[:, None]  # (2, N, M)
     distance = delta.abs_().div_(queries.size.t()[:, :, None]).add_(1e-3)
     logs = distance.log_().view(2, 1, -1)  # (2, 1, N * M)
-    factors = angle_factors(8 * num_waves, wave_length, logs)
-    encoding = logs.new_empty(2, 2, num_waves, logs.shape[-1])
+    encoding = logs.new_empty(2, 2, len(factors), logs.shape[-1])
     sines, cosines = encoding.unbind(1)  # (2, F, N * M)
     torch.mul(logs, factors[:, None], out=cosines)  # angles
     torch.sin(cosines, out=sines)

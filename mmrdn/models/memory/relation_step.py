@@ -18,8 +18,9 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from mmrdn.models.layers import angle_factors, encode_angles, geometric_features
+from mmrdn.models.layers import BoxTerms, geometry_weights
 from mmrdn.models.necks import ObjectRelationModule, RelationAggregator
+from mmrdn.models.necks.projected_supports import geometry_layer
 from mmrdn.models.necks.relation_aggregator import distill
 from mmrdn.models.task_modules.selective_support_sampler import SelectiveSupportSampler
 
@@ -63,11 +64,9 @@ class RelationStep(nn.Module):
         # Advanced supports of 0 .. M supports.
         shares = [0, *(sampler.num_advanced(num) for num in range(1, max_frames * sampler.num_support + 1))]
         self.register_buffer('shares', torch.tensor(shares), persistent=False)
-        first = self.aggregator.pool_relations[0]
-        weight = first.geometry_proj.weight
-        like = weight.new_empty(0, dtype=torch.promote_types(weight.dtype, torch.float32))
-        factors = angle_factors(first.geometry_dims, first.wave_length, like)
-        self.register_buffer('factors', factors, persistent=False)
+        first = aggregator.pool_relations[0]
+        exact = torch.promote_types(first.geometry_proj.weight.dtype, torch.float32)
+        self.register_buffer('factors', first.angle_factors(exact), persistent=False)
 
     def initial_state(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> State:
         """Return the state before the first frame of a video.
@@ -179,62 +178,44 @@ def _shift(held: Tensor, newest: Tensor, dim: int) -> Tensor:
     return torch.cat([held.narrow(dim, num, held.shape[dim] - num), newest.to(held.dtype)], dim)
 
 
-class _MaskedSupports:
-    """Supports of ``distill``, some of which do not count.
+class _Pool:
+    """The supports of a state and the boxes of N key proposals: a ``Pool`` of ``distill``."""
 
-    Args:
-        projected (dict[ObjectRelationModule, tuple[Tensor, Tensor]]): Keys and values (G, M, d) for
-            each module; values are 0 where they do not count.
-        encoding (Tensor): (N, M, D) encoding of the boxes of N queries and M supports.
-        valid (Tensor): (M,) whether a support counts.
-    """
+    def __init__(self, step: RelationStep, state: State, boxes: Tensor) -> None:
+        aggregator = step.aggregator
+        self.step = step
+        self.state = state
+        every = torch.cat([boxes.to(state['boxes'].dtype), state['boxes']])
+        terms = aggregator.pool_relations[0].box_terms(every, step.factors)
+        self.supports = terms.rows(slice(len(boxes), None))
+        projected = zip(state['keys'], state['values'])
+        self.projected: dict[ObjectRelationModule, tuple[Tensor, Tensor]] = dict(
+            zip(aggregator.pool_relations, projected)
+        )
+        # Eq. 3-4 and 7; columns of Eq. 7 are some of the others.
+        relations = [*aggregator.basic, *([aggregator.reference_relation] if aggregator.advanced else [])]
+        self.geometry = self._geometry(relations, terms.rows(slice(len(boxes))))
 
-    def __init__(
-        self, projected: dict[ObjectRelationModule, tuple[Tensor, Tensor]], encoding: Tensor, valid: Tensor
-    ) -> None:
-        self.projected = projected
-        self.encoding = encoding
-        self.valid = valid
+    def _geometry(self, relations: Sequence[ObjectRelationModule], queries: BoxTerms) -> dict:
+        """Return geometry weights (G, N, M) of modules for N queries; near 0 for slots without a support."""
+        with torch.autocast(queries.center.device.type, enabled=False):
+            layer = geometry_layer(relations, queries)
+            weights = geometry_weights(queries, self.supports, *layer, self.step.factors)
+        weights = _mask(weights, self.state['valid'])
+        return dict(zip(relations, weights.unflatten(0, (len(relations), -1))))
 
     def prepare(self, relations: Sequence[ObjectRelationModule], queries: Any = None) -> list[Callable]:
         """See ``Supports``: for all N queries at once."""
-        if not relations:
-            return []
-        projections = [relation.geometry_proj for relation in relations]
-        weight, bias = torch.cat([p.weight for p in projections]), torch.cat([p.bias for p in projections])
-        with torch.autocast(self.encoding.device.type, enabled=False):
-            flat = self.encoding.flatten(0, 1)  # (N * M, D)
-            weights = torch.addmm(bias[:, None].to(flat.dtype), weight.to(flat.dtype), flat.t())  # (B * G, N * M)
-        weights = weights.clamp(min=1e-6).view(len(relations), -1, *self.encoding.shape[:2])  # (B, G, N, M)
-        # So small that it counts for nothing, and yet no row of nothing else becomes NaN.
-        weights = weights.masked_fill(~self.valid, torch.finfo(weights.dtype).tiny)
         return [
-            partial(relation.relate, *self.projected[relation], [weights[k]]) for k, relation in enumerate(relations)
+            partial(relation.relate, *self.projected[relation], [self.geometry[relation]]) for relation in relations
         ]
 
+    def query_blocks(self, boxes: Tensor) -> list[tuple[slice, None]]:
+        """See ``Pool``: all queries in one block."""
+        return [(slice(None), None)]
 
-class _Pool(_MaskedSupports):
-    """The supports of a state and the boxes of N key proposals: a ``Pool`` of ``distill``.
-
-    One encoding serves all: the supports that are advanced are queries of Eq. 6 behind the key
-    proposals, and some of the columns in Eq. 7.
-    """
-
-    def __init__(self, step: RelationStep, state: State, boxes: Tensor) -> None:
-        self.step = step
-        self.state = state
-        self.num = len(boxes)
-        self.advanced = self._select() if step.aggregator.advanced else None
-        queries = boxes.to(state['boxes'].dtype)
-        if self.advanced is not None:
-            queries = torch.cat([queries, state['boxes'].index_select(0, self.advanced[0])])  # (N + A, 4)
-        geometry = geometric_features(queries, state['boxes'], step.aggregator.pool_relations[0].pixel_offset)
-        self.all_pairs = encode_angles(geometry, step.factors)  # (N + A, M, D)
-        projected = dict(zip(step.aggregator.pool_relations, zip(state['keys'], state['values'])))
-        super().__init__(projected, self.all_pairs[: self.num], state['valid'])
-
-    def _select(self) -> tuple[Tensor, Tensor]:
-        """Return the slots of the advanced supports (A,), and which of them count (A,)."""
+    def select_advanced(self) -> tuple[Tensor, Tensor]:
+        """See ``Pool``: slots of the advanced supports (A,), and which of them count (A,)."""
         sampler, valid = self.step.sampler, self.state['valid']
         groups = 1 if sampler.advanced_scope == 'pool' else self.step.max_frames
         size = len(valid) // groups
@@ -245,23 +226,25 @@ class _Pool(_MaskedSupports):
         counts = torch.arange(ranked.shape[1], device=ranked.device) < nums[:, None]
         return (ranked + starts[:, None]).flatten(), counts.flatten()
 
-    def query_blocks(self, boxes: Tensor) -> list[tuple[slice, None]]:
-        """See ``Pool``: all queries in one block."""
-        return [(slice(None), None)]
-
-    def select_advanced(self) -> tuple[Tensor, Tensor] | None:
-        """See ``Pool``: slots (A,), and which of them count (A,)."""
-        return self.advanced
-
     def refine(self, relation: ObjectRelationModule, inds: tuple[Tensor, Tensor]) -> Tensor:
         """See ``Pool``: Eq. 6."""
-        supports = _MaskedSupports(self.projected, self.all_pairs[self.num :], self.valid)
-        (relate,) = supports.prepare([relation])
+        self.geometry |= self._geometry([relation], self.supports.rows(inds[0]))
+        (relate,) = self.prepare([relation])
         return relate(self.state['feats'].index_select(0, inds[0]))[0]
 
-    def replace(self, inds: tuple[Tensor, Tensor], feats: Tensor, relation: ObjectRelationModule) -> _MaskedSupports:
+    def replace(self, inds: tuple[Tensor, Tensor], feats: Tensor, relation: ObjectRelationModule) -> '_Pool':
         """See ``Pool``."""
         rows, valid = inds
         key, value = relation.project(feats)
-        value = value.masked_fill(~valid[:, None], 0)
-        return _MaskedSupports({relation: (key, value)}, self.encoding.index_select(1, rows), valid)
+        self.projected[relation] = key, value.masked_fill(~valid[:, None], 0)
+        weights = self.geometry[relation].index_select(2, rows)
+        self.geometry[relation] = _mask(weights, valid)
+        return self
+
+
+def _mask(weights: Tensor, valid: Tensor) -> Tensor:
+    """Return geometry weights (..., M), those of supports that are not valid (M,) almost 0.
+
+    Such a support counts for nothing, and yet no row of nothing else becomes NaN.
+    """
+    return (weights * valid).clamp(min=torch.finfo(weights.dtype).tiny)

@@ -15,7 +15,16 @@ import torch.nn as nn
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmrdn.models.layers import BoxTerms, attend, attend_parts, box_terms, merge_heads, merge_parts, split_heads
+from mmrdn.models.layers import (
+    BoxTerms,
+    angle_factors,
+    attend,
+    attend_parts,
+    box_terms,
+    merge_heads,
+    merge_parts,
+    split_heads,
+)
 from mmrdn.models.necks.projected_supports import ProjectedSupports
 from mmrdn.registry import MODELS
 
@@ -72,11 +81,22 @@ class ObjectRelationModule(BaseModule):
         self.value_proj = nn.Linear(embed_dims, embed_dims)
         self.geometry_proj = nn.Linear(geometry_dims, num_heads)
 
-    def box_terms(self, boxes: Tensor) -> BoxTerms:
-        """Compute the geometry terms of boxes (n, 4), in fp32 or better."""
+    def angle_factors(self, dtype: torch.dtype) -> Tensor:
+        """Return the factors (D / 8,) of angles in the geometry encoding."""
+        like = torch.empty(0, dtype=dtype, device=self.geometry_proj.weight.device)
+        return angle_factors(self.geometry_dims, self.wave_length, like)
+
+    def box_terms(self, boxes: Tensor, factors: Tensor | None = None) -> BoxTerms:
+        """Compute the geometry terms of boxes (n, 4), in fp32 or better.
+
+        Args:
+            boxes (Tensor): (n, 4) xyxy in pixels.
+            factors (Tensor, optional): (D / 8,) :meth:`angle_factors`; in fp64 if not given.
+        """
         dtype = torch.promote_types(self.geometry_proj.weight.dtype, torch.float32)
+        factors = self.angle_factors(torch.float64) if factors is None else factors
         with torch.autocast(boxes.device.type, enabled=False):
-            return box_terms(boxes.to(dtype), self.geometry_dims, self.wave_length, self.pixel_offset)
+            return box_terms(boxes.to(dtype), factors, self.pixel_offset)
 
     def project(self, feats: Tensor) -> tuple[Tensor, Tensor]:
         """Compute keys and values (G, M, d) of support features (M, C)."""

@@ -34,6 +34,13 @@ def tile_shape(num_supports: int, device: torch.device) -> tuple[int, int]:
     return pairs // columns, columns
 
 
+def geometry_layer(relations: Sequence[nn.Module], queries: BoxTerms) -> tuple[Tensor, Tensor]:
+    """Return weight (B * G, D) and bias (B * G,) of the geometry layers of B modules, in the dtype of terms."""
+    layers = [relation.geometry_proj for relation in relations]
+    weight, bias = torch.cat([layer.weight for layer in layers]), torch.cat([layer.bias for layer in layers])
+    return weight.to(queries.waves.dtype), bias.to(queries.waves.dtype)
+
+
 @dataclass(frozen=True)
 class ProjectedSupports:
     """M supports, projected for modules of one geometry.
@@ -74,9 +81,8 @@ class ProjectedSupports:
         """
         _, columns = tile_shape(len(self.terms), queries.center.device)
         with torch.autocast(queries.center.device.type, enabled=False):
-            weight = torch.cat([relation.geometry_proj.weight for relation in relations]).to(queries.waves.dtype)
-            bias = torch.cat([relation.geometry_proj.bias for relation in relations]).to(queries.waves.dtype)
-            tiles = geometry_tiles(queries, self.terms, weight, bias, relations[0].wave_length, columns)
+            factors = relations[0].angle_factors(queries.waves.dtype)
+            tiles = geometry_tiles(queries, self.terms, *geometry_layer(relations, queries), factors, columns)
         return [tile.unflatten(0, (len(relations), -1)) for tile in tiles]
 
     def prepare(self, relations: Sequence[nn.Module], queries: BoxTerms) -> list[Callable]:

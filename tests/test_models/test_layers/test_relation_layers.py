@@ -3,8 +3,19 @@ import numpy as np
 import pytest
 import torch
 
-from mmrdn.models.layers import attend, attend_parts, box_terms, geometry_tiles, merge_parts, pairwise_geometry_encoding
+from mmrdn.models.layers import (
+    angle_factors,
+    attend,
+    attend_parts,
+    box_terms,
+    geometry_tiles,
+    geometry_weights,
+    merge_parts,
+    pairwise_geometry_encoding,
+)
 from mmrdn.models.necks.projected_supports import tile_shape
+
+FACTORS = angle_factors(64, 1000.0, torch.empty(0, dtype=torch.double))
 
 
 def random_boxes(n, generator, dtype=torch.double):
@@ -25,26 +36,27 @@ def test_geometry_equals_the_encoding_of_each_pair(num, supports, columns, dims,
         boxes[-1, 2:] = boxes[-1, :2]
     weight = torch.randn(6, dims, generator=generator, dtype=torch.double)
     bias = torch.randn(6, generator=generator, dtype=torch.double)
-    settings = (dims, wave_length, offset)
-    encoding = pairwise_geometry_encoding(boxes, others, *settings)
+    encoding = pairwise_geometry_encoding(boxes, others, dims, wave_length, offset)
     expected = (encoding @ weight.t() + bias).permute(2, 0, 1).clamp(min=1e-6)
-    terms = box_terms(boxes, *settings), box_terms(others, *settings)
-    tiles = geometry_tiles(*terms, weight, bias, wave_length, columns)
+    factors = angle_factors(dims, wave_length, weight)
+    terms = [box_terms(part, factors, offset) for part in (boxes, others)]
+    tiles = geometry_tiles(*terms, weight, bias, factors, columns)
     assert all(tile.shape[-1] <= columns for tile in tiles)
     np.testing.assert_allclose(torch.cat(tiles, -1), expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(geometry_weights(*terms, weight, bias, factors), expected, rtol=1e-9, atol=1e-9)
 
 
 def test_terms_of_some_boxes():
     boxes = random_boxes(5, torch.Generator().manual_seed(0))
     for inds in (slice(1, 3), torch.tensor([4, 0])):
-        terms, expected = box_terms(boxes).rows(inds), box_terms(boxes[inds])
+        terms, expected = box_terms(boxes, FACTORS).rows(inds), box_terms(boxes[inds], FACTORS)
         assert len(terms) == 2
         for name in ('center', 'size', 'waves'):
             assert torch.equal(getattr(terms, name), getattr(expected, name))
 
 
 def test_geometry_in_fp32_is_as_exact_as_its_input():
-    """Sizes do not lose digits to the large angles of each box alone."""
+    """Sizes do not lose digits to the large angles of each box alone: few where these are in fp32 too."""
     generator = torch.Generator().manual_seed(0)
     boxes = random_boxes(40, generator).round()
     weight = torch.randn(16, 64, generator=generator, dtype=torch.double)
@@ -52,9 +64,10 @@ def test_geometry_in_fp32_is_as_exact_as_its_input():
     bias = torch.zeros(16, dtype=torch.double)
     encoding = pairwise_geometry_encoding(boxes, boxes)
     expected = (encoding @ weight.t()).permute(2, 0, 1).clamp(min=1e-6)
-    terms = box_terms(boxes.float())
-    (out,) = geometry_tiles(terms, terms, weight.float(), bias.float(), 1000.0, 40)
-    np.testing.assert_allclose(out, expected, atol=2e-5)
+    for factors, error in ((FACTORS, 2e-5), (FACTORS.float(), 2e-4)):
+        terms = box_terms(boxes.float(), factors)
+        out = geometry_weights(terms, terms, weight.float(), bias.float(), FACTORS.float())
+        np.testing.assert_allclose(out, expected, atol=error)
 
 
 def random_relation(spread, generator, supports=11):
