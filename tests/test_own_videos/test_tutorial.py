@@ -12,9 +12,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import cv2
+import numpy as np
 import pytest
 
-from helpers.pages import blocks_to_run
+from helpers.pages import blocks, blocks_to_run
 from helpers.tools import ROOT
 
 DAVIS = ROOT.parent / 'shared' / 'data' / 'davis'
@@ -90,6 +91,26 @@ def boxes_in(path):
 def clips_in(path):
     """Number of frames of each clip."""
     return Counter(image['file_name'].split('/')[0] for image in json.loads(Path(path).read_text())['images'])
+
+
+def test_boxes_around_the_masks_of_davis(truth):
+    """Masks made from the boxes, which lie on half pixels, at twice their size."""
+    names = {entry['id']: entry['name'] for entry in truth['categories']}
+    files = {image['id']: image['file_name'] for image in truth['images']}
+    expected = []
+    for entry in truth['annotations']:
+        file = files[entry['image_id']]
+        x, y, width, height = (int(2 * value) for value in entry['bbox'])
+        mask = np.zeros((480, 854), np.uint8)
+        mask[y : y + height, x : x + width] = 38
+        path = (Path('DAVIS/Annotations/480p') / file).with_suffix('.png')
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), mask)
+        expected.append((file, names[entry['category_id']], x, y, width, height))
+    code = next(block for block in blocks('docs/own_videos.md') if block.language == 'python')
+    exec(code.text, {})
+    assert boxes_in('data/davis/train.json') == sorted(expected)
+    assert clips_in('data/davis/train.json') == dict.fromkeys(CLIPS, NUM_FRAMES)
 
 
 @pytest.mark.slow
