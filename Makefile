@@ -3,7 +3,7 @@
 # make tables  the paper's Tables 3 to 7 on moving digits, three seeds (hours; goes on if interrupted)
 # make benchmark  measure what relation costs (about 20 minutes)
 # make test    lint and all tests
-# make test-fast  the tests that are not marked slow, about eight minutes
+# make test-fast  the tests that are not marked slow, under two minutes on two cores
 # make coverage  all tests, and which lines they run (htmlcov/index.html)
 # make lint    ruff (lint, imports, layout), mypy, import contracts, codespell
 # make docs    HTML of docs/ in docs/_build
@@ -22,6 +22,8 @@ VENV ?= .venv$(if $(filter onedl,$(STACK)),,-$(STACK))$(if $(filter own,$(OPS)),
 RUN := $(VENV)/bin/python
 # As many tests at once as there are cores, four at most: each worker needs about 2 GB.
 PYTEST := $(RUN) -m pytest tests -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Python rewrites the assertions of each test file: half a minute, unless the last run's are kept.
+unexport PYTHONDONTWRITEBYTECODE
 SOURCES := $(wildcard mmrdn configs tools tests docs setup.py)
 
 .PHONY: help setup demo tables benchmark test test-fast coverage lint docs clean distclean check-python

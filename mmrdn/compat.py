@@ -18,6 +18,8 @@ difference is mended when the module that it is about is imported, whoever does 
   told where the configs of mmrdn are, those of a checkout too.
 - mmengine's test loops look at the last result of every batch, but a video detector that looks
   ahead has none for the first frames of a video: they are made to accept that.
+- mmengine has yapf format the whole config, which takes most of a second, for each log, file and
+  checkpoint: the text of a config that has not changed since is kept.
 - What these packages say about themselves while they are imported stays off the terminal.
 """
 
@@ -193,6 +195,22 @@ def _find_own_configs() -> None:
     Config._get_cfg_path = staticmethod(_get_cfg_path)
 
 
+def _format_configs_once() -> None:
+    """Keep the formatted texts of the last few configs."""
+    from mmengine.config import Config
+
+    format_config, texts = Config.pretty_text.fget, {}
+
+    def pretty_text(self):
+        key = f'{self._format_python_code} {self.to_dict()}'
+        texts[key] = texts.pop(key, None) or format_config(self)
+        if len(texts) > 8:
+            del texts[next(iter(texts))]
+        return texts[key]
+
+    Config.pretty_text = property(pretty_text)
+
+
 _hooks = ImportHooks(_PACKAGES)
 
 
@@ -254,6 +272,7 @@ def apply() -> None:
         'mmtrack.models': _transformer,
     }
     _hooks.when_imported('mmengine', _find_own_configs)
+    _hooks.when_imported('mmengine', _format_configs_once)
     _hooks.when_imported('mmengine', _warn_on_stderr)
     _hooks.when_imported('mmengine.runner', _accept_late_results)
     _hooks.when_imported('mmtrack.datasets', _mirror_class_names)

@@ -36,6 +36,12 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: not item.nodeid.startswith(SLOW_PATHS))
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Do not import slow files to leave all their tests out."""
+    path = f'{collection_path.relative_to(config.rootpath).as_posix()}/'
+    return True if config.option.markexpr == 'not slow' and path.startswith(SLOW_PATHS) else None
+
+
 def pytest_runtest_setup(item):
     """Skip tests that need a GPU where there is none."""
     import torch

@@ -87,6 +87,7 @@ def is_of(error, template):
     return re.search('.*?'.join(map(re.escape, parts)), template, re.S) is not None
 
 
+@pytest.mark.slow
 def test_errors_of_the_faq_are_those_of_the_code():
     texts = set(templates())
     errors = faq_errors()

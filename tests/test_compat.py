@@ -1,4 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import copy
 import importlib
 import os
 import subprocess
@@ -10,6 +11,7 @@ import mmcv
 import mmdet
 import mmtrack.models
 import pytest
+from mmengine.config import Config
 from mmtrack.datasets import BaseVideoDataset
 
 from mmrdn import compat
@@ -39,6 +41,27 @@ def test_apply_again_changes_nothing():
     before = BaseVideoDataset.__dict__['_load_metainfo']
     compat.apply()
     assert BaseVideoDataset.__dict__['_load_metainfo'] is before
+
+
+def test_a_config_is_formatted_once(monkeypatch):
+    """Until it changes, by whatever way."""
+    formatted = []
+    monkeypatch.setattr('yapf.yapflib.yapf_api.FormatCode', lambda text, **kwargs: (formatted.append(text), text)[::-1])
+
+    def assert_holds(cfg, times, **expected):
+        found = {}
+        exec(cfg.pretty_text, found)
+        assert {key: found[key] for key in expected} == expected and len(formatted) == times
+
+    cfg = Config(dict(model=dict(type='A', depth=1), names=['b', 2]))
+    for same in (cfg, cfg, copy.deepcopy(cfg)):
+        assert_holds(same, 1, model=dict(type='A', depth=1), names=['b', 2])
+    cfg.model.depth = '1'
+    assert_holds(cfg, 2, model=dict(type='A', depth='1'), names=['b', 2])
+    cfg.names.append(int)
+    assert_holds(cfg, 3, model=dict(type='A', depth='1'), names=['b', 2, int])
+    assert cfg.dump() == cfg.pretty_text == formatted[-1]
+    assert Config(cfg.to_dict(), format_python_code=False).pretty_text == formatted[-1] and len(formatted) == 3
 
 
 def test_removed_class_says_so():

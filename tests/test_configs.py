@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Every config loads, builds, and names only what is there."""
+"""Every config loads, builds, names only what is there, and has a correct entry in a metafile."""
 
 import ast
 import re
@@ -7,8 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import yaml
 from mmengine.registry import LOOPS, OPTIMIZERS, DefaultScope, init_default_scope
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
+from modelindex.load_model_index import load as load_model_index
 
 from helpers.configs import (
     COMPARED,
@@ -23,6 +25,7 @@ from helpers.configs import (
     MMTRACK,
     OURS,
     RDN,
+    ROOT,
     VID,
     arguments,
     build,
@@ -44,7 +47,19 @@ from mmrdn.registry import (
 )
 from mmrdn.setup_env import register_all_modules
 
+METAFILES = {
+    path: yaml.load(path.read_text(), yaml.CSafeLoader) for path in sorted((ROOT / 'configs').rglob('metafile.yml'))
+}
+ZOO = [(path, model) for path, content in METAFILES.items() for model in content['Models']]
 every_config = pytest.mark.parametrize('path', FILES, ids=lambda path: f'{path.parent.name}/{path.stem}')
+every_entry = pytest.mark.parametrize('metafile, model', ZOO, ids=[model['Name'] for _, model in ZOO])
+
+
+def with_every_model(field, named):
+    """Parametrize a test that builds models, by name; the large ones together take many seconds."""
+    marks = {True: [pytest.mark.slow], False: []}
+    params = [pytest.param(item, id=name, marks=marks['imagenetvid' in name]) for name, item in named]
+    return pytest.mark.parametrize(field, params)
 
 
 @pytest.fixture(autouse=True)
@@ -143,7 +158,7 @@ def test_everything_at_the_top_is_read(path):
     assert unread_keys(load(path)) == []
 
 
-@every_config
+@with_every_model('path', [(path.stem, path) for path in FILES])
 def test_model_builds(path):
     cfg = load(path)
     model = build(path)
@@ -185,3 +200,53 @@ def test_ground_truth_of_the_metric_is_that_of_the_data(path):
         assert cfg[f'{name}_evaluator'].ann_file == dataset.data_root + dataset.ann_file
         assert cfg[f'{name}_dataloader'].sampler.type == 'VideoSampler'
         assert dataset.test_mode
+
+
+# Metafiles.
+
+
+def test_every_metafile_is_imported():
+    index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
+    assert sorted(ROOT / path for path in index['Import']) == list(METAFILES)
+
+
+def test_every_config_is_in_a_metafile():
+    assert sorted(model['Config'] for _, model in ZOO) == [path.relative_to(ROOT).as_posix() for path in FILES]
+
+
+@every_entry
+def test_model_of_metafile(metafile, model):
+    config = ROOT / model['Config']
+    assert config.is_file() and config.parent == metafile.parent
+    assert model['Name'] == config.stem
+    cfg, metadata = load(config), model['Metadata']
+    length = dict(Iterations='max_iters', Epochs='max_epochs')
+    ((unit, name),) = ((u, n) for u, n in length.items() if u in metadata)
+    assert metadata[unit] == cfg.train_cfg[name]
+    gpus = int(re.search(r'_(\d+)xb\d', config.stem).group(1))
+    assert metadata['Batch Size'] == gpus * cfg.train_dataloader.batch_size
+    collection = {c['Name']: c for c in METAFILES[metafile]['Collections']}[model['In Collection']]
+    assert (ROOT / collection['README']).is_file()
+    for result in model.get('Results', []):  # measured ones only
+        assert result['Task'] and result['Dataset']
+        assert all(isinstance(value, (int, float)) for value in result['Metrics'].values())
+
+
+@with_every_model('model', [(model['Name'], model) for _, model in ZOO])
+def test_parameters_of_metafile(model):
+    built = build(ROOT / model['Config'])
+    assert model['Metadata']['Parameters'] == sum(p.numel() for p in built.parameters())
+
+
+def test_model_index_follows_the_schema(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    index = load_model_index('model-index.yml')
+    index.build_models_with_collections()
+    for error in index.check(silent=True):  # all that is in it
+        # Paths are seen from the root, as everywhere in OpenMMLab; the checker sees them from the
+        # metafile.
+        readme = re.search(r'Path to README file (\S+) is not', error)
+        assert readme and (ROOT / readme.group(1)).is_file(), error
+    assert sorted(model.name for model in index.models) == sorted(model['Name'] for _, model in ZOO)
+    for model in index.models:
+        assert model.full_model.paper['URL']

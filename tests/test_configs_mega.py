@@ -62,6 +62,7 @@ def test_backbone(stem):
     assert checkpoint == f'open-mmlab://detectron2/resnet{depth}_caffe'
 
 
+@pytest.mark.slow
 @every_config
 def test_heads(stem):
     model, cfg = build(MEGA[stem]), load(MEGA[stem]).model.detector

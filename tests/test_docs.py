@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""What README, docs and metafiles name is there."""
+"""What README and docs name is there."""
 
 import contextlib
 import functools
@@ -14,17 +14,14 @@ from unittest import mock
 import pytest
 import yaml
 from mmengine.config import Config
-from modelindex.load_model_index import load as load_model_index
 
-from helpers.configs import arguments, build, load
+from helpers.configs import arguments, load
 from helpers.pages import PAGES
 from mmrdn.apis.config_files import unread_keys
 from mmrdn.registry import HOOKS, METRICS, MODELS, TASK_UTILS
 
 ROOT = Path(__file__).resolve().parents[1]
 KINDS = (MODELS, TASK_UTILS, METRICS, HOOKS)
-METAFILES = sorted((ROOT / 'configs').rglob('metafile.yml'))
-ZOO = [(path, model) for path in METAFILES for model in yaml.safe_load(path.read_text())['Models']]
 every_page = pytest.mark.parametrize('page', PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 
 
@@ -169,60 +166,6 @@ def test_workflow_calls_targets_of_the_makefile():
 def test_readme_names_both_commands():
     text = (ROOT / 'README.md').read_text()
     assert 'make demo' in text and 'make test' in text
-
-
-# Metafiles.
-
-
-def test_every_metafile_is_imported():
-    index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
-    assert sorted(ROOT / path for path in index['Import']) == METAFILES
-
-
-def test_every_config_is_in_a_metafile():
-    configs = [
-        path.relative_to(ROOT).as_posix() for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts
-    ]
-    assert sorted(model['Config'] for _, model in ZOO) == sorted(configs)
-
-
-@pytest.mark.parametrize('metafile, model', ZOO, ids=[model['Name'] for _, model in ZOO])
-def test_model_of_metafile(metafile, model):
-    config = ROOT / model['Config']
-    assert config.is_file() and config.parent == metafile.parent
-    assert model['Name'] == config.stem
-    cfg, metadata = load(config), model['Metadata']
-    length = dict(Iterations='max_iters', Epochs='max_epochs')
-    ((unit, name),) = ((u, n) for u, n in length.items() if u in metadata)
-    assert metadata[unit] == cfg.train_cfg[name]
-    gpus = int(re.search(r'_(\d+)xb\d', config.stem).group(1))
-    assert metadata['Batch Size'] == gpus * cfg.train_dataloader.batch_size
-    collections = yaml.safe_load(metafile.read_text())['Collections']
-    collection = {c['Name']: c for c in collections}[model['In Collection']]
-    assert (ROOT / collection['README']).is_file()
-    for result in model.get('Results', []):  # measured ones only
-        assert result['Task'] and result['Dataset']
-        assert all(isinstance(value, (int, float)) for value in result['Metrics'].values())
-
-
-@pytest.mark.parametrize('metafile, model', ZOO, ids=[model['Name'] for _, model in ZOO])
-def test_parameters_of_metafile(metafile, model):
-    built = build(ROOT / model['Config'])
-    assert model['Metadata']['Parameters'] == sum(p.numel() for p in built.parameters())
-
-
-def test_model_index_follows_the_schema(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    index = load_model_index('model-index.yml')
-    index.build_models_with_collections()
-    for error in index.check(silent=True):  # all that is in it
-        # Paths are seen from the root, as everywhere in OpenMMLab; the checker sees them from the
-        # metafile.
-        readme = re.search(r'Path to README file (\S+) is not', error)
-        assert readme and (ROOT / readme.group(1)).is_file(), error
-    assert sorted(model.name for model in index.models) == sorted(model['Name'] for _, model in ZOO)
-    for model in index.models:
-        assert model.full_model.paper['URL']
 
 
 # Command lines.

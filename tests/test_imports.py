@@ -94,11 +94,13 @@ def heavy_after(code, *args):
     return done.stdout.split()
 
 
+@pytest.mark.slow
 def test_rooms_without_a_model_import_neither_torch_nor_openmmlab():
     assert heavy_after(LIGHT) == []
     assert heavy_after('import sys, mmrdn.registry') == ['torch', 'mmcv', 'mmengine', 'mmdet', 'mmtrack']
 
 
+@pytest.mark.slow
 def test_help_of_every_command_needs_neither_torch_nor_openmmlab():
     tools = [path for path in sorted((ROOT / 'tools').rglob('*.py')) if 'mmrdn.utils.cli' in path.read_text()]
     assert len(tools) > 25

@@ -82,14 +82,10 @@ def save_onnx(proto: Any, path: Path, fp16: bool = False) -> None:
 def _translations() -> dict:
     """Return the translations of operators that the exporter does not know."""
     try:
-        from mmrdn.ops import nms_onnx, roi_align_onnx, sort_onnx
+        from mmrdn.ops.onnx_translations import TRANSLATIONS
     except ImportError as error:
         raise ValueError(f'export needs the packages of requirements/deploy.txt: {error}') from None
-    return {
-        torch.ops.mmrdn.roi_align.default: roi_align_onnx.roi_align,
-        torch.ops.mmrdn.nms.default: nms_onnx.nms,
-        torch.ops.aten.sort.stable: sort_onnx.stable_sort,
-    }
+    return TRANSLATIONS
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import numpy as np
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 
+from mmrdn.utils.checks import check_image
 from mmrdn.utils.config_types import type_name
 
 _LOADERS = ('LoadFrame', 'LoadImageFromFile', 'LoadImageFromNDArray')
@@ -42,10 +43,7 @@ class FramePipeline:
         Raises:
             ValueError: The image is invalid, or the pipeline cannot take it.
         """
-        if not isinstance(image, np.ndarray):
-            raise ValueError(f'{name} must be a (H, W, 3) uint8 array, got a {type(image).__name__}')
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise ValueError(f'{name} must be (H, W, 3) uint8 with H, W >= 1, got {image.shape} {image.dtype}')
+        check_image(image, name)
         # No video_length: the end of a stream is unknown.
         info = dict(img=image, img_id=frame_id, frame_id=frame_id, video_id=0)
         try:

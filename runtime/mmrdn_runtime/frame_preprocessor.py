@@ -4,6 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
+from mmrdn.utils.checks import check_image
 from mmrdn_runtime.resizing import RESIZES
 
 
@@ -51,10 +52,7 @@ class FramePreprocessor:
         Raises:
             ValueError: The image is no such array.
         """
-        if not isinstance(image, np.ndarray):
-            raise ValueError(f'{name} must be a (H, W, 3) uint8 array, got a {type(image).__name__}')
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise ValueError(f'{name} must be (H, W, 3) uint8 with H, W >= 1, got {image.shape} {image.dtype}')
+        check_image(image, name)
         height, width = image.shape[:2]
         resized = RESIZES[self.resize](image, self.scale)
         if resized is None:

@@ -41,7 +41,7 @@ class _Handler(SimpleHTTPRequestHandler):
 def serving(folder):
     """Serve a folder; gives its address."""
     server = ThreadingHTTPServer(('127.0.0.1', 0), partial(_Handler, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)  # asks that often for its end
     thread.start()
     try:
         yield f'http://127.0.0.1:{server.server_port}'

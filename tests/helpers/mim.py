@@ -9,7 +9,7 @@ from unittest import mock
 from mim.commands.test import test as mim_test
 from mim.commands.train import train as mim_train
 
-from helpers.tools import ROOT
+from helpers.tools import ROOT, call_tool
 
 # Any config on moving digits: two steps of two images, one short video.
 SHORT = """
@@ -59,14 +59,13 @@ def write_short(config, data, folder):
     return path
 
 
-def mim(run_main, command, config, *args, **kwargs):
+def mim(command, config, *args, **kwargs):
     """Run in this process what ``mim`` would run in another.
 
     Args:
-        run_main (callable): The fixture.
         command (str): 'train' or 'test'.
         config (Path): The config.
-        *args: Further arguments of the tool.
+        *args: Further arguments of the tool; ``--cfg-options`` last.
         **kwargs: Of mim.
 
     Returns:
@@ -89,6 +88,5 @@ def mim(run_main, command, config, *args, **kwargs):
     ((_, script, *words),) = commands
     assert Path(script).resolve() == ROOT / 'tools' / f'{command}.py'
     # Runs of one process and one second need names of their own.
-    status, out, err = run_main(f'{command}.py', *words, '--cfg-options', f'experiment_name={command}_{config.stem}')
-    assert status == 0, out + err
-    return out
+    name = f'experiment_name={command}_{config.parent.name}_{config.stem}'
+    return call_tool(f'{command}.py', *words, *([] if '--cfg-options' in words else ['--cfg-options']), name)

@@ -152,12 +152,15 @@ def call_tool(tool, *args, status=0):
 def run_alone():
     """Let a tool in this process be as in one of its own."""
     from mmengine.logging import MessageHub, MMLogger
+    from mmengine.visualization import Visualizer
 
-    from mmrdn.visualization.vid_visualizer import VIDVisualizer
-
+    visualizers = [Visualizer]
+    for kind in visualizers:  # which grows
+        visualizers += kind.__subclasses__()
     # MMEngine finds by name what an earlier run has made, which would log into that run's directory.
-    VIDVisualizer._instance_dict.clear()
-    kinds = (MMLogger, MessageHub, VIDVisualizer)
+    for kind in visualizers:
+        kind._instance_dict.clear()
+    kinds = (MMLogger, MessageHub, *visualizers)
     before = [dict(kind._instance_dict) for kind in kinds]
     try:
         # Loggers of earlier runs still write to streams that are closed.

@@ -81,6 +81,7 @@ def assert_goes_on(directory, start, unbroken, **changes):
         assert torch.equal(ours, theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('number', ENDING)
 @pytest.mark.parametrize('within', [True, False])
 def test_a_signal_saves_whole_iterations(number, within, tmp_path):

@@ -18,6 +18,7 @@ def test_sizes_of_the_paper():
     assert Setting().pool == 37 * 75 and Setting().advanced == 555
 
 
+@pytest.mark.slow
 def test_relation_of_a_small_pool():
     row = time_relation(SMALL, repeats=3, num=20)
     for name in ('baseline', 'forward', 'memory'):
@@ -34,6 +35,7 @@ def test_what_computes_something_else_is_not_timed(monkeypatch):
         time_relation(SMALL, repeats=1, num=20)
 
 
+@pytest.mark.slow
 def test_what_needs_too_much_memory_is_left_out(monkeypatch):
     monkeypatch.setattr(relation, '_MOST_BYTES', 0)
     row = time_relation(SMALL, repeats=1, num=20)
@@ -97,6 +99,7 @@ def test_the_command(run_main, tmp_path):
     assert len(err.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_the_plot_leaves_out_what_was_not_measured(tmp_path):
     times = dict(median=1.0, min=1.0, max=1.0)
     rows = [

@@ -22,6 +22,7 @@ def extension(monkeypatch):
     return put
 
 
+@pytest.mark.slow
 def test_both_take_turns_on_the_same_inputs(extension):
     calls = []
 
@@ -50,6 +51,7 @@ def test_ours_alone_where_mmcv_is_not_compiled(extension, monkeypatch):
     assert len(rows) == 4 and 'OPS=compiled' in rows['note']
 
 
+@pytest.mark.slow
 def test_steps_of_selsa_are_the_same_each_time():
     step = operators.selsa_step(seed=0)
     first = step()

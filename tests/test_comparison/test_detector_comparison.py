@@ -205,6 +205,7 @@ def test_rows_without_result_are_left_out():
     assert not markers(plot_comparison(rows[:1], ['a'], ''))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('seed', range(3))
 @pytest.mark.parametrize('spread', [1e-3, 0.05, 1.0])
 def test_names_cover_nothing(seed, spread, tmp_path):

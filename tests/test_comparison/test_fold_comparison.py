@@ -148,6 +148,7 @@ def stand_in(monkeypatch):
     return StandIn(monkeypatch)
 
 
+@pytest.mark.slow
 def test_all_rows_see_the_same_folds(arguments, stand_in):
     comparison = FoldComparison(**arguments)
     assert comparison.names == ['single-frame', 'rdn']
@@ -173,6 +174,7 @@ def test_all_rows_see_the_same_folds(arguments, stand_in):
         assert videos[1] == set(results['videos'][str(fold)])
 
 
+@pytest.mark.slow
 def test_configs_of_davis(arguments):
     """Rows differ in what their names say, and all see the folds."""
     names = [f'rdn/{stem}' for stem in DAVIS]
@@ -193,6 +195,7 @@ def test_configs_of_davis(arguments):
         assert cfg.default_hooks.checkpoint.interval == 100  # what a killed training loses
 
 
+@pytest.mark.slow
 def test_measurements(arguments, stand_in):
     FoldComparison(**arguments).run()
     runs = {(r['row'], r['fold']): r for r in read_json(arguments['work_dir'] / 'folds.json')['runs']}
@@ -207,6 +210,7 @@ def test_measurements(arguments, stand_in):
     assert cells(text, 'over the runs', 'rdn')[-3:] == ['80.0 ± 0.0', '20.0 ± 0.0', '2 of 2']
 
 
+@pytest.mark.slow
 def test_finished_runs_are_not_repeated(arguments, stand_in):
     FoldComparison(**arguments).run()
     before = read_json(arguments['work_dir'] / 'folds.json')
@@ -216,6 +220,7 @@ def test_finished_runs_are_not_repeated(arguments, stand_in):
     assert read_json(arguments['work_dir'] / 'folds.json') == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('tool', ['train', 'test'])
 def test_killed_and_started_again(arguments, stand_in, tool):
     stand_in.fail = {(tool, 'rdn fold0/seed0'): KeyboardInterrupt()}
@@ -232,12 +237,14 @@ def test_killed_and_started_again(arguments, stand_in, tool):
     assert len(read_json(arguments['work_dir'] / 'folds.json')['runs']) == 6
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_does_not_stop_the_others(arguments, stand_in):
     stand_in.fail = {('train', 'single-frame fold0/seed0'): ValueError('training ended with status 9')}
     assert FoldComparison(**arguments).run() == ['single-frame, fold 0, seed 0: training ended with status 9']
     assert len(read_json(arguments['work_dir'] / 'folds.json')['runs']) == 5
 
 
+@pytest.mark.slow
 def test_a_part_only(arguments, stand_in):
     comparison = FoldComparison(**arguments, seeds=[3, 4])
     comparison.run(only=['rdn'], folds=[1], seeds=[4])
@@ -249,6 +256,7 @@ def test_a_part_only(arguments, stand_in):
     assert len(read_json(arguments['work_dir'] / 'folds.json')['runs']) == 2 + 3 * 2
 
 
+@pytest.mark.slow
 def test_runs_that_another_process_has_are_left_to_it(arguments, stand_in, monkeypatch, capsys):
     take = 'mmrdn.comparison.shared_runs.FileLocks.take'
     monkeypatch.setattr(take, lambda locks, name: name != 'rdn, fold 0, seed 0')
@@ -261,6 +269,7 @@ def test_runs_that_another_process_has_are_left_to_it(arguments, stand_in, monke
     assert (other['work_dir'] / 'folds.md').read_text().count('not measured yet') == 4 * 3
 
 
+@pytest.mark.slow
 def test_linkers_and_thresholds_may_change(arguments, stand_in):
     """Finished trainings stay."""
     FoldComparison(**arguments).run()

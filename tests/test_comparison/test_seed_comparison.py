@@ -91,6 +91,7 @@ def test_mean_and_spread_over_seeds(arguments, stand_in):
     assert [(run['seed'], run['mAP50']) for run in table['lines'][1]['runs']] == [(0, 10.0), (2, 12.0)]
 
 
+@pytest.mark.slow
 def test_finished_runs_are_not_repeated(arguments, stand_in):
     """Further tests and seeds are added to what is there."""
     SeedComparison(**arguments).run()
@@ -151,6 +152,7 @@ def test_rows_that_cannot_be_compared(arguments, stand_in, tmp_path):
     assert stand_in.calls == []
 
 
+@pytest.mark.slow
 def test_the_tables_are_those_of_the_paper(tmp_path):
     """Each line says what the config that is trained, or tested, has."""
     options = paper_tables(tmp_path).options

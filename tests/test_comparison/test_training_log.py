@@ -94,6 +94,7 @@ def test_broken_logs(tmp_path):
         read_training_log(tmp_path / 'e')
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path, run_main):
     work_dir, out = write(tmp_path / 'work', FIRST), tmp_path / 'curves.png'
     status, stdout, stderr = run_main(TOOL, work_dir, '--out', out)

@@ -40,6 +40,7 @@ def tiny(tmp_path_factory):
     return directory
 
 
+@pytest.mark.slow
 def test_same_bytes_and_independent_videos(tiny, tmp_path):
     np.random.seed(7)  # nothing may hang on the global generator
     make_moving_digits(tmp_path / 'again', TINY, progress=False)

@@ -38,6 +38,7 @@ def test_same_order_as_mmengine():
     assert list(ours) == list(theirs)
 
 
+@pytest.mark.slow
 def test_samples_depend_on_their_place_alone():
     """Not on workers, on what was drawn before, or on where one starts."""
     expected = loaded(0)

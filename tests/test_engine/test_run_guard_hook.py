@@ -77,6 +77,7 @@ def test_epochs_that_are_resumed_are_the_same(tmp_path):
     assert torch.equal(whole, resumed)
 
 
+@pytest.mark.slow
 def test_another_sampler_makes_a_difference_and_is_named(tmp_path, monkeypatch):
     whole, resumed = weights_of_both(tmp_path, sampler='mmengine.DefaultSampler')
     assert not torch.equal(whole, resumed)
@@ -129,6 +130,7 @@ def evaluated(dataset, ann_file, **changes):
     return runner_of(cfg)
 
 
+@pytest.mark.slow
 def test_images_of_the_validation_are_those_of_its_file(videos):
     a, b, c = videos('a'), videos('b'), videos('c', offset=100)
     both = dict(type='ConcatDataset', datasets=[a, b])

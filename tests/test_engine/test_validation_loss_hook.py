@@ -42,6 +42,7 @@ def every_frame(runner, digits, tmp_path):
     return dataset
 
 
+@pytest.mark.slow
 def test_losses_by_hand(runner, digits, tmp_path):
     register_all_modules()
     hook, model = hook_of(runner), runner.model
@@ -66,6 +67,7 @@ def test_losses_by_hand(runner, digits, tmp_path):
     assert runner.message_hub.get_scalar('val/val_loss').current() == metrics['val_loss']
 
 
+@pytest.mark.slow
 def test_always_the_same_and_without_a_trace(runner):
     """Two measurements agree, and the random numbers of the training go on as if there were none."""
     hook = hook_of(runner)

@@ -115,6 +115,7 @@ def test_confusion_against_a_loop(seed):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.slow
 def test_report_of_the_metric(tmp_path):
     """The JSON says what the functions do; a second evaluation gets a number; the plots are images."""
     coco = make_coco()
@@ -141,6 +142,7 @@ def test_report_of_the_metric(tmp_path):
         run(samples, ann_file=ann_file, report=dict(prefix=str(prefix)))
 
 
+@pytest.mark.slow
 def test_a_second_evaluation_keeps_the_first(tmp_path):
     report = DetectionReport(str(tmp_path / 'val'))
     arguments = (*frames([frame([BOX], scores=[0.9])], [frame([BOX])]), ['$a$'], 0.5, 10)

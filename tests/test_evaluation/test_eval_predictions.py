@@ -150,6 +150,7 @@ def test_bad_ground_truth_gets_one_line(content, message, evaluate):
     assert message in err
 
 
+@pytest.mark.slow
 def test_report(evaluate, tmp_path):
     """A cat and the dog are found, by scores of 0.5 and more; a dog's detection is on the other cat."""
     code, _, _ = evaluate(PREDICTIONS, GROUND_TRUTH, '--report', tmp_path / 'r', '--score-thr', 0.5)

@@ -245,6 +245,7 @@ def evaluate_rank(rank, portions, queue, workdir):
     torch.distributed.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one(tmp_path):
     samples = make_samples(make_coco(lengths=(11, 2)))
     # Whole videos, so unevenly; the second rank repeats a frame as padding.

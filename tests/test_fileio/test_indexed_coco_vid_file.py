@@ -55,6 +55,7 @@ def is_ground_truth(entry, image):
     return x < image['width'] and y < image['height'] and x + width >= 0 and y + height >= 0
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=80)
 @given(files(), st.booleans(), st.sampled_from([1, 7, 2**20]), st.sampled_from([None, 2]))
 def test_it_equals_plain_reading(tmp_path_factory, data, ascii_only, window, indent):

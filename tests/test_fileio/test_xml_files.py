@@ -31,6 +31,7 @@ def test_broken_xml_names_its_file(text, tmp_path):
     assert str(error.value).startswith(f'{path}: broken XML, ')
 
 
+@pytest.mark.slow
 def test_depth_is_no_danger(tmp_path):
     path = tmp_path / 'a.xml'
     path.write_text('<a>' * 200000 + '</a>' * 200000)

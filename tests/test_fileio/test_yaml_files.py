@@ -7,7 +7,7 @@ from mmrdn.fileio.yaml_files import read_yaml
 
 @pytest.mark.parametrize(
     'text',
-    ['[' * 5000, '{a: ' * 3000, '!!int ""', '!!bool x', '2001-99-99', '!!python/object/apply:os.system [ls]', '\0', '[']
+    ['[' * 2000, '{a: ' * 2000, '!!int ""', '!!bool x', '2001-99-99', '!!python/object/apply:os.system [ls]', '\0', '[']
     + ['[&a [1], *a]', 'a: &a {b: 1}\nc: {<<: *a}', '&a [*a]']
     + ['!!timestamp x', '? [a]\n: b', '\xff'],
 )

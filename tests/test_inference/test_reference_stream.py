@@ -128,6 +128,7 @@ class Claims(ImageFolderSource):
             yield frame
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('claimed, num_passes', [(5, 1), (3, 2), (50, 2), (None, 2)])
 def test_the_whole_video_is_looked_at_first(claimed, num_passes, case):
     """Frames that are no reference are not kept: the first result comes as the first frame does."""
@@ -151,6 +152,7 @@ class Camera(LiveSource):
         BaseSource.__init__(self, 'camera 0')
 
 
+@pytest.mark.slow
 def test_outputs_and_a_linker(case, tmp_path):
     """Through the outputs of videos; without a linker the boxes have the scores of the data set's test."""
     given = case('selsa', 'stride 1')
@@ -231,6 +233,7 @@ def test_configs_that_are_of_no_use(sampler, message, case):
         infer(given)
 
 
+@pytest.mark.slow
 def test_side_by_side(case, tmp_path):
     """RDN and SELSA, each in its panel, each with the boxes that it finds alone."""
     given = case('selsa', 'stride 1')

@@ -51,6 +51,7 @@ def ids(sample):
     return sample.pred_det_instances.instances_id.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('lookahead, source', [(0, 'file'), (2, 'pipe')])
 def test_tracks_in_all_outputs(lookahead, source, clip, tmp_path, monkeypatch):
     """However late results come, they come in order; a class that is left out was tracked all the same.
@@ -85,6 +86,7 @@ def test_tracks_in_all_outputs(lookahead, source, clip, tmp_path, monkeypatch):
     assert [frame.track_ids.tolist() for frame in frames] == [[i for i in ids_of(t) if i > 0] for t in range(NUM)]
 
 
+@pytest.mark.slow
 def test_a_video_does_not_know_of_the_one_before(clip, tmp_path):
     inferencer = detector(tracker=TRACKER)
     for name in ('a', 'b'):
@@ -92,6 +94,7 @@ def test_a_video_does_not_know_of_the_one_before(clip, tmp_path):
     assert (tmp_path / 'a').read_text() == (tmp_path / 'b').read_text() != ''
 
 
+@pytest.mark.slow
 def test_a_stream_that_is_fed_with_the_next_video():
     """When one has ended, or was broken off."""
     stream = detector(lambda t: boxes_of(t % NUM), tracker=TRACKER).open_stream()
@@ -106,6 +109,7 @@ def test_a_stream_that_is_fed_with_the_next_video():
     assert list(map(ids, results)) == [ids_of(t) for t in range(len(results))] and results
 
 
+@pytest.mark.slow
 def test_streams_side_by_side():
     """Two streams with other boxes, one of them empty at first, one frame of each in turn."""
 
@@ -129,6 +133,7 @@ def test_streams_side_by_side():
     assert pushed == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('lookahead', [0, 1])
 def test_the_detector_is_tracked_as_it_is(lookahead):
     """Its results, given to a tracker afterwards, get the same tracks; nothing else changes."""

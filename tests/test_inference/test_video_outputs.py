@@ -19,6 +19,7 @@ from mmrdn.visualization.vid_visualizer import VIDVisualizer
 REAL_CLIP = ROOT.parent / 'shared' / 'data' / 'demo.mp4'  # see its README
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('lookahead', [0, None])
 def test_all_outputs(lookahead, clip, tmp_path):
     path, times = clip
@@ -68,6 +69,7 @@ def test_all_outputs(lookahead, clip, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ['clip.mp4', 'images', 'o.jsonl', 'o.mp4', 'o.txt']
 
 
+@pytest.mark.slow
 def test_coco_vid_and_classes(clip, tmp_path):
     inferencer = tiny_inferencer()
     whole, part = tmp_path / 'whole.json', tmp_path / 'part.json'
@@ -166,6 +168,7 @@ def test_small_images_are_drawn_larger(size, scale):
     assert fit_scale(*size) == fit_scale(*size[::-1]) == scale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('scale, expected', [(1, (48, 64)), (2, (96, 128)), (None, (480, 640))])
 def test_scale_of_what_is_drawn(scale, expected, clip, tmp_path):
     tiny_inferencer()(clip[0], out_video=tmp_path / 'o.mp4', scale=scale)
@@ -179,6 +182,7 @@ def test_wrong_scale_is_named(scale, tmp_path):
         VideoOutputs(out_video=tmp_path / 'o.mp4', scale=scale)
 
 
+@pytest.mark.slow
 def test_a_weak_model_is_not_silent(clip, tmp_path):
     """Where nothing reaches the threshold, the highest score is said."""
     inferencer = tiny_inferencer()

@@ -34,6 +34,7 @@ def test_ctrl_c_completes_the_files(clip, tmp_path):
 # ------------------------------------------------------------------- relations
 
 
+@pytest.mark.slow
 def test_images_of_supports_are_at_hand(clip, tmp_path, monkeypatch):
     """T = 2, look-ahead 1: of frames t - 2 to t + 1, and no others."""
     sources = [frame.image for frame in open_source(clip[0])]
@@ -135,6 +136,7 @@ def test_linked_boxes(kind, show_relations, clip, tmp_path, monkeypatch):
     assert not inferencer.model.recorders
 
 
+@pytest.mark.slow
 def test_suppressed_boxes_are_in_no_output(clip, tmp_path, monkeypatch):
     """However low the threshold."""
     sources = [frame.image for frame in open_source(clip[0])]
@@ -162,6 +164,7 @@ def test_suppressed_boxes_are_in_no_output(clip, tmp_path, monkeypatch):
     assert 'suppressed' not in content
 
 
+@pytest.mark.slow
 def test_seq_nms_records_no_relations(clip, tmp_path):
     """It would not read them."""
     recorders = []
@@ -178,6 +181,7 @@ def test_seq_nms_records_no_relations(clip, tmp_path):
     assert set(recorders) == {(BoxLinkingWithRelations, 1), (TubeLinking, 0), (SeqNMS, 0)}
 
 
+@pytest.mark.slow
 def test_ctrl_c_before_linking(clip, tmp_path):
     """Frames that have results are linked and written."""
     sources = [frame.image for frame in open_source(clip[0])]
@@ -214,6 +218,7 @@ def test_progress_of_a_linked_video_is_that_of_the_detector(clip, tmp_path):
     assert told == [((i, 8), 0) for i in range(1, 9)]
 
 
+@pytest.mark.slow
 def test_second_reading_forgets_no_damage(clip, tmp_path):
     """Neither that a video is truncated nor that an image was left out."""
     content = clip[0].read_bytes()

@@ -51,6 +51,7 @@ def assert_same(ours, theirs):
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_fpn(tmp_path):
     """Features, RPN, and the rows of the classes that both know."""
@@ -83,6 +84,7 @@ def test_fpn(tmp_path):
         assert torch.equal(value, again.checkpoint['state_dict'][key])
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_detections(tmp_path):
     """The whole way, from gray levels to boxes after NMS."""
@@ -106,6 +108,7 @@ def test_detections(tmp_path):
     torch.testing.assert_close(b.bboxes, a.bboxes, rtol=1e-4, atol=1e-2)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_c4(tmp_path):
     """Stage 4 of the RoI head becomes that of the backbone; 12 of 15 anchors;
@@ -139,6 +142,7 @@ def test_c4(tmp_path):
     assert set(done.coverage.dropped.values()) == {'the model has roi_head.bbox_head.shared_fcs.0 below it'}
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_dc5(tmp_path):
     """The first fc goes on; what stood on the second does not."""
@@ -178,6 +182,7 @@ class LastMapConv(torch.nn.Conv2d):
         return *maps[:-1], super().forward(maps[-1])
 
 
+@pytest.mark.slow
 def test_neck_beside_the_rpn(tmp_path):
     """The neck is in front of the RoI head, not of the RPN."""
     MODELS.register_module(module=LastMapConv, force=True)
@@ -204,6 +209,7 @@ def test_neck_beside_the_rpn(tmp_path):
     assert {key.split('.')[0] for key in done.coverage.dropped} == {'roi_head', 'rpn_head'}
 
 
+@pytest.mark.slow
 def test_every_entry_is_accounted_for(tmp_path):
     """Also those of mask and cascade heads, and of mmtrack's detectors."""
     cfg = mmdet_config('_fpn')
@@ -229,6 +235,7 @@ def test_every_entry_is_accounted_for(tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'change, message',
     [
@@ -261,6 +268,7 @@ def test_weights_that_would_mean_nothing(change, message, tmp_path):
     assert str(error.value) == message
 
 
+@pytest.mark.slow
 def test_deeper_source(tmp_path):
     cfg = mmdet_config('_fpn')
     cfg.model.backbone.depth = 101
@@ -272,6 +280,7 @@ def test_deeper_source(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_means_that_differ_a_little(tmp_path):
     mean = [102.9801, 115.9465, 122.7717]  # Caffe's, in BGR
     with pytest.warns(
@@ -282,6 +291,7 @@ def test_means_that_differ_a_little(tmp_path):
         converted(tmp_path, '_fpn', dict(data_preprocessor=dict(mean=mean[::-1])))
 
 
+@pytest.mark.slow
 def test_class_agnostic_boxes(tmp_path):
     """Four rows serve any class; the other way there is no answer."""
     cfg = mmdet_config('_fpn')
@@ -303,6 +313,7 @@ def test_class_agnostic_boxes(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_unknown_classes(tmp_path):
     """Rows are carried by name alone."""
     _, _, done = converted(tmp_path, '_fpn', TO_FPN, classes=())

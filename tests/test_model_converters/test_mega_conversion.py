@@ -66,6 +66,7 @@ def file(directory, change=lambda state: None, layout=TINY, **others):
     return path, str(config)
 
 
+@pytest.mark.slow
 def test_what_is_written(tmp_path):
     """Tensors and plain values, which need no trust, and no dead memory."""
     path, config = file(tmp_path, optimizer=dict(lr=0.1))
@@ -84,6 +85,7 @@ def test_what_is_written(tmp_path):
     assert model.neck.advanced_transform
 
 
+@pytest.mark.slow
 def test_rows_by_hand(tmp_path):
     path, config = file(tmp_path)
     state = mega.state_dict(TINY)
@@ -104,6 +106,7 @@ def test_rows_by_hand(tmp_path):
     assert torch.equal(ours['neck.support_transform.weight'], state[f'{FEATURES}fcs.2.weight'])
 
 
+@pytest.mark.slow
 def test_report(tmp_path):
     path, config = file(tmp_path, layout=Layout('single-frame'))
     coverage = convert_mega(path, config).coverage
@@ -125,6 +128,7 @@ def test_report(tmp_path):
         assert line in full
 
 
+@pytest.mark.slow
 def test_what_would_be_unpickled_is_refused(tmp_path):
     path, config = file(tmp_path, scheduler=fractions.Fraction(1, 2))
     with pytest.raises(ValueError) as error:
@@ -139,6 +143,7 @@ def test_what_would_be_unpickled_is_refused(tmp_path):
     assert done.left_out == ('iteration', 'scheduler')
 
 
+@pytest.mark.slow
 def test_prefix_of_data_parallel_and_old_format(tmp_path):
     """Names with "module.", in a file as torch wrote it before 1.6, whose top
     level is the state dict."""
@@ -169,6 +174,7 @@ def _nan(state):
     state['rpn.head.conv.bias'][0] = float('nan')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'change, message',
     [
@@ -219,6 +225,7 @@ def test_one_line_errors(tmp_path, change, message):
     assert str(error.value).removeprefix('checkpoint ') == f'{path}: {message}'
 
 
+@pytest.mark.slow
 def test_config_of_another_model(tmp_path):
     """A basic model does not fill a full one, nor the other way round."""
     path, _ = file(tmp_path, layout=Layout('rdn-basic'))

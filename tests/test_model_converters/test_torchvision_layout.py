@@ -196,6 +196,7 @@ def assert_same(ours, theirs):
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('version, old_names', [(1, True), (1, False), (2, False)])
 @torch.no_grad()
 def test_same_function(version, old_names, tmp_path):
@@ -246,6 +247,7 @@ def check_box_head(detector, reference, levels, done):
     assert_same(scores[:, 30], their_scores[:, 0])
 
 
+@pytest.mark.slow
 def test_other_classes(tmp_path):
     """Of a detector that was trained on three classes."""
     state = layout(1, num_classes=4)

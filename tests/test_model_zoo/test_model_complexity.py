@@ -50,6 +50,7 @@ def cfg(tiny_config):
     return load_config(str(tiny_config))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'size, input_size',
     [
@@ -70,6 +71,7 @@ def test_flops_of_rdn(cfg, size, input_size):
     assert found.pool_frames == 2 * T + 1
 
 
+@pytest.mark.slow
 def test_a_single_frame_has_no_pool(cfg):
     parameters = sum(p.numel() for p in build_model(cfg).neck.parameters())
     full = count_complexity(cfg, (160, 128))
@@ -82,6 +84,7 @@ def test_a_single_frame_has_no_pool(cfg):
     assert full.flops - single.flops == relations
 
 
+@pytest.mark.slow
 def test_weights_and_chance_do_not_matter(cfg):
     torch.manual_seed(1)
     first = count_complexity(cfg)
@@ -97,6 +100,7 @@ def test_of_other_detectors_parameters_alone():
         assert count_complexity(cfg) == (expected, None, None, None)
 
 
+@pytest.mark.slow
 def test_bad_frames(cfg):
     with pytest.raises(ValueError) as error:
         count_complexity(cfg, (0, 10))

@@ -64,6 +64,7 @@ def check_digits(lines):
     assert num_digits == 162 and num_found > 100 and num_wrong < 10
 
 
+@pytest.mark.slow
 def test_finds_the_digits_of_the_clip(run_main, tmp_path):
     """By the name alone."""
     out, words = tmp_path / 'out.jsonl', ('--score-thr', '0.5', '--device', 'cpu')

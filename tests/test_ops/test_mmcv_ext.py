@@ -177,6 +177,7 @@ def test_modulated_deform_conv_equals_a_loop():
             np.testing.assert_allclose(found[0, :, row, column], total, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_gradients_of_deform_conv():
     rng = torch.Generator().manual_seed(0)
     shapes = (1, 2, 4, 3), (1, 18, 4, 3), (1, 9, 4, 3), (2, 2, 3, 3), (2,)

@@ -57,6 +57,7 @@ def test_classes_do_not_suppress_each_other(split_thr):
         assert inds.tolist() == expected, seed
 
 
+@pytest.mark.slow
 def test_none_one_and_many():
     assert nms(torch.zeros(0, 4), torch.zeros(0), 0.5).tolist() == []
     assert nms(torch.tensor([[0.0, 0, 4, 4]]), torch.tensor([-1.0]), 0.5).tolist() == [0]
@@ -67,6 +68,7 @@ def test_none_one_and_many():
     assert kept.tolist() == scores.argsort(descending=True, stable=True).tolist()
 
 
+@pytest.mark.slow
 def test_is_an_operator_of_torch():
     boxes, scores = case(0, 20)
     checks = 'test_schema', 'test_faketensor'

@@ -183,6 +183,7 @@ train_dataloader = dict(
 """
 
 
+@pytest.mark.slow
 def test_rare_classes_come_more_often(videos, tmp_path):
     """Dogs are in 5 of 80 frames: sqrt(0.25 / (5 / 80)) = 2 times each."""
     data = json.loads((videos / 'train.json').read_text())

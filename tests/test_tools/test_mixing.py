@@ -51,12 +51,12 @@ def test_every_mixed_config_on_moving_digits_is_tried():
 
 
 @pytest.mark.parametrize('stem', CASES)
-def test_two_steps_and_one_video(stem, run_main, digits, tmp_path):
+def test_two_steps_and_one_video(stem, digits, tmp_path):
     part, parts_of_loss = CASES[stem]
     truth = first_video(digits)
     config, work = write_short(MIXED[stem], digits, tmp_path), tmp_path / 'w'
 
-    mim(run_main, 'train', config, '--work-dir', work)
+    mim('train', config, '--work-dir', work)
 
     steps = logged_steps(work)
     assert [step['step'] for step in steps] == [1, 2]
@@ -74,7 +74,7 @@ def test_two_steps_and_one_video(stem, run_main, digits, tmp_path):
         assert torch.isfinite(second[name]).all(), name
         assert not torch.equal(first[name], second[name]), name
 
-    mim(run_main, 'test', config, '--work-dir', tmp_path / 'tested', checkpoint=str(work / 'iter_2.pth'))
+    mim('test', config, '--work-dir', tmp_path / 'tested', checkpoint=str(work / 'iter_2.pth'))
 
     logs = sorted((tmp_path / 'tested').glob('2*/2*.json'))
     metrics = json.loads(logs[-1].read_text())

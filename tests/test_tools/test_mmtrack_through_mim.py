@@ -1,14 +1,15 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """mmtrack's video detectors through ``mim train`` and ``mim test``."""
 
+import functools
 import json
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from helpers.mim import mim
 from helpers.mmtrack_detectors import KINDS, write_narrow, write_random
 from helpers.tools import free_port, logged_steps, tool_env
 from mmrdn.datasets import MovingDigitsDataset
@@ -19,7 +20,7 @@ CLASSES = MovingDigitsDataset.METAINFO['classes']
 every_kind = pytest.mark.parametrize('kind', KINDS)
 
 
-def mim(command, config, *args):
+def run_mim(command, config, *args):
     """Run ``mim <command> mmrdn``: what it printed."""
     done = subprocess.run(
         [sys.executable, '-m', 'mim', command, 'mmrdn', *map(str, (config, *args))],
@@ -40,26 +41,21 @@ def options_of_test(prefix):
 def train_and_test(folder):
     """Two steps from given weights, then all frames of validation.
 
-    FGFA is tested by two processes: each has videos of its own, and keeps the features of a video's
-    frames.
+    FGFA by processes of ``mim``, two in its test: each has videos of its own, and keeps the features
+    of a video's frames. The others in this process, by what ``mim`` would run.
     """
     config, work_dir = folder / 'narrow.py', folder / 'train'
+    checkpoint = work_dir / 'epoch_1.pth'
     # mmtrack's warm-up of 500 iterations is refused in a training of two.
-    options = ('--cfg-options', f'load_from={folder}/random.pth', 'param_scheduler=None')
-    mim('train', config, '--gpus', 0, '--work-dir', work_dir, *options)
-    through = ('--gpus', 0)
+    training = ('--work-dir', work_dir, '--cfg-options', f'load_from={folder}/random.pth', 'param_scheduler=None')
+    test = ('--work-dir', folder / 'test', *options_of_test(folder / 'val'))
     if folder.name == 'fgfa':
+        run_mim('train', config, '--gpus', 0, *training)
         through = ('--launcher', 'pytorch', '--gpus', 2, '--port', free_port())
-    mim(
-        'test',
-        config,
-        '--checkpoint',
-        work_dir / 'epoch_1.pth',
-        *through,
-        '--work-dir',
-        folder / 'test',
-        *options_of_test(folder / 'val'),
-    )
+        run_mim('test', config, '--checkpoint', checkpoint, *through, *test)
+    else:
+        mim('train', config, *training)
+        mim('test', config, *test, checkpoint=str(checkpoint))
     return folder
 
 
@@ -75,10 +71,9 @@ def folders(digits, tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def runs(folders):
-    """What trains and tests them, two at a time."""
-    with ThreadPoolExecutor(2) as pool:
-        yield {name: pool.submit(train_and_test, folder) for name, folder in folders.items()}
+def run_of(folders):
+    """Train and test a kind when it is asked for first: its folder."""
+    return functools.cache(lambda kind: train_and_test(folders[kind]))
 
 
 def logged_metrics(folder):
@@ -102,8 +97,8 @@ def boxes_of_images(content):
 
 
 @every_kind
-def test_two_steps_train_what_is_its_own(kind, runs):
-    folder = runs[kind].result()
+def test_two_steps_train_what_is_its_own(kind, run_of):
+    folder = run_of(kind)
     steps = logged_steps(folder / 'train')
     assert len(steps) == 2
     for step in steps:
@@ -120,8 +115,8 @@ def test_two_steps_train_what_is_its_own(kind, runs):
 
 
 @every_kind
-def test_metrics_are_those_of_the_predictions(kind, runs, digits):
-    folder = runs[kind].result()
+def test_metrics_are_those_of_the_predictions(kind, run_of, digits):
+    folder = run_of(kind)
     metrics = logged_metrics(folder / 'test')
     assert set(metrics) == {
         'vid/mAP50',
@@ -142,9 +137,9 @@ def test_metrics_are_those_of_the_predictions(kind, runs, digits):
         assert metrics[f'vid/AP50/{name}'] == pytest.approx(ap, abs=6e-5, nan_ok=True)
 
 
-def test_linking_and_two_processes(runs, run_main, tmp_path):
+def test_linking_and_two_processes(run_of, run_main, tmp_path):
     """One process finds what two did; the linked scores are others."""
-    folder = runs['fgfa'].result()
+    folder = run_of('fgfa')
     status, _, stderr = run_main(
         'test.py',
         folder / 'narrow.py',

@@ -1,11 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-import functools
-import http.server
 import socket
 import threading
 
 import pytest
 
+from helpers.http import serving
 from helpers.videos import flat, levels, noise, write_mp4
 from mmrdn.video import LiveSource, open_source
 
@@ -64,16 +63,8 @@ def test_server_that_never_answers(stalling):
 @pytest.fixture
 def server(tmp_path):
     """Serves a directory over HTTP."""
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Handler, directory=str(tmp_path)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f'http://127.0.0.1:{server.server_port}'
-    server.shutdown()
-    server.server_close()
+    with serving(tmp_path) as url:
+        yield url
 
 
 def test_stream_over_http(server, tmp_path):

@@ -76,6 +76,7 @@ def content_of(data, held, with_names, with_ignored):
     return content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', list(HELD))
 @settings(max_examples=40, deadline=None)
 @given(data=data_sets())

@@ -34,6 +34,7 @@ def naive_omega(model, proposals, t, past, ahead):
     return omega, columns
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('lookahead', [None, 1])
 def test_relations_between_detections_of_consecutive_frames(lookahead):
     """omega-bar of the proposals behind them, 0 beyond the top K."""
@@ -107,6 +108,7 @@ def test_detections_know_their_proposals():
             assert score == pytest.approx(cls[p].softmax(0)[label].item(), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_top_supports():
     """The supports of each detection with the most weight, and where."""
     model = build(temporal_range=2, recorders=[dict(type='TopSupports', num_supports=3, score_thr=0.35)])
@@ -180,6 +182,7 @@ def test_look_ahead_shows_fewer_frames(lookahead):
         torch.testing.assert_close(pool.double(), torch.cat(expected))
 
 
+@pytest.mark.slow
 def test_a_stream_may_look_ahead_less_than_its_model():
     model = build(temporal_range=2)
     expected = run(build(temporal_range=2, lookahead=0), video(LENGTH))

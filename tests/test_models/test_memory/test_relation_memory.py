@@ -153,6 +153,7 @@ def test_each_support_is_projected_once():
     assert set(rows.values()) == {3 + 3 + 2 + 3 + 3 + 3} and len(rows) == 4
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_state_does_not_grow():
     memory = RelationMemory(aggregator(), SelectiveSupportSampler(3, 0.4), 4)
@@ -226,6 +227,7 @@ def test_wrong_shapes_are_named():
         memory.aggregate(feats[:, :5], boxes)
 
 
+@pytest.mark.slow
 def test_a_module_alone_works_in_tiles():
     """More queries and supports than fit into one tile."""
     torch.manual_seed(0)

@@ -53,6 +53,7 @@ def test_matches_naive_loops(kwargs, scope):
         torch.testing.assert_close(outs, torch.as_tensor(naive.aggregate(feats, boxes)[0]), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(
     counts=st.lists(st.integers(0, 9), min_size=1, max_size=12),

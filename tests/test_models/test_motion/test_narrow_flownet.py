@@ -15,6 +15,7 @@ def flow(net, seed=0):
         return net(pairs, META, PREPROCESS)
 
 
+@pytest.mark.slow
 def test_full_width_is_mmtracks():
     torch.manual_seed(0)
     theirs = FlowNetSimple(img_scale_factor=0.5)
@@ -23,6 +24,7 @@ def test_full_width_is_mmtracks():
     assert torch.equal(flow(ours), flow(theirs))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('divisor', [4, 32])
 def test_widths(divisor):
     """Each layer has a share of FlowNetSimple's, but for images and flows."""

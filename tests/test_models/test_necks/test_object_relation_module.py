@@ -67,6 +67,7 @@ def test_equals_naive_loops(seed, offset):
     torch.testing.assert_close(module(*tensors), out)
 
 
+@pytest.mark.slow
 def test_default_sizes_equal_naive_loops():
     torch.manual_seed(0)
     module = ObjectRelationModule()
@@ -106,6 +107,7 @@ def test_gradients():
     )
 
 
+@pytest.mark.slow
 def test_gradients_of_parameters():
     module, *tensors = make(n=2, m=3)
     names = [name for name, _ in module.named_parameters()]

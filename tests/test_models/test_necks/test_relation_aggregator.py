@@ -88,6 +88,7 @@ def test_only_the_advanced_stage_is_new_in_phase_two():
     assert {key.split('.')[0] for key in result.missing_keys} == {'support_relation', 'reference_relation'}
 
 
+@pytest.mark.slow
 def test_gradients():
     aggregator, feats, boxes, pool, pool_boxes = make(n=2, m=3)
     assert torch.autograd.gradcheck(

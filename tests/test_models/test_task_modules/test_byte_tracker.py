@@ -182,6 +182,7 @@ def test_nothing_but_the_tracks_is_written():
     assert found.instances_id.dtype == torch.int64 and found.instances_id.tolist() == [-1, 1]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_a_track():
     tracker = ByteTracker()
     track(tracker, [[still(50)]] * 10)

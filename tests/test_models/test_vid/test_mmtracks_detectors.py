@@ -125,6 +125,7 @@ def test_fgfa(way, digits):
         assert_equal(found[i], expected)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_dff(digits):
     """Every other frame is a key frame."""

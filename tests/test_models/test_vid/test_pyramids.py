@@ -47,6 +47,7 @@ def mmdets(config, model):
     return plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('stem', STEMS)
 @torch.no_grad()
 def test_without_neck_it_is_mmdets_detector(stem):
@@ -68,6 +69,7 @@ def test_without_neck_it_is_mmdets_detector(stem):
     assert levels == {0, 1, 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('stem', STEMS)
 @torch.no_grad()
 def test_streaming_equals_each_pool_from_scratch(stem):

@@ -74,6 +74,7 @@ def test_each_frame_passes_the_backbone_once():
     assert sum(seen) == 9
 
 
+@pytest.mark.slow
 def test_state_is_reset_between_videos():
     model = build(temporal_range=2)
     first, second = video(5, 1), video(4, 2)
@@ -212,6 +213,7 @@ def test_a_video_cut_short_while_frames_are_held():
     assert model.flush() == []
 
 
+@pytest.mark.slow
 def test_streams_side_by_side_equal_one_at_a_time():
     """One batch through backbone and RPN, a window for each stream."""
     model = build()

@@ -85,6 +85,7 @@ def test_each_frame_passes_the_backbone_once():
     assert not model.window._maps
 
 
+@pytest.mark.slow
 def test_videos_do_not_mix():
     """One after the other, cut short, at once: each as if alone."""
     model = build()
@@ -126,6 +127,7 @@ def test_frames_of_another_size_are_not_seen():
         )
 
 
+@pytest.mark.slow
 def test_training_frames_see_the_others_of_their_sample():
     """Of two samples with two supports each, and a still image."""
     model = build()
@@ -207,6 +209,7 @@ def test_few_or_no_proposals(max_per_img):
     assert len(run(model, video(LENGTH))) == LENGTH
 
 
+@pytest.mark.slow
 def test_amp_stays_near():
     model = build()
     with torch.autocast('cpu', dtype=torch.bfloat16):

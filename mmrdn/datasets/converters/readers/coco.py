@@ -9,29 +9,15 @@ from mmrdn.datasets.converters.loose_frames import group_frames
 from mmrdn.datasets.converters.readers.base_reader import BaseReader
 from mmrdn.datasets.converters.readers.segmentations import box_of_segmentation
 from mmrdn.datasets.converters.track_builder import TrackBuilder
+from mmrdn.fileio.coco_file import KINDS
 from mmrdn.fileio.coco_vid import said_annotated
-from mmrdn.fileio.fields import ANSWER, BOX, ID, INTEGER, OBJECT, SIZE, TEXT, Kind, check_entries
+from mmrdn.fileio.fields import ID, OBJECT, TEXT, check_entries
 from mmrdn.fileio.json_files import read_json
 from mmrdn.utils.text import shown
 
-_IMAGES = dict(
-    id=ID,
-    file_name=TEXT,
-    width=SIZE,
-    height=SIZE,
-    video_id=ID,
-    frame_id=INTEGER,
-    is_annotated=ANSWER,
-    is_vid_train_frame=ANSWER,
-)
-_ANNOTATIONS = dict(
-    image_id=ID,
-    category_id=ID,
-    track_id=ID,
-    instance_id=ID,
-    attributes=OBJECT,
-    bbox=Kind(BOX.text, lambda value: value == [] or BOX.holds(value)),
-)
+# Other fields of annotations are not read, whatever they are.
+_ANNOTATIONS = {key: KINDS['annotations'][key] for key in ('image_id', 'category_id', 'instance_id', 'bbox')}
+_ANNOTATIONS |= dict(track_id=ID, attributes=OBJECT)
 
 
 class CocoReader(BaseReader):
@@ -47,9 +33,9 @@ class CocoReader(BaseReader):
         if not isinstance(data, dict):
             raise ValueError(f'{path}: expected an object with images, annotations and categories')
         name = str(path)
-        images = check_entries(data, 'images', _IMAGES, ('id', 'file_name'), name)
+        images = check_entries(data, 'images', KINDS['images'], ('id', 'file_name'), name)
         annotations = check_entries(data, 'annotations', _ANNOTATIONS, ('image_id', 'category_id'), name)
-        categories = check_entries(data, 'categories', dict(id=ID, name=TEXT), ('id', 'name'), name)
+        categories = check_entries(data, 'categories', KINDS['categories'], ('id', 'name'), name)
         labels = {entry['id']: entry['name'] for entry in categories}
         of_image: dict[Any, list[tuple[str, dict]]] = {}
         for i, image in enumerate(images):
