@@ -70,8 +70,11 @@ def templates():
                     yield node.value
 
 
-# Of other packages, or written by a table or a progress bar in parts.
-ELSEWHERE = ('MMCV==', 'No module named', 'libGL', 'CUDA out of memory', 'No such file', 'clip.mp4: 0 detections')
+# Of other packages and Python, or written by a table or a progress bar in parts, or with a path as an example.
+ELSEWHERE = (
+    *('MMCV==', 'No module named', 'libGL', '...__init__() got', 'CUDA out of memory'),
+    *('clip.mp4: 0 detections', 'data/ILSVRC/'),
+)
 
 
 def faq_errors():
