@@ -161,9 +161,11 @@ def run_side_by_side(runs: Sequence[DetectorRun], console: Console) -> list[dict
     """
     for run in runs:
         run._claim()
-        is_done = (run.directory / _RESULT).exists()
-        console.rule(f'{run.name}: already done, see {run.directory}' if is_done else run.name)
+        if (run.directory / _RESULT).exists():
+            console.rule(f'{run.name}: already done, see {run.directory}')
     steps = [(run, run.steps()) for run in runs if not (run.directory / _RESULT).exists()]
+    if steps:
+        console.rule(' and '.join(run.name for run, _ in steps))
     taken: list[float | None] = [None] * len(steps)
     while True:
         going, commands = [], []
