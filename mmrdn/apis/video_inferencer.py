@@ -35,31 +35,29 @@ _END = object()  # of an iterator
 class VideoInferencer:
     """A detector for videos: files, directories, cameras, arrays.
 
-    Frames take the way of the config's test data set, through its pipeline and the model's data
-    preprocessor. Each may be of another size: boxes are in pixels of the frame that they are in,
-    and the relation memory is kept.
+    Frames pass the test pipeline of the config and the model's data preprocessor. Frames of one
+    video may differ in size: boxes are in pixels of their frame, and the relation memory is kept.
 
     Args:
-        config (str or Config): A config: its path, the name of one in the package (``rdn/NAME``,
-            ``NAME``), or of an entry of the model zoo.
-        checkpoint (str, optional): Path or URL; the published weights of the zoo entry if not
-            given.
-        device (str, optional): Name such as ``'cuda:1'``; a GPU if there is one.
-        lookahead (int, optional): Number of frames ahead that a frame waits for, from 0 (online) to
-            the model's ``temporal_range``; the model's own if not given. Of mmtrack's detectors it
-            is that of the config's ``ref_img_sampler``, which may need the whole video (None).
+        config (str or Config): A config, its path, its name in the package (``rdn/NAME``,
+            ``NAME``), or the name of an entry of the model zoo.
+        checkpoint (str, optional): Path or URL (default: the published weights of the zoo entry).
+        device (str, optional): Name such as ``'cuda:1'`` (default: a GPU if there is one).
+        lookahead (int, optional): Number of following frames that a frame waits for, from 0
+            (online) to the model's ``temporal_range`` (default: that of the model). For mmtrack's
+            detectors ``ref_img_sampler`` of the config sets it, and may need the whole video (None).
         linker (dict, optional): Config of a box linker of ``mmrdn.post_processing``, for
             :meth:`__call__`.
         tracker (dict, optional): Config of a tracker, :class:`ByteTracker`, which gives boxes their
-            tracks while a video runs, each video its own; instead of a linker.
+            tracks while a video runs; instead of a linker.
         amp (bool): Whether to compute in mixed precision: fp16 on a GPU, bf16 on the CPU.
         trust_checkpoint (bool): Whether to unpickle whatever the checkpoint holds.
         cfg_options (dict, optional): Changes of the config.
-        model (BaseVideoDetector, optional): A model that is ready, instead of a checkpoint.
+        model (BaseVideoDetector, optional): A built model, instead of a checkpoint.
 
     Raises:
         FileNotFoundError: There is no such config or checkpoint.
-        ValueError: Something does not fit; names it.
+        ValueError: Config, checkpoint or options do not fit; the message names what differs.
     """
 
     def __init__(
@@ -132,7 +130,7 @@ class VideoInferencer:
             frames (Iterable[np.ndarray]): Frames, (H, W, 3) uint8 BGR each.
 
         Yields:
-            TrackDataSample: One a frame, in order, with
+            TrackDataSample: One for each frame, in order, with
             ``pred_det_instances``: ``bboxes`` (n, 4) xyxy in pixels of the
             frame, ``scores`` (n,), ``labels`` (n,); with a tracker also ``instances_id`` (n,),
             tracks from 1, -1 for none.
