@@ -7,7 +7,16 @@ from mmrdn.fileio.yaml_files import read_yaml
 
 @pytest.mark.parametrize(
     'text',
-    ['[' * 2000, '{a: ' * 2000, '!!int ""', '!!bool x', '2001-99-99', '!!python/object/apply:os.system [ls]', '\0', '[']
+    [
+        pytest.param('[' * 5000, marks=pytest.mark.slow),
+        '{a: ' * 3000,
+        '!!int ""',
+        '!!bool x',
+        '2001-99-99',
+        '!!python/object/apply:os.system [ls]',
+        '\0',
+        '[',
+    ]
     + ['[&a [1], *a]', 'a: &a {b: 1}\nc: {<<: *a}', '&a [*a]']
     + ['!!timestamp x', '? [a]\n: b', '\xff'],
 )

@@ -45,6 +45,7 @@ def test_gradients_of_roi_align(mode):
     )
 
 
+@pytest.mark.slow
 def test_roi_pool():
     feats, rois = maps_and_rois()
     found = mmcv.ops.roi_pool(feats, rois, (3, 4), 1 / 8)
