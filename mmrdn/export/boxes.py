@@ -6,22 +6,23 @@ from torch import Tensor
 
 
 def clip_boxes(boxes: Tensor, size: Tensor) -> Tensor:
-    """Return boxes (..., 4), xyxy in pixels, cut at the edges of an image of a size (2,), height and width."""
-    limits = size.to(boxes.dtype).flip(0).repeat(2)  # (4,) w, h, w, h
+    """Return boxes (..., 4), xyxy in pixels, cut at the edges of images of sizes (..., 2), height and width."""
+    sides = size.to(boxes.dtype).flip(-1)
+    limits = torch.cat([sides, sides], -1)  # (..., 4) w, h, w, h
     return torch.minimum(boxes.clamp(min=0), limits)
 
 
 def level_offsets(boxes: Tensor, ids: Tensor) -> Tensor:
-    """Return shifts (n, 1) that keep boxes (n, 4) of different ids (n,) apart in NMS, as mmcv's ``batched_nms`` has."""
-    return (ids.to(boxes.dtype) * (boxes.max() + 1))[:, None]
+    """Return shifts (B, n, 1) that keep boxes (B, n, 4) of different ids (n,) apart, as mmcv's ``batched_nms`` has."""
+    return ids.to(boxes.dtype)[:, None] * (boxes.amax((1, 2), keepdim=True) + 1)
 
 
-def keep_first(inds: Tensor, num: int) -> Tensor:
-    """Return the first ``num`` of some indices (m,), -1 where there are fewer."""
-    padded = torch.cat([inds, inds.new_full((num,), -1)])
-    return padded[torch.arange(num, device=inds.device)]
+def pick_rows(rows: Tensor, inds: Tensor) -> Tensor:
+    """Return rows (B, m, c) of each image, of (B, n, c), by their indices (B, m)."""
+    return rows.gather(1, inds[..., None].expand(-1, -1, rows.shape[-1]))
 
 
 def to_rois(boxes: Tensor) -> Tensor:
-    """Return boxes (n, 4) of the only image of a batch as RoIs (n, 5)."""
-    return torch.cat([torch.zeros_like(boxes[:, :1]), boxes], 1)
+    """Return boxes (B, n, 4) of the images of a batch as RoIs (B * n, 5)."""
+    images = torch.arange(boxes.shape[0], dtype=boxes.dtype, device=boxes.device)
+    return torch.cat([images[:, None, None].expand(-1, boxes.shape[1], 1), boxes], 2).flatten(0, 1)

@@ -1,9 +1,10 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The stages of a cascade that work on single frames.
 
-Legend: N proposals.
+Legend: B images, N proposals of each.
 """
 
+import torch
 import torch.nn as nn
 from torch import Tensor
 
@@ -28,18 +29,19 @@ class CascadeStages(nn.Module):
         """Refine proposals.
 
         Args:
-            x (tuple[Tensor]): Feature maps, each (1, c, h, w).
-            boxes (Tensor): (N, 4) xyxy in pixels; those without a side stay as they are.
-            size (Tensor): (2,) height and width of the image without padding, pixels.
+            x (tuple[Tensor]): Feature maps, each (B, c, h, w).
+            boxes (Tensor): (B, N, 4) xyxy in pixels; those without a side stay as they are.
+            size (Tensor): (B, 2) heights and widths of the images without padding, pixels.
 
         Returns:
-            tuple[Tensor, Tensor]: Boxes (N, 4), and the sum of the stages' class logits (N, num_classes + 1).
+            tuple[Tensor, Tensor]: Boxes (B, N, 4), and the sum of the stages' class logits (B, N, num_classes + 1).
         """
-        total: Tensor | float = 0.0
+        total: Tensor = torch.zeros((), device=boxes.device)
         for head, extractor in zip(self.heads, self.extractors):
             logits, deltas = head(extractor(x, to_rois(boxes)))
             total = total + logits
             scores = head.loss_cls.get_activation(logits) if head.custom_activation else logits
             labels = scores[:, : head.num_classes].argmax(1)  # no background
-            boxes = clip_boxes(head.regress_by_class(boxes, labels, deltas, dict(img_shape=None)), size)
-        return boxes, total
+            refined = head.regress_by_class(boxes.flatten(0, 1), labels, deltas, dict(img_shape=None))
+            boxes = clip_boxes(refined.view_as(boxes), size[:, None])
+        return boxes, total.view(*boxes.shape[:2], total.shape[-1])

@@ -54,11 +54,11 @@ def compare(
         generator = torch.Generator().manual_seed(0)
         image = torch.zeros(1, 3, *padded)
         image[..., :height, :width] = torch.randn(1, 3, height, width, generator=generator)
-        size = torch.tensor([height, width])
+        size = torch.tensor([[height, width]])
         with torch.inference_mode():
-            _, boxes, _, num = extract(image, size)
+            (boxes,), (num,) = extract(image, size)[1:4:2]
         found = session.run(('boxes', 'num'), dict(image=image.numpy(), size=size.numpy()))
-        expected, others = boxes[:num].numpy(), found[0][: found[1]]
+        expected, others = boxes[:num].numpy(), found[0][0, : found[1][0]]
         near = np.abs(expected[:, None] - others).max(2, initial=0) < _TOLERANCE  # (n, n')
         name = f'{height}x{width}'
         shares[name] = float(near.any(1).mean()) if len(near) else float(len(others) == 0)

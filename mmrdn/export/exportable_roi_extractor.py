@@ -35,7 +35,7 @@ class ExportableRoIExtractor(nn.Module):
         return None
 
     def forward(self, x: tuple[Tensor, ...], rois: Tensor) -> Tensor:
-        """Return features (n, c, h, w) of rois (n, 5) on maps (1, c, H, W)."""
+        """Return features (n, c, h, w) of rois (n, 5) on maps (B, c, H, W)."""
         layers, maps = self.extractor.roi_layers, x[: self.extractor.num_inputs]
         if len(maps) == 1:
             return _align(layers[0], maps[0], rois)

@@ -1,25 +1,25 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The graphs that a detector is exported as.
 
-Legend: N key proposals, K supports of a frame, M slots of the state, C channels, D detections at most.
+Legend: B images, N key proposals, K supports of a frame, M slots of the state, C channels, D detections at most.
 """
 
 import torch
 import torch.nn as nn
 from torch import Tensor
 
-from mmrdn.export.boxes import clip_boxes, keep_first, level_offsets, to_rois
+from mmrdn.export.boxes import clip_boxes, level_offsets, to_rois
 from mmrdn.export.cascade_stages import CascadeStages
 from mmrdn.export.exportable_roi_extractor import ExportableRoIExtractor
 from mmrdn.export.padded_proposals import PaddedProposals
 from mmrdn.models import RDN, RelationStep
 from mmrdn.models.memory.relation_step import State
 from mmrdn.models.roi_heads import RDNCascadeRoIHead
-from mmrdn.ops import nms
+from mmrdn.ops import image_nms
 
 
 class ExtractGraph(nn.Module):
-    """A frame's way to its proposals: backbone, RPN, stages of a cascade before the last, RoI features.
+    """The way of frames to their proposals: backbone, RPN, stages of a cascade before the last, RoI features.
 
     Args:
         model (RDN): The detector.
@@ -42,16 +42,16 @@ class ExtractGraph(nn.Module):
         self.extractor = ExportableRoIExtractor(extractor)
 
     def forward(self, image: Tensor, size: Tensor) -> tuple[Tensor, ...]:
-        """Return what relation needs of a frame.
+        """Return what relation needs of B frames, which may belong to several videos.
 
         Args:
-            image (Tensor): (1, 3, H, W), normalized and padded.
-            size (Tensor): (2,) int64 height and width without padding.
+            image (Tensor): (B, 3, H, W), normalized and padded.
+            size (Tensor): (B, 2) int64 heights and widths without padding.
 
         Returns:
-            tuple: RoI features (N, C), boxes (N, 4) xyxy in pixels of the image, objectness (N,)
-            and () the number of proposals; the rows behind them are 0. Of a cascade also the sum
-            (N, num_classes + 1) of the class logits of its other stages.
+            tuple: RoI features (B, N, C), boxes (B, N, 4) xyxy in pixels of the image, objectness (B, N)
+            and (B,) the numbers of proposals; the rows behind them are 0. Of a cascade also the sum
+            (B, N, num_classes + 1) of the class logits of its other stages.
         """
         rpn_x, roi_x = self.model.feature_maps(image)
         boxes, scores, num = self.proposals(rpn_x, size)
@@ -62,8 +62,9 @@ class ExtractGraph(nn.Module):
         if self.head.with_shared_head:
             roi_feats = self.head.shared_head(roi_feats)
         feats = self.head.relation_head.embed(roi_feats)
-        valid = (torch.arange(len(boxes), device=boxes.device) < num)[:, None]
-        return (torch.where(valid, feats, 0.0), boxes, scores, num, *refined)
+        feats = feats.view(*boxes.shape[:2], feats.shape[1])
+        valid = torch.arange(boxes.shape[1], device=boxes.device) < num[:, None]
+        return (torch.where(valid[..., None], feats, 0.0), boxes, scores, num, *refined)
 
 
 class DetectGraph(nn.Module):
@@ -113,10 +114,11 @@ class DetectGraph(nn.Module):
         candidates = torch.cat([found[rows, labels], found.new_zeros(1, 4)])
         ranks = torch.cat([scores[rows, labels], scores.new_full((1,), -1.0)])
         labels, rows = (torch.cat([part, part.new_zeros(1)]) for part in (labels, rows))
-        apart = candidates + level_offsets(candidates, labels)
-        kept = keep_first(nms(apart, ranks, self.cfg.nms.iou_threshold, self.cfg.nms.get('offset', 0)), self.num)
-        ranks = torch.where(kept >= 0, ranks[kept], -1.0)
-        return candidates[kept], ranks, labels[kept], rows[kept]
+        apart = candidates[None] + level_offsets(candidates[None], labels)
+        nms = self.cfg.nms
+        (kept,) = image_nms(apart, ranks[None], nms.iou_threshold, self.num, nms.get('offset', 0)).unbind()
+        inds = kept.clamp(min=0)
+        return candidates[inds], torch.where(kept >= 0, ranks[inds], -1.0), labels[inds], rows[inds]
 
 
 class AppendGraph(nn.Module):

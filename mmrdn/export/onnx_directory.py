@@ -26,7 +26,7 @@ from mmrdn.models import RDN
 from mmrdn.models.roi_heads import RDNCascadeRoIHead
 from mmrdn.version import __version__
 
-FORMAT = 1  # of the directory; the runtime reads this one
+FORMAT = 2  # of the directory; the runtime reads this one
 _DETECTIONS = ('bboxes', 'scores', 'labels', 'proposal_inds')
 
 
@@ -106,9 +106,10 @@ def export_onnx(
 def _write_extract(model: RDN, path: Path, fp16: bool, inputs: Iterable[dict] | None) -> None:
     """Write ``extract.onnx``, in int8 where there are inputs to calibrate it on."""
     divisor = max(model.data_preprocessor.pad_size_divisor, 32)
-    image, size = torch.rand(1, 3, 4 * divisor, 6 * divisor), torch.tensor([4 * divisor - 2, 6 * divisor - 3])
-    graph, dims = ExtractGraph(model), {2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    proto = to_onnx(graph, (image, size), (('image', 'size'), graph.names), path.name, dict(image=dims))
+    image, size = torch.rand(2, 3, 4 * divisor, 6 * divisor), torch.tensor([[4 * divisor - 2, 6 * divisor - 3]] * 2)
+    dims = dict(image={i: Dim.DYNAMIC for i in (0, 2, 3)}, size={0: Dim.DYNAMIC})
+    graph = ExtractGraph(model)
+    proto = to_onnx(graph, (image, size), (('image', 'size'), graph.names), path.name, dims)
     save_onnx(proto if inputs is None else quantize(proto, inputs), path, fp16)
 
 

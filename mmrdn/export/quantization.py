@@ -42,7 +42,7 @@ def calibration_inputs(frames: str | Path, model: RDN, cfg: Config) -> Iterator[
     def inputs() -> Iterator[dict[str, np.ndarray]]:
         for frame in itertools.islice(source, 0, step * MAX_FRAMES, step):
             image, (sample,) = stream.to_batch(stream.prepare(frame.image))
-            yield dict(image=image.numpy(), size=np.array(sample.img_shape[:2], np.int64))
+            yield dict(image=image.numpy(), size=np.array([sample.img_shape[:2]], np.int64))
 
     return inputs()
 

@@ -5,8 +5,6 @@ import torch
 from onnxscript import ir
 from onnxscript import opset18 as op
 
-_ALL = 2**31 - 1  # boxes that may stay
-
 
 def roi_align(input, rois, output_size, spatial_scale, sampling_ratio, aligned):
     """Translate a call of :func:`mmrdn.ops.roi_align` to RoiAlign."""
@@ -23,14 +21,20 @@ def roi_align(input, rois, output_size, spatial_scale, sampling_ratio, aligned):
     )
 
 
-def nms(boxes, scores, iou_threshold, offset):
-    """Translate a call of :func:`mmrdn.ops.nms` to NonMaxSuppression: no limit of boxes, no threshold of scores."""
+def image_nms(boxes, scores, iou_threshold, num, offset):
+    """Translate a call of :func:`mmrdn.ops.image_nms` to NonMaxSuppression: no threshold of scores."""
     if offset:  # the last pixel is inside
         boxes = op.Add(boxes, [0.0, 0.0, float(offset), float(offset)])
-    picked = op.NonMaxSuppression(
-        op.Unsqueeze(boxes, [0]), op.Unsqueeze(scores, [0, 1]), [_ALL], [iou_threshold]
-    )  # (kept, 3): batch, class, box
-    return op.Squeeze(op.Slice(picked, [2], [3], [1]), [1])
+    limit = op.Constant(value_ints=[num])
+    picked = op.NonMaxSuppression(boxes, op.Unsqueeze(scores, [1]), limit, [iou_threshold])
+    images, _, inds = op.Split(picked, axis=1, num_outputs=3)  # (kept, 1) each: image, class, box
+    # The rank of a box in its image is the number of those before it that are of the same image.
+    one, count = op.Constant(value_int=1), op.Shape(boxes, start=0, end=1)
+    numbers = op.Range(op.Constant(value_int=0), op.Squeeze(count), one)  # (B,)
+    marks = op.Cast(op.Equal(images, numbers), to=ir.DataType.INT64)  # (kept, B)
+    ranks = op.Sub(op.ReduceSum(op.Mul(op.CumSum(marks, op.Constant(value_int=0)), marks), [1]), one)  # (kept, 1)
+    empty = op.Expand(op.Constant(value_int=-1), op.Concat(count, limit, axis=0))  # (B, num)
+    return op.ScatterND(empty, op.Concat(images, ranks, axis=1), op.Squeeze(inds, [1]))
 
 
 def stable_sort(values, stable=None, dim=-1, descending=False):
@@ -41,6 +45,6 @@ def stable_sort(values, stable=None, dim=-1, descending=False):
 
 TRANSLATIONS = {
     torch.ops.mmrdn.roi_align.default: roi_align,
-    torch.ops.mmrdn.nms.default: nms,
+    torch.ops.mmrdn.image_nms.default: image_nms,
     torch.ops.aten.sort.stable: stable_sort,
 }

@@ -12,9 +12,9 @@ from mmrdn.fileio.json_files import read_json
 from mmrdn.utils.text import shown
 from mmrdn_runtime.resizing import RESIZES
 
-FORMAT = 1
+FORMAT = 2
 _FILES = ('extract.onnx', 'relate.onnx')
-_APPEND = 'append.onnx'  # exports of single-frame detectors, and older ones, lack it
+_APPEND = 'append.onnx'  # single-frame detectors lack it
 _DTYPES = ('float32', 'bool')
 _MAX_STATE = 2**31  # bytes
 
@@ -30,7 +30,7 @@ class ModelDirectory:
         preprocessing (dict): Settings of :class:`FramePreprocessor`.
         num_proposals (int): N, rows of a frame's proposals.
         channels (int): C, of a proposal's features.
-        files (tuple[str, ...]): ``extract.onnx``, ``relate.onnx`` and, if it is there, ``append.onnx``.
+        files (tuple[str, ...]): ``extract.onnx``, ``relate.onnx`` and, where there is a memory, ``append.onnx``.
         memory (dict or None): ``lookahead`` and ``num_support``; None for a single-frame detector.
 
     Raises:
@@ -54,7 +54,7 @@ class ModelDirectory:
         self.num_proposals, self.channels = data['num_proposals'], data['channels']
         self.memory = data.get('memory')
         self._state = {} if self.memory is None else _state(self.memory, name)
-        self.files = (*_FILES, _APPEND) if _APPEND in data['files'] else _FILES
+        self.files = _FILES if self.memory is None else (*_FILES, _APPEND)
         for file in self.files:
             self._check_file(file, data['files'].get(file))
 

@@ -101,7 +101,8 @@ class VideoStream:
             ValueError: The image is no such array; names its number.
         """
         frame = image if isinstance(image, PreparedFrame) else self.prepare(image)
-        newest = replace(frame, image=None, found=self._extract(dict(image=frame.image, size=frame.size)))
+        found = self._extract(dict(image=frame.image, size=frame.size[None]))
+        newest = replace(frame, image=None, found={name: np.asarray(part[0]) for name, part in found.items()})
         self._waiting.append(newest)
         if len(self._waiting) > self.lookahead:
             return [self._step(newest, self._waiting.popleft())]

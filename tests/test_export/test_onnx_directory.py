@@ -6,6 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
+from mmtrack.structures import TrackDataSample
 
 from helpers.exported import assert_same_results, cascade_model, clip, export_tiny, fpn_model, need_onnx, run_runtime
 from helpers.rdn import tiny_model
@@ -56,27 +58,33 @@ def test_state_does_not_grow(exported):
         assert stream.nbytes == expected
 
 
-def test_without_append(exported, tmp_path):
-    """Older exports lack ``append.onnx``: the other graph does its work, with the same results."""
-    out = shutil.copytree(exported[1], tmp_path / 'older')
-    (out / 'append.onnx').unlink()
-    manifest = json.loads((out / 'manifest.json').read_text())
-    del manifest['files']['append.onnx']
-    (out / 'manifest.json').write_text(json.dumps(manifest))
-    calls = []
-    for path in (exported[1], out):
-        detector = detector_of(path)
-        for graph in detector._graphs:
-            run = graph._run
-            graph._run = lambda values, run=run, graph=graph: (calls.append(len(graph.outputs)), run(values))[1]
-        calls.append(list(detector.stream(clip(5))))
-    results = [call for call in calls if isinstance(call, list)]
-    counts = [call for call in calls if call not in results]
-    # T = 2: two of seven runs take supports only, into a state of six parts.
-    assert counts == [4, 6, 4, 6, *[4, 11] * 3, 11, 11] + [4, 11] * 5 + [11, 11]
-    for found, right in zip(*results):
-        np.testing.assert_array_equal(found.scores, right.scores)
-        np.testing.assert_array_equal(found.bboxes, right.bboxes)
+def test_first_frames_take_supports_only(exported):
+    """T = 2: the results of two frames are not wanted yet, so that as many runs are of the small graph."""
+    detector, calls = detector_of(exported[1]), []
+    for graph, file in zip(detector._graphs, detector.directory.files):
+        run = graph._run
+        graph._run = lambda values, run=run, file=file: (calls.append(file), run(values))[1]
+    assert len(list(detector.stream(clip(4)))) == 4
+    taken = ['extract.onnx', 'append.onnx']
+    assert calls == taken * 2 + ['extract.onnx', 'relate.onnx'] * 2 + ['relate.onnx'] * 2
+
+
+@pytest.mark.parametrize('shape', [(1, 48, 64), (3, 48, 64), (2, 80, 48)])
+def test_batches_of_frames(shape, exported):
+    """Frames of several sizes in one batch: proposals and features are those of PyTorch."""
+    inferencer, out = exported
+    num, height, width = shape
+    image = torch.rand(num, 3, height, width, generator=torch.Generator().manual_seed(0)) * 4 - 2
+    size = np.array([[height - 2 * i, width - 3 * i] for i in range(num)])
+    found = detector_of(out)._graphs[0](dict(image=image.numpy(), size=size))
+    keys = [dict(img_shape=tuple(pair), scale_factor=(1.0, 1.0)) for pair in size.tolist()]
+    with torch.inference_mode():
+        frames = inferencer.model.extract(image, [TrackDataSample(metainfo=key) for key in keys])
+    for i, frame in enumerate(frames):
+        rows = found['num'][i]
+        assert rows == len(frame.scores) > 0 and not found['feats'][i, rows:].any()
+        for name in ('feats', 'boxes', 'scores'):
+            np.testing.assert_allclose(found[name][i, :rows], getattr(frame, name), atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import torch
 
 from helpers import naive_ops
 from helpers.exported import need_onnx
-from mmrdn.ops import nms, roi_align
+from mmrdn.ops import image_nms, roi_align
 
 need_onnx()
 
@@ -46,11 +46,26 @@ def test_roi_align(aligned, ratio, tmp_path):
 
 
 @pytest.mark.parametrize('offset', [0, 1])
-def test_nms(offset, tmp_path):
+@pytest.mark.parametrize('num', [4, 80])
+def test_nms_of_several_images(offset, num, tmp_path):
+    """Also where an image has fewer boxes than rows, and where it has more."""
     rng = np.random.default_rng(1)
-    corners = rng.integers(0, 30, (60, 2))
-    boxes = torch.tensor(np.concatenate([corners, corners + rng.integers(1, 20, (60, 2))], 1), dtype=torch.float32)
-    scores = torch.tensor(rng.integers(0, 8, 60) / 8, dtype=torch.float32)  # many are equal
-    found = run(lambda x, y: nms(x, y, 0.4, offset), (boxes, scores), tmp_path / 'x.onnx')
-    assert found.tolist() == naive_ops.nms(boxes.numpy(), scores.numpy(), 0.4, offset)
-    assert 5 < len(found) < 60
+    corners = rng.integers(0, 30, (3, 60, 2))
+    boxes = torch.tensor(np.concatenate([corners, corners + rng.integers(1, 20, (3, 60, 2))], 2), dtype=torch.float32)
+    boxes[1] += 1000 * torch.arange(60)[:, None]  # none overlaps another
+    scores = torch.tensor(rng.integers(0, 8, (3, 60)) / 8, dtype=torch.float32)  # many are equal
+    expected = np.full((3, num), -1)
+    for row, *image in zip(expected, boxes.numpy(), scores.numpy()):
+        kept = naive_ops.nms(*image, 0.4, offset)[:num]
+        row[: len(kept)] = kept
+    assert (expected[1] >= 0).sum() == min(num, 60) and (num == 4 or (expected[0] >= 0).sum() < 60)
+    np.testing.assert_array_equal(image_nms(boxes, scores, 0.4, num, offset), expected)
+    found = run(lambda x, y: image_nms(x, y, 0.4, num, offset), (boxes, scores), tmp_path / 'x.onnx')
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_nms_of_several_images_refuses_other_shapes():
+    with pytest.raises(ValueError, match=r'\(B, n, 4\) and scores \(B, n\), got \(5, 4\) and \(5,\)'):
+        image_nms(torch.zeros(5, 4), torch.zeros(5), 0.5, 3)
+    with pytest.raises(ValueError, match='offset must be 0 or 1, got 2'):
+        image_nms(torch.zeros(1, 5, 4), torch.zeros(1, 5), 0.5, 3, 2)

@@ -13,13 +13,13 @@ from mmrdn_runtime.model_directory import ModelDirectory
 
 @pytest.fixture
 def directory(tmp_path):
-    files = {'extract.onnx': b'graph', 'relate.onnx': b'another'}
+    files = {'extract.onnx': b'graph', 'relate.onnx': b'another', 'append.onnx': b'third'}
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     preprocessing = dict(scale=[96, 72], mean=[1.0, 2, 3], std=[1.0, 1, 1], pad_size_divisor=16, pad_value=0.0)
     state = dict(scores=dict(shape=[8], dtype='float32'), valid=dict(shape=[8], dtype='bool'))
     manifest = dict(
-        format=1,
+        format=2,
         classes=['a', 'b'],
         preprocessing=preprocessing,
         num_proposals=16,
@@ -33,7 +33,7 @@ def directory(tmp_path):
 
 def test_good_directory(directory):
     model = ModelDirectory(directory)
-    assert model.files == ('extract.onnx', 'relate.onnx')
+    assert model.files == ('extract.onnx', 'relate.onnx', 'append.onnx')
     assert model.classes == ['a', 'b'] and model.memory['lookahead'] == 2
     state = model.new_state()
     assert state['scores'].tolist() == [-np.inf] * 8 and state['valid'].tolist() == [False] * 8
@@ -42,7 +42,7 @@ def test_good_directory(directory):
 @pytest.mark.parametrize(
     ('path', 'value', 'message'),
     [
-        (['format'], 2, 'format 2, but this mmrdn-runtime reads format 1'),
+        (['format'], 1, 'format 1, but this mmrdn-runtime reads format 2'),
         (['format'], None, "must have the field 'format'"),
         (['classes'], [], "'classes' must be a list of some"),
         (['classes'], ['a', 3], "'classes' must hold a string, got 3"),
@@ -81,16 +81,3 @@ def test_missing_and_broken_files(directory):
     (directory / 'manifest.json').unlink()
     with pytest.raises(FileNotFoundError, match='is no directory of an exported model'):
         ModelDirectory(directory)
-
-
-def test_append_is_checked_if_it_is_there(directory):
-    manifest = json.loads((directory / 'manifest.json').read_text())
-    manifest['files']['append.onnx'] = hashlib.sha256(b'third').hexdigest()
-    (directory / 'manifest.json').write_text(json.dumps(manifest))
-    with pytest.raises(FileNotFoundError, match='append.onnx is missing'):
-        ModelDirectory(directory)
-    (directory / 'append.onnx').write_bytes(b'other')
-    with pytest.raises(ValueError, match='append.onnx is damaged or of another export'):
-        ModelDirectory(directory)
-    (directory / 'append.onnx').write_bytes(b'third')
-    assert ModelDirectory(directory).files == ('extract.onnx', 'relate.onnx', 'append.onnx')
