@@ -245,8 +245,8 @@ def test_work_dir_with_checkpoints(run_main, tiny_config, tmp_path):
     status, _, err = run_main('train.py', tiny_config, '--work-dir', tmp_path)
     assert status == 1
     assert err == (
-        f'error: work_dir {tmp_path} holds checkpoints already; go '
-        'on with --resume, choose another --work-dir or remove '
+        f'error: work_dir {tmp_path} holds checkpoints already; continue '
+        'with --resume, choose another --work-dir or remove '
         'them\n'
     )
     assert (tmp_path / 'iter_4.pth').read_text() == 'precious'
