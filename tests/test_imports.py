@@ -27,6 +27,7 @@ HELP = """
 import contextlib, io, runpy, sys
 for path in sys.argv[1:]:
     sys.argv, out = [path, '--help'], io.StringIO()
+    sys.path[0] = path.rpartition('/')[0]  # as in a process of its own
     with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
         runpy.run_path(path, run_name='__main__')
     assert out.getvalue().startswith('usage: '), path
@@ -102,7 +103,7 @@ def test_rooms_without_a_model_import_neither_torch_nor_openmmlab():
 
 @pytest.mark.slow
 def test_help_of_every_command_needs_neither_torch_nor_openmmlab():
-    tools = [path for path in sorted((ROOT / 'tools').rglob('*.py')) if 'mmrdn.utils.cli' in path.read_text()]
+    tools = [path for path in sorted((ROOT / 'tools').rglob('*.py')) if 'argparse' in path.read_text()]
     assert len(tools) > 25
     assert heavy_after(HELP, *tools) == []
 

@@ -7,6 +7,7 @@
 is imported from. Worth pasting into a bug report.
 """
 
+import argparse
 import contextlib
 import importlib.metadata
 import io
@@ -18,6 +19,7 @@ from pathlib import Path
 MODULES = ('torch', 'numpy', 'mmcv', 'mmengine', 'mmdet', 'mmtrack', 'mmcls')
 
 if __name__ == '__main__':
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             import torch
