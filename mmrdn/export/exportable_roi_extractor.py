@@ -42,7 +42,9 @@ class ExportableRoIExtractor(nn.Module):
         levels = self.extractor.map_roi_levels(rois, len(maps))  # (n,)
         inds = [(levels == i).nonzero()[:, 0] for i in range(len(maps))]
         parts = [_align(layer, level, rois[rows]) for layer, level, rows in zip(layers, maps, inds)]
-        order = torch.cat(inds).argsort()  # of each RoI, its row in the parts
+        rows = torch.cat(inds)
+        # Of each RoI, its row in the parts: as many as there are RoIs, which the lengths of parts do not tell.
+        order = torch.zeros_like(levels).scatter(0, rows, torch.arange(rows.shape[0], device=rows.device))
         return torch.cat(parts)[order]
 
 

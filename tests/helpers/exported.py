@@ -57,14 +57,16 @@ def export_tiny(out, model=None, sizes=()):
     return inferencer
 
 
-def fpn_model():
-    """A tiny detector with three levels of maps."""
-    config = model_config()
+def fpn_model(config=None):
+    """A tiny detector, or that of a config, with three levels of maps."""
+    config = config or model_config()
     detector = config.detector
     detector.backbone.update(strides=(1, 2, 2), dilations=(1, 1, 1), out_indices=(0, 1, 2))
     detector.neck = dict(type='FPN', in_channels=[8, 16, 32], out_channels=16, num_outs=3)
     detector.rpn_head.anchor_generator.update(strides=[4, 8, 16])
-    detector.roi_head.bbox_roi_extractor.update(featmap_strides=[4, 8, 16], finest_scale=12)
+    extractors = detector.roi_head.bbox_roi_extractor
+    for extractor in extractors if isinstance(extractors, list) else [extractors]:
+        extractor.update(featmap_strides=[4, 8, 16], finest_scale=12)
     return tiny_model(config)
 
 

@@ -10,7 +10,7 @@ import torch
 from mmtrack.structures import TrackDataSample
 
 from helpers.exported import assert_same_results, cascade_model, clip, export_tiny, fpn_model, need_onnx, run_runtime
-from helpers.rdn import tiny_model
+from helpers.rdn import cascade_config, tiny_model
 from helpers.videos import read_mp4, tiny_inferencer, write_mp4
 from mmrdn.apis import VideoInferencer
 from mmrdn.export.onnx_directory import export_onnx
@@ -107,7 +107,9 @@ def test_comparison_is_recorded(exported):
 
 
 @pytest.mark.parametrize(
-    'make', [lambda: tiny_model(neck=None), fpn_model, cascade_model], ids=['single frame', 'pyramid', 'cascade']
+    'make',
+    [lambda: tiny_model(neck=None), fpn_model, cascade_model, lambda: fpn_model(cascade_config())],
+    ids=['single frame', 'pyramid', 'cascade', 'cascade of a pyramid'],
 )
 def test_other_detectors(make, tmp_path):
     model = make()
