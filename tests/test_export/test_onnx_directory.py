@@ -116,7 +116,9 @@ def test_other_detectors(make, tmp_path):
     model.data_preprocessor = tiny_inferencer().model.data_preprocessor
     inferencer = export_tiny(tmp_path / 'model', model)
     frames = clip(4)
-    assert_same_results(list(detector_of(tmp_path / 'model').stream(frames)), list(inferencer.stream(frames)))
+    results = list(detector_of(tmp_path / 'model').stream(frames))
+    # Refined boxes in fp32 differ in the last digits: where a bin is as long as a step of samples, a score by more.
+    assert_same_results(results, list(inferencer.stream(frames)), scores=1e-3)
 
 
 def test_command_without_torch(exported, tmp_path):
