@@ -24,7 +24,7 @@ RUN := $(VENV)/bin/python
 PYTEST := $(RUN) -m pytest tests -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Python rewrites the assertions of each test file: half a minute, unless the last run's are kept.
 unexport PYTHONDONTWRITEBYTECODE
-SOURCES := $(wildcard mmrdn configs tools tests docs setup.py)
+SOURCES := $(wildcard mmrdn runtime configs tools tests docs setup.py)
 
 .PHONY: help setup demo tables benchmark test test-fast coverage lint docs clean distclean check-python
 .DEFAULT_GOAL := help

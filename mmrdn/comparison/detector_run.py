@@ -98,7 +98,7 @@ class DetectorRun:
         return dict(
             config=hashlib.sha256(self.cfg.pretty_text.encode()).hexdigest()[:16],
             checkpoint=_identity(self.checkpoint),
-            # Another run may make the annotation file anew.
+            # Another run may write the annotation file again.
             ground_truth=file_hash(ann_file)[:16] if ann_file else None,
             machine={key: value for key, value in machine().items() if key in ('cpu', 'gpu')},
             device=self.device,

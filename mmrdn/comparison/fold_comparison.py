@@ -31,7 +31,7 @@ class FoldComparison:
 
     Args:
         configs (Sequence[str]): Paths, or names as in :func:`find_model`.
-        data (Sequence[str]): COCO-VID files, which are joined and split anew.
+        data (Sequence[str]): COCO-VID files, which are joined and split into folds.
         images (str): Directory of their images.
         work_dir (Path): Directory of all that is written.
         num_folds (int): Number of folds.

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Whether an exported file computes what PyTorch does."""
+"""Comparison of an exported file with PyTorch."""
 
 import re
 from collections.abc import Sequence

@@ -84,8 +84,8 @@ def export_onnx(
     check_exportable(model, cfg)
     inputs = None if calibrate is None else calibration_inputs(calibrate, model, cfg)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f'.{out.name}.', dir=out.parent) as folder:
-        made = Path(folder) / 'model'
+    with tempfile.TemporaryDirectory(prefix=f'.{out.name}.', dir=out.parent) as directory:
+        made = Path(directory) / 'model'
         made.mkdir()
         _write_extract(model, made / 'extract.onnx', fp16, inputs)
         _write_relate(model, made / 'relate.onnx', fp16)
@@ -138,7 +138,7 @@ def _write_relate(model: RDN, path: Path, fp16: bool) -> None:
     save_onnx(to_onnx(AppendGraph(graph.step), (state, supports), (inputs, news), path.name), path, fp16)
 
 
-def _manifest(model: RDN, cfg: Config, classes: Sequence[str], folder: Path) -> dict[str, Any]:
+def _manifest(model: RDN, cfg: Config, classes: Sequence[str], directory: Path) -> dict[str, Any]:
     """Return what the runtime needs to know."""
     data, resize = model.data_preprocessor, resize_settings(cfg)
     detect = DetectGraph(model)
@@ -170,5 +170,5 @@ def _manifest(model: RDN, cfg: Config, classes: Sequence[str], folder: Path) -> 
         channels=detect.head.fc_cls.in_features,
         max_detections=detect.num,
         memory=memory,
-        files={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob('*.onnx'))},
+        files={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(directory.glob('*.onnx'))},
     )

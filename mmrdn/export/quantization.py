@@ -70,8 +70,8 @@ def quantize(proto: Any, inputs: Iterable[dict[str, np.ndarray]]) -> Any:
             return next(self.inputs, None)
 
     nodes = [node.name for node in proto.graph.node if _is_quantized(node)]
-    with tempfile.TemporaryDirectory() as folder, quiet():
-        path = Path(folder) / 'int8.onnx'
+    with tempfile.TemporaryDirectory() as directory, quiet():
+        path = Path(directory) / 'int8.onnx'
         quantize_static(
             proto,
             path,

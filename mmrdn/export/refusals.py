@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""What cannot be exported, said before anything is written."""
+"""Reasons why a model cannot be exported, given before anything is written."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -69,21 +69,21 @@ def cache_name(url: str) -> str:
     """Return the file name of the copy of a URL in a cache.
 
     It is the name in the URL if that holds a hash, see :func:`named_hash`: wherever such a file
-    comes from, it is the same. Others may have the same name at two addresses.
+    comes from, it is the same. Others may have the same name in two URLs.
 
     Args:
         url (str): http(s) URL.
 
     Returns:
-        str: File name; with the beginning of the SHA-256 of the address, without its password, if
+        str: File name; with the beginning of the SHA-256 of the URL, without its password, if
         the name holds no hash.
     """
     name = shown_url(url).rsplit('/', 1)[-1]
     if named_hash(name):
         return name
-    address = hashlib.sha256(re.sub('//[^/]*@', '//', url).encode()).hexdigest()
+    digest = hashlib.sha256(re.sub('//[^/]*@', '//', url).encode()).hexdigest()
     stem, suffix = os.path.splitext(name)
-    return f'{stem}.{address[:16]}{suffix}'
+    return f'{stem}.{digest[:16]}{suffix}'
 
 
 def fetch(url: str, target: str | os.PathLike, max_bytes: int = 20 * 10**9, max_seconds: float = 6 * 3600) -> None:

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""What fields of files from outside may hold: one set of checks for all formats."""
+"""Checks of the fields of files from outside, the same for all formats."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

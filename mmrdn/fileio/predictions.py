@@ -4,7 +4,7 @@
 Annotations have ``bbox`` xywh in pixels with w = x2 - x1, and ``score``, with all digits. Of linked
 boxes ``unlinked_score`` is the detector's own, and ``instance_id`` the track. ``relations`` are
 weights of boxes of the next frame: ``[[annotation id, weight], ...]``. Boxes that box linking took out
-are no ``annotations`` but ``suppressed``, likewise, so that the file can be linked anew.
+are no ``annotations`` but ``suppressed``, likewise, so that the file can be linked again.
 """
 
 import io

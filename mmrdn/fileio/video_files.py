@@ -163,7 +163,7 @@ class VideoFrames:
         raise ValueError(f'{self.name} is truncated or damaged at frame {index}: it cannot be read by index')
 
     def _start(self) -> None:
-        """Begin anew with the first frame."""
+        """Start again with the first frame."""
         self.close()
         self._container, stream = open_container(self._url, self.name)
         self._decoded = self._container.decode(stream)

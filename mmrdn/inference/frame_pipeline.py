@@ -5,7 +5,7 @@ import numpy as np
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 
-from mmrdn.utils.checks import check_image
+from mmrdn.inference.stream_run import check_image
 from mmrdn.utils.config_types import type_name
 
 _LOADERS = ('LoadFrame', 'LoadImageFromFile', 'LoadImageFromNDArray')

@@ -6,8 +6,18 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
+import numpy as np
+
 from mmrdn.structures import Frame, FrameDetections
 from mmrdn.video import BaseSource, FrameBuffer, prefetch
+
+
+def check_image(image: Any, name: str) -> None:
+    """Raise ValueError, which begins with the name, unless an image is a (H, W, 3) uint8 array with H, W >= 1."""
+    if not isinstance(image, np.ndarray):
+        raise ValueError(f'{name} must be a (H, W, 3) uint8 array, got a {type(image).__name__}')
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise ValueError(f'{name} must be (H, W, 3) uint8 with H, W >= 1, got {image.shape} {image.dtype}')
 
 
 class Stream(Protocol):

@@ -2,8 +2,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 
 def check_num_frames(name: str, value: Any, low: int, high: int | None = None) -> None:
     """Refuse a value that is not a number of frames.
@@ -20,14 +18,6 @@ def check_num_frames(name: str, value: Any, low: int, high: int | None = None) -
     if not isinstance(value, int) or isinstance(value, bool) or value < low or (high is not None and value > high):
         span = f'{low} or more' if high is None else f'from {low} to {high}'
         raise ValueError(f'{name} must be an integer number of frames, {span}, got {value!r}')
-
-
-def check_image(image: Any, name: str) -> None:
-    """Raise ValueError, which begins with the name, unless an image is a (H, W, 3) uint8 array with H, W >= 1."""
-    if not isinstance(image, np.ndarray):
-        raise ValueError(f'{name} must be a (H, W, 3) uint8 array, got a {type(image).__name__}')
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-        raise ValueError(f'{name} must be (H, W, 3) uint8 with H, W >= 1, got {image.shape} {image.dtype}')
 
 
 def check_score_thr(score_thr: float) -> None:

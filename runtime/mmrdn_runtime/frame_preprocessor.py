@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mmrdn.utils.checks import check_image
+from mmrdn.inference.stream_run import check_image
 from mmrdn_runtime.resizing import RESIZES
 
 
@@ -14,8 +14,8 @@ class FramePreprocessor:
 
     Attributes:
         scale (list[int]): Lengths of sides that the resize transform is given, pixels.
-        mean (list[float], optional): Grey levels that are subtracted, by channel; none if None.
-        std (list[float], optional): Grey levels to divide by.
+        mean (list[float], optional): Gray levels that are subtracted, by channel; none if None.
+        std (list[float], optional): Gray levels to divide by.
         bgr_to_rgb (bool): Whether the network sees red first.
         pad_size_divisor (int): Sides of the padded image are multiples of it, pixels.
         pad_value (float): Value of the padding.
@@ -32,7 +32,7 @@ class FramePreprocessor:
 
     @cached_property
     def _values(self) -> np.ndarray:
-        """np.ndarray: (3, 256) what becomes of each grey level, by channel of the input."""
+        """np.ndarray: (3, 256) what each gray level becomes, by channel of the input."""
         levels = np.tile(np.arange(256, dtype=np.float32), (3, 1))
         if self.mean is None or self.std is None:
             return levels

@@ -11,9 +11,6 @@ from helpers.rdn import cascade_config, model_config, tiny_model
 from helpers.tools import ROOT
 from helpers.videos import noise, tiny_inferencer
 
-sys.path.insert(0, str(ROOT / 'runtime'))
-
-
 # The command where only what mmrdn-runtime asks for is installed, and mmrdn has no __init__.py.
 COMMAND = """
 import sys, types

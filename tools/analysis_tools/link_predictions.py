@@ -12,9 +12,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('predictions', help='JSON that VIDMetric wrote with outfile_prefix')
     parser.add_argument('--out', help='JSON with the new scores (default: NAME.linked.json)')
-    parser.add_argument(
-        '--linker', required=True, help='BoxLinkingWithRelations, TubeLinking, SeqNMS or another of TASK_UTILS'
-    )
+    add_arguments(parser, '--linker', required=True)
     parser.add_argument(
         '--linker-options',
         nargs='+',

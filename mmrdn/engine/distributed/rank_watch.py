@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from typing import NoReturn, Optional
+from typing import NoReturn
 
 import torch.distributed as dist
 
@@ -31,7 +31,7 @@ class RankWatch(threading.Thread):
             takes that keeps Python's lock, such as parsing a JSON file of a gigabyte.
     """
 
-    current: Optional['RankWatch'] = None  # that of this process
+    current: 'RankWatch | None' = None  # that of this process
 
     def __init__(self, store: dist.Store, rank: int, size: int, interval: float = 1.0, patience: float = 180.0) -> None:
         super().__init__(name='rank watch', daemon=True)
