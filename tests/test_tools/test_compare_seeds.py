@@ -22,9 +22,11 @@ def commands(monkeypatch):
     """Commands that were run: here, in this process, which has imported everything."""
     ran = []
 
-    def run(command, *_):
-        ran.append(Path(command[1]).name)
-        call_tool(ran[-1], *command[2:])
+    def run(now, _):
+        for command in now:
+            ran.append(Path(command.words[1]).name)
+            call_tool(ran[-1], *command.words[2:])
+        return [0.5] * len(now)
 
     monkeypatch.setattr(detector_run, 'run_with_progress', run)
     return ran
