@@ -208,7 +208,7 @@ def test_unusual_images(image, tool, tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), image)
     status, _, err = tool(tmp_path, '--out-video', tmp_path / 'o.mp4', '--out-json', tmp_path / 'o.jsonl', '--scale', 1)
     assert status == 0
-    assert all('0 detections above 0.02, highest 0.0' in line for line in err)  # as it may be with 8 iterations
+    assert all('0 detections above 0.02, ' in line for line in err)  # as it may be with 8 iterations
     height, width = image.shape[:2]
     (line,) = lines_of(tmp_path / 'o.jsonl')
     assert (line['height'], line['width']) == (height, width)
