@@ -190,7 +190,7 @@ def test_relation(full):
 
 @torch.no_grad()
 def test_without_the_summand_geometry_would_differ(full):
-    """What the converter adds to W_G's bias is not lost in rounding."""
+    """The converter's addition to W_G's bias is not lost in rounding."""
     state, model = full
     (feats, boxes), (supports, support_boxes) = _pool(2, 30, seed=3)
     relation = copy.deepcopy(model.neck.basic[0])
@@ -203,7 +203,7 @@ def test_without_the_summand_geometry_would_differ(full):
 
 @torch.no_grad()
 def test_advanced_supports_are_the_first_of_each_frame(full):
-    """Of 8 the 2 with the highest objectness, whatever other frames have."""
+    """The 2 of 8 with the highest objectness, whatever other frames have."""
     sampler = full[1].support_sampler
     assert sampler.num_support == 8
     scores = torch.tensor([*range(24, 8, -1), *range(8)]).double()

@@ -111,7 +111,7 @@ def layout(version, old_names=False, num_classes=91):
 
 
 class Reference:
-    """What torchvision computes from these entries."""
+    """Torchvision's own computation with these entries."""
 
     def __init__(self, state):
         self.state = state
@@ -249,7 +249,7 @@ def check_box_head(detector, reference, levels, done):
 
 @pytest.mark.slow
 def test_other_classes(tmp_path):
-    """Of a detector that was trained on three classes."""
+    """A detector that was trained on three classes."""
     state = layout(1, num_classes=4)
     path = tmp_path / 'tv.pth'
     _, done = converted(path, state)

@@ -147,7 +147,7 @@ def test_a_link_to_nowhere_is_not_replaced(done, trained, tiny_config, metrics, 
 
 
 def test_without_a_config(trained, tmp_path):
-    """What the checkpoint says of itself; its experiment names it."""
+    """The checkpoint describes itself; its experiment names it."""
     published = publish_model(trained / 'iter_8.pth', f'{tmp_path}/new/')
     assert published.path.name.startswith('tiny-')
     meta = published.checkpoint['meta']

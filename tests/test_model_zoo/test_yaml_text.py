@@ -84,7 +84,7 @@ def test_what_is_so_already_is_not_written_anew():
 
 
 def test_what_comes_behind_stays_behind():
-    """Of an item that is replaced or gets another one behind it."""
+    """An item is replaced, or gets another one behind it."""
     text = 'a:\n  x: 1  # one\n\n# of b\nb: 2\n# the end\n'
     assert change(text, ['a'], dict(y=[3, 4])) == 'a:\n  y:\n    - 3\n    - 4\n\n# of b\nb: 2\n# the end\n'
     assert change(text, ['a', 'y'], 3) == 'a:\n  x: 1  # one\n  y: 3\n\n# of b\nb: 2\n# the end\n'

@@ -113,8 +113,8 @@ def box_terms(boxes: Tensor, factors: Tensor, pixel_offset: float = 0.0) -> BoxT
 
     Args:
         boxes (Tensor): (n, 4) boxes, xyxy in pixels, fp32 or better.
-        factors (Tensor): (F,) factors of :func:`angle_factors`. Angles are computed in their dtype:
-            those of a box alone are larger than those of two boxes.
+        factors (Tensor): (F,) factors of :func:`angle_factors`. Angles are computed in their dtype;
+            angles of a single box can be large, and fp64 keeps more of their digits.
         pixel_offset (float): Pixels added to ``x2 - x1`` for the width.
 
     Returns:
@@ -157,14 +157,9 @@ def geometry_tiles(
 
 
 def geometry_weights(queries: BoxTerms, supports: BoxTerms, weight: Tensor, bias: Tensor, factors: Tensor) -> Tensor:
-    """:func:`geometry_tiles` for all pairs at once, of few operators, which can be exported.
+    """Compute ``max(W_G E(g_ij) + bias, 1e-6)`` for all pairs at once, with few operators, all of which export.
 
-    Args:
-        queries (BoxTerms): Terms of N boxes.
-        supports (BoxTerms): Terms of M boxes.
-        weight (Tensor): (H, D) W_G of one or several modules.
-        bias (Tensor): (H,) bias of W_G.
-        factors (Tensor): (F,) factors of :func:`angle_factors`.
+    The arguments are those of :func:`geometry_tiles`.
 
     Returns:
         Tensor: (H, N, M) geometry weights.

@@ -105,7 +105,7 @@ def test_how_long_a_track_is_kept():
 
 
 def test_a_track_that_is_not_confirmed_ends_with_its_first_gap():
-    """Of those that begin after the first frame; three boxes in a row confirm a track."""
+    """Tracks that begin after the first frame; three boxes in a row confirm one."""
     here = [still(50)]
     assert track(ByteTracker(), [[], here, here, [], here, here, here, [], here]) == (
         [[], [1], [1], [], [2], [2], [2], [], [2]]

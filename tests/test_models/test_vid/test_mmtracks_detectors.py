@@ -57,7 +57,7 @@ def assert_equal(found, expected):
 
 @torch.no_grad()
 def detections_of(model, samples):
-    """What the model finds in frames that come in order."""
+    """Return the detections of a model in frames that come in order."""
     found = []
     for sample in samples:
         (result,) = model.test_step(pseudo_collate([sample]))
