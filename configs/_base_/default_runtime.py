@@ -13,8 +13,13 @@ default_hooks = dict(
     visualization=dict(type='LateVisualizationHook', draw=False),  # frames of validations and tests
 )
 # Interrupted and resumed trainings equal unbroken ones; stop at NaN; the head
-# has as many classes as the data.
-custom_hooks = [dict(type='IterSeedHook'), dict(type='FiniteLossHook'), dict(type='mmdet.NumClassCheckHook')]
+# has as many classes as the data; large feature maps cost less on a CPU.
+custom_hooks = [
+    dict(type='IterSeedHook'),
+    dict(type='FiniteLossHook'),
+    dict(type='mmdet.NumClassCheckHook'),
+    dict(type='KeepMemoryHook'),
+]
 randomness = dict(seed=0)
 
 env_cfg = dict(

@@ -13,4 +13,5 @@ model = dict(
     recorders=[dict(type='NextFrameRelations')],  # for box linking afterwards
 )
 train_dataloader = dict(dataset=dict(ref_img_sampler=dict(num_ref_imgs=2, frame_range=12)))
+custom_hooks = [*_base_.custom_hooks, dict(type='ChannelsLastHook')]
 default_hooks = dict(checkpoint=dict(interval=100, max_keep_ckpts=1))  # what a training that is killed loses

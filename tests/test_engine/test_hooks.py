@@ -3,6 +3,7 @@ import copy
 import glob
 import itertools
 import os
+import platform
 import random
 import subprocess
 import sys
@@ -250,3 +251,33 @@ def test_the_hook_keeps_the_heap_whole():
     checked = dict(os.environ, MALLOC_CHECK_='3', LD_PRELOAD='libc_malloc_debug.so.0')
     done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, env=checked, capture_output=True, text=True)
     assert done.stdout == 'whole\n', done.stderr[-500:]
+
+
+ALLOCATE = """
+import resource, sys, torch
+from types import SimpleNamespace
+from mmrdn.engine import KeepMemoryHook
+
+def count_faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(8):
+        block = torch.ones(1 << 24)  # 64 MiB
+        del block
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+counts = [count_faults()]
+KeepMemoryHook().before_run(SimpleNamespace(model=torch.nn.Linear(1, 1, device=sys.argv[1])))
+count_faults()  # the first block comes from the system
+print(*counts, count_faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='another C library than glibc')
+@pytest.mark.parametrize('device, is_kept', [('cpu', True), ('meta', False)])
+def test_freed_memory_is_used_again(device, is_kept):
+    """Without the hook the system hands out each page of each block anew."""
+    done = subprocess.run(
+        [sys.executable, '-c', ALLOCATE, device], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    before, after = map(int, done.stdout.split())
+    assert after < before / 10 if is_kept else after > before / 2

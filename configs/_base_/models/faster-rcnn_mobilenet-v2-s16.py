@@ -2,6 +2,8 @@
 # 16: small enough to fine-tune on a CPU.
 _base_ = './faster-rcnn_r18-s8_movingdigits.py'
 custom_imports = dict(imports=['mmrdn.model_converters.mobilenet_v2'])  # reads mmrdn://mobilenet_v2
+# As norm_eval=True allows; the same up to rounding.
+efficient_conv_bn_eval = ['detector.backbone']
 stride = 16  # pixels
 model = dict(
     detector=dict(

@@ -6,6 +6,7 @@ from mmrdn.engine.hooks.cost_hook import CostHook
 from mmrdn.engine.hooks.early_stopping_hook import EarlyStoppingHook
 from mmrdn.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmrdn.engine.hooks.iter_seed_hook import IterSeedHook
+from mmrdn.engine.hooks.keep_memory_hook import KeepMemoryHook
 from mmrdn.engine.hooks.late_visualization_hook import LateVisualizationHook
 from mmrdn.engine.hooks.logger_hook import LoggerHook
 from mmrdn.engine.hooks.report_progress_hook import ReportProgressHook
@@ -23,6 +24,7 @@ __all__ = [
     'EarlyStoppingHook',
     'FiniteLossHook',
     'IterSeedHook',
+    'KeepMemoryHook',
     'LateVisualizationHook',
     'LoggerHook',
     'ReportProgressHook',
