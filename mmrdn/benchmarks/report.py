@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmrdn.benchmarks import relation
+from mmrdn.benchmarks.exported import time_exported
 from mmrdn.benchmarks.linking import time_linking
 from mmrdn.benchmarks.operators import time_operators
 from mmrdn.benchmarks.relation import Setting, time_attention, time_relation, time_training
@@ -68,6 +69,7 @@ PARTS: dict[str, Callable[[int, int, bool], dict[str, Any]]] = dict(
     linking=time_linking,
     video=time_video,
     frame=time_frames,
+    exported=time_exported,
     cuda=_cuda_part,
 )
 

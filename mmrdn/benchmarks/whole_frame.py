@@ -1,8 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """A whole frame of 600 x 1000 pixels: RDN, one frame alone, SELSA.
 
-Weights and frames are random: what is computed does not depend on them, as RPN keeps its 300
-proposals of a frame either way (this is checked).
+Weights and frames are random: what is computed does not depend on them, as RPN keeps as many
+proposals of a frame as it may, 300, either way (this is checked).
 """
 
 import copy
@@ -26,7 +26,7 @@ from mmrdn.registry import MODELS
 SIZE = (600, 1000)  # pixels, height and width
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'rdn'
 SINGLE = 'single-frame_faster-rcnn_{}-dc5_4xb1-120k_imagenetvid.py'
-_RDN = 'rdn_faster-rcnn_{}-dc5_4xb1-60k_imagenetvid.py'
+RDN_CONFIG = 'rdn_faster-rcnn_{}-dc5_4xb1-60k_imagenetvid.py'
 _SELSA = 'mmtrack::vid/selsa/selsa_faster-rcnn_r50-dc5_8xb1-7e_imagenetvid.py'
 
 
@@ -75,8 +75,9 @@ def rdn_frames(model: RDN, image: torch.Tensor) -> Contender:
     frame_ids = itertools.count()
     with torch.inference_mode():
         (first,) = model.extract(image[0], [sample(0)])
-        if len(first) != 300:
-            raise ValueError(f'RPN gave {len(first)} proposals, expected 300')
+        expected = model.detector.rpn_head.test_cfg.max_per_img
+        if len(first) != expected:
+            raise ValueError(f'RPN gave {len(first)} proposals, expected {expected}')
         # The window fills without a pass of the backbone for each frame.
         for frame_id in itertools.islice(frame_ids, 2 * model.temporal_range + 1):
             frame = copy.copy(first)
@@ -158,7 +159,7 @@ def resnet101_contenders(image: torch.Tensor, seed: int) -> dict[str, Contender]
     single = random_model(Config.fromfile(CONFIGS / SINGLE.format('r101')).model, seed)
     contenders = {'single frame r101': rdn_frames(single, image)}
     for temporal_range in (3, 18, 24):
-        cfg = Config.fromfile(CONFIGS / _RDN.format('r101')).model
+        cfg = Config.fromfile(CONFIGS / RDN_CONFIG.format('r101')).model
         cfg.temporal_range = temporal_range
         model = random_model(cfg, seed)
         model.detector = single.detector
@@ -169,7 +170,7 @@ def resnet101_contenders(image: torch.Tensor, seed: int) -> dict[str, Contender]
 def selsa_contenders(image: torch.Tensor, seed: int) -> dict[str, Contender]:
     """Build mmtrack's SELSA and RDN on ResNet-50."""
     cfg = get_config(_SELSA).model
-    ours = Config.fromfile(CONFIGS / _RDN.format('r50')).model
+    ours = Config.fromfile(CONFIGS / RDN_CONFIG.format('r50')).model
     return {
         'RDN T=18 r50': rdn_frames(random_model(ours, seed), image),
         "RDN T=18 on SELSA's r50": rdn_frames(random_model(rdn_on_selsa_detector(cfg), seed), image),
