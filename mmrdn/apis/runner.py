@@ -15,7 +15,7 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmrdn.engine import CheckpointGuardHook, RunGuardHook, ScheduleGuardHook, ShardProgressHook
+from mmrdn.engine import CheckpointGuardHook, GuardedRunner, RunGuardHook, ScheduleGuardHook, ShardProgressHook
 from mmrdn.engine.distributed.ranks import join_ranks, this_rank
 from mmrdn.fileio.checkpoint import install_safe_loading, load_checkpoint_file, local_checkpoint
 from mmrdn.utils.config_types import type_name
@@ -63,7 +63,7 @@ def test_by_videos(cfg: Config, on_bad_frame: str = 'stop', resume: bool = False
 
 
 def use_own_hooks(cfg: Config) -> None:
-    """Put hooks of ours in the place of those that they derive from, whatever the scope of a config.
+    """Replace hooks by ours that derive from them, in a config of any scope.
 
     A hook that is None is left out, with a warning if MMEngine does not know its name.
 
@@ -88,7 +88,7 @@ def claim_work_dir(work_dir: str, resume: bool, launcher: str) -> IO | None:
 
     Args:
         work_dir (str): Directory of the training.
-        resume (bool): Whether to go on with the checkpoints that are there.
+        resume (bool): Whether the training continues from the checkpoints that are there.
         launcher (str): Launcher of this process, see :func:`load_config`.
 
     Returns:
@@ -138,12 +138,12 @@ def _lock(work_dir: str) -> IO:
 
 
 def find_resume(cfg: Config, checkpoint: str = 'auto', trust_checkpoint: bool = False) -> None:
-    """Make the config go on with an interrupted training.
+    """Make the config resume an interrupted training.
 
-    MMEngine takes ``load_from``, phase 1's checkpoint in a config of phase 2, for the one to go on
-    from; here the newest in the work directory goes first, and if that cannot be read the newest that
-    can, with a warning. If there is none, the training starts over, with a warning: so
-    one command can be started again and again.
+    MMEngine would resume from ``load_from``, which in a config of phase 2 is the checkpoint of phase 1.
+    Here the newest checkpoint in the work directory goes first. If it cannot be read, the newest
+    that can be read takes its place, with a warning. Without any, the training starts over, with a
+    warning, so that the same command can be run again and again.
 
     Args:
         cfg (Config): The config, whose ``resume`` and ``load_from`` are set.
@@ -181,7 +181,7 @@ def _newest_whole(work_dir: str, trust_checkpoint: bool) -> str | None:
         try:
             if 'message_hub' in load_checkpoint_file(path, trust_checkpoint=trust_checkpoint):
                 if problem is not None:
-                    warnings.warn(f'{problem}; going on from {path}')
+                    warnings.warn(f'{problem}; continuing from {path}')
                 return path
         except (OSError, ValueError) as error:
             errors.append(error)
@@ -229,7 +229,7 @@ def build_runner(cfg: Config, trust_checkpoint: bool = False, partial_checkpoint
     if cfg.get('load_from'):
         # Logs and the config that is written beside them must not show secrets of a URL.
         cfg.load_from = local_checkpoint(cfg.load_from)
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else GuardedRunner.from_cfg(cfg)
     runner.register_hook(CheckpointGuardHook(partial_checkpoint))
     runner.register_hook(ScheduleGuardHook())
     runner.register_hook(RunGuardHook())

@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The length of a training against its schedulers, and against those of a checkpoint."""
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -8,10 +9,12 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.optim.scheduler.param_scheduler import INF
 from mmengine.runner import IterBasedTrainLoop, Runner
 
-# What schedulers count or measure while they go on; "base_values" follow the optimizer's.
+# What schedulers count or measure on the way; "base_values" follow the optimizer's.
 _PROGRESS = frozenset(
     'last_step _global_step _last_value base_values best cooldown_counter num_bad_epochs verbose'.split()
 )
+
+_DIVISORS = 'step_size start_factor factor div_factor final_div_factor'.split()
 
 
 def named_schedulers(schedulers: Any, name: str = 'param_scheduler') -> Iterator[tuple[str, Any]]:
@@ -83,6 +86,43 @@ def _unfit(settings: Mapping[str, Any], length: int, resumed: bool) -> tuple[str
     return None
 
 
+def check_values(runner: Runner) -> None:
+    """Raise ValueError if a scheduler divides by zero at its first, second or last step.
+
+    Args:
+        runner (Runner): Runner with the training, which its schedulers fit.
+    """
+    for name, scheduler in named_schedulers(runner.param_schedulers):
+        if getattr(scheduler, 'need_val_args', False):
+            continue
+        end = min(scheduler.end, runner.max_epochs if scheduler.by_epoch else runner.max_iters)
+        trial, last = copy.copy(scheduler), end - scheduler.begin - 1
+        for trial.last_step in sorted({0, min(1, last), last}):
+            try:
+                trial._get_value()
+            except ZeroDivisionError:
+                raise ValueError(
+                    f'{name} ({type(scheduler).__name__}): {division_by_zero(scheduler.state_dict())}'
+                ) from None
+
+
+def division_by_zero(settings: Mapping[str, Any]) -> str:
+    """Return in a few words which settings let a scheduler divide by zero.
+
+    Args:
+        settings (dict): Settings of the scheduler, or its state.
+    """
+    zeros = [name for name in _DIVISORS if settings.get(name) == 0]
+    if zeros:
+        return f'{zeros[0]} is 0, expected another number, as MMEngine divides by it'
+    if settings.get('power', 0) < 0:
+        return f'power is {settings["power"]}, expected a positive number'
+    return (
+        'its first phase has no length, because pct_start times the number of steps is 1: '
+        'change pct_start, or the length of the training (train_cfg)'
+    )
+
+
 def validation_problem(runner: Runner) -> str | None:
     """Return one line about validations that never come, or only at the end; None if there are others.
 
@@ -101,7 +141,7 @@ def validation_problem(runner: Runner) -> str | None:
 
 
 def schedule_changes(checkpoint: Mapping[str, Any], runner: Runner) -> list[str]:
-    """Compare the schedule of a checkpoint with that of the training that goes on from it.
+    """Compare the schedule of a checkpoint with that of the training that resumes it.
 
     Args:
         checkpoint (dict): Checkpoint whose state was checked.

@@ -82,6 +82,67 @@ def test_schedules_that_fit_train_to_the_end(schedulers, tmp_path):
     assert runner.iter == 10
 
 
+NO_LENGTH = (
+    'its first phase has no length, because pct_start times the number of steps is 1: '
+    'change pct_start, or the length of the training (train_cfg)'
+)
+
+
+@pytest.mark.parametrize('three_phase', [False, True])
+@pytest.mark.parametrize('begin', [0, 4])
+@pytest.mark.parametrize('steps, share', [(5, 0.2), (4, 0.25), (2, 0.5), (1, 1.0)])
+def test_one_cycle_whose_first_phase_has_no_length_is_refused(steps, share, begin, three_phase, tmp_path):
+    """One step of a cycle of 5, 4, 2 or 1 steps: the rise takes 0 of them."""
+    scheduler = dict(type='OneCycleLR', eta_max=1.0, pct_start=share, three_phase=three_phase, begin=begin)
+    runner = toy_runner(tmp_path, begin + steps, param_scheduler=[dict(scheduler, by_epoch=False)])
+    with pytest.raises(ValueError) as error:
+        train(runner)
+    assert str(error.value) == f'param_scheduler.0 (OneCycleLR): {NO_LENGTH}'
+    assert runner.iter == 0
+
+
+@pytest.mark.parametrize('three_phase', [False, True])
+@pytest.mark.parametrize('steps, share', [(4, 0.2), (6, 0.2), (1, 0.5), (3, 0.5), (2, 1.0), (1, 0.0)])
+def test_other_cycles_train_to_their_end(steps, share, three_phase, tmp_path):
+    scheduler = dict(type='OneCycleLR', eta_max=1.0, pct_start=share, three_phase=three_phase, by_epoch=False)
+    runner = toy_runner(tmp_path, steps, param_scheduler=[scheduler])
+    train(runner)
+    assert runner.iter == steps
+
+
+@pytest.mark.parametrize(
+    'scheduler, reason',
+    [
+        (dict(type='LinearLR', start_factor=0.0), 'start_factor is 0, expected another number'),
+        (dict(type='LinearLR', start_factor=0.0, begin=3, end=5), 'start_factor is 0, expected another number'),
+        (dict(type='ConstantLR', factor=0.0, end=3), 'factor is 0, expected another number'),
+        (dict(type='StepLR', step_size=0), 'step_size is 0, expected another number'),
+        (dict(type='OneCycleLR', eta_max=1.0, div_factor=0), 'div_factor is 0, expected another number'),
+        (dict(type='OneCycleLR', eta_max=1.0, final_div_factor=0), 'final_div_factor is 0, expected another number'),
+        (dict(type='PolyLR', power=-1.0), 'power is -1.0, expected a positive number'),
+        (dict(type='LinearLR', begin=3, end=3), 'end should be larger than begin, but got begin=3, end=3'),
+    ],
+)
+def test_schedulers_that_divide_by_zero_are_refused(scheduler, reason, tmp_path):
+    """At the first step, the second or the last, where MMEngine does; before the first iteration."""
+    schedulers = [LINEAR, dict(scheduler, by_epoch=False)]
+    runner = toy_runner(tmp_path, param_scheduler=schedulers)
+    with pytest.raises(ValueError) as error:
+        train(runner)
+    assert str(error.value).startswith(f'param_scheduler.1 ({scheduler["type"]}): {reason}')
+    assert runner.iter == 0
+
+
+@pytest.mark.parametrize(
+    'scheduler', [dict(type='LinearLR', start_factor=0.0, end=1), dict(type='ConstantLR', factor=0.0, end=1)]
+)
+def test_a_division_by_zero_that_is_never_reached_is_allowed(scheduler, tmp_path):
+    """One step, in which no value is divided."""
+    runner = toy_runner(tmp_path, param_scheduler=[dict(scheduler, by_epoch=False)])
+    train(runner)
+    assert runner.iter == 10
+
+
 def test_schedules_in_epochs(tmp_path):
     """Five epochs of four iterations."""
     epochs = dict(train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=5), train_dataloader=loader())

@@ -4,7 +4,7 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from mmrdn.engine.schedule_checks import check_schedulers_fit, named_schedulers, validation_problem
+from mmrdn.engine.schedule_checks import check_schedulers_fit, check_values, named_schedulers, validation_problem
 from mmrdn.registry import HOOKS
 
 
@@ -19,7 +19,7 @@ class ScheduleGuardHook(Hook):
         """Compare schedulers and sampler with the training.
 
         Raises:
-            ValueError: They do not fit; names the field of the config.
+            ValueError: They do not fit, or a scheduler divides by zero; names the field of the config.
         """
         if not isinstance(runner.optim_wrapper, OptimWrapper):  # a test: nothing of a training is built
             return
@@ -28,6 +28,7 @@ class ScheduleGuardHook(Hook):
         if runner.param_schedulers is not None:
             settings = [(name, type(one), one.state_dict()) for name, one in named_schedulers(runner.param_schedulers)]
             check_schedulers_fit(settings, runner)
+            check_values(runner)
         problem = validation_problem(runner)
         if problem:
             runner.logger.warning(problem)
