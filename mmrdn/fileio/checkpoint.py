@@ -166,8 +166,8 @@ def _disarmed(checkpoint: dict, filename: str) -> dict:
     """Return a checkpoint without what MMEngine would run as Python or delete.
 
     Its runners run ``meta.config``, its inferencers ``runtime_info.cfg`` and ``meta.cfg``. At the next
-    better score the file ``runtime_info.best_ckpt`` is removed, whatever it is: only one that may be
-    a best checkpoint beside this one stays named.
+    better score they remove the file ``runtime_info.best_ckpt``, so this name is kept only if it may be
+    a best checkpoint beside this one.
     """
     for name in ('cfg', 'config'):
         checkpoint.get('meta', {}).pop(name, None)
@@ -195,6 +195,21 @@ def state_dict_of(checkpoint: dict) -> dict[str, Any]:
     return {key[len('module.') :] if key.startswith('module.') else key: value for key, value in given.items()}
 
 
+def fitting_keys(model: nn.Module, checkpoint: dict) -> list[str]:
+    """Return the names of a model's entries that a checkpoint has in the same shape.
+
+    Args:
+        model (nn.Module): The model to fill.
+        checkpoint (dict): See :func:`state_dict_of`.
+    """
+    given = state_dict_of(checkpoint)
+    return [
+        key
+        for key, value in model.state_dict().items()
+        if isinstance(given.get(key), Tensor) and given[key].shape == value.shape
+    ]
+
+
 def check_state_dict(model: nn.Module, checkpoint: dict, partial: bool = False) -> None:
     """Raise ValueError unless a checkpoint fits a model.
 
@@ -204,10 +219,9 @@ def check_state_dict(model: nn.Module, checkpoint: dict, partial: bool = False) 
         partial (bool): Whether it is enough that a part of the model is filled.
     """
     given, wanted = state_dict_of(checkpoint), model.state_dict()
-    common = [key for key in wanted if key in given]
-    fitting = [key for key in common if isinstance(given[key], Tensor) and given[key].shape == wanted[key].shape]
+    fitting = fitting_keys(model, checkpoint)
     fits = set(fitting)
-    reshaped = [key for key in common if key not in fits]
+    reshaped = [key for key in wanted if key in given and key not in fits]
     missing = [key for key in wanted if key not in given]
     unexpected = [key for key in given if key not in wanted]
     reason = None

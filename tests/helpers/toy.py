@@ -102,10 +102,10 @@ def validation():
     return dict(val_cfg=dict(), val_dataloader=loader, val_evaluator=dict(type='ToyMetric'))
 
 
-def runner_of(cfg):
-    """The runner of a config."""
+def runner_of(cfg, **settings):
+    """The runner of a config; ``settings`` are those of ``build_runner``."""
     VIDVisualizer._instance_dict.clear()  # one of an earlier runner logs into that one's directory
-    return build_runner(cfg)
+    return build_runner(cfg, **settings)
 
 
 def toy_runner(work_dir, *args, **changes):

@@ -4,10 +4,13 @@ import re
 import warnings
 
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.model import PretrainedInit
+from mmengine.optim import OptimWrapper
+from mmengine.runner import CheckpointLoader, IterBasedTrainLoop, Runner
+from torch import nn
 
 from mmrdn.engine.schedule_checks import check_schedulers_fit, named_schedulers, schedule_changes
-from mmrdn.fileio.checkpoint import check_state_dict
+from mmrdn.fileio.checkpoint import check_state_dict, fitting_keys
 from mmrdn.fileio.checkpoint_checks import MAX_COUNT, check_number
 from mmrdn.fileio.download import shown_url
 from mmrdn.fileio.training_state import check_message_hub, check_optimizer, check_schedulers
@@ -21,8 +24,11 @@ class CheckpointGuardHook(Hook):
 
     MMEngine only logs parameters that do not fit. A training may start from a part of another model
     as long as something fits; testing and resuming need all parameters, and no others. A training
-    that is resumed also needs a state that its loop, optimizer and schedulers can go on from. The
-    state decides over the config, but for the length of the training; what differs gets a warning.
+    that is resumed also needs a state that its loop, optimizer and schedulers can continue from. The
+    state takes precedence over the config, except for the length of the training; differences get a
+    warning.
+
+    Pretrained weights (``init_cfg``) that the checkpoint would replace are not fetched.
 
     Args:
         partial (bool): Whether a checkpoint may fill a part of the model.
@@ -30,6 +36,23 @@ class CheckpointGuardHook(Hook):
 
     def __init__(self, partial: bool = False) -> None:
         self.partial = partial
+
+    def before_run(self, runner: Runner) -> None:
+        """Mark the parts with pretrained weights as initialized if the checkpoint fills them."""
+        if not runner._load_from or not isinstance(runner.optim_wrapper, OptimWrapper):  # the latter: a test
+            return
+        model = unwrapped(runner.model)
+        parts = {f'{name}.' if name else '': part for name, part in model.named_modules() if _is_pretrained(part)}
+        if not parts:
+            return
+        keys = model.state_dict().keys()
+        if runner._resume:  # which needs all of them
+            filled = set(keys)
+        else:
+            filled = set(fitting_keys(model, CheckpointLoader.load_checkpoint(runner._load_from, 'cpu')))
+        for prefix, part in parts.items():
+            if all(key in filled for key in keys if key.startswith(prefix)):
+                part.is_init = True
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compare the checkpoint with the model before it is loaded.
@@ -52,8 +75,14 @@ class CheckpointGuardHook(Hook):
             _keep_to_older(runner, checkpoint)
 
 
+def _is_pretrained(module: nn.Module) -> bool:
+    init_cfg = getattr(module, 'init_cfg', None) or ()
+    settings = [init_cfg] if isinstance(init_cfg, dict) else init_cfg
+    return any(one['type'] in ('Pretrained', PretrainedInit) for one in settings)
+
+
 def _check_state(runner: Runner, checkpoint: dict) -> None:
-    """Raise ValueError unless the training can go on from the state in a checkpoint."""
+    """Raise ValueError unless the training can continue from the state in a checkpoint."""
     if 'message_hub' not in checkpoint:
         raise ValueError(
             'the checkpoint holds no state of a training to resume, as '

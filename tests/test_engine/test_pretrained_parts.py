@@ -1,0 +1,110 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Pretrained weights of a part are fetched only if no checkpoint replaces them."""
+
+import pytest
+import torch
+from mmengine.model import BaseModel, BaseModule
+from torch import nn
+
+from helpers.toy import runner_of, toy_config
+from mmrdn.apis import find_resume, train
+from mmrdn.registry import MODELS
+
+STILL = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.0))
+
+
+class Backbone(BaseModule):
+    """A linear layer."""
+
+    def __init__(self, init_cfg):
+        super().__init__(init_cfg)
+        self.fc = nn.Linear(2, 2)
+
+
+@MODELS.register_module()
+class PretrainedToyModel(BaseModel):
+    """A backbone with pretrained weights, and a head."""
+
+    def __init__(self, init_cfg, data_preprocessor=None):
+        super().__init__()
+        self.backbone = Backbone(init_cfg)
+        self.head = nn.Linear(2, 1)
+
+    def forward(self, inputs, mode='tensor'):
+        """Give a loss."""
+        return dict(loss=self.head(self.backbone.fc(torch.stack(list(inputs)))).square().mean())
+
+
+def weights(value, *parts):
+    """Tensors of the model or of parts of it, all of one value."""
+    full = {'backbone.fc.weight': (2, 2), 'backbone.fc.bias': (2,), 'head.weight': (1, 2), 'head.bias': (1,)}
+    return {key: torch.full(shape, value) for key, shape in full.items() if key.startswith(parts or ('',))}
+
+
+def save_pretrained(path, value=3.0):
+    """A file of the backbone's weights."""
+    torch.save({'fc.weight': torch.full((2, 2), value), 'fc.bias': torch.full((2,), value)}, path)
+
+
+def train_toy(work_dir, pretrained, resume=None, max_iters=2, **changes):
+    """Train; return the weights."""
+    init_cfg = pretrained if isinstance(pretrained, list) else dict(type='Pretrained', checkpoint=str(pretrained))
+    cfg = toy_config(
+        work_dir, max_iters, model=dict(type='PretrainedToyModel', init_cfg=init_cfg), param_scheduler=None, **changes
+    )
+    if resume is not None:
+        find_resume(cfg, str(resume))
+    runner = runner_of(cfg, partial_checkpoint=resume is None)
+    train(runner)
+    return runner.model.state_dict()
+
+
+def assert_equal(given, wanted):
+    for key, value in wanted.items():
+        assert torch.equal(given[key], value), key
+
+
+def test_a_training_without_checkpoint_reads_them(tmp_path):
+    save_pretrained(tmp_path / 'backbone.pth')
+    assert_equal(train_toy(tmp_path / 'a', tmp_path / 'backbone.pth', optim_wrapper=STILL), weights(3.0, 'backbone'))
+    with pytest.raises(FileNotFoundError, match='nowhere.pth does not exist'):
+        train_toy(tmp_path / 'b', tmp_path / 'nowhere.pth')
+
+
+def test_a_resumed_training_does_not(tmp_path):
+    """It ends with the weights of an unbroken one, although the file is gone."""
+    pretrained = tmp_path / 'backbone.pth'
+    save_pretrained(pretrained, 0.5)
+    unbroken = train_toy(tmp_path / 'a', pretrained, max_iters=6)
+    train_toy(tmp_path / 'b', pretrained, max_iters=3)
+    pretrained.unlink()
+    assert_equal(train_toy(tmp_path / 'b', pretrained, tmp_path / 'b/iter_3.pth', max_iters=6), unbroken)
+
+
+@pytest.mark.parametrize('prefix', ['', 'module.'])
+@pytest.mark.parametrize('is_list', [False, True])
+def test_a_checkpoint_of_the_whole_model_replaces_them(prefix, is_list, tmp_path):
+    torch.save(dict(state_dict={prefix + key: value for key, value in weights(7.0).items()}), tmp_path / 'whole.pth')
+    init_cfg = tmp_path / 'nowhere.pth'
+    if is_list:
+        init_cfg = [dict(type='Normal', layer='Linear'), dict(type='Pretrained', checkpoint=str(init_cfg))]
+    given = train_toy(tmp_path / 'a', init_cfg, load_from=str(tmp_path / 'whole.pth'), optim_wrapper=STILL)
+    assert_equal(given, weights(7.0))
+
+
+@pytest.mark.parametrize('missing', [['backbone.fc.weight', 'backbone.fc.bias'], ['backbone.fc.bias']])
+def test_a_checkpoint_that_lacks_a_part_of_the_backbone_does_not(missing, tmp_path):
+    state = {key: value for key, value in weights(7.0).items() if key not in missing}
+    torch.save(dict(state_dict=state), tmp_path / 'part.pth')
+    save_pretrained(tmp_path / 'backbone.pth')
+    changes = dict(load_from=str(tmp_path / 'part.pth'), optim_wrapper=STILL)
+    given = train_toy(tmp_path / 'a', tmp_path / 'backbone.pth', **changes)
+    assert_equal(given, state | {key: value for key, value in weights(3.0).items() if key in missing})
+    with pytest.raises(FileNotFoundError, match='nowhere.pth does not exist'):
+        train_toy(tmp_path / 'b', tmp_path / 'nowhere.pth', **changes)
+
+
+def test_weights_of_another_shape_do_not_count(tmp_path):
+    torch.save(dict(state_dict=weights(7.0) | {'backbone.fc.bias': torch.ones(3)}), tmp_path / 'other.pth')
+    with pytest.raises(FileNotFoundError, match='nowhere.pth does not exist'):
+        train_toy(tmp_path / 'a', tmp_path / 'nowhere.pth', load_from=str(tmp_path / 'other.pth'))
