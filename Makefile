@@ -1,6 +1,6 @@
 # make setup   create $(VENV) with all that is needed (idempotent)
 # make demo    train and compare RDN and a single-frame detector on the CPU
-# make tables  the paper's Tables 3 to 7 on moving digits, three seeds (hours; goes on if interrupted)
+# make tables  the paper's Tables 3 to 7 on moving digits, three seeds (hours; run again to continue)
 # make benchmark  measure what relation costs (about 20 minutes)
 # make test    lint and all tests
 # make test-fast  the tests that are not marked slow, under two minutes on two cores

@@ -1,7 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The one place for differences between the installed OpenMMLab versions.
 
-mmtrack 1.0.0rc1, the newest there is, was released for mmcv 2.0.0rc and mmdet 3.0.0rc.
+mmtrack 1.0.0rc1, the newest version, was released for mmcv 2.0.0rc and mmdet 3.0.0rc.
 :func:`apply` makes it work beside newer ones without editing a file of another package, and does
 nothing where the versions agree already. It imports none of them, which takes seconds: each
 difference is mended when the module that it is about is imported, whoever does that.

@@ -97,7 +97,7 @@ def model_classes(cfg: Config, model: BaseVideoDetector, checkpoint: dict) -> tu
 
 
 def class_names(num_classes: int, dataset: ConfigDict, checkpoint: dict) -> tuple[str, ...]:
-    """Return class names in the order of the labels, if all who know them agree.
+    """Return class names in the order of the labels, if data set and checkpoint agree.
 
     Args:
         num_classes (int): Number of classes of the model.

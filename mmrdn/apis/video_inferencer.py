@@ -160,8 +160,8 @@ class VideoInferencer:
             result.
 
         Raises:
-            Exception: One of the videos raised it; that one ends there, the others go on to their
-                ends first.
+            Exception: The error of one video, raised once the others have ended; that video ends where
+                it occurred.
         """
         self.streams.check_several()
         streams = [self.open_stream(f'video {i}') for i in range(len(videos))]
@@ -174,7 +174,7 @@ class VideoInferencer:
                     image = next(running[i], _END)
                     if image is not _END:
                         inputs[i] = streams[i].to_batch(streams[i].prepare(image))
-                except Exception as error:  # of one video: the others go on
+                except Exception as error:  # of one video: the others continue
                     errors.append(error)
                     image = _END
                 if image is _END:

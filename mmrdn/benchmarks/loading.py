@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Time and memory of reading a large COCO-VID file, each measured in a process of its own."""
+"""Time and memory of reading a large COCO-VID file, each measured in its own process."""
 
 import multiprocessing
 import os

@@ -33,7 +33,7 @@ class Command:
 
 
 def run_with_progress(commands: Sequence[Command], console: Console) -> list[float]:
-    """Run commands side by side and show how far each is, in a line of its own.
+    """Run commands side by side and show how far each is, one line each.
 
     A terminal shows progress bars, anything else one line for each tenth; the commands report
     through pipes, see :class:`mmrdn.engine.ReportProgressHook`. If one fails, or on Ctrl-C, the

@@ -31,7 +31,7 @@ def compare_detectors(
 ) -> list[dict[str, Any]]:
     """Train and test detectors one after the other, and write how they compare.
 
-    A detector that fails is reported, and the others go on. Steps that an earlier comparison in the
+    A detector that fails is reported, and the others continue. Steps that an earlier comparison in the
     same directory finished are not repeated.
 
     Args:
@@ -101,7 +101,7 @@ def reported(row: dict[str, Any], console: Console) -> Iterator[None]:
     """Let a detector fail, and record the error in its row."""
     try:
         yield
-    except Exception as error:  # whatever it is, the others go on
+    except Exception as error:  # whatever it is, the others continue
         row['error'] = describe(error)
         console.print(f'{row["name"]} failed: {row["error"]}', soft_wrap=True, highlight=False, markup=False)
 

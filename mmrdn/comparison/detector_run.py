@@ -26,9 +26,9 @@ _RESULT = 'result.json'
 
 @dataclass
 class DetectorRun:
-    """A detector in a directory of its own, trained and tested by the tools.
+    """A detector in its own directory, trained and tested by the tools.
 
-    Finished steps are not done again, and an interrupted training goes on from its last checkpoint.
+    Finished steps are not repeated, and an interrupted training resumes from its last checkpoint.
 
     Args:
         name (str): Name of the detector.

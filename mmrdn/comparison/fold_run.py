@@ -34,7 +34,7 @@ def read_record(directory: Path, score_thr: float) -> dict[str, dict[str, Any]]:
 class FoldRun(DetectorRun):
     """A detector trained and tested on a fold, by any machine, and its boxes linked.
 
-    Unlike other runs it is not for timing: one that another machine began goes on.
+    Unlike other runs it is not for timing, so any machine may continue what another one began.
 
     Args:
         linkers (Sequence[str]): Types of box linkers; each links the predictions of the test.

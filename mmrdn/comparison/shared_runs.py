@@ -19,7 +19,7 @@ def do_runs(
 ) -> list[str]:
     """Do the runs that no other process has, one after the other, and show the results.
 
-    A run that fails is reported, and the others go on. Runs know themselves what is done already.
+    A run that fails is reported, and the others continue. Each run skips what it has done already.
 
     Args:
         work_dir (Path): Directory of the processes, which holds their locks.

@@ -22,8 +22,8 @@ from mmrdn.registry import DATASETS
 class VideoDetDataset(SeededSamples, BaseVideoDataset):
     """Videos (or stills) with boxes, from a COCO-VID (or COCO) JSON file.
 
-    A data set of one's own needs ``metainfo=dict(classes=...)``, ``ann_file`` and
-    ``data_prefix=dict(img_path=...)``, nothing more.
+    Your own data set needs only ``metainfo=dict(classes=...)``, ``ann_file`` and
+    ``data_prefix=dict(img_path=...)``.
 
     It differs from mmtrack's :class:`BaseVideoDataset` in this:
 

@@ -1,7 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Files from the network, whole or not at all.
 
-``torch.hub.download_url_to_file`` does not do: it waits without a timeout, keeps a download that
+``torch.hub.download_url_to_file`` is not enough: it waits without a timeout, keeps a download that
 broke off, and names passwords in its errors.
 """
 

@@ -11,7 +11,7 @@ from mmrdn.fileio.json_files import MAX_DEPTH, distinct, nesting_depth
 
 _WINDOW = 2**20  # bytes that are text at once, at least
 _SPACE = re.compile(r'[ \t\n\r]*')
-_NUMBER = re.compile('[-+.0-9eE]*')  # what a number may go on with: of "12.5" cut behind the point, 12 is read
+_NUMBER = re.compile('[-+.0-9eE]*')  # what a number may continue with: of "12.5" cut behind the point, 12 is read
 
 
 def json_members(content: bytes, name: str | os.PathLike) -> Iterator[tuple[str, Any]]:
@@ -141,7 +141,7 @@ class _Text:
                 raise ValueError(f'{self.name}: truncated or broken JSON, {error}') from None
             if not problem and _NUMBER.match(self.window, end).end() < len(self.window):  # type: ignore[union-attr]
                 break
-            if not self._extend():  # a number may go on behind the window, as may what looks broken
+            if not self._extend():  # a number may continue after the window, as may what looks broken
                 if problem:
                     raise self.error(problem, offset)
                 break

@@ -251,8 +251,7 @@ def checked_key(key: Any) -> Any:
     """Return a key of a dict or an element of a set.
 
     Raises:
-        ValueError: It is none that is quickly told from others: tuples of tuples take for ever to
-            hash.
+        ValueError: It may be slow to hash or compare, as tuples of tuples are.
     """
     if not isinstance(key, _KEYS) or isinstance(key, int) and abs(key) >= _LARGEST_KEY:
         raise ValueError(f'a key is a {type(key).__name__}, expected text or an integer below 2**60')
@@ -263,7 +262,7 @@ def checked_name(name: Any) -> str:
     """Return the name of something.
 
     Raises:
-        ValueError: It is no short text: others take for ever to compare or to print.
+        ValueError: It is not a short text; others can take forever to compare or print.
     """
     if not isinstance(name, str) or len(name) > _MAX_NAME:
         raise ValueError(f'a name is a {type(name).__name__}, expected text of at most {_MAX_NAME} characters')

@@ -1,10 +1,11 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Writing predictions as COCO-VID JSON.
 
-Annotations have ``bbox`` xywh in pixels with w = x2 - x1, and ``score``, with all digits. Of linked
-boxes ``unlinked_score`` is the detector's own, and ``instance_id`` the track. ``relations`` are
-weights of boxes of the next frame: ``[[annotation id, weight], ...]``. Boxes that box linking took out
-are no ``annotations`` but ``suppressed``, likewise, so that the file can be linked again.
+Annotations have ``bbox`` xywh in pixels with w = x2 - x1, and ``score``, with all digits. Linked boxes
+also have ``unlinked_score``, the score of the detector, and ``instance_id``, the track.
+``relations`` are weights of boxes of the next frame: ``[[annotation id, weight], ...]``. Boxes that
+box linking took out are in ``suppressed`` instead of ``annotations``, with the same fields, so that
+the file can be linked again.
 """
 
 import io

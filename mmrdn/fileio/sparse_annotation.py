@@ -33,7 +33,7 @@ def sparse_annotation(frames: Iterable[AnnotatedFrame]) -> str | None:
     longer on average than the frames without between them, and either in short runs (objects that
     somebody followed are there for longer) or in bursts at a fixed step. Videos with no more than
     one or two single frames with boxes are suspicious if most are of these kinds: now and then an
-    object does come for a moment. Frames of which ``is_annotated`` is said are no longer suspicious.
+    object does come for a moment. Frames that have ``is_annotated`` are not suspicious.
 
     Args:
         frames (Iterable[AnnotatedFrame]): All frames of a data set.
@@ -75,7 +75,7 @@ def _looks_sparse(row: str) -> bool:
 
 
 def _has_few(row: str) -> bool:
-    """Return whether one or two single frames of a video have boxes, but for an object that enters last."""
+    """Return whether only one or two single frames have boxes, and not because an object enters last."""
     runs = re.findall('b+', row)
     enters_last = len(runs) == 1 and row.endswith('b')
     return runs in (['b'], ['b', 'b']) and not enters_last and row.count('.') >= len(runs)

@@ -185,7 +185,7 @@ class TorchFile:
 
 
 def _refused_tensor(*args: Any) -> Refused:
-    """Stand for a tensor of a data type that has no storages of its own."""
+    """Stand for a tensor of a data type without its own storages."""
     kind = args[6] if isinstance(args[6], torch.dtype) else 'an unknown kind'
     return Refused(f'a tensor of {kind}', is_object=False)
 

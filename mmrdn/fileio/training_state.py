@@ -68,7 +68,7 @@ _MARGINS = ('row_var', 'col_var')
 
 
 def check_optimizer(state: Any, wrapper: OptimWrapper | OptimWrapperDict, field: str = 'optimizer') -> None:
-    """Raise ValueError unless an optimizer can go on from a saved state.
+    """Raise ValueError unless an optimizer can continue from a saved state.
 
     Args:
         state (Any): ``optimizer`` of a checkpoint.
@@ -115,7 +115,7 @@ def _match_settings(given: dict, wanted: Mapping[str, Any], field: str) -> None:
 def _check_moments(
     state: Any, groups: list[dict], optimizer: Optimizer, parameters: Mapping[int, Tensor], field: str
 ) -> None:
-    """Match what an optimizer remembers of each parameter with what it makes of such a one itself."""
+    """Match the saved state of each parameter with the state that the optimizer makes for one like it."""
     if not isinstance(state, dict):
         raise ValueError(f'{field} is {described(state)}, expected a dict')
     for number in state:
@@ -154,7 +154,7 @@ def _match_moments(given: dict, made: Mapping[str, Any], shape: tuple[int, ...],
     for name in [*made, *(name for name in given if name not in made)]:
         value = given.get(name)
         if value is None and (name not in made or name == 'momentum_buffer'):
-            continue  # as SGD saves what it has none of
+            continue  # SGD without momentum saves None
         if name not in made:
             raise ValueError(f'{place}.{shown(name)} is nothing that the optimizer remembers')
         if name in _SCALARS:
@@ -176,7 +176,7 @@ def _fits(name: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
 
 
 def check_schedulers(state: Any, schedulers: Any, field: str = 'param_schedulers') -> None:
-    """Raise ValueError unless schedulers can go on from a saved state.
+    """Raise ValueError unless schedulers can continue from a saved state.
 
     Args:
         state (Any): ``param_schedulers`` of a checkpoint.
@@ -225,7 +225,7 @@ def match_state(given: Any, wanted: Any, field: str) -> None:
 
     Args:
         given (Any): Value of the checkpoint.
-        wanted (Any): Value of the optimizer or scheduler that is to go on from it.
+        wanted (Any): Value of the optimizer or scheduler that is to continue from it.
         field (str): Name of the value.
     """
     if isinstance(wanted, str):  # the name of a setting, or of a function
@@ -254,7 +254,7 @@ def match_state(given: Any, wanted: Any, field: str) -> None:
 
 
 def _is_number(value: Any, is_tensor: bool = False) -> bool:
-    """Return whether a value is a number that calculations can go on from."""
+    """Return whether a value is a number to calculate with."""
     if is_tensor and isinstance(value, Tensor) and value.numel() == 1:
         value = value.item()
     is_real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

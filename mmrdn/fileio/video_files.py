@@ -53,7 +53,7 @@ def open_container(url: str, name: str, **kwargs) -> tuple[InputContainer, Video
         raise ValueError(
             f'{name} claims frames of {stream.width}x{stream.height}, expected {MAX_PIXELS} pixels at most'
         )
-    # Frames may grow on the way. The decoder adds a padding of its own.
+    # Frames may grow on the way. The decoder also adds padding.
     stream.codec_context.options = dict(max_pixels=str(2 * MAX_PIXELS))
     # Frame threads swallow errors and come late.
     stream.thread_type = 'SLICE'
@@ -148,7 +148,7 @@ class VideoFrames:
     def _find(self, index: int) -> av.VideoFrame:
         key = bisect.bisect_right(self._keys, index) - 1
         if self._container is None or not self._keys[max(key, 0)] <= self._next <= index:
-            # A container may go on after the keyframe that was meant; then from the one before.
+            # A seek may land after the keyframe that was meant: then start at the one before.
             while key >= 0 and not self._seek(self._keys[key]):
                 key -= 1
             if key < 0:

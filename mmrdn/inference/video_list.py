@@ -145,7 +145,7 @@ def _raise(error: OSError) -> None:
 def directory_name(video: str) -> str:
     """Return the name of a video as that of one directory, which no other video has.
 
-    A slash is written ``%2F`` and so on; of a very long name the end is a hash.
+    A slash is written ``%2F`` and so on; a very long name ends in a hash.
     """
     key = video.replace('%', '%25').replace('/', '%2F')
     if key.startswith('.') or key == 'failures.jsonl':

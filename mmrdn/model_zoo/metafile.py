@@ -62,7 +62,7 @@ def _updated(text: str, entry: dict[str, Any], collection: str | None, overwrite
     if not models:
         raise ValueError('no metafile: expected a list of Models')
     if dump_yaml(file) != text:
-        warnings.warn('the metafile is laid out anew: it had other spaces or line breaks than YAML written here')
+        warnings.warn('the metafile was reformatted: its spaces or line breaks differed from those written here')
     known = next((model for model in models if model['Name'] == entry['Name']), None)
     if known is None:
         names = [str(known['Name']) for known in file.get('Collections') or []]

@@ -1,9 +1,9 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Parameters and FLOPs of a detector, by MMEngine's counter.
 
-Counted is one frame of RDN in the middle of a long video: backbone, RPN, RoI features of N proposals, relation
-to a full pool of 2T + 1 frames with K supports each (Eq. 3-7, nothing kept from earlier frames),
-classification and regression.
+The figures are those of one frame of RDN in the middle of a long video: backbone, RPN, RoI features
+of N proposals, relation to a full pool of 2T + 1 frames with K supports each (Eq. 3-7, nothing kept
+from earlier frames), classification and regression.
 
 The counter counts a multiplication with its addition as one, and knows convolutions, matrix
 products, normalization and up-sampling. It does not know RoIAlign, NMS, activations, and the sines

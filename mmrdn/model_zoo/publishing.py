@@ -119,7 +119,7 @@ def read_metrics(path: str | os.PathLike) -> dict[str, float]:
 
 
 def _plain_state(original: dict) -> dict[str, Tensor]:
-    """Return parameters and buffers, each in memory of its own."""
+    """Return parameters and buffers, each in its own memory."""
     given = original.get('state_dict')
     if not isinstance(given, dict) or not given:
         raise ValueError('the checkpoint holds no state_dict, weights by name')

@@ -36,7 +36,7 @@ def load_yaml(text: str) -> Any:
 
 
 def dump_yaml(data: Any) -> str:
-    """Return data as YAML, keys in their order and each value on a line of its own."""
+    """Return data as YAML, keys in their order and one value a line."""
     text = io.StringIO()
     _yaml().dump(data, text)
     return text.getvalue()

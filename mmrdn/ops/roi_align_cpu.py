@@ -29,7 +29,7 @@ def _axis_weights(start, step, count, cell, weights, low, high):
     """Weights (bins, size) of one axis of a RoI, and the pixels [low, high) of each bin.
 
     Numbers become the type of the sums by way of ``cell`` (1,): samples at the border of the map are
-    then inside or outside as in mmcv. Of a RoI that is not finite no pixel counts.
+    then inside or outside as in mmcv. No pixel counts of a RoI that is not finite.
     """
     bins, size = weights.shape
     if not (np.isfinite(start) and np.isfinite(step)):

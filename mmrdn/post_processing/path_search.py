@@ -42,8 +42,8 @@ def find_paths(
 ) -> np.ndarray:
     """Take the path with the largest sum until there is none.
 
-    A path goes on as long as there are boxes to link to. Of equal sums, as computed, the one that
-    begins earlier wins, then the lower index in the first frame where they differ.
+    A path extends as far as there are boxes to link to. If computed sums are equal, the path that
+    begins earlier wins, then the one with the lower index in the first frame where they differ.
 
     Args:
         graph (BoxGraph): B boxes and E links.

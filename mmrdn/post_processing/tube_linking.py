@@ -17,10 +17,10 @@ class TubeLinking(BaseBoxLinker):
     """Add the average of the better half of a track's scores to its boxes.
 
     For each class, over a run of frames that all have boxes, the path with the largest sum of ``s_i
-    + s_j + IoU`` over consecutive boxes becomes a track: its boxes get the average of the top half
-    (rounded up) of its scores added, and leave. This is repeated until a frame of the run has no
-    boxes left, and goes on with the runs on either side. A box that no path of two or more takes
-    keeps its score. So scores are in [0, 2] afterwards.
+    + s_j + IoU`` over consecutive boxes becomes a track: the average of the top half (rounded
+    up) of its scores is added to its boxes, which are then taken out. This is repeated until a frame
+    of the run has no boxes left, and then in the runs on either side. A box in no path of two or
+    more keeps its score. Afterwards scores are in [0, 2].
     """
 
     def _find_paths(self, graph: BoxGraph, relations: Sequence | None) -> np.ndarray:

@@ -4,7 +4,7 @@ from typing import Any
 
 
 def type_name(settings: Mapping[str, Any], default: str = '') -> str:
-    """Return the bare name of the type of settings, be it a name with or without scope, or a class.
+    """Return the bare name of the type of settings, which may be a class, or a name with or without scope.
 
     Args:
         settings (dict): Settings of something that a registry builds.

@@ -44,7 +44,7 @@ class FrameProgress:
     def update(self, done: int, total: int | None, note: str = '') -> None:
         """Show how many frames are done.
 
-        If nothing reads the output any more (a closed pipe), no more is shown; the run goes on.
+        If nothing reads the output any more (a closed pipe), nothing more is shown; the run continues.
 
         Args:
             done (int): Number of frames.

@@ -19,7 +19,7 @@ _DEFAULT = str(Path(matplotlib.get_data_path()) / 'fonts/ttf/DejaVuSans.ttf')
 
 @dataclass(frozen=True)
 class Font:
-    """Letters of a size: those of a font file, and where it has none for a character those of another.
+    """Letters of one size from a font file, and from other fonts for characters that it lacks.
 
     The others are the font that matplotlib brings along and those of the machine, as fontconfig
     lists them, Noto first.

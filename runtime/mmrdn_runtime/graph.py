@@ -24,7 +24,7 @@ class Graph:
         self._run = run
 
     def __call__(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the outputs by name, in memory of their own.
+        """Return the outputs by name, in their own memory.
 
         Args:
             values (Mapping[str, np.ndarray]): Values of all inputs; others are left out.

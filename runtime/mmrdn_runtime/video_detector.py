@@ -58,8 +58,8 @@ class VideoDetector:
     def stream(self, frames: Iterable[np.ndarray]) -> Iterator[FrameDetections]:
         """Detect in the frames of one video as they come.
 
-        Results come ``lookahead`` frames late, the last ones when the video ends. Memory does not
-        grow with the video.
+        Each result is delayed by ``lookahead`` frames; the last ones come when the video ends. Memory does
+        not grow with the video.
 
         Args:
             frames (Iterable[np.ndarray]): Frames, (H, W, 3) uint8 BGR each.
@@ -85,8 +85,8 @@ class VideoDetector:
             tuple[int, FrameDetections]: Index of the video, and its next result.
 
         Raises:
-            Exception: One of the videos raised it; that one ends there, the others go on to their
-                ends first.
+            Exception: The error of one video, raised once the others have ended; that video ends where
+                it occurred.
         """
         streams = [self.open_stream(f'video {i}') for i in range(len(videos))]
         running = {i: iter(video) for i, video in enumerate(videos)}
@@ -96,7 +96,7 @@ class VideoDetector:
                 try:
                     image = next(running[i], _END)
                     results = [] if image is _END else streams[i].feed(image)
-                except Exception as error:  # of one video: the others go on
+                except Exception as error:  # of one video: the others continue
                     errors.append(error)
                     image, results = _END, []
                 if image is _END:

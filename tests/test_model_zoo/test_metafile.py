@@ -19,7 +19,7 @@ def metafile(tmp_path):
 def test_another_layout_is_changed_with_a_warning(metafile):
     """Spaces in braces are not kept; all else is."""
     metafile.write_text(TEXT % '  ')
-    with pytest.warns(UserWarning, match='the metafile is laid out anew'):
+    with pytest.warns(UserWarning, match='the metafile was reformatted'):
         update_metafile(dict(Name='one', Weights='a.pth'), metafile)
     assert metafile.read_text() == TEXT % '' + '    Weights: a.pth\n'
 

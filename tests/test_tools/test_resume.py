@@ -138,5 +138,5 @@ def test_the_newest_whole_one_goes_on(last, trained, tiny_config, run_main, tmp_
         'missing': f'checkpoint {tmp_path}/iter_8.pth does not exist',
         'not recorded': f'{tmp_path}/last_checkpoint names no checkpoint',
     }[last]
-    assert f'warning: {problem}; going on from {tmp_path}/iter_4.pth\n' in err
+    assert f'warning: {problem}; continuing from {tmp_path}/iter_4.pth\n' in err
     assert_same_end(tmp_path, trained, first_step=5)

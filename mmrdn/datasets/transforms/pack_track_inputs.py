@@ -12,8 +12,8 @@ class PackTrackInputs(_PackTrackInputs):
     """mmtrack's transform, for frames that differ in size or have lost boxes.
 
     Frames of a sample that differ in size are padded at the right and at the bottom, as
-    ``mmdet.Pad`` does it; ``img_shape`` stays that of each. Of boxes that a transform dropped, the
-    instance ids go too. ``is_annotated`` is packed for metrics that read the samples.
+    ``mmdet.Pad`` does it; ``img_shape`` stays that of each. The instance ids
+    of boxes that a transform dropped go too. ``is_annotated`` is packed for metrics that read the samples.
 
     Args:
         meta_keys (str or tuple[str]): Further keys of the meta information.

@@ -14,11 +14,11 @@ class CheckpointHook(MMEngineCheckpointHook):
     """MMEngine's hook, for trainings of any length and any end.
 
     - An interval that is longer than the training becomes a fifth of the training.
-    - A training that stops early is saved, and one that is interrupted, by :meth:`save_rest`.
+    - A training that stops early or is interrupted is saved, by :meth:`save_rest`.
     - An old checkpoint is removed once the new one is written. MMEngine removes it before: with
       ``max_keep_ckpts=1`` a run that is killed meanwhile leaves none. The disk must hold one
       checkpoint more than ``max_keep_ckpts``.
-    - A score of ``save_best`` that a validation does not give gets a warning; the training goes on.
+    - A score of ``save_best`` that a validation does not give gets a warning; the training continues.
 
     As in MMEngine, a validation with a new best score also saves a whole checkpoint, outside the interval;
     ``max_keep_ckpts`` limits how many stay.
@@ -96,7 +96,7 @@ class CheckpointHook(MMEngineCheckpointHook):
 
         Returns:
             str or None: Path of the checkpoint that holds the last iteration. None if the hook
-            counts epochs and the training ended within one, from where no training can go on: the
+            counts epochs and the training ended within one, where no training can continue: the
             weights are in ``interrupted.pth`` then.
         """
         done = runner.epoch if self.by_epoch else iterations

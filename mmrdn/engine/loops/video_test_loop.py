@@ -29,8 +29,8 @@ class VideoTestLoop(TestLoop):
         evaluator (dict or list): Metrics.
         on_bad_frame (str): 'stop' at a frame that cannot be loaded, or 'skip' it, so that it counts
             as a frame without detections.
-        resume (bool): Whether to go on from the videos that an earlier test with the same
-            checkpoint, model and data finished.
+        resume (bool): Whether to skip the videos that an earlier test with the same checkpoint,
+            model and data finished.
         fp16 (bool): Whether to test in mixed precision.
 
     Raises:

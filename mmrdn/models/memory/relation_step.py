@@ -245,6 +245,6 @@ class _Pool:
 def _mask(weights: Tensor, valid: Tensor) -> Tensor:
     """Return geometry weights (..., M), those of supports that are not valid (M,) almost 0.
 
-    Such a support counts for nothing, and yet no row of nothing else becomes NaN.
+    Such a support has no weight, and a row of such supports alone does not become NaN.
     """
     return (weights * valid).clamp(min=torch.finfo(weights.dtype).tiny)

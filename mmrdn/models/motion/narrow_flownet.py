@@ -37,7 +37,7 @@ class NarrowFlowNet(FlowNetSimple):
         super().__init__(**kwargs)
 
     def init_weights(self) -> None:
-        """Initialize as mmtrack does, but for the last layer: the first flow is 0."""
+        """Initialize as mmtrack does, except for the last layer: the first flow is 0."""
         super().init_weights()
         if not self.init_cfg:
             nn.init.zeros_(self.predict_flow.conv.weight)

@@ -26,8 +26,8 @@ class ByteTracker:
     """Number the tracks of a video as its frames come, class by class.
 
     Each frame is matched with the tracks so far by the IoU of its boxes with the predictions of a
-    Kalman filter: boxes of high scores first, then those of low scores, which may go on with a
-    track that the frame before had, but begin none. No box is changed or left out.
+    Kalman filter: boxes of high scores first, then those of low scores, which may extend a
+    track of the previous frame but not begin one. No box is changed or left out.
 
     Args:
         obj_score_thrs (dict): ``high``: score above which a box begins a track and takes part in

@@ -32,7 +32,7 @@ class FreezableMixin:
         self.train(self.training)
 
     def train(self, mode: bool = True) -> nn.Module:
-        """Switch mode, but for frozen batch normalization."""
+        """Switch the mode of all parts except frozen batch normalization."""
         super().train(mode)  # type: ignore[misc]
         for path in self.frozen_parts:
             for part in self.get_submodule(path).modules():  # type: ignore[attr-defined]

@@ -60,10 +60,10 @@ class VideoFileSource(BaseSource):
 
 
 class Decoder:
-    """One reading of a video stream, going on where a part of it is damaged.
+    """One reading of a video stream, which continues after damaged parts.
 
-    Damage is reported once its frame number is known, as frames come out of the decoder later than
-    packets go in.
+    Damage is reported once its frame number is known, because frames come out of the decoder later
+    than packets go in.
 
     Args:
         container (InputContainer): An open container.

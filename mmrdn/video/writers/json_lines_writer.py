@@ -13,8 +13,8 @@ class JsonLinesWriter(BaseWriter):
 
     Unlike the other writers it grows under its final name: each line stands for itself, so those of
     a run that was killed are of use, and the file can be followed while it grows. A line is written
-    as a whole or, where the disk is full, taken back. Where no frame came the file is left as it
-    was.
+    as a whole or, where the disk is full, taken back. Without any frame the file stays as
+    it was.
 
     Args:
         path (str or Path): The file.

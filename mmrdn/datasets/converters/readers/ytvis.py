@@ -17,7 +17,7 @@ _VIDEOS = dict(id=ID, width=SIZE, height=SIZE, file_names=_NAMES, name=TEXT)
 class YtvisReader(BaseReader):
     """YouTube-VIS and OVIS JSON: an annotation is a track with a box and a mask, or null, for each frame.
 
-    Where there are no boxes those of the masks are taken. Any occlusion of OVIS is an occluded box.
+    Objects without boxes get those of their masks. Any occlusion of OVIS is an occluded box.
     """
 
     def read(self, path: Path) -> list[AnnotatedVideo]:

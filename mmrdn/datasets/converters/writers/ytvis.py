@@ -10,7 +10,7 @@ from mmrdn.datasets.converters.writers.runs import DIGITS, count_frame_losses
 def ytvis_files(videos: Sequence[AnnotatedVideo], losses: LossReport, fps: float) -> dict[str, bytes]:
     """Return a YouTube-VIS JSON file, with the occlusion of OVIS and without masks.
 
-    A track is ``iscrowd`` if all of its boxes are to be ignored; of others such boxes are left out.
+    A track is ``iscrowd`` if all of its boxes are to be ignored; other tracks lose such boxes.
 
     Args:
         videos (Sequence[AnnotatedVideo]): The videos.
