@@ -1,10 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """Reading image files: the one way for videos, data sets and tools."""
 
+import contextlib
 import io
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import IO
 
 import cv2
 import numpy as np
@@ -14,6 +16,8 @@ from PIL import Image
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm', '.jp2')
 # A few hundred bytes may claim any size, and a decoder reserves the memory before it reads on.
 MAX_PIXELS = 2**27
+_EXIF_ORIENTATION, _BY_90_DEGREES = 0x0112, (5, 6, 7, 8)
+_TURNED_FORMATS = ('JPEG', 'MPO', 'PNG')  # OpenCV does not turn WebP; Pillow gives the turned size of TIFF itself
 # First bytes of a file and the mark at its end, at the latest a few bytes before the last one.
 _MARKS = ((b'\xff\xd8', b'\xff\xd9'), (b'\x89PNG', b'IEND'))
 
@@ -73,14 +77,46 @@ def decode_image(
     return image
 
 
+def read_image_size(path: str | os.PathLike) -> tuple[int, int]:
+    """Read the size that :func:`read_image` gives an image, from the header of its file.
+
+    Args:
+        path (str or Path): The file.
+
+    Returns:
+        tuple[int, int]: Width and height in pixels.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It has no such header; names it.
+    """
+    try:
+        with _opened(path) as image:
+            width, height = image.size
+            exif = Image.Exif()
+            exif.load(image.info.get('exif') if image.format in _TURNED_FORMATS else None)  # getexif decodes a PNG
+    except FileNotFoundError:
+        raise FileNotFoundError(f'image {path} does not exist') from None
+    except Exception as error:  # of Pillow's many decoders
+        raise ValueError(f'image {path} cannot be read: {error}') from None
+    return (height, width) if exif.get(_EXIF_ORIENTATION) in _BY_90_DEGREES else (width, height)
+
+
+@contextlib.contextmanager
+def _opened(file: str | os.PathLike | IO[bytes]) -> Iterator[Image.Image]:
+    """Open an image with Pillow, without its warning of many pixels."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+        with Image.open(file) as image:
+            yield image
+
+
 def _check_size(content: bytes, path: str | os.PathLike) -> None:
     """Refuse an image whose header claims too many pixels."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content)) as image:
-                width, height = image.size
-                claim = f'{width}x{height}' if width * height > MAX_PIXELS else None
+        with _opened(io.BytesIO(content)) as image:
+            width, height = image.size
+            claim = f'{width}x{height}' if width * height > MAX_PIXELS else None
     except Image.DecompressionBombError:  # at a limit of Pillow's
         claim = 'far more'
     except Exception:  # not one of Pillow's formats: OpenCV has a limit too
@@ -102,9 +138,8 @@ def _looks_truncated(content: bytes) -> bool:
     for first, last in _MARKS:
         if content.startswith(first) and last not in content[-64:]:
             try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-                    Image.open(io.BytesIO(content)).load()
+                with _opened(io.BytesIO(content)) as image:
+                    image.load()
             except Exception:  # Pillow has many for a damaged chunk
                 return True
     return False

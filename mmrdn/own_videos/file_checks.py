@@ -9,14 +9,10 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
-
-from mmrdn.fileio.image_files import decode_image
+from mmrdn.fileio.image_files import decode_image, read_image_size
 from mmrdn.own_videos.coco_vid_tables import CocoVidTables
 from mmrdn.own_videos.findings import DROP
 from mmrdn.utils.text import shown
-
-_EXIF_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
 
 
 class ImageFile(NamedTuple):
@@ -88,14 +84,11 @@ def _read_whole(path: Path) -> ImageFile:
 
 def _read_header(path: Path) -> ImageFile:
     try:
-        with Image.open(path) as image:
-            width, height = image.size
-            turned = image.getexif().get(_EXIF_ORIENTATION) in _TURNED
+        return ImageFile(read_image_size(path))
     except FileNotFoundError:
         return _absent(path)
-    except Exception as error:  # of Pillow's many decoders
-        return ImageFile(problem=('file-undecodable', f'image {path} cannot be read: {error}'))
-    return ImageFile((height, width) if turned else (width, height))
+    except ValueError as error:
+        return ImageFile(problem=('file-undecodable', str(error)))
 
 
 def _absent(path: Path) -> ImageFile:

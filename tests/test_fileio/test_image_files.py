@@ -7,9 +7,11 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
+from mmrdn.datasets.converters.image_directory import ImageDirectory
 from mmrdn.datasets.transforms.loading import LoadFrame
-from mmrdn.fileio.image_files import MAX_PIXELS, decode_image, read_image
+from mmrdn.fileio.image_files import MAX_PIXELS, decode_image, read_image, read_image_size
 from mmrdn.video import open_source
 
 
@@ -72,6 +74,33 @@ def test_the_limit_itself(monkeypatch):
     monkeypatch.setattr('mmrdn.fileio.image_files.MAX_PIXELS', 63)
     with pytest.raises(ValueError, match='claims 8x8 pixels'):
         decode_image(data.tobytes(), 'a.png')
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+@pytest.mark.parametrize('suffix', ['.jpg', '.png', '.webp', '.tif'])
+def test_the_size_is_that_of_the_image_that_is_read(orientation, suffix, tmp_path):
+    """EXIF 5 to 8 turn by 90 degrees, other than in WebP; converters write the same size into their files."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f'a{suffix}'
+    Image.fromarray(np.zeros((32, 64, 3), np.uint8)).save(path, exif=exif)
+    size = (32, 64) if orientation > 4 and suffix != '.webp' else (64, 32)
+    assert read_image(path).shape == (size[1], size[0], 3)
+    assert read_image_size(path) == size
+    (frame,) = ImageDirectory(tmp_path).of_video('a', [0], None, 'notes.txt')
+    assert (frame.width, frame.height) == size
+
+
+def test_a_size_that_cannot_be_read(tmp_path, recwarn):
+    with pytest.raises(FileNotFoundError, match='image .*/a.png does not exist'):
+        read_image_size(tmp_path / 'a.png')
+    for content in (b'', b'words', claiming('.png', 30000, 30000)):  # the last is too much for Pillow
+        (tmp_path / 'a.png').write_bytes(content)
+        with pytest.raises(ValueError, match=r'image .*/a\.png cannot be read: .'):
+            read_image_size(tmp_path / 'a.png')
+    (tmp_path / 'a.png').write_bytes(claiming('.png', 10000, 10000))
+    assert read_image_size(tmp_path / 'a.png') == (10000, 10000)
+    assert not recwarn.list
 
 
 def test_in_the_middle_of_a_video_and_of_a_data_set(tmp_path):

@@ -4,10 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
-
 from mmrdn.datasets.converters.frame_files import FrameFiles, Size
-from mmrdn.fileio.image_files import IMAGE_SUFFIXES
+from mmrdn.fileio.image_files import IMAGE_SUFFIXES, read_image_size
 from mmrdn.utils.text import natural_key
 
 _BOTH_CASES = [case for suffix in IMAGE_SUFFIXES for case in (suffix, suffix.upper())]
@@ -82,9 +80,4 @@ class ImageDirectory(FrameFiles):
         raise FileNotFoundError(f'--frames {self.directory}: no images of the video {video}, expected {video}/*.jpg')
 
     def _size_of(self, video: str, name: str, where: str) -> Size:
-        path = self.directory / name
-        try:
-            with Image.open(path) as image:
-                return image.size
-        except (OSError, ValueError, SyntaxError):
-            raise ValueError(f'image {path} cannot be read') from None
+        return read_image_size(self.directory / name)
