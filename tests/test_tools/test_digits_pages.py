@@ -48,7 +48,9 @@ def place(tiny_config, digits, tmp_path, monkeypatch):
         name = f'{kind}_faster-rcnn_r18_1xb4-1500_movingdigits'
         text = CHILD.format(base=tiny_config, name=name) + extra
         (tmp_path / 'configs' / 'rdn' / f'{name}.py').write_text(text)
-    write_mp4(tmp_path / 'clip.mp4', noise(5, (64, 80)))
+    (tmp_path / 'demo').mkdir()
+    for clip in ('clip.mp4', 'demo/moving_digits.mp4'):
+        write_mp4(tmp_path / clip, noise(5, (64, 80)))
     return tmp_path
 
 
