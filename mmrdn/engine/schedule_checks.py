@@ -107,7 +107,7 @@ def check_values(runner: Runner) -> None:
 
 
 def division_by_zero(settings: Mapping[str, Any]) -> str:
-    """Return in a few words which settings let a scheduler divide by zero.
+    """Return in a few words why a scheduler divides by zero.
 
     Args:
         settings (dict): Settings of the scheduler, or its state.
@@ -117,10 +117,12 @@ def division_by_zero(settings: Mapping[str, Any]) -> str:
         return f'{zeros[0]} is 0, expected another number, as MMEngine divides by it'
     if settings.get('power', 0) < 0:
         return f'power is {settings["power"]}, expected a positive number'
-    return (
-        'its first phase has no length, because pct_start times the number of steps is 1: '
-        'change pct_start, or the length of the training (train_cfg)'
-    )
+    if 'eta_max' in settings:  # OneCycleLR
+        return (
+            'its first phase has no length, because pct_start times the number of steps is 1: '
+            'change pct_start, or the length of the training (train_cfg)'
+        )
+    return 'it divides by zero with these settings'
 
 
 def validation_problem(runner: Runner) -> str | None:
