@@ -111,7 +111,8 @@ def test_wheel_carries_configs_tools_and_index(wheel, tree):
         modules = {path.relative_to(tree).as_posix() for path in (tree / 'mmrdn').rglob('*.py')}
         page = {path.relative_to(tree).as_posix() for path in (tree / 'mmrdn' / 'web' / 'web_page').rglob('*.*')}
         page.add('mmrdn/own_videos/report.html')
-        assert len(page) == 5 and modules | page <= set(names)
+        fonts = {f'mmrdn/visualization/fonts/{name}' for name in ('DejaVuSans.ttf', 'LICENSE_DEJAVU')}
+        assert len(page) == 5 and modules | page | fonts <= set(names)
         metadata = archive.read(f'{info}/METADATA').decode()
     top_level = {name.split('/')[0] for name in names}
     assert top_level == {'mmrdn', info}

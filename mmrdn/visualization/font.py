@@ -4,25 +4,24 @@
 import functools
 import itertools
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from matplotlib.font_manager import FontProperties, findSystemFonts, fontManager
-from matplotlib.ft2font import FT2Font
 from PIL import Image, ImageDraw, ImageFont
 
-_DEFAULT = str(Path(matplotlib.get_data_path()) / 'fonts/ttf/DejaVuSans.ttf')
+from mmrdn.visualization.system_fonts import find_system_fonts
+
+DEFAULT_FONT = str(Path(__file__).with_name('fonts') / 'DejaVuSans.ttf')
+_UNASSIGNED = '\U0010ffff'  # no character: fonts draw their sign for what they lack
+_PROBE_SIZE = 61  # pixels, of letters that are compared with that sign; fonts of bitmaps lack this size
 
 
 @dataclass(frozen=True)
 class Font:
     """Letters of one size from a font file, and from other fonts for characters that it lacks.
 
-    The others are the font that matplotlib brings along and those of the machine, as fontconfig
-    lists them, Noto first.
+    The others are DejaVu Sans, which mmrdn contains, and those of the machine, Noto first.
 
     Attributes:
         size (int): Size in pixels.
@@ -51,7 +50,7 @@ class Font:
     @property
     def line_height(self) -> int:
         """int: Height in pixels of a line of text with some room around it."""
-        return sum(_face(self.file or _DEFAULT, self.size).getmetrics()) + 2 * self.pad
+        return sum(_face(self.file or DEFAULT_FONT, self.size).getmetrics()) + 2 * self.pad
 
     def width(self, text: str) -> int:
         """Return the width in pixels of a line of text with some room around it."""
@@ -84,9 +83,9 @@ def font_file(char: str, file: str | None = None) -> str | None:
         file (str, optional): Font file that is looked into first.
     """
     if char.isspace():
-        return file or _DEFAULT
-    files = itertools.chain([file] if file else [], [_DEFAULT], _system_fonts())
-    return next((each for each in files if ord(char) in _code_points(each)), None)
+        return file or DEFAULT_FONT
+    files = itertools.chain([file] if file else [], [DEFAULT_FONT], _system_fonts())
+    return next((each for each in files if _has(each, char)), None)
 
 
 @functools.cache
@@ -103,7 +102,7 @@ def check_glyphs(texts: tuple[str, ...], file: str | None = None) -> None:
     """
     if file is not None and not Path(file).is_file():
         raise FileNotFoundError(f'font {file} does not exist')
-    if file is not None and not _code_points(file):
+    if file is not None and not _is_font(file):
         raise ValueError(f'{file} is no font, expected a TrueType or OpenType file')
     missing = sorted({char for text in texts for char in text if font_file(char, file) is None})
     if missing:
@@ -114,15 +113,6 @@ def check_glyphs(texts: tuple[str, ...], file: str | None = None) -> None:
         )
 
 
-def font_families(texts: Iterable[str]) -> list[str]:
-    """Return the families of the fonts that texts are drawn from, as matplotlib takes them."""
-    files = dict.fromkeys([_DEFAULT, *(font_file(char) for text in texts for char in text)])
-    files.pop(None, None)
-    for file in files.keys() - {entry.fname for entry in fontManager.ttflist}:  # newer than its list of fonts
-        fontManager.addfont(file)
-    return [FontProperties(fname=file).get_name() for file in files]
-
-
 @functools.cache
 def _system_fonts() -> list[str]:
     """Return the font files of the machine, Noto's regular ones first."""
@@ -131,17 +121,31 @@ def _system_fonts() -> list[str]:
         name = Path(file).name.lower()
         return 'noto' not in name, 'regular' not in name, 'cjk' not in name, file
 
-    return sorted(findSystemFonts(), key=rank)
+    return sorted(find_system_fonts(), key=rank)
 
 
 @functools.cache
-def _code_points(file: str) -> frozenset[int]:
-    """Return the code points that a font file has letters for; none if it is no font of outlines."""
+def _has(file: str, char: str) -> bool:
+    """Return whether a font file has a character: it draws something else for it than its sign for none."""
+    return _is_font(file) and _drawn(file, char) != _drawn(file, _UNASSIGNED)
+
+
+@functools.cache
+def _is_font(file: str) -> bool:
+    """Return whether a file is a font of outlines."""
     try:
-        font = FT2Font(file)
-        return frozenset(font.get_charmap()) if font.scalable else frozenset()
-    except (OSError, RuntimeError, ValueError):
-        return frozenset()
+        ImageFont.truetype(file, _PROBE_SIZE)
+        return True
+    except OSError:
+        return False
+
+
+def _drawn(file: str, char: str) -> tuple[float, bytes]:
+    """Return the width and the pixels of a character alone: not composed of others, as layout by Raqm would."""
+    face = ImageFont.truetype(file, _PROBE_SIZE, layout_engine=ImageFont.Layout.BASIC)
+    mask = Image.new('L', (3 * _PROBE_SIZE, 3 * _PROBE_SIZE))
+    ImageDraw.Draw(mask).text((_PROBE_SIZE, 2 * _PROBE_SIZE), char, font=face, fill=255, anchor='ls')
+    return face.getlength(char), mask.tobytes()
 
 
 @functools.cache
@@ -151,7 +155,7 @@ def _face(file: str, size: int) -> ImageFont.FreeTypeFont:
 
 def _runs(text: str, font: Font) -> list[tuple[str, ImageFont.FreeTypeFont]]:
     """Return the parts of a text that are of one font file each."""
-    first = font.file or _DEFAULT
+    first = font.file or DEFAULT_FONT
     parts = itertools.groupby(text, lambda char: font_file(char, font.file) or first)
     return [(''.join(chars), _face(file, font.size)) for file, chars in parts]
 
@@ -166,7 +170,7 @@ def _length(text: str, font: Font) -> float:
 def _ink(text: str, font: Font) -> np.ndarray:
     """See :meth:`Font.ink`."""
     mask = Image.new('L', (font.width(text), font.line_height))
-    x, baseline = float(font.pad), font.pad + _face(font.file or _DEFAULT, font.size).getmetrics()[0]
+    x, baseline = float(font.pad), font.pad + _face(font.file or DEFAULT_FONT, font.size).getmetrics()[0]
     for part, face in _runs(text, font):
         ImageDraw.Draw(mask).text((x, baseline), part, font=face, fill=255, anchor='ls')
         x += face.getlength(part)

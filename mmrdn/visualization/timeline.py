@@ -1,13 +1,14 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """A plot of when each class was found in a video."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, fontManager
 
 from mmrdn.visualization.canvas import GROUND, Color, class_color
-from mmrdn.visualization.font import Font, font_families
+from mmrdn.visualization.font import DEFAULT_FONT, Font, font_file
 
 LEFT, RIGHT = 0.16, 0.98  # of the plot, as shares of the figure's width
 _WIDTH = 10.0  # inches
@@ -80,6 +81,15 @@ def draw_timeline(frames: Sequence[dict], classes: Sequence[str], end: float) ->
     for side in ('top', 'right', 'left'):
         axes.spines[side].set_visible(False)
     return figure
+
+
+def font_families(texts: Iterable[str]) -> list[str]:
+    """Return the families of the fonts that texts are drawn from, as matplotlib takes them."""
+    files = dict.fromkeys([DEFAULT_FONT, *(font_file(char) for text in texts for char in text)])
+    files.pop(None, None)
+    for file in files.keys() - {entry.fname for entry in fontManager.ttflist}:  # newer than its list of fonts
+        fontManager.addfont(file)
+    return [FontProperties(fname=file).get_name() for file in files]
 
 
 def _rgb(bgr: Color) -> tuple[float, ...]:

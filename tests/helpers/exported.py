@@ -15,9 +15,8 @@ from helpers.videos import noise, tiny_inferencer
 COMMAND = """
 import sys, types
 
-ASKED_FOR = 'numpy onnxruntime av cv2 PIL matplotlib mmrdn mmrdn_runtime scipy numba'.split()
-THEIRS = 'mpl_toolkits contourpy cycler dateutil six fontTools kiwisolver packaging pyparsing'.split()
-THEIRS += 'google flatbuffers llvmlite'.split()
+ASKED_FOR = 'numpy onnxruntime av cv2 PIL mmrdn mmrdn_runtime scipy numba'.split()
+THEIRS = 'packaging google flatbuffers llvmlite'.split()
 
 
 class Refusal:

@@ -12,11 +12,12 @@ def write_font(path, letters, family='Test', top=700):
     for corner in ((0, top), (800, top), (800, 0)):
         pen.lineTo(corner)
     pen.closePath()
+    rectangle, nothing = pen.glyph(False), TTGlyphPen(None).glyph()
     names = ['.notdef'] + [f'u{ord(letter):X}' for letter in letters]
     builder = FontBuilder(1000, isTTF=True)
     builder.setupGlyphOrder(names)
     builder.setupCharacterMap({ord(letter): name for letter, name in zip(letters, names[1:])})
-    builder.setupGlyf({name: TTGlyphPen(None).glyph() if name == '.notdef' else pen.glyph(False) for name in names})
+    builder.setupGlyf({name: nothing if name == '.notdef' else rectangle for name in names})
     builder.setupHorizontalMetrics({name: (1000, 0) for name in names})
     builder.setupHorizontalHeader(ascent=880, descent=-120)
     builder.setupNameTable(dict(familyName=family, styleName='Regular'))

@@ -1,19 +1,22 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Letters of fonts that the tests make, beside the one that matplotlib brings along."""
+"""Letters of fonts that the tests make, beside the one that mmrdn contains."""
 
 import os
 import subprocess
 import sys
+import unicodedata
 import warnings
 
 import numpy as np
 import pytest
+from fontTools.ttLib import TTFont
 
 from helpers.fonts import write_font
 from mmrdn.structures import FrameDetections
 from mmrdn.visualization import FrameDrawer, font
-from mmrdn.visualization.font import Font, check_glyphs, font_families, font_file
-from mmrdn.visualization.timeline import draw_timeline
+from mmrdn.visualization.font import Font, check_glyphs, font_file
+from mmrdn.visualization.system_fonts import find_system_fonts
+from mmrdn.visualization.timeline import draw_timeline, font_families
 
 CAT, DOG = '猫', '犬'
 
@@ -21,14 +24,14 @@ CAT, DOG = '猫', '犬'
 @pytest.fixture
 def fonts_of_the_machine(monkeypatch):
     """Say which font files there are."""
-    cached = (font.font_file, font.check_glyphs, font._system_fonts, font._length, font._ink, font._code_points)
+    cached = (font.font_file, font.check_glyphs, font._system_fonts, font._length, font._ink, font._has, font._is_font)
 
     def clear():
         for function in cached:
             function.cache_clear()
 
     def say(*paths):
-        monkeypatch.setattr(font, 'findSystemFonts', lambda: list(paths))
+        monkeypatch.setattr(font, 'find_system_fonts', lambda: list(paths))
         clear()
 
     say()
@@ -121,6 +124,33 @@ def test_timeline_has_them_too(fonts_of_the_machine, tmp_path):
         figure.savefig(tmp_path / 'a.svg')
     (label,) = figure.axes[0].get_yticklabels()
     assert label.get_text() == CAT and label.get_fontfamily() == ['DejaVu Sans', 'Cats']
+
+
+def test_the_font_of_mmrdn_has_what_its_character_map_says():
+    """The map as fontTools reads it. Among what it lacks are marks that layout would draw on another letter."""
+    with TTFont(font.DEFAULT_FONT) as file:
+        mapped = file.getBestCmap()
+    rng = np.random.default_rng(0)
+    codes = {*rng.choice(sorted(mapped), 60).tolist(), *rng.integers(0x21, 0x3000, 60).tolist(), 0x817, 0x1E3C}
+    letters = [chr(code) for code in codes if not chr(code).isspace() and unicodedata.category(chr(code)) != 'Cc']
+    assert [font._has(font.DEFAULT_FONT, letter) for letter in letters] == [ord(letter) in mapped for letter in letters]
+    assert 60 < sum(ord(letter) in mapped for letter in letters) < len(letters) - 20
+
+
+@pytest.mark.parametrize('listed', [True, False])
+def test_fonts_of_the_machine(listed, monkeypatch, tmp_path):
+    """Those that fontconfig lists; without it those in the directories of the user and of all users."""
+    paths = [write_font(tmp_path / name, CAT) for name in ('own/fonts/a/A.TTF', 'all/fonts/b.otf')]
+    (tmp_path / 'own/fonts/readme.txt').write_text('')
+    monkeypatch.setenv('XDG_DATA_HOME', str(tmp_path / 'own'))
+    monkeypatch.setenv('XDG_DATA_DIRS', f'{tmp_path}/none:{tmp_path}/all')
+    monkeypatch.setenv('HOME', str(tmp_path))
+    monkeypatch.setenv('PATH', str(tmp_path))
+    if listed:
+        command = tmp_path / 'fc-list'
+        command.write_text(f'#!/bin/sh\necho /a/b.ttf\necho /a/b.pfb\necho {paths[0]}\n')
+        command.chmod(0o755)
+    assert find_system_fonts() == sorted(['/a/b.ttf', paths[0]] if listed else paths)
 
 
 @pytest.mark.slow
