@@ -27,6 +27,8 @@ class OnnxRuntimeBackend:
         self.providers = list(providers)
         self.options = onnxruntime.SessionOptions()
         self.options.intra_op_num_threads = threads
+        # Threads that wait busily between runs take the processor from the other graphs.
+        self.options.add_session_config_entry('session.force_spinning_stop', '1')
         self.options.log_severity_level = 3
 
     def open(self, path: Path) -> Graph:
