@@ -8,7 +8,7 @@
   `mmrdn-<version>.dist-info`, as '-' sorts before '/';
 - `mmrdn/.mim`, for other versions of mim and for MMEngine.
 So a wheel carries `.mim` twice, and an editable install not at all. The published model, which mmrdn alone
-reads, is in the second only.
+reads, is in the second only, without its ONNX files, which mmrdn-runtime alone reads.
 """
 
 import atexit
@@ -27,7 +27,7 @@ MIM_FILES = ('configs', 'tools', 'model-index.yml')
 
 def copy_mim(target, names=MIM_FILES):
     """Copy what mim needs into the directory `target`."""
-    ignore = shutil.ignore_patterns('__pycache__', '*.py[cod]')
+    ignore = shutil.ignore_patterns('__pycache__', '*.py[cod]', '*_onnx')
     for name in names:
         source = ROOT / name
         if source.is_dir():

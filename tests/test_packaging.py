@@ -94,7 +94,7 @@ def mim_files(tree, *more):
     return {
         path.relative_to(tree).as_posix(): path.read_bytes()
         for path in files
-        if path.is_file() and '__pycache__' not in path.parts
+        if path.is_file() and '__pycache__' not in path.parts and not path.parent.name.endswith('_onnx')
     }
 
 

@@ -21,6 +21,9 @@ from mmrdn.export.graphs import AppendGraph, DetectGraph, ExtractGraph, RelateGr
 from mmrdn.export.onnx_graph import OPSET, save_onnx, to_onnx
 from mmrdn.export.quantization import calibration_inputs, quantize
 from mmrdn.export.refusals import check_exportable, resize_settings
+from mmrdn.export.weight_storage import STORAGES, Shrink
+from mmrdn.fileio.checkpoint import local_checkpoint
+from mmrdn.fileio.download import file_hash
 from mmrdn.fileio.json_files import write_json
 from mmrdn.models import RDN
 from mmrdn.models.roi_heads import RDNCascadeRoIHead
@@ -36,7 +39,7 @@ def export_onnx(
     out: str | Path = '',
     *,
     sizes: Sequence[str] = (),
-    fp16: bool = False,
+    storage: str = 'fp32',
     calibrate: str | Path | None = None,
     overwrite: bool = False,
     trust_checkpoint: bool = False,
@@ -53,7 +56,7 @@ def export_onnx(
         out (str or Path): The directory.
         sizes (Sequence[str]): Heights and widths, ``'600x1000'``, at which the files are compared with
             PyTorch. They run at any size.
-        fp16 (bool): Whether to store weights in half of the bytes. Computations stay in fp32.
+        storage (str): How weights are stored, see :data:`STORAGES`. Computations stay in fp32.
         calibrate (str or Path, optional): Video, directory or pattern of images; convolutions of backbone
             and neck then compute in int8, by the ranges of numbers that these frames give.
         overwrite (bool): Whether the directory may be there already.
@@ -70,14 +73,19 @@ def export_onnx(
             PyTorch does.
     """
     out, pairs = Path(out), [parse_size(size) for size in sizes]
+    if storage not in STORAGES:
+        raise ValueError(f'storage must be one of {", ".join(STORAGES)}, got {storage}')
     if out.exists() and not (overwrite and (out / 'manifest.json').is_file()):
         hint = 'is there already (overwrite replaces it)' if not overwrite else 'is no directory of an exported model'
         raise FileExistsError(f'{out} {hint}')
     cfg, weights = resolve_config(config, cfg_options)
+    source = None
     if model is not None:
         classes = model_classes(cfg, model, {})
-    elif checkpoint or weights:
-        model, classes = load_detector(cfg, checkpoint or weights, trust_checkpoint)
+    elif file := checkpoint or weights:
+        model, classes = load_detector(cfg, file, trust_checkpoint)
+        path = local_checkpoint(str(file))
+        source = dict(file=Path(path).name, sha256=file_hash(path))
     else:
         raise ValueError(f'no checkpoint given, and {config} has no published weights')
     model = model.cpu().eval()
@@ -87,15 +95,13 @@ def export_onnx(
     with tempfile.TemporaryDirectory(prefix=f'.{out.name}.', dir=out.parent) as directory:
         made = Path(directory) / 'model'
         made.mkdir()
-        _write_extract(model, made / 'extract.onnx', fp16, inputs)
-        _write_relate(model, made / 'relate.onnx', fp16)
+        _write_extract(model, made / 'extract.onnx', STORAGES[storage], inputs)
+        _write_relate(model, made / 'relate.onnx', STORAGES[storage])
         manifest = _manifest(model, cfg, classes, made)
-        manifest |= dict(weights='fp16' if fp16 else 'fp32', int8=inputs is not None)
+        manifest |= dict(checkpoint=source, weights=storage, int8=inputs is not None)
         if pairs:
-            divisor = model.data_preprocessor.pad_size_divisor
-            manifest['compared'] = compare(
-                ExtractGraph(model).eval(), made / 'extract.onnx', pairs, divisor, inputs is None
-            )
+            divisor, exact = model.data_preprocessor.pad_size_divisor, inputs is None and storage != 'int8'
+            manifest['compared'] = compare(ExtractGraph(model).eval(), made / 'extract.onnx', pairs, divisor, exact)
         write_json(manifest, made / 'manifest.json')
         if out.exists():
             shutil.rmtree(out)
@@ -103,17 +109,17 @@ def export_onnx(
     return out
 
 
-def _write_extract(model: RDN, path: Path, fp16: bool, inputs: Iterable[dict] | None) -> None:
+def _write_extract(model: RDN, path: Path, shrink: Shrink, inputs: Iterable[dict] | None) -> None:
     """Write ``extract.onnx``, in int8 where there are inputs to calibrate it on."""
     divisor = max(model.data_preprocessor.pad_size_divisor, 32)
     image, size = torch.rand(2, 3, 4 * divisor, 6 * divisor), torch.tensor([[4 * divisor - 2, 6 * divisor - 3]] * 2)
     dims = dict(image={i: Dim.DYNAMIC for i in (0, 2, 3)}, size={0: Dim.DYNAMIC})
     graph = ExtractGraph(model)
     proto = to_onnx(graph, (image, size), (('image', 'size'), graph.names), path.name, dims)
-    save_onnx(proto if inputs is None else quantize(proto, inputs), path, fp16)
+    save_onnx(proto if inputs is None else quantize(proto, inputs), path, shrink)
 
 
-def _write_relate(model: RDN, path: Path, fp16: bool) -> None:
+def _write_relate(model: RDN, path: Path, shrink: Shrink) -> None:
     """Write ``relate.onnx``, whose inputs ``key_*`` are outputs of ``extract.onnx``, and ``append.onnx`` beside it."""
     num, head = model.detector.rpn_head.test_cfg.max_per_img, model.detector.roi_head
     channels, columns = head.relation_head.fc_cls.weight.shape[::-1]
@@ -123,7 +129,7 @@ def _write_relate(model: RDN, path: Path, fp16: bool) -> None:
         key.append(torch.rand(num, columns))
         key_names.append('key_stage_scores')
     if model.neck is None:
-        save_onnx(to_onnx(DetectGraph(model), tuple(key), (tuple(key_names), _DETECTIONS), path.name), path, fp16)
+        save_onnx(to_onnx(DetectGraph(model), tuple(key), (tuple(key_names), _DETECTIONS), path.name), path, shrink)
         return
     graph, count = RelateGraph(model), model.support_sampler.num_support
     state = graph.step.initial_state()
@@ -133,9 +139,9 @@ def _write_relate(model: RDN, path: Path, fp16: bool) -> None:
     olds, news = ({name: f'{word}_{name}' for name in state} for word in ('state', 'new'))
     found = (*_DETECTIONS, 'link_weights') if graph.links else _DETECTIONS
     inputs = olds, {name: f'support_{name}' for name in supports}
-    save_onnx(to_onnx(graph, (state, supports, *key), ((*inputs, *key_names), (found, news)), path.name), path, fp16)
+    save_onnx(to_onnx(graph, (state, supports, *key), ((*inputs, *key_names), (found, news)), path.name), path, shrink)
     path = path.with_name('append.onnx')
-    save_onnx(to_onnx(AppendGraph(graph.step), (state, supports), (inputs, news), path.name), path, fp16)
+    save_onnx(to_onnx(AppendGraph(graph.step), (state, supports), (inputs, news), path.name), path, shrink)
 
 
 def _manifest(model: RDN, cfg: Config, classes: Sequence[str], directory: Path) -> dict[str, Any]:

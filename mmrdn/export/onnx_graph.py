@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn as nn
 from torch.utils._pytree import tree_leaves, tree_map
 
+from mmrdn.export.weight_storage import Shrink
+
 OPSET = 18  # of RoiAlign 16 and NonMaxSuppression 11, which all runtimes have
-_MIN_VALUES = 1024  # of weights that are stored in half of the bytes; shorter ones are factors and biases
 
 
 def to_onnx(
@@ -62,19 +62,22 @@ def to_onnx(
     return exported.model_proto
 
 
-def save_onnx(proto: Any, path: Path, fp16: bool = False) -> None:
-    """Check a graph and write it.
+def save_onnx(proto: Any, path: Path, shrink: Shrink = None) -> None:
+    """Check a graph and write it, without the exporter's notes on where in the source each operator is from.
 
     Args:
         proto (onnx.ModelProto): The graph.
         path (Path): The file.
-        fp16 (bool): Whether to store weights in half of the bytes.
+        shrink (callable, optional): Function that makes its weights smaller, such as :func:`halve_weights`.
 
     Raises:
         ValueError: It has operators that other runtimes would not read.
     """
-    if fp16:
-        halve_weights(proto)
+    if shrink is not None:
+        shrink(proto)
+    graph = proto.graph
+    for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
+        del part.metadata_props[:]
     _check(proto, path.name)
     path.write_bytes(proto.SerializeToString())
 
@@ -112,25 +115,3 @@ def _check(proto: Any, name: str) -> None:
     domains = {node.domain for node in proto.graph.node} - {'', 'ai.onnx'}
     if domains or proto.functions:
         raise ValueError(f'{name}: the graph has operators that are not ONNX: {", ".join(sorted(domains))}')
-
-
-def halve_weights(proto: Any) -> None:
-    """Store the weights of a model as fp16, each cast to fp32 where it is read.
-
-    Args:
-        proto (onnx.ModelProto): The model, changed in place. Numbers beyond fp16's become its largest.
-    """
-    from onnx import TensorProto, helper, numpy_helper
-
-    casts, limit = [], np.finfo(np.float16).max
-    for tensor in proto.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if tensor.data_type != TensorProto.FLOAT or values.size < _MIN_VALUES:
-            continue
-        name = tensor.name
-        half = numpy_helper.from_array(values.clip(-limit, limit).astype(np.float16), f'{name}_fp16')
-        tensor.CopyFrom(half)
-        casts.append(helper.make_node('Cast', [half.name], [name], name=f'{name}_cast', to=TensorProto.FLOAT))
-    nodes = list(proto.graph.node)
-    del proto.graph.node[:]
-    proto.graph.node.extend([*casts, *nodes])

@@ -31,6 +31,8 @@ RUNNERS = {
     ('docs/box_linking.md', 'python'): 'test_tools/test_digits_pages.py',
     ('docs/visualization.md', 'shell'): 'test_tools/test_digits_pages.py',
     ('docs/visualization.md', 'python'): 'test_tools/test_digits_pages.py',
+    ('docs/deployment.md', 'bash'): 'test_runtime/test_carried_model.py',
+    ('docs/deployment.md', 'python'): 'test_runtime/test_carried_model.py',
     ('docs/metric.md', 'python'): 'test_tools/test_digits_pages.py',
 }
 _BLOCK = re.compile(

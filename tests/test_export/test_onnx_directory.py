@@ -159,6 +159,12 @@ def test_wrong_input_gets_one_line(args, message, exported, tmp_path):
     assert not (tmp_path / 'out.jsonl').exists()
 
 
+def test_unknown_storage_is_refused(tmp_path):
+    with pytest.raises(ValueError, match='storage must be one of fp32, fp16, int8, got int4'):
+        export_onnx(tiny_inferencer().cfg, out=tmp_path / 'out', storage='int4')
+    assert not list(tmp_path.iterdir())
+
+
 def test_shorter_side_resize(tmp_path):
     cfg = tiny_inferencer().cfg
     cfg.test_dataloader.dataset.pipeline[1] = dict(type='ShorterSideResize', shorter=72, longest=96)

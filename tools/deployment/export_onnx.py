@@ -19,7 +19,15 @@ def main() -> None:
         metavar='HxW',
         help='frame sizes, pixels, at which to compare with PyTorch; the files run at any size',
     )
-    parser.add_argument('--fp16', action='store_true', help='store weights in fp16; computations stay in fp32')
+    storage = parser.add_mutually_exclusive_group()
+    words = dict(dest='storage', action='store_const', default='fp32')
+    storage.add_argument('--fp16', const='fp16', **words, help='store weights in fp16; computations stay in fp32')
+    storage.add_argument(
+        '--int8-weights',
+        const='int8',
+        **words,
+        help='store large matrices in int8, other weights in fp16; computations stay in fp32',
+    )
     parser.add_argument('--int8', action='store_true', help='compute convolutions of backbone and neck in int8')
     parser.add_argument(
         '--calibrate',
@@ -35,7 +43,7 @@ def main() -> None:
     from mmrdn.setup_env import register_all_modules
 
     register_all_modules()
-    names = ('fp16', 'calibrate', 'overwrite', 'trust_checkpoint', 'cfg_options')
+    names = ('storage', 'calibrate', 'overwrite', 'trust_checkpoint', 'cfg_options')
     options = {name: getattr(args, name) for name in names}
     print(export_onnx(args.config, args.checkpoint, args.out, sizes=args.size, **options))
 

@@ -1,0 +1,96 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""The exported model that comes with the repository, without mmrdn's requirements and with them."""
+
+import hashlib
+import json
+import shutil
+import textwrap
+
+import numpy as np
+import pytest
+import yaml
+
+from helpers.demo_clip import CLASSES, CLIP, DEMO, NAME, check_digits
+from helpers.exported import run_runtime
+from helpers.naive_vid_map import loop_iou
+from helpers.pages import blocks_to_run
+from helpers.tools import ROOT
+from helpers.videos import read_mp4
+from mmrdn.export.onnx_directory import FORMAT
+from mmrdn.video import open_source
+from mmrdn_runtime.model_directory import ModelDirectory
+
+MODEL = DEMO / 'moving_digits_onnx'
+PAGE = 'docs/deployment.md'
+
+
+def need_runtime():
+    pytest.importorskip('onnxruntime', reason='onnxruntime is not installed (requirements/deploy.txt)')
+
+
+def test_manifest():
+    """Of this format, and of the checkpoint beside it."""
+    models = yaml.safe_load((ROOT / 'configs' / 'rdn' / 'metafile.yml').read_text())['Models']
+    checkpoint = ROOT / next(model for model in models if model['Name'] == NAME)['Weights']
+    manifest = json.loads((MODEL / 'manifest.json').read_text())
+    assert manifest['format'] == FORMAT and manifest['weights'] == 'int8' and not manifest['int8']
+    digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    assert manifest['checkpoint'] == dict(file=checkpoint.name, sha256=digest)
+    assert ModelDirectory(MODEL).classes == CLASSES
+    assert {path.name for path in MODEL.iterdir()} == {'manifest.json', *manifest['files']}
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    """A directory with nothing but the files of ``demo/`` that the runtime needs."""
+    shutil.copytree(MODEL, tmp_path / 'demo' / MODEL.name)
+    shutil.copy(CLIP, tmp_path / 'demo')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_command_of_the_page(clone):
+    """It finds the digits where neither torch nor OpenMMLab is installed."""
+    need_runtime()
+    ((command,),) = (block.commands() for block in blocks_to_run(PAGE, 'bash'))
+    name, *args = command.split()
+    assert name == 'mmrdn-runtime'
+    done = run_runtime(clone, *args)
+    assert done.returncode == 0, done.stderr
+    assert len(read_mp4(clone / 'out.mp4')[0]) == 60
+    check_digits([json.loads(line) for line in (clone / 'out.jsonl').read_text().splitlines()])
+
+
+@pytest.mark.slow
+def test_python_of_the_page(clone, capsys):
+    need_runtime()
+    (block,) = blocks_to_run(PAGE, 'python')
+    exec(textwrap.dedent(block.text), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [str(i) for i in range(60)]
+
+
+@pytest.mark.slow
+def test_finds_what_the_checkpoint_finds():
+    """Detections of a score of 0.3 or more, each beside the nearest of its class."""
+    need_runtime()
+    from mmrdn.apis import VideoInferencer
+    from mmrdn_runtime import VideoDetector
+
+    frames = [frame.image for frame in open_source(CLIP)]
+    expected = list(VideoInferencer(NAME, device='cpu').stream(frames))
+    results = list(VideoDetector(MODEL).stream(frames))
+    assert len(results) == len(expected) == 60
+    overlaps, differences = [], []
+    for found, sample in zip(results, expected):
+        right = sample.pred_det_instances.numpy()
+        for box, score, label in zip(right.bboxes, right.scores, right.labels):
+            if score >= 0.3:
+                same = np.flatnonzero(found.labels == label)
+                ious = [loop_iou(box, found.bboxes[i]) for i in same]
+                overlaps.append(max(ious))
+                differences.append(abs(found.scores[same[np.argmax(ious)]] - score))
+    assert len(overlaps) > 100
+    assert min(overlaps) > 0.5 and np.mean(overlaps) > 0.97
+    assert max(differences) < 0.1 and np.mean(differences) < 0.01
