@@ -11,6 +11,7 @@ from torch import Tensor
 from mmrdn.export.boxes import clip_boxes, level_offsets, to_rois
 from mmrdn.export.cascade_stages import CascadeStages
 from mmrdn.export.exportable_roi_extractor import ExportableRoIExtractor
+from mmrdn.export.exportable_swin import exportable_swin
 from mmrdn.export.padded_proposals import PaddedProposals
 from mmrdn.models import RDN, RelationStep
 from mmrdn.models.memory.relation_step import State
@@ -32,7 +33,7 @@ class ExtractGraph(nn.Module):
 
     def __init__(self, model: RDN) -> None:
         super().__init__()
-        self.model = model
+        self.model = model = exportable_swin(model)
         self.proposals = PaddedProposals(model.detector.rpn_head)
         self.head = model.detector.roi_head
         self.stages, extractor = None, self.head.bbox_roi_extractor
@@ -45,7 +46,7 @@ class ExtractGraph(nn.Module):
         """Return what relation needs of B frames, which may belong to several videos.
 
         Args:
-            image (Tensor): (B, 3, H, W), normalized and padded.
+            image (Tensor): (B, 3, H, W), normalized and padded; with Swin to multiples of its stride.
             size (Tensor): (B, 2) int64 heights and widths without padding.
 
         Returns:

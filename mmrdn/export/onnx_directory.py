@@ -17,6 +17,7 @@ from torch.export import Dim
 
 from mmrdn.apis.model_loading import load_detector, model_classes, resolve_config
 from mmrdn.export.comparison import compare, parse_size
+from mmrdn.export.exportable_swin import swin_sides
 from mmrdn.export.graphs import AppendGraph, DetectGraph, ExtractGraph, RelateGraph
 from mmrdn.export.onnx_graph import OPSET, save_onnx, to_onnx
 from mmrdn.export.quantization import calibration_inputs, quantize
@@ -111,9 +112,11 @@ def export_onnx(
 
 def _write_extract(model: RDN, path: Path, shrink: Shrink, inputs: Iterable[dict] | None) -> None:
     """Write ``extract.onnx``, in int8 where there are inputs to calibrate it on."""
-    divisor = max(model.data_preprocessor.pad_size_divisor, 32)
-    image, size = torch.rand(2, 3, 4 * divisor, 6 * divisor), torch.tensor([[4 * divisor - 2, 6 * divisor - 3]] * 2)
-    dims = dict(image={i: Dim.DYNAMIC for i in (0, 2, 3)}, size={0: Dim.DYNAMIC})
+    stride, least = swin_sides(model.detector.backbone)
+    height, width = (-(-max(128, least) * part // (2 * stride)) * stride for part in (2, 3))
+    image, size = torch.rand(2, 3, height, width), torch.tensor([[height - 2, width - 3]] * 2)
+    sides = [Dim.DYNAMIC] * 2 if stride == 1 else [stride * Dim(name) for name in ('height', 'width')]
+    dims = dict(image={0: Dim.DYNAMIC, 2: sides[0], 3: sides[1]}, size={0: Dim.DYNAMIC})
     graph = ExtractGraph(model)
     proto = to_onnx(graph, (image, size), (('image', 'size'), graph.names), path.name, dims)
     save_onnx(proto if inputs is None else quantize(proto, inputs), path, shrink)

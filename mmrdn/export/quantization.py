@@ -19,6 +19,7 @@ from mmrdn.video import open_source
 
 MAX_FRAMES = 100  # that ranges are measured on
 _PARTS = ('detector.backbone', 'detector.neck')  # what is computed in int8
+_EXCEPT = 'SwinBlock'  # has no convolutions, and its sums are of attention logits, where masks are -100
 _OPERATORS = ('Conv', 'Add', 'MaxPool')  # of it; a ReLU joins the operator before it
 
 
@@ -88,5 +89,8 @@ def quantize(proto: Any, inputs: Iterable[dict[str, np.ndarray]]) -> Any:
 
 def _is_quantized(node: Any) -> bool:
     """Return whether a node is part of what is computed in int8."""
-    scopes = next((p.value for p in node.metadata_props if p.key == 'pkg.torch.onnx.name_scopes'), '')
-    return node.op_type in _OPERATORS and any(part in scopes for part in _PARTS)
+    scopes, classes = (
+        next((p.value for p in node.metadata_props if p.key == f'pkg.torch.onnx.{key}'), '')
+        for key in ('name_scopes', 'class_hierarchy')
+    )
+    return node.op_type in _OPERATORS and any(part in scopes for part in _PARTS) and _EXCEPT not in classes

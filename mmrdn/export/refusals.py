@@ -6,13 +6,14 @@ from typing import Any
 
 import torch.nn as nn
 from mmcv.transforms import Resize as CvResize
-from mmdet.models import ConvFCBBoxHead, SwinTransformer
+from mmdet.models import ConvFCBBoxHead
 from mmdet.models.dense_heads import RPNHead
 from mmdet.models.task_modules import AnchorGenerator, DeltaXYWHBBoxCoder
 from mmengine.config import Config
 from mmtrack.models import TrackDataPreprocessor
 
 from mmrdn.export.exportable_roi_extractor import ExportableRoIExtractor
+from mmrdn.export.exportable_swin import swin_refusals
 from mmrdn.models import RDN
 from mmrdn.models.roi_heads import RDNCascadeRoIHead, RDNRoIHead
 from mmrdn.models.roi_heads.bbox_heads import RDNBBoxHead
@@ -86,8 +87,7 @@ def _model_refusals(model: RDN) -> Iterator[str]:
         if type(part) not in kinds:
             yield f'{name} {type(part).__name__}, expected {" or ".join(kind.__name__ for kind in kinds)}'
             return
-    if isinstance(detector.backbone, SwinTransformer):
-        yield 'backbone SwinTransformer: torch.export does not come to an end on its shifted windows'
+    yield from swin_refusals(detector.backbone, model.data_preprocessor.pad_size_divisor)
     yield from _head_refusals(head)
     if not isinstance(rpn.prior_generator, AnchorGenerator):
         yield f'anchor generator {type(rpn.prior_generator).__name__}, expected AnchorGenerator'

@@ -66,6 +66,25 @@ def fpn_model(config=None):
     return tiny_model(config)
 
 
+def swin_model():
+    """A tiny detector on a Swin Transformer with FPN, strides 4 and 8; its windows are no divisors of maps."""
+    config = model_config()
+    detector = config.detector
+    detector.backbone = dict(
+        type='SwinTransformer',
+        embed_dims=16,
+        depths=(1, 2),
+        num_heads=(1, 2),
+        window_size=5,
+        strides=(4, 2),
+        out_indices=(0, 1),
+    )
+    detector.neck = dict(type='FPN', in_channels=[16, 32], out_channels=16, num_outs=2)
+    detector.rpn_head.anchor_generator.update(strides=[4, 8])
+    detector.roi_head.bbox_roi_extractor.update(featmap_strides=[4, 8], finest_scale=12)
+    return tiny_model(config)
+
+
 def cascade_model(**kwargs):
     """A tiny cascade of three stages."""
     return tiny_model(cascade_config(**kwargs))
@@ -85,6 +104,18 @@ def assert_same_results(results, expected, boxes=0.02, scores=1e-4):
         np.testing.assert_array_equal(found.labels[order], right.labels.numpy()[others])
         np.testing.assert_allclose(found.scores[order], right.scores.numpy()[others], atol=scores)
         np.testing.assert_allclose(found.bboxes[order], right.bboxes.numpy()[others], atol=boxes)
+
+
+def assert_plain_onnx(path):
+    """A file has operators of ONNX alone, and no fp64; return its graph."""
+    import onnx
+
+    graph = onnx.load(path).graph
+    assert {node.domain for node in graph.node} <= {'', 'ai.onnx'}
+    double = onnx.TensorProto.DOUBLE
+    assert [x.name for x in graph.initializer if x.data_type == double] == []
+    assert [x.name for x in graph.value_info if x.type.tensor_type.elem_type == double] == []
+    return graph
 
 
 def clip(length, size=(48, 64), seed=0):

@@ -14,16 +14,16 @@ def soft_nms():
     return config
 
 
-def swin():
+def swin(depths=(2, 2), strides=(4, 2), **kwargs):
     config = model_config()
     config.detector.backbone = dict(
         type='SwinTransformer',
         embed_dims=16,
-        depths=(2, 2),
-        num_heads=(1, 2),
-        window_size=4,
-        strides=(4, 2),
+        depths=depths,
+        num_heads=[1] * len(depths),
+        strides=strides,
         out_indices=(1,),
+        **kwargs,
     )
     return config
 
@@ -40,7 +40,12 @@ def bad_cascade():
         (bad_cascade, 'bbox_coder LegacyDeltaXYWHBBoxCoder of bbox_head 1, expected DeltaXYWHBBoxCoder that clips'),
         (temporal_config, 'model TemporalRDN, expected RDN'),
         (lambda: model_config(window=dict(type='mmrdn.RepeatedFrameWindow')), 'expected SlidingWindow'),
-        (swin, 'backbone SwinTransformer: torch.export does not come to an end'),
+        (
+            lambda: swin((1, 1, 1, 1), (4, 2, 2, 2)),
+            'model.data_preprocessor.pad_size_divisor 16, expected a multiple of the stride 32 of Swin',
+        ),
+        (lambda: swin(strides=(4, 1)), 'strides [1] after the first, expected 2'),
+        (lambda: swin(use_abs_pos_embed=True), 'with use_abs_pos_embed, which needs images of one size'),
         (soft_nms, "test_cfg.rcnn.nms {'type': 'soft_nms'"),
     ],
 )
