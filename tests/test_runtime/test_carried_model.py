@@ -3,7 +3,10 @@
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 import textwrap
 
 import numpy as np
@@ -69,6 +72,26 @@ def test_python_of_the_page(clone, capsys):
     exec(textwrap.dedent(block.text), {})
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == [str(i) for i in range(60)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('installed', [True, False])
+def test_python_in_a_checkout(installed):
+    """Python finds mmrdn in the checkout first. It asks for torch only where the runtime is missing too."""
+    code = f"""
+import sys
+sys.modules.update(dict.fromkeys(('torch', 'mmengine', 'mmcv', 'mmdet', 'mmtrack')))
+sys.path += [{str(ROOT / 'runtime')!r}] * {installed}
+from mmrdn.video import open_source
+from mmrdn_runtime import VideoDetector
+print(VideoDetector.__name__)
+"""
+    env = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=ROOT, env=env)
+    if installed:
+        assert done.stdout == 'VideoDetector\n', done.stderr
+    else:
+        assert done.stderr.splitlines()[-1].startswith('ImportError: mmrdn needs the module "torch"')
 
 
 @pytest.mark.slow
