@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from mmrdn.apis import VideoInferencer
     from mmrdn.inference.video_outputs import VideoOutputs
     from mmrdn.utils.frame_progress import FrameProgress
+    from mmrdn.utils.heap import keep_freed_memory
     from mmrdn.video import open_source
 
     names = ('out_video', 'out_json', 'out_mot', 'out_images', 'overwrite', 'scale', 'font')
@@ -55,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
         trust_checkpoint=args.trust_checkpoint,
         cfg_options=args.cfg_options,
     )
+    keep_freed_memory(inferencer.device)
     # Lines of JSON have standard output for themselves.
     console = Console(stderr=args.out_json == '-')
     with FrameProgress('frames', console, args.quiet) as progress:

@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> None:
     from mmrdn.apis import VideoInferencer
     from mmrdn.own_videos.video_labels import check_outputs, label_video
     from mmrdn.utils.frame_progress import FrameProgress
+    from mmrdn.utils.heap import keep_freed_memory
     from mmrdn.video import open_source
 
     if args.tracker and args.link_iou is not None:
@@ -62,6 +63,7 @@ def run(args: argparse.Namespace) -> None:
         trust_checkpoint=args.trust_checkpoint,
         cfg_options=args.cfg_options,
     )
+    keep_freed_memory(inferencer.device)
     with FrameProgress('frames', Console(), args.quiet) as progress:
         said = label_video(
             inferencer,

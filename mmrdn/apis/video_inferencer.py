@@ -27,7 +27,6 @@ from mmrdn.models.vid.stream import VideoStream
 from mmrdn.utils.building import build_part
 from mmrdn.utils.checks import check_score_thr
 from mmrdn.utils.dataset_configs import leaf_datasets
-from mmrdn.utils.heap import keep_freed_memory
 from mmrdn.video import BaseSource, FrameBuffer
 
 _END = object()  # of an iterator
@@ -38,7 +37,6 @@ class VideoInferencer:
 
     Frames pass the test pipeline of the config and the model's data preprocessor. Frames of one
     video may differ in size: boxes are in pixels of their frame, and the relation memory is kept.
-    On a CPU the process keeps memory that is freed, see :func:`keep_freed_memory`.
 
     Args:
         config (str or Config): A config, its path, its name in the package (``rdn/NAME``,
@@ -92,7 +90,6 @@ class VideoInferencer:
             name = 'the config' if isinstance(config, Config) else config
             raise ValueError(f'no checkpoint given, and {name} has no published weights')
         self.model = model.to(self.device).eval()
-        keep_freed_memory(self.device)
         self.amp = amp
         dataset = leaf_datasets(self.cfg.test_dataloader.dataset)[0]
         kind = RDNStreams if isinstance(model, RDN) else ReferenceStreams

@@ -63,21 +63,22 @@ def make_contenders(
     from mmrdn.export.onnx_directory import export_onnx
     from mmrdn_runtime import VideoDetector
 
-    keep_freed_memory(torch.device('cpu'))  # as VideoInferencer does
+    keep_freed_memory(torch.device('cpu'))  # as tools/demo_video.py does
     models = dict(single=random_model(single.model, seed), RDN=random_model(related.model, seed))
     models['RDN'].detector = models['single'].detector
     cv2.imwrite(str(directory / 'frame.png'), frame)
     image = torch.from_numpy(frame).permute(2, 0, 1)[None, None].float() / 64 - 2
+    threads = torch.get_num_threads()
     files = {
         name: export_onnx(cfg, out=directory / name, model=models[name])
         for name, cfg in (('single', single), ('RDN', related))
     }
-    detectors = {f'ONNX Runtime {name}': VideoDetector(path) for name, path in files.items()}
+    detectors = {f'ONNX Runtime {name}': VideoDetector(path, threads=threads) for name, path in files.items()}
     if not quick:
         int8 = export_onnx(related, out=directory / 'int8', model=models['RDN'], calibrate=directory / 'frame.png')
-        detectors['ONNX Runtime RDN int8'] = VideoDetector(int8)
+        detectors['ONNX Runtime RDN int8'] = VideoDetector(int8, threads=threads)
         for precision in ('f32', 'bf16'):
-            detector = VideoDetector(files['RDN'], backend='openvino', precision=precision)
+            detector = VideoDetector(files['RDN'], backend='openvino', precision=precision, threads=threads)
             detectors[f'OpenVINO RDN {precision}'] = detector
     # An export starts the model's video over, so windows are filled after it.
     contenders: dict[str, Callable[[], Any]] = {

@@ -113,7 +113,8 @@ def export_onnx(
 def _write_extract(model: RDN, path: Path, shrink: Shrink, inputs: Iterable[dict] | None) -> None:
     """Write ``extract.onnx``, in int8 where there are inputs to calibrate it on."""
     stride, least = swin_sides(model.detector.backbone)
-    height, width = (-(-max(128, least) * part // (2 * stride)) * stride for part in (2, 3))
+    side = max(128, 4 * model.data_preprocessor.pad_size_divisor, least)
+    height, width = (-(-side * part // (2 * stride)) * stride for part in (2, 3))
     image, size = torch.rand(2, 3, height, width), torch.tensor([[height - 2, width - 3]] * 2)
     sides = [Dim.DYNAMIC] * 2 if stride == 1 else [stride * Dim(name) for name in ('height', 'width')]
     dims = dict(image={0: Dim.DYNAMIC, 2: sides[0], 3: sides[1]}, size={0: Dim.DYNAMIC})

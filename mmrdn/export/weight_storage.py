@@ -22,9 +22,10 @@ def halve_weights(proto: Any) -> None:
     from onnx import TensorProto, helper, numpy_helper
 
     casts, limit = [], np.finfo(np.float16).max
+    scales = {node.input[1] for node in proto.graph.node if node.op_type in ('QuantizeLinear', 'DequantizeLinear')}
     for tensor in proto.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if tensor.data_type != TensorProto.FLOAT or values.size < _MIN_VALUES:
+        if tensor.data_type != TensorProto.FLOAT or values.size < _MIN_VALUES or tensor.name in scales:
             continue
         name = tensor.name
         half = numpy_helper.from_array(values.clip(-limit, limit).astype(np.float16), f'{name}_fp16')
@@ -57,9 +58,9 @@ def round_weights(proto: Any) -> None:
         cast = helper.make_node('Cast', [tensor.name], [f'{name}_steps'], name=f'{name}_cast', to=TensorProto.FLOAT)
         product = helper.make_node('Mul', [f'{name}_steps', scales[-1].name], [name], name=f'{name}_product')
         nodes += [cast, product]
-    proto.graph.initializer.extend(scales)
-    _put_first(proto, nodes)
     halve_weights(proto)
+    proto.graph.initializer.extend(scales)  # small numbers, which fp16 would round too much
+    _put_first(proto, nodes)
 
 
 def _output_axis(node: Any) -> int:

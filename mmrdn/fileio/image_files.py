@@ -93,20 +93,29 @@ def read_image_size(path: str | os.PathLike) -> tuple[int, int]:
     try:
         with _opened(path) as image:
             width, height = image.size
-            exif = Image.Exif()
-            exif.load(image.info.get('exif') if image.format in _TURNED_FORMATS else None)  # getexif decodes a PNG
+            is_turned = image.format in _TURNED_FORMATS and _is_turned(image.info.get('exif'))
     except FileNotFoundError:
         raise FileNotFoundError(f'image {path} does not exist') from None
     except Exception as error:  # of Pillow's many decoders
         raise ValueError(f'image {path} cannot be read: {error}') from None
-    return (height, width) if exif.get(_EXIF_ORIENTATION) in _BY_90_DEGREES else (width, height)
+    return (height, width) if is_turned else (width, height)
+
+
+def _is_turned(content: bytes | None) -> bool:
+    """Return whether EXIF data turn an image by 90 degrees; damaged ones do not. Pillow's ``getexif`` decodes a PNG."""
+    exif = Image.Exif()
+    try:
+        exif.load(content)
+        return exif.get(_EXIF_ORIENTATION) in _BY_90_DEGREES
+    except Exception:  # Pillow has several
+        return False
 
 
 @contextlib.contextmanager
 def _opened(file: str | os.PathLike | IO[bytes]) -> Iterator[Image.Image]:
-    """Open an image with Pillow, without its warning of many pixels."""
+    """Open an image with Pillow, without its warnings of many pixels and of damaged EXIF data."""
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+        warnings.simplefilter('ignore')
         with Image.open(file) as image:
             yield image
 

@@ -127,17 +127,24 @@ def _system_fonts() -> list[str]:
 @functools.cache
 def _has(file: str, char: str) -> bool:
     """Return whether a font file has a character: it draws something else for it than its sign for none."""
-    return _is_font(file) and _drawn(file, char) != _drawn(file, _UNASSIGNED)
+    return _is_font(file) and _drawn(file, char) != _sign(file)
 
 
 @functools.cache
 def _is_font(file: str) -> bool:
     """Return whether a file is a font of outlines."""
     try:
-        ImageFont.truetype(file, _PROBE_SIZE)
+        with open(file, 'rb') as opened:  # in place of a path that it cannot read, Pillow takes a font of that name
+            ImageFont.truetype(opened, _PROBE_SIZE)
         return True
     except OSError:
         return False
+
+
+@functools.cache
+def _sign(file: str) -> tuple[float, bytes]:
+    """Return what a font draws for characters that it lacks."""
+    return _drawn(file, _UNASSIGNED)
 
 
 def _drawn(file: str, char: str) -> tuple[float, bytes]:

@@ -10,9 +10,10 @@ _SUFFIXES = ('.ttf', '.ttc', '.otf')
 def find_system_fonts() -> list[str]:
     """Return the font files of the machine: those that fontconfig lists, else those in the usual directories."""
     try:
-        listed = subprocess.run(['fc-list', '--format=%{file}\\n'], capture_output=True, check=True).stdout
+        command = ['fc-list', '--format=%{file}\\n']
+        listed = subprocess.run(command, capture_output=True, check=True, timeout=30).stdout
         files = [os.fsdecode(line) for line in listed.splitlines()]
-    except (OSError, subprocess.CalledProcessError):  # fontconfig is not installed
+    except (OSError, subprocess.SubprocessError):  # fontconfig is not installed
         files = [str(path) for directory in _font_directories() for path in directory.rglob('*')]
     return sorted({file for file in files if file.lower().endswith(_SUFFIXES)})
 

@@ -308,11 +308,3 @@ def test_pipelines_that_load_annotations():
     pipeline.insert(1, dict(type='LoadTrackAnnotations'))
     found = list(VideoInferencer(cfg, model=model).stream(noise(2)))
     assert_same(found, list(tiny_inferencer(model=model).stream(noise(2))))
-
-
-def test_freed_memory_is_kept_on_the_device_of_the_model(monkeypatch):
-    """What keeping it changes is tested with KeepMemoryHook."""
-    seen = []
-    monkeypatch.setattr('mmrdn.apis.video_inferencer.keep_freed_memory', seen.append)
-    tiny_inferencer()
-    assert seen == [torch.device('cpu')]

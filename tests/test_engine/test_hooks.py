@@ -254,9 +254,13 @@ def test_the_hook_keeps_the_heap_whole():
 
 
 ALLOCATE = """
-import resource, sys, torch
+import ctypes, resource, sys, torch
 from types import SimpleNamespace
 from mmrdn.engine import KeepMemoryHook
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype = libc.sbrk.restype = ctypes.c_void_p
+libc.malloc.argtypes, libc.free.argtypes = [ctypes.c_size_t], [ctypes.c_void_p]
 
 def count_faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -268,16 +272,29 @@ def count_faults():
 counts = [count_faults()]
 KeepMemoryHook().before_run(SimpleNamespace(model=torch.nn.Linear(1, 1, device=sys.argv[1])))
 count_faults()  # the first block comes from the system
-print(*counts, count_faults())
+counts.append(count_faults())
+start = libc.sbrk(0)
+libc.free(libc.malloc(3 << 30))  # not written to: takes no memory
+print(*counts, libc.sbrk(0) - start >= 2 << 30)
 """
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='another C library than glibc')
-@pytest.mark.parametrize('device, is_kept', [('cpu', True), ('meta', False)])
-def test_freed_memory_is_used_again(device, is_kept):
+@pytest.mark.parametrize(
+    'device, variables, is_kept',
+    [('cpu', {}, True), ('meta', {}, False), ('cpu', dict(MALLOC_TRIM_THRESHOLD_='131072'), False)],
+)
+def test_freed_memory_is_used_again(device, variables, is_kept):
     """Without the hook the system hands out each page of each block anew."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(('MALLOC_', 'GLIBC_'))}
     done = subprocess.run(
-        [sys.executable, '-c', ALLOCATE, device], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, '-c', ALLOCATE, device],
+        cwd=ROOT,
+        env=env | variables,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    before, after = map(int, done.stdout.split())
-    assert after < before / 10 if is_kept else after > before / 2
+    before, after, keeps_gigabytes = done.stdout.split()
+    assert int(after) < int(before) / 10 if is_kept else int(after) > int(before) / 2
+    assert keeps_gigabytes == str(is_kept)

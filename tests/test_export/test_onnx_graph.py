@@ -71,6 +71,17 @@ def test_int8_stores_large_matrices_in_a_quarter_of_the_bytes(tmp_path):
     assert 1e-3 < np.abs(found - exact).max() / np.abs(exact).max() < 0.05
 
 
+def test_scales_of_many_channels_stay_exact(tmp_path):
+    """In fp16, whose smallest step is 6e-8, scales of 1e-5 / 127 would be 24% off."""
+    torch.manual_seed(0)
+    layer, path, inputs = torch.nn.Linear(64, 1024, bias=False), tmp_path / 'int8.onnx', torch.randn(3, 64)
+    layer.weight.data *= 1e-5 / layer.weight.data.abs().max()
+    save_onnx(to_onnx(layer, (inputs,), (('x',), 'y'), 'layer'), path, round_weights)
+    found = onnxruntime.InferenceSession(path).run(None, dict(x=inputs.numpy()))[0]
+    expected = inputs.numpy() @ rounded(layer.weight.detach().numpy().astype(np.float64), 1).T
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
+
+
 def test_notes_of_the_exporter_are_not_written(tmp_path):
     """They have paths of the machine."""
     save_onnx(to_onnx(torch.nn.Linear(3, 2), (torch.randn(1, 3),), (('x',), 'y'), 'layer'), tmp_path / 'a.onnx')

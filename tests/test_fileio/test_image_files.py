@@ -91,6 +91,15 @@ def test_the_size_is_that_of_the_image_that_is_read(orientation, suffix, tmp_pat
     assert (frame.width, frame.height) == size
 
 
+@pytest.mark.parametrize('exif', [b'Exif\0\0words', b'Exif\0\0II*\0\x08\0\0\0\x09\0\x12\x01'])
+def test_damaged_exif_turns_nothing(exif, tmp_path, recwarn):
+    """Other data than a TIFF header; a list of entries that ends early."""
+    path = tmp_path / 'a.jpg'
+    Image.fromarray(np.zeros((32, 64, 3), np.uint8)).save(path, exif=exif)
+    assert read_image_size(path) == (64, 32) and read_image(path).shape == (32, 64, 3)
+    assert not recwarn.list
+
+
 def test_a_size_that_cannot_be_read(tmp_path, recwarn):
     with pytest.raises(FileNotFoundError, match='image .*/a.png does not exist'):
         read_image_size(tmp_path / 'a.png')

@@ -2,6 +2,8 @@
 """The recipes of docs/training.md: each config is built, trains a few iterations, and does what its heading says."""
 
 import re
+import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -52,7 +54,7 @@ def recipe(word):
 
 
 def test_every_recipe_is_tried():
-    assert len(RECIPES) == 10
+    assert len(RECIPES) == 11
 
 
 def test_accumulation(train):
@@ -118,3 +120,14 @@ def test_frozen_and_averaged(train):
 def test_channels_last(train):
     cfg, steps, _ = train(recipe('ChannelsLastHook'))
     assert len(steps) == 4 and cfg.custom_hooks[-1].type == 'ChannelsLastHook'
+
+
+def test_batch_norm_is_merged(train):
+    """Losses are those of the same training without it."""
+    norm_eval = 'model = dict(detector=dict(backbone=dict(norm_eval=True)))\n'
+    merged = recipe('efficient_conv_bn_eval').text + norm_eval
+    cfg, steps, work_dir = train(SimpleNamespace(text=merged))
+    shutil.rmtree(work_dir)
+    assert cfg.efficient_conv_bn_eval == ['detector.backbone']
+    _, plain, _ = train(SimpleNamespace(text=re.sub('efficient_conv_bn_eval = .*', '', merged)))
+    assert [step['loss'] for step in steps] == pytest.approx([step['loss'] for step in plain], rel=1e-3)

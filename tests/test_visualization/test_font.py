@@ -105,10 +105,11 @@ def test_what_no_font_has_is_said_in_one_line(fonts_of_the_machine):
         check_glyphs(tuple('一丁丂七丄丅丆万丈三上下'))
 
 
-def test_what_is_no_font_is_refused(tmp_path):
-    (tmp_path / 'a.ttf').write_text('no font')
-    with pytest.raises(ValueError, match='a.ttf is no font, expected a TrueType or OpenType file'):
-        FrameDrawer(['cat'], font=str(tmp_path / 'a.ttf'))
+@pytest.mark.parametrize('name', ['a.ttf', 'DejaVuSans.ttf'])  # the latter has a namesake on many machines
+def test_what_is_no_font_is_refused(name, tmp_path):
+    (tmp_path / name).write_text('no font')
+    with pytest.raises(ValueError, match=f'{name} is no font, expected a TrueType or OpenType file'):
+        FrameDrawer(['cat'], font=str(tmp_path / name))
     with pytest.raises(FileNotFoundError, match='b.ttf does not exist'):
         FrameDrawer(['cat'], font=str(tmp_path / 'b.ttf'))
 

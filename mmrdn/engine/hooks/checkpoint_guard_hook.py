@@ -64,7 +64,7 @@ class CheckpointGuardHook(Hook):
         try:
             if runner._resume:
                 _check_state(runner, checkpoint)
-            check_state_dict(unwrapped(runner.model), checkpoint, partial=self.partial)
+            check_state_dict(unwrapped(runner.model), checkpoint, partial=self.partial and not runner._resume)
         except ValueError as error:
             raise ValueError(f'{shown_url(runner._load_from)}: {error}') from None
         if runner._resume:

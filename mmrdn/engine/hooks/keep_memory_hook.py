@@ -15,4 +15,6 @@ class KeepMemoryHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Set up the memory of the process, before training or testing."""
-        keep_freed_memory(next(runner.model.parameters()).device)
+        parameter = next(runner.model.parameters(), None)
+        if parameter is not None:
+            keep_freed_memory(parameter.device)
