@@ -138,6 +138,10 @@ def test_mim_finds_all(kind, wheel, tree, tmp_path):
     )
     info = next((tmp_path / 'site').glob('mmrdn-*.dist-info'))
     root = tree if kind == 'editable' else info / '.mim'
+    if kind == 'editable':
+        # A finder would come after the checkout, which in the directory above it looks like a package without __init__.
+        (pth,) = (tmp_path / 'site').glob('*.pth')
+        assert pth.read_text().strip() == str(tree)
 
     packages, models, commands = ask_mim(tmp_path / 'site', tmp_path)
 

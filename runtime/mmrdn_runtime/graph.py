@@ -8,18 +8,18 @@ class Graph:
     """A graph that a backend has opened.
 
     Args:
-        inputs (Sequence[str]): Names of its inputs.
+        inputs (Mapping[str, Sequence]): Shapes of its inputs by name; lengths that vary are no numbers.
         outputs (Sequence[str]): Names of its outputs.
         run (callable): Function from the values of all inputs, by name, to those of the outputs.
     """
 
     def __init__(
         self,
-        inputs: Sequence[str],
+        inputs: Mapping[str, Sequence],
         outputs: Sequence[str],
         run: Callable[[Mapping[str, np.ndarray]], Sequence[np.ndarray]],
     ) -> None:
-        self.inputs = tuple(inputs)
+        self.inputs = dict(inputs)
         self.outputs = tuple(outputs)
         self._run = run
 

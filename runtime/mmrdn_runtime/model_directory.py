@@ -2,6 +2,7 @@
 """A directory that ``tools/deployment/export_onnx.py`` wrote."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,25 @@ class ModelDirectory:
         if state:
             state['scores'][...] = -np.inf
         return state
+
+    def check_inputs(self, file: str, inputs: Mapping[str, Sequence]) -> None:
+        """Compare the manifest with the inputs of a graph.
+
+        Args:
+            file (str): File of the graph.
+            inputs (Mapping[str, Sequence]): Shapes by name.
+
+        Raises:
+            ValueError: They differ; names the input.
+        """
+        shapes = {f'state_{name}': shape for name, (shape, _) in self._state.items()}
+        shapes['key_feats'] = [self.num_proposals, self.channels]
+        if self.memory is not None:
+            shapes['support_feats'] = [self.memory['num_support'], self.channels]
+        for name, shape in inputs.items():
+            if (name in shapes or name.startswith('state_')) and list(shape) != shapes.get(name):
+                expected = f'{shapes[name]} by manifest.json' if name in shapes else 'no such input by manifest.json'
+                raise ValueError(f'{self.path / file}: {name} has shape {list(shape)}, expected {expected}')
 
     def _check_file(self, file: str, expected: Any) -> None:
         path = self.path / file

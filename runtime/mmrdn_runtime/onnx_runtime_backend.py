@@ -46,5 +46,6 @@ class OnnxRuntimeBackend:
             session = onnxruntime.InferenceSession(path, self.options, providers=self.providers)
         except Exception as error:  # its own kinds, which have no common base
             raise ValueError(f'{path}: ONNX Runtime cannot read it: {error}') from None
-        inputs, outputs = ([x.name for x in part] for part in (session.get_inputs(), session.get_outputs()))
+        inputs = {x.name: x.shape for x in session.get_inputs()}
+        outputs = [x.name for x in session.get_outputs()]
         return Graph(inputs, outputs, lambda values: session.run(outputs, values))

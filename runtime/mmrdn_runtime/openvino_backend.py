@@ -57,5 +57,8 @@ class OpenVinoBackend:
             found = request.infer(values)
             return [found[output].copy() for output in model.outputs]  # the request owns its buffers
 
-        inputs, outputs = ([x.get_any_name() for x in part] for part in (model.inputs, model.outputs))
-        return Graph(inputs, outputs, run)
+        inputs = {
+            x.get_any_name(): [None if length.is_dynamic else length.get_length() for length in x.partial_shape]
+            for x in model.inputs
+        }
+        return Graph(inputs, [x.get_any_name() for x in model.outputs], run)

@@ -41,6 +41,8 @@ class VideoDetector:
         self.lookahead = self.directory.memory['lookahead'] if self.directory.memory else 0
         opened = BACKENDS[backend](**options)
         self._graphs = [opened.open(self.directory.path / file) for file in self.directory.files]
+        for file, graph in zip(self.directory.files, self._graphs):
+            self.directory.check_inputs(file, graph.inputs)
 
     @property
     def has_relations(self) -> bool:

@@ -1,6 +1,7 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """The exported model that comes with the repository, without mmrdn's requirements and with them."""
 
+import functools
 import hashlib
 import json
 import os
@@ -50,6 +51,33 @@ def clone(tmp_path, monkeypatch):
     shutil.copy(CLIP, tmp_path / 'demo')
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.mark.parametrize('backend', ['onnxruntime', 'openvino'])
+@pytest.mark.parametrize(
+    'path, value, message',
+    [
+        ('memory.state.feats.shape', [100, 256], r'state_feats has shape \[208, 256\], expected \[100, 256\] by'),
+        ('memory.state.keys', None, r'state_keys has shape \[3, 16, 208, 16\], expected no such input by'),
+        ('memory.num_support', 7, r'support_feats has shape \[16, 256\], expected \[7, 256\] by'),
+        ('num_proposals', 10**9, r'key_feats has shape \[64, 256\], expected \[1000000000, 256\] by'),
+    ],
+)
+def test_a_manifest_of_other_graphs(backend, path, value, message, clone):
+    """One line before the first frame."""
+    pytest.importorskip(backend, reason=f'{backend} is not installed (requirements/deploy.txt)')
+    from mmrdn_runtime import VideoDetector
+
+    manifest = clone / 'demo' / MODEL.name / 'manifest.json'
+    data = json.loads(manifest.read_text())
+    *parents, key = path.split('.')
+    place = functools.reduce(dict.get, parents, data)
+    place.pop(key)
+    if value is not None:
+        place[key] = value
+    manifest.write_text(json.dumps(data))
+    with pytest.raises(ValueError, match=rf'/relate.onnx: {message} manifest.json$'):
+        VideoDetector(manifest.parent, backend=backend)
 
 
 @pytest.mark.slow
