@@ -4,7 +4,6 @@
 Legend: N proposals, K supports of a frame, L frames of the memory, C channels, D detections.
 """
 
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -180,5 +179,5 @@ def _manifest(model: RDN, cfg: Config, classes: Sequence[str], directory: Path) 
         channels=detect.head.fc_cls.in_features,
         max_detections=detect.num,
         memory=memory,
-        files={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(directory.glob('*.onnx'))},
+        files={path.name: file_hash(path) for path in sorted(directory.glob('*.onnx'))},
     )

@@ -285,7 +285,7 @@ print(*counts, libc.sbrk(0) - start >= 2 << 30)
     [('cpu', {}, True), ('meta', {}, False), ('cpu', dict(MALLOC_TRIM_THRESHOLD_='131072'), False)],
 )
 def test_freed_memory_is_used_again(device, variables, is_kept):
-    """Without the hook the system hands out each page of each block anew."""
+    """Without the hook, the system clears each page of each block again."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(('MALLOC_', 'GLIBC_'))}
     done = subprocess.run(
         [sys.executable, '-c', ALLOCATE, device],

@@ -80,7 +80,7 @@ def test_values_follow_from_boxes_tracks_and_frames(videos):
 
 @pytest.mark.parametrize('iterations', [800, 1500, 2000, 2600, 3000])
 def test_six_validations_whatever_the_length(videos, iterations):
-    """Of MMEngine: at multiples of the interval, and at the end."""
+    """MMEngine validates at multiples of the interval, and at the end."""
     base = replace(BASES['mobile'], iterations=(iterations, iterations))
     got = suggest(*tables(videos), base)
     at = [i for i in range(1, iterations + 1) if i % got.val_interval == 0 or i == iterations]

@@ -33,7 +33,7 @@ def need_runtime():
 
 
 def test_manifest():
-    """Of this format, and of the checkpoint beside it."""
+    """It has the format of today and names the checkpoint beside it."""
     models = yaml.safe_load((ROOT / 'configs' / 'rdn' / 'metafile.yml').read_text())['Models']
     checkpoint = ROOT / next(model for model in models if model['Name'] == NAME)['Weights']
     manifest = json.loads((MODEL / 'manifest.json').read_text())

@@ -72,7 +72,7 @@ def written(path):
 
 @pytest.mark.parametrize('name', NAMES)
 def test_command_links(name, exported, tmp_path):
-    """Of the whole video, frames drawn in a second reading."""
+    """The whole video is linked; its frames are drawn in a second reading."""
     write_mp4(tmp_path / 'in.mp4', clip(5))
     outputs = '--out-video', 'out.mp4', '--out-json', 'out.jsonl', '--score-thr', '0.3'
     done = run_runtime(tmp_path, 'in.mp4', '--model', str(exported[1]), '--linker', name, *outputs)

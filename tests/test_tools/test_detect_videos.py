@@ -50,7 +50,7 @@ def times(directory):
 
 @pytest.mark.filterwarnings('ignore:.*truncated or damaged')
 def test_outputs_are_those_of_demo_video(tool, videos, tmp_path):
-    """Of each video in a directory of its own; what is bad is listed, and what is done stays."""
+    """Each video has its own directory; bad ones are listed, and finished ones stay."""
     names = [word for pair in OUTPUTS.items() for word in pair]
     status, told, err = tool(*names, '--fps', 5)
     assert status == 3

@@ -20,7 +20,7 @@ test_evaluator = dict(
 
 @pytest.fixture(scope='module')
 def unlinked(digits, trained, tmp_path_factory):
-    """What a run that notes relations writes."""
+    """The predictions of a run that records relations."""
     folder = tmp_path_factory.mktemp('unlinked')
     config = write_config(folder / 'c.py', digits, BLR)
     call_tool(

@@ -12,7 +12,7 @@ from helpers.videos import read_mp4
 
 
 def boxes(content):
-    """Of each image its boxes: category, score and corners, in order."""
+    """The boxes of each image: category, score and corners, in order."""
     found = {image['id']: [] for image in content['images']}
     for ann in content['annotations']:
         found[ann['image_id']].append((ann['category_id'], ann['score'], *ann['bbox']))

@@ -27,7 +27,7 @@ def test_raw_frames():
 
 
 def test_raw_frames_cut_inside_one():
-    """What came whole is kept; if nothing did, the size may be wrong."""
+    """Whole frames are kept; if there is none, the size may be wrong."""
     pipe = Pipe(bytes(30 + 11))
     pipe.name = 'a pipe'
     source = RawSource((5, 2), pipe)

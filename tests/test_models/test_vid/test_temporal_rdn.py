@@ -129,7 +129,7 @@ def test_frames_of_another_size_are_not_seen():
 
 @pytest.mark.slow
 def test_training_frames_see_the_others_of_their_sample():
-    """Of two samples with two supports each, and a still image."""
+    """There are two samples with two supports each, and a still image."""
     model = build()
     inputs, samples = training_batch(3, 2)
     samples[1].set_metainfo(dict(ref_img_id=[10, 10]))  # itself
