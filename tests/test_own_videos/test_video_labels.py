@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from helpers.videos import noise, write_mp4
 from mmrdn.datasets.converters.frame_files import FrameFiles
@@ -35,6 +36,7 @@ class Inferencer:
 
     classes = ('car', 'cat')
     linker, tracker = object(), None
+    device = torch.device('cpu')
 
     def __init__(self, stop=NUM):
         self.stop = stop
@@ -123,19 +125,20 @@ def test_bad_input(tmp_path, source):
 
 
 def test_the_command(tmp_path, source, run_main, monkeypatch):
-    given = {}
+    given, kept = {}, []
 
     def make(*args, **kwargs):
         given.update(kwargs, args=args)
         return Inferencer()
 
     monkeypatch.setattr('mmrdn.apis.VideoInferencer', make)
+    monkeypatch.setattr('mmrdn.utils.heap.keep_freed_memory', kept.append)
     out = tmp_path / 'labels.zip'
     command = ('label_video.py', source.name, '--config', 'c.py', '--checkpoint', 'c.pth', '--out', out, '--quiet')
     assert run_main(*command)[0] in (0, None)
     assert given['args'][:2] == ('c.py', 'c.pth')
     assert given['linker'] == dict(type='TubeLinking', min_iou=0.3) and given['tracker'] is None
-    assert out.exists()
+    assert out.exists() and kept == [Inferencer.device]
     assert run_main(*command)[0] == 1
     assert run_main(*command, '--overwrite', '--linker', 'SeqNMS', '--link-iou', '0.4')[0] in (0, None)
     assert given['linker'] == dict(type='SeqNMS', min_iou=0.4) and given['tracker'] is None
