@@ -2,83 +2,19 @@
 """Cross-validation, with a stand-in for training and test; docs/real_videos.md has the real one."""
 
 import json
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from helpers.configs import DAVIS
-from mmrdn.comparison import detector_run
-from mmrdn.comparison.detector_run import DetectorRun
+from helpers.stand_in import StandIn, detector_config
+from helpers.tables import cells
 from mmrdn.comparison.fold_comparison import FoldComparison
-from mmrdn.comparison.fold_report import FoldReport, mean_and_spread
 from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.fileio.json_files import read_json, write_json
 
-CONFIG = """
-default_scope = 'mmrdn'
-model = dict(type='RDN')
-train_dataloader = dict(dataset=dict(type='VideoDetDataset', data_root='data/', ann_file='train.json'))
-val_dataloader = dict(dataset=dict(type='VideoDetDataset', data_root='data/', ann_file='val.json'))
-test_dataloader = val_dataloader
-val_evaluator = dict(ann_file='data/val.json', type='VIDMetric')
-test_evaluator = val_evaluator
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=800)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
-optim_wrapper = dict(optimizer=dict(type='AdamW'))
-"""
 NUM_VIDEOS, NUM_FRAMES = 4, 5
 LOST = 2  # frame of each video whose object has a low score
-
-
-def run(row, fold=0, seed=0, **measured):
-    return dict(row=row, fold=fold, seed=seed, **dict(dict(mAP50=50.0, slow=None, found=80.0, flicker=5.0), **measured))
-
-
-def cells(text, title, row):
-    """The cells of a row of the table below a title."""
-    table = text.split(title)[1].split('\n\n')[1]
-    (line,) = (line for line in table.splitlines() if line.startswith(f'| {row} |'))
-    return [cell.strip() for cell in line.strip('|').split('|')][1:]
-
-
-def test_mean_and_spread():
-    assert mean_and_spread([]) == '-'
-    assert mean_and_spread([71.26]) == '71.3'
-    assert mean_and_spread([70.0, 74.0]) == '72.0 ± 2.8'  # sqrt((2**2 + 2**2) / 1)
-    assert mean_and_spread([1.0, 2.0, 3.0], sign='+') == '+2.0 ± 1.0'
-
-
-def test_table_of_hand_written_runs():
-    runs = [
-        *(run('single', fold, seed, mAP50=50.0 + 10 * fold + seed) for fold in (0, 1) for seed in (0, 1)),
-        run('rdn', 0, 0, mAP50=60.0, slow=70.0),
-        run('rdn', 1, 0, mAP50=66.0, slow=None),
-        run('rdn + TubeLinking', 0, 0, mAP50=None),
-    ]
-    text = FoldReport(['single', 'rdn', 'rdn + TubeLinking', 'basic'], [0, 1], [0, 1], runs, ['single']).markdown()
-    # 50, 51, 60, 61: mean 55.5, squares of the deviations 5.5, 4.5 twice each: sqrt(101 / 3).
-    assert cells(text, 'over the runs (2 folds x 2 seeds), %', 'single') == [
-        '55.5 ± 5.8', '-', '-', '-', '80.0 ± 0.0', '5.0 ± 0.0', '4 of 4'
-    ]  # fmt: skip
-    assert cells(text, 'over the runs (2', 'rdn') == [
-        '63.0 ± 4.2',
-        '70.0',
-        '-',
-        '-',
-        '80.0 ± 0.0',
-        '5.0 ± 0.0',
-        '2 of 4',
-    ]
-    assert cells(text, 'over the runs (2', 'rdn + TubeLinking')[0] == '-'
-    assert cells(text, 'over the runs (2', 'basic') == ['not measured yet', *[''] * 6]
-    assert cells(text, 'mAP50 by fold', 'single') == ['50.5 ± 0.7', '60.5 ± 0.7']
-    assert cells(text, 'mAP50 by seed', 'single') == ['55.0 ± 7.1', '56.0 ± 7.1']
-    assert cells(text, 'mAP50 by seed', 'rdn') == ['63.0 ± 4.2', '-']
-    # 60 - 50 and 66 - 60, the runs that both have.
-    assert cells(text, 'Gain in mAP50', 'rdn') == ['+8.0 ± 2.8']
-    assert cells(text, 'Gain in mAP50', 'single') == ['-']
 
 
 @pytest.fixture
@@ -96,7 +32,7 @@ def arguments(tmp_path):
     write_json(data, tmp_path / 'all.json')
     configs = [tmp_path / f'{row}_1xb4-800_cats.py' for row in ('single-frame', 'rdn')]
     for config in configs:
-        config.write_text(CONFIG)
+        config.write_text(detector_config())
     (tmp_path / 'frames, small').mkdir()  # a name that words of --cfg-options could not have
     return dict(
         configs=[str(config) for config in configs],
@@ -110,29 +46,11 @@ def arguments(tmp_path):
     )
 
 
-class StandIn:
-    """Stands in for ``tools/train.py`` and ``tools/test.py``: the object is found, with a low score in one frame."""
+class LosesAFrame(StandIn):
+    """A stand-in whose detector finds the object in each frame, in one of them with a low score."""
 
-    def __init__(self, monkeypatch):
-        self.calls, self.fail = [], {}
-        stand_in = self
-        monkeypatch.setattr(DetectorRun, '_command', lambda run, *args: partial(stand_in.run, run, *args))
-        monkeypatch.setattr(
-            detector_run, 'run_with_progress', lambda commands, _: [command() or 1.0 for command in commands]
-        )
-
-    def run(self, run, tool, args, options):
-        name = f'{run.name.split(",")[0]} {"/".join(run.directory.parts[-3:-1])}'
-        self.calls.append((tool, name, (run.directory / 'last_checkpoint').exists()))
-        if tool == 'train':
-            assert args == ['--resume', '--work-dir', str(run.directory)]
-            (run.directory / 'last_checkpoint').write_text(str(run.directory / 'iter_800.pth'))
-        if (tool, name) in self.fail:
-            raise self.fail.pop((tool, name))
-        if tool == 'test':
-            self.test(run)
-
-    def test(self, run):
+    def test(self, run, checkpoint):
+        """Write the predictions, their score and the cost."""
         data = CocoVidFile(run.metric.ann_file).data
         scores = {image['id']: 0.2 if image['frame_id'] == LOST else 0.9 for image in data['images']}
         found = [dict(entry, score=scores[entry['image_id']]) for entry in data['annotations']]
@@ -145,7 +63,7 @@ class StandIn:
 
 @pytest.fixture
 def stand_in(monkeypatch):
-    return StandIn(monkeypatch)
+    return LosesAFrame(monkeypatch)
 
 
 @pytest.mark.slow
@@ -154,7 +72,7 @@ def test_all_rows_see_the_same_folds(arguments, stand_in):
     assert comparison.names == ['single-frame', 'rdn']
     assert comparison.run() == []
     assert [call[1] for call in stand_in.calls if call[0] == 'train'] == [
-        f'{row} fold{fold}/seed0' for fold in (0, 1) for row in ('single-frame', 'rdn')
+        f'{row}, fold {fold}, seed 0' for fold in (0, 1) for row in ('single-frame', 'rdn')
     ]
     work_dir = arguments['work_dir']
     results = read_json(work_dir / 'folds.json')
@@ -223,23 +141,23 @@ def test_finished_runs_are_not_repeated(arguments, stand_in):
 @pytest.mark.slow
 @pytest.mark.parametrize('tool', ['train', 'test'])
 def test_killed_and_started_again(arguments, stand_in, tool):
-    stand_in.fail = {(tool, 'rdn fold0/seed0'): KeyboardInterrupt()}
+    stand_in.fail = {(tool, 'rdn, fold 0, seed 0'): KeyboardInterrupt()}
     with pytest.raises(KeyboardInterrupt):
         FoldComparison(**arguments).run()
     done = read_json(arguments['work_dir'] / 'folds.json')['runs']
     assert [r['row'] for r in done] == ['single-frame']
     stand_in.calls.clear()
     assert FoldComparison(**arguments).run() == []
-    # The training goes on from its checkpoint; one that was finished is not done again.
-    first = dict(train=('train', 'rdn fold0/seed0', True), test=('test', 'rdn fold0/seed0', True))
-    assert stand_in.calls[0] == first[tool]
-    assert not any(name == 'single-frame fold0/seed0' for _, name, _ in stand_in.calls)
+    # A training continues from its checkpoint; what was finished is not done again.
+    assert stand_in.calls[0] == (tool, 'rdn, fold 0, seed 0')
+    assert stand_in.resumed == ({'rdn, fold 0, seed 0'} if tool == 'train' else set())
+    assert 'single-frame, fold 0, seed 0' not in [name for _, name in stand_in.calls]
     assert len(read_json(arguments['work_dir'] / 'folds.json')['runs']) == 6
 
 
 @pytest.mark.slow
 def test_a_run_that_fails_does_not_stop_the_others(arguments, stand_in):
-    stand_in.fail = {('train', 'single-frame fold0/seed0'): ValueError('training ended with status 9')}
+    stand_in.fail = {('train', 'single-frame, fold 0, seed 0'): ValueError('training ended with status 9')}
     assert FoldComparison(**arguments).run() == ['single-frame, fold 0, seed 0: training ended with status 9']
     assert len(read_json(arguments['work_dir'] / 'folds.json')['runs']) == 5
 
@@ -248,7 +166,7 @@ def test_a_run_that_fails_does_not_stop_the_others(arguments, stand_in):
 def test_a_part_only(arguments, stand_in):
     comparison = FoldComparison(**arguments, seeds=[3, 4])
     comparison.run(only=['rdn'], folds=[1], seeds=[4])
-    assert [call[:2] for call in stand_in.calls] == [('train', 'rdn fold1/seed4'), ('test', 'rdn fold1/seed4')]
+    assert stand_in.calls == [('train', 'rdn, fold 1, seed 4'), ('test', 'rdn, fold 1, seed 4')]
     text = (arguments['work_dir'] / 'folds.md').read_text()
     assert cells(text, 'over the runs', 'single-frame')[0] == 'not measured yet'
     assert cells(text, 'over the runs', 'rdn + TubeLinking')[-1] == '1 of 4'
@@ -261,7 +179,7 @@ def test_runs_that_another_process_has_are_left_to_it(arguments, stand_in, monke
     take = 'mmrdn.comparison.shared_runs.FileLocks.take'
     monkeypatch.setattr(take, lambda locks, name: name != 'rdn, fold 0, seed 0')
     assert FoldComparison(**arguments).run() == []
-    assert ('train', 'rdn fold0/seed0') not in [call[:2] for call in stand_in.calls] and len(stand_in.calls) == 6
+    assert ('train', 'rdn, fold 0, seed 0') not in stand_in.calls and len(stand_in.calls) == 6
     assert 'rdn, fold 0, seed 0: another process has it' in capsys.readouterr().out
     monkeypatch.setattr(take, lambda locks, name: False)
     other = dict(arguments, work_dir=arguments['work_dir'].with_name('other'))
@@ -332,7 +250,7 @@ def test_other_data_in_the_directory(arguments, stand_in):
     [
         ("type='VIDMetric'", "type='VIDMetric', iou_thr=0.7", 'iou_thr of single-frame, fold 0, seed 0 is 0.5'),
         ("'val.json')", "'val.json', metainfo=dict(classes=('cow',)))", "fold0_val.json has no category 'cow'"),
-        ("model = dict(type='RDN')", '', 'has no "model"'),
+        ("model = dict(type='RDN', temporal_range=18)", '', 'has no "model"'),
     ],
 )
 def test_configs_that_cannot_be_compared(arguments, stand_in, old, new, message):

@@ -3,11 +3,11 @@
 
 import io
 import os
-from functools import partial
 
 import pytest
 from rich.console import Console
 
+from helpers.stand_in import StandIn, detector_config
 from mmrdn.apis.config_files import load_config
 from mmrdn.comparison import detector_run
 from mmrdn.comparison.detector_run import DetectorRun, run_side_by_side
@@ -16,50 +16,23 @@ from mmrdn.comparison.seed_comparison import Line, Row, SeedComparison, Table
 from mmrdn.fileio.json_files import read_json, write_json
 from mmrdn.utils.cli import parse_options, run_resumable
 
-CONFIG = """
-default_scope = 'mmrdn'
-model = dict(type='RDN', temporal_range={})
-train_dataloader = dict(dataset=dict(type='VideoDetDataset', data_root='data/', ann_file='train.json'))
-val_dataloader = dict(dataset=dict(type='VideoDetDataset', data_root='data/', ann_file='val.json'))
-test_dataloader = val_dataloader
-val_evaluator = dict(ann_file={!r}, type='VIDMetric')
-test_evaluator = val_evaluator
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=800)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
-optim_wrapper = dict(optimizer=dict(type='AdamW'))
-"""
 TABLE = Table('T of B', [Line('A', 'A'), Line('T = 1', 'B', 'T = 1'), Line('T = 6', 'B')])
 
 
-class StandIn:
-    """Stands in for the tools: mAP50 is 10 T + seed, and a frame takes T + 1 ms."""
+class MeasuredByT(StandIn):
+    """A stand-in for which mAP50 is 10 T + seed, and a frame takes T + 1 ms."""
 
-    def __init__(self, monkeypatch):
-        self.calls, self.fail = [], {}
-        monkeypatch.setattr(DetectorRun, '_command', lambda run, *args: partial(self.run, run, *args))
-        monkeypatch.setattr(
-            detector_run, 'run_with_progress', lambda commands, _: [command() or 1.0 for command in commands]
-        )
-
-    def run(self, run, tool, args, options):
-        self.calls.append((tool, run.name))
-        if (tool, run.name) in self.fail:
-            raise self.fail.pop((tool, run.name))
-        if tool == 'train':
-            (run.directory / 'last_checkpoint').write_text(str(run.directory / 'iter_800.pth'))
-            (run.directory / 'iter_800.pth').write_text('weights')
-            return
-        assert args[0].endswith('iter_800.pth')
+    def test(self, run, checkpoint):
+        """Write the score and the cost."""
         t, seed = run.cfg.model.temporal_range, run.cfg.randomness.seed
-        assert f'seed{seed}' in args[0]  # its own weights
+        assert f'seed{seed}' in checkpoint  # its own weights
         write_json(dict(ms_per_frame=t + 1.0, parameters=9), run.directory / 'cost.json')
         write_json({'vid/mAP50': (10 * t + seed) / 100}, run.directory / 'test' / '20_1' / '20_1.json')
 
 
 @pytest.fixture
 def stand_in(monkeypatch):
-    return StandIn(monkeypatch)
+    return MeasuredByT(monkeypatch)
 
 
 @pytest.fixture
@@ -67,7 +40,7 @@ def arguments(tmp_path):
     """Row A with T = 2; row B with T = 6, tested with T = 1 too."""
     (tmp_path / 'val.json').write_text('{}')
     for name, t in dict(a=2, b=6).items():
-        (tmp_path / f'{name}.py').write_text(CONFIG.format(t, str(tmp_path / 'val.json')))
+        (tmp_path / f'{name}.py').write_text(detector_config(t, str(tmp_path / 'val.json')))
     rows = dict(
         A=Row(str(tmp_path / 'a.py')), B=Row(str(tmp_path / 'b.py'), tests={'T = 1': ['model.temporal_range=1']})
     )
@@ -146,7 +119,9 @@ def test_bad_arguments(arguments, change, message):
 def test_rows_that_cannot_be_compared(arguments, stand_in, tmp_path):
     with pytest.raises(ValueError, match="there is no row 'C', expected of A, B"):
         SeedComparison(**arguments).run(only=['C'])
-    (tmp_path / 'b.py').write_text(CONFIG.format(6, str(tmp_path / 'val.json')).replace("'val.json')", "'other.json')"))
+    (tmp_path / 'b.py').write_text(
+        detector_config(6, str(tmp_path / 'val.json')).replace("'val.json')", "'other.json')")
+    )
     with pytest.raises(ValueError, match='the test data of A, seed 0 is .*val.json, that of B, seed 0 is .*other.json'):
         SeedComparison(**arguments).run()
     assert stand_in.calls == []

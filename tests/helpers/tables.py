@@ -1,0 +1,9 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Tables of Markdown."""
+
+
+def cells(text, title, row):
+    """The cells of a row of the table below a title."""
+    table = text.split(title)[1].split('\n\n')[1]
+    (line,) = (line for line in table.splitlines() if line.startswith(f'| {row} |'))
+    return [cell.strip() for cell in line.strip('|').split('|')][1:]
