@@ -221,7 +221,7 @@ def build_runner(cfg: Config, trust_checkpoint: bool = False, partial_checkpoint
         partial_checkpoint (bool): Whether a checkpoint may fill a part of the model.
 
     Returns:
-        Runner: MMEngine's runner, or the one that ``cfg.runner_type`` names.
+        Runner: A :class:`GuardedRunner`, or the runner that ``cfg.runner_type`` names.
     """
     install_safe_loading(trust_checkpoint)
     join_ranks(cfg)

@@ -3,11 +3,12 @@
 
 import pytest
 import torch
-from mmengine.model import BaseModel, BaseModule
+from mmengine.model import BaseModel, BaseModule, Sequential
 from torch import nn
 
 from helpers.toy import runner_of, toy_config
 from mmrdn.apis import find_resume, train
+from mmrdn.fileio import checkpoint
 from mmrdn.registry import MODELS
 
 STILL = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.0))
@@ -33,6 +34,15 @@ class PretrainedToyModel(BaseModel):
     def forward(self, inputs, mode='tensor'):
         """Give a loss."""
         return dict(loss=self.head(self.backbone.fc(torch.stack(list(inputs)))).square().mean())
+
+
+@MODELS.register_module()
+class NestedToyModel(PretrainedToyModel):
+    """A backbone whose layer has pretrained weights too."""
+
+    def __init__(self, init_cfg, inner, data_preprocessor=None):
+        super().__init__(init_cfg)
+        self.backbone.fc = Sequential(nn.Linear(2, 2), init_cfg=inner)
 
 
 def weights(value, *parts):
@@ -108,3 +118,41 @@ def test_weights_of_another_shape_do_not_count(tmp_path):
     torch.save(dict(state_dict=weights(7.0) | {'backbone.fc.bias': torch.ones(3)}), tmp_path / 'other.pth')
     with pytest.raises(FileNotFoundError, match='nowhere.pth does not exist'):
         train_toy(tmp_path / 'a', tmp_path / 'nowhere.pth', load_from=str(tmp_path / 'other.pth'))
+
+
+def test_each_file_is_read_once(tmp_path, monkeypatch):
+    read, load = [], checkpoint.load_checkpoint_file
+
+    def recorded(filename, *args):
+        read.append(filename)
+        return load(filename, *args)
+
+    monkeypatch.setattr(checkpoint, 'load_checkpoint_file', recorded)
+    part, pretrained = tmp_path / 'part.pth', tmp_path / 'backbone.pth'
+    torch.save(dict(state_dict=weights(7.0, 'head')), part)
+    save_pretrained(pretrained)
+    train_toy(tmp_path / 'a', pretrained, load_from=str(part))
+    assert read == [str(part), str(pretrained)]
+
+
+def test_weights_of_an_outer_part_replace_those_of_an_inner_one(tmp_path):
+    """As they do in MMEngine, where no checkpoint is loaded."""
+    files = dict(inner={'0.weight': 1.0}, outer={'fc.0.weight': 2.0}, part={'head.weight': 7.0})
+    cfgs = {}
+    for name, values in files.items():
+        state = {key: torch.full((1 if name == 'part' else 2, 2), value) for key, value in values.items()}
+        torch.save(state, tmp_path / f'{name}.pth')
+        cfgs[name] = dict(type='Pretrained', checkpoint=str(tmp_path / f'{name}.pth'))
+    model = dict(type='NestedToyModel', init_cfg=cfgs['outer'], inner=cfgs['inner'])
+    for load_from in (None, str(tmp_path / 'part.pth')):
+        cfg = toy_config(
+            tmp_path / str(bool(load_from)),
+            1,
+            model=model,
+            optim_wrapper=STILL,
+            param_scheduler=None,
+            load_from=load_from,
+        )
+        runner = runner_of(cfg, partial_checkpoint=True)
+        train(runner)
+        assert torch.equal(runner.model.backbone.fc[0].weight, torch.full((2, 2), 2.0))

@@ -3,10 +3,11 @@ import os
 import re
 import warnings
 
+from mmengine.dist import broadcast
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.model import PretrainedInit
+from mmengine.model import BaseModule, PretrainedInit
 from mmengine.optim import OptimWrapper
-from mmengine.runner import CheckpointLoader, IterBasedTrainLoop, Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
 
 from mmrdn.engine.schedule_checks import check_schedulers_fit, named_schedulers, schedule_changes
@@ -28,7 +29,8 @@ class CheckpointGuardHook(Hook):
     state takes precedence over the config, except for the length of the training; differences get a
     warning.
 
-    Pretrained weights (``init_cfg``) that the checkpoint would replace are not fetched.
+    Parts with pretrained weights (``init_cfg``) are initialized once the checkpoint is read, and only those
+    that it does not fill: weights that it would replace are not fetched.
 
     Args:
         partial (bool): Whether a checkpoint may fill a part of the model.
@@ -36,22 +38,15 @@ class CheckpointGuardHook(Hook):
 
     def __init__(self, partial: bool = False) -> None:
         self.partial = partial
+        self._waiting: dict[str, nn.Module] = {}  # parts with pretrained weights, by the prefix of their keys
 
     def before_run(self, runner: Runner) -> None:
-        """Mark the parts with pretrained weights as initialized if the checkpoint fills them."""
+        """Let the parts with pretrained weights wait for the checkpoint."""
         if not runner._load_from or not isinstance(runner.optim_wrapper, OptimWrapper):  # the latter: a test
             return
-        model = unwrapped(runner.model)
-        parts = {f'{name}.' if name else '': part for name, part in model.named_modules() if _is_pretrained(part)}
-        if not parts:
-            return
-        keys = model.state_dict().keys()
-        if runner._resume:  # which needs all of them
-            filled = set(keys)
-        else:
-            filled = set(fitting_keys(model, CheckpointLoader.load_checkpoint(runner._load_from, 'cpu')))
-        for prefix, part in parts.items():
-            if all(key in filled for key in keys if key.startswith(prefix)):
+        for name, part in unwrapped(runner.model).named_modules():
+            if _is_pretrained(part) and not part.is_init:
+                self._waiting[f'{name}.' if name else ''] = part
                 part.is_init = True
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -67,6 +62,7 @@ class CheckpointGuardHook(Hook):
             check_state_dict(unwrapped(runner.model), checkpoint, partial=self.partial and not runner._resume)
         except ValueError as error:
             raise ValueError(f'{shown_url(runner._load_from)}: {error}') from None
+        self._initialize_rest(unwrapped(runner.model), checkpoint)
         if runner._resume:
             changes = schedule_changes(checkpoint, runner)
             if changes and runner.rank == 0:
@@ -74,9 +70,20 @@ class CheckpointGuardHook(Hook):
             _keep_to_work_dir(runner, checkpoint['message_hub']['runtime_info'])
             _keep_to_older(runner, checkpoint)
 
+    def _initialize_rest(self, model: nn.Module, checkpoint: dict) -> None:
+        """Initialize the waiting parts that the checkpoint does not fill, inner ones before those around them."""
+        filled = set(fitting_keys(model, checkpoint)) if self._waiting else set()
+        for prefix, part in reversed(self._waiting.items()):
+            if not filled.issuperset(prefix + key for key in part.state_dict()):
+                part.is_init = False
+                part.init_weights()
+                for value in part.state_dict().values():  # as MMEngine does: ranks may draw other numbers
+                    broadcast(value)
+        self._waiting.clear()
+
 
 def _is_pretrained(module: nn.Module) -> bool:
-    init_cfg = getattr(module, 'init_cfg', None) or ()
+    init_cfg = (isinstance(module, BaseModule) and module.init_cfg) or ()
     settings = [init_cfg] if isinstance(init_cfg, dict) else init_cfg
     return any(one['type'] in ('Pretrained', PretrainedInit) for one in settings)
 

@@ -9,13 +9,14 @@ from mmengine.logging import MMLogger
 
 from mmrdn.evaluation.detection_report import DetectionReport
 from mmrdn.evaluation.functional import knows_motion, vid_map, with_motion_ious
+from mmrdn.evaluation.ground_truth_warnings import ground_truth_warnings
 from mmrdn.evaluation.linkers import build_linker
 from mmrdn.evaluation.scoring import matching_annotations, score_frames, unique_frames
 from mmrdn.fileio.coco_vid import CocoVidFile
 from mmrdn.fileio.joined_coco_vid_files import JoinedCocoVidFiles
 from mmrdn.fileio.predictions import prediction_head, predictions_path, write_predictions
 from mmrdn.fileio.size_warning import size_warning
-from mmrdn.fileio.sparse_annotation import AnnotatedFrame, sparse_annotation
+from mmrdn.fileio.sparse_annotation import AnnotatedFrame
 from mmrdn.post_processing import VideoLinker
 from mmrdn.registry import METRICS
 from mmrdn.structures import FrameAnnotations, FrameDetections
@@ -103,8 +104,8 @@ class VIDMetric(BaseMetric):
             self._needed += ['video_id', 'frame_id']
         # Ground truth by image id: of the file, or of the samples of this rank.
         self._annotations: dict[Any, FrameAnnotations] = {}
-        self._looked_at = self._compared_sizes = False
-        self._knows_motion = True
+        self._compared_sizes = False
+        self._knows_motion: bool | None = None  # until there is ground truth
         self.outfile_prefix = outfile_prefix
         if outfile_prefix:
             path = predictions_path(outfile_prefix)
@@ -128,39 +129,14 @@ class VIDMetric(BaseMetric):
             self._annotations = dict(zip(self._annotations, moving))
 
     def _look_at(self, annotations: Sequence[FrameAnnotations], frames: Sequence[AnnotatedFrame]) -> None:
-        """Log once which frames were not annotated, or seem so; refuse ground truth without a frame."""
-        if self._looked_at:
+        """Find out once whether the speed of objects is known, and log warnings about the ground truth."""
+        if self._knows_motion is not None:
             return
-        self._looked_at = True
-        name = self.file.path if self.file else 'the samples'
-        num_left_out = sum(frame.is_left_out for frame in annotations)
-        if annotations and num_left_out == len(annotations):
-            raise ValueError(f'{name}: all {num_left_out} frames have "is_annotated": false, expected one to measure')
-        logger = MMLogger.get_current_instance()
-        if num_left_out:
-            logger.warning(
-                f'{name}: {num_left_out} of {len(annotations)} frames have "is_annotated": false and are left out'
-            )
-        warning = sparse_annotation(frames)
-        if warning:
-            logger.warning(f'{name}: {warning}')
-        if self.settings['motion_ranges']:
-            self._look_at_motion(annotations, name)
-
-    def _look_at_motion(self, annotations: Sequence[FrameAnnotations], name: str) -> None:
-        """Find out whether the speed of objects is known; log where it is not."""
-        ids = [instance_id for frame in annotations for instance_id in frame.instance_ids or [None] * len(frame)]
         self._knows_motion = knows_motion(annotations)
-        warning = None
-        if not self._knows_motion:
-            warning = (
-                'motion groups are left out: no object, as instance_id tells them apart, has boxes in two frames at '
-                'most 10 apart'
-            )
-        elif None in ids:
-            warning = f'{ids.count(None)} of {len(ids)} boxes have no instance_id and count as slow'
-        if warning and ids:
-            MMLogger.get_current_instance().warning(f'{name}: {warning}')
+        name = self.file.path if self.file else 'the samples'
+        motion = self._knows_motion if self.settings['motion_ranges'] else None
+        for warning in ground_truth_warnings(name, annotations, frames, motion):
+            MMLogger.get_current_instance().warning(warning)
 
     def _with_motion(self, annotations: list[FrameAnnotations]) -> list[FrameAnnotations]:
         """Return the frames with their motion IoUs if these are wanted and known."""
@@ -187,7 +163,7 @@ class VIDMetric(BaseMetric):
 
     @property
     def _known_settings(self) -> dict[str, Any]:
-        return self.settings | ({} if self._knows_motion else dict(motion_ranges=None))
+        return self.settings | (dict(motion_ranges=None) if self._knows_motion is False else {})
 
     @property
     def classes(self) -> list[str]:

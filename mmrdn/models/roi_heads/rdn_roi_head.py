@@ -46,6 +46,15 @@ class FrameMaps(tuple):
         maps.memories, maps.seen = memories, seen
         return maps
 
+    def first(self, num: int, memories: Sequence[RelationMemory] | None = None) -> 'FrameMaps':
+        """Return the maps of the first frames.
+
+        Args:
+            num (int): Number of frames.
+            memories (Sequence[RelationMemory], optional): Pools of these frames.
+        """
+        return FrameMaps((level[:num] for level in self), memories, self.seen)
+
 
 class RelationRoIHead(BaseRoIHead):
     """Mixin for RoI heads of mmdet: relation inside of :attr:`relation_head`.

@@ -81,8 +81,9 @@ class RDN(FreezableMixin, BaseVideoDetector):
         super().__init__(data_preprocessor, init_cfg)
         check_num_frames('temporal_range', temporal_range, 0)
         check_num_frames('lookahead_batch', lookahead_batch, 1)
-        if lookahead is not None:
-            check_num_frames('lookahead', lookahead, 0, temporal_range)
+        self.temporal_range = temporal_range
+        self.lookahead = temporal_range if lookahead is None else lookahead
+        check_num_frames('lookahead', self.lookahead, 0, temporal_range)
         self.detector = MODELS.build(detector)
         if not hasattr(getattr(self.detector, 'roi_head', None), 'detect'):
             raise ValueError(
@@ -94,8 +95,6 @@ class RDN(FreezableMixin, BaseVideoDetector):
         if neck is not None and any(isinstance(x, OHEMSampler) for x in np.atleast_1d(samplers)):
             raise ValueError('train_cfg.rcnn.sampler must not be an OHEMSampler: it would mine without relation')
         self.support_sampler = TASK_UTILS.build(support_sampler or dict(type='mmrdn.SelectiveSupportSampler'))
-        self.temporal_range = temporal_range
-        self.lookahead = temporal_range if lookahead is None else lookahead
         self.window_cfg = window or dict(type='mmrdn.SlidingWindow')
         self.rpn_in_indices = rpn_in_indices
         self.roi_in_indices = roi_in_indices
@@ -129,12 +128,10 @@ class RDN(FreezableMixin, BaseVideoDetector):
 
     def feature_maps(self, imgs: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Return feature maps (B, c, h, w) for RPN and for the RoI head."""
-        x = self.detector.extract_feat(imgs)
-
-        def pick(inds):
-            return tuple(x) if inds is None else tuple(x[i] for i in inds)
-
-        return pick(self.rpn_in_indices), pick(self.roi_in_indices)
+        x = tuple(self.detector.extract_feat(imgs))
+        chosen = (self.rpn_in_indices, self.roi_in_indices)
+        rpn_x, roi_x = (x if inds is None else tuple(x[i] for i in inds) for inds in chosen)
+        return rpn_x, roi_x
 
     def propose(self, x: tuple[Tensor, ...], data_samples: SampleList) -> list[InstanceData]:
         """Return RPN's proposals, for each frame ``bboxes`` (P, 4) and ``scores`` (P,).
@@ -170,8 +167,7 @@ class RDN(FreezableMixin, BaseVideoDetector):
         if len(samples) > batch:
             proposals += self.propose(tuple(level[batch:] for level in rpn_x), samples[batch:])
         memories = self._training_pools(x, proposals, samples, owners)
-        key_x = FrameMaps((level[:batch] for level in x), memories, x.seen)
-        losses.update(self.detector.roi_head.loss(key_x, proposals[:batch], data_samples))
+        losses.update(self.detector.roi_head.loss(x.first(batch, memories), proposals[:batch], data_samples))
         return losses
 
     def parse_losses(self, losses: dict) -> tuple[Tensor, dict]:
@@ -223,14 +219,11 @@ class RDN(FreezableMixin, BaseVideoDetector):
         return self.stream.feed_batch(inputs['img'].flatten(0, 1), data_samples, rescale)
 
     def extract(self, imgs: Tensor, data_samples: SampleList) -> list[FrameProposals]:
-        """Return proposals of frames, of one video or of several.
+        """Return the proposals of B frames, of one video or of several.
 
         Args:
             imgs (Tensor): (B, 3, H, W), preprocessed.
             data_samples (list[TrackDataSample]): B samples.
-
-        Returns:
-            list[FrameProposals]: B of them.
         """
         rpn_x, roi_x = self.feature_maps(imgs)
         return self.detector.roi_head.frames(roi_x, self.propose(rpn_x, data_samples), data_samples)
@@ -298,7 +291,7 @@ class RDN(FreezableMixin, BaseVideoDetector):
         x = FrameMaps(roi_x, seen=self.seen_maps(roi_x, owners))
         proposals = self.propose(rpn_x, samples)
         memories = self._training_pools(x, proposals, samples, owners)
-        frames = head.frames(FrameMaps((level[:batch] for level in x), seen=x.seen), proposals[:batch], data_samples)
+        frames = head.frames(x.first(batch), proposals[:batch], data_samples)
         feats = [frame.feats for frame in frames]
         if memories is not None:
             feats = [memory.aggregate(frame.feats, frame.boxes) for memory, frame in zip(memories, frames)]
