@@ -240,7 +240,7 @@ def test_channels_last_but_for_what_overruns(channels, is_last):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not glob.glob('/lib*/*/libc_malloc_debug.so.0'), reason='glibc without its checks')
-def test_the_hook_keeps_the_heap_whole():
+def test_channels_last_hook_writes_past_no_buffer():
     """glibc's checking allocator ends a process that wrote past a buffer."""
     code = (
         'import mmrdn, sys, torch; sys.path[:0] = ["tests", "tests/test_engine"]; from types import SimpleNamespace; '

@@ -74,14 +74,14 @@ def assert_equal(given, wanted):
         assert torch.equal(given[key], value), key
 
 
-def test_a_training_without_checkpoint_reads_them(tmp_path):
+def test_a_training_without_checkpoint_reads_pretrained_weights(tmp_path):
     save_pretrained(tmp_path / 'backbone.pth')
     assert_equal(train_toy(tmp_path / 'a', tmp_path / 'backbone.pth', optim_wrapper=STILL), weights(3.0, 'backbone'))
     with pytest.raises(FileNotFoundError, match='nowhere.pth does not exist'):
         train_toy(tmp_path / 'b', tmp_path / 'nowhere.pth')
 
 
-def test_a_resumed_training_does_not(tmp_path):
+def test_a_resumed_training_needs_no_pretrained_weights(tmp_path):
     """It ends with the weights of an unbroken one, although the file is gone."""
     pretrained = tmp_path / 'backbone.pth'
     save_pretrained(pretrained, 0.5)
@@ -93,7 +93,7 @@ def test_a_resumed_training_does_not(tmp_path):
 
 @pytest.mark.parametrize('prefix', ['', 'module.'])
 @pytest.mark.parametrize('is_list', [False, True])
-def test_a_checkpoint_of_the_whole_model_replaces_them(prefix, is_list, tmp_path):
+def test_a_checkpoint_of_the_whole_model_replaces_pretrained_weights(prefix, is_list, tmp_path):
     torch.save(dict(state_dict={prefix + key: value for key, value in weights(7.0).items()}), tmp_path / 'whole.pth')
     init_cfg = tmp_path / 'nowhere.pth'
     if is_list:
@@ -103,7 +103,7 @@ def test_a_checkpoint_of_the_whole_model_replaces_them(prefix, is_list, tmp_path
 
 
 @pytest.mark.parametrize('missing', [['backbone.fc.weight', 'backbone.fc.bias'], ['backbone.fc.bias']])
-def test_a_checkpoint_that_lacks_a_part_of_the_backbone_does_not(missing, tmp_path):
+def test_pretrained_weights_fill_what_the_checkpoint_lacks(missing, tmp_path):
     state = {key: value for key, value in weights(7.0).items() if key not in missing}
     torch.save(dict(state_dict=state), tmp_path / 'part.pth')
     save_pretrained(tmp_path / 'backbone.pth')
@@ -114,7 +114,7 @@ def test_a_checkpoint_that_lacks_a_part_of_the_backbone_does_not(missing, tmp_pa
         train_toy(tmp_path / 'b', tmp_path / 'nowhere.pth', **changes)
 
 
-def test_weights_of_another_shape_do_not_count(tmp_path):
+def test_entries_of_another_shape_replace_no_pretrained_weights(tmp_path):
     torch.save(dict(state_dict=weights(7.0) | {'backbone.fc.bias': torch.ones(3)}), tmp_path / 'other.pth')
     with pytest.raises(FileNotFoundError, match='nowhere.pth does not exist'):
         train_toy(tmp_path / 'a', tmp_path / 'nowhere.pth', load_from=str(tmp_path / 'other.pth'))

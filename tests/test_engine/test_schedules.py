@@ -248,7 +248,7 @@ def resumed(half, tmp_path, *args, **changes):
     return runner
 
 
-def test_the_same_schedule_goes_on_without_a_word(half, tmp_path):
+def test_an_unchanged_schedule_is_resumed_without_a_warning(half, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         runner = resumed(half, tmp_path)
@@ -275,7 +275,7 @@ def test_the_same_schedule_goes_on_without_a_word(half, tmp_path):
         ),
     ],
 )
-def test_a_changed_schedule_is_named_and_the_old_one_goes_on(changes, named, half, tmp_path):
+def test_a_resumed_training_keeps_its_schedule_and_names_changes(changes, named, half, tmp_path):
     with pytest.warns(UserWarning) as caught:
         runner = resumed(half, tmp_path, **changes)
     said = [str(warning.message) for warning in caught if 'schedule' in str(warning.message)]
@@ -317,7 +317,7 @@ def test_the_interval_of_checkpoints_fits_the_training(settings, files, tmp_path
     assert sorted(path.name for path in tmp_path.glob('*.pth')) == sorted(f'iter_{i}.pth' for i in files)
 
 
-def test_an_interval_that_does_not_fit_is_said(tmp_path):
+def test_an_interval_that_does_not_fit_is_logged(tmp_path):
     train(toy_runner(tmp_path, 7, log_level='INFO'))
     log = next(tmp_path.glob('2*/*.log')).read_text()
     assert (

@@ -77,13 +77,13 @@ def test_without_a_line_end():
     assert change('a:\n  - x: 1', ['a', 1], dict(x=2)) == 'a:\n  - x: 1\n  - x: 2\n'
 
 
-def test_what_is_so_already_is_not_written_anew():
+def test_equal_values_are_not_rewritten():
     text = "a: 'x'  # quoted\nb: [1, 2]\n"
     assert change(text, ['a'], 'x') == text
     assert change(text, ['b'], [1, 2]) == text
 
 
-def test_what_comes_behind_stays_behind():
+def test_text_after_an_item_stays_after_it():
     """An item is replaced, or gets another one behind it."""
     text = 'a:\n  x: 1  # one\n\n# of b\nb: 2\n# the end\n'
     assert change(text, ['a'], dict(y=[3, 4])) == 'a:\n  y:\n    - 3\n    - 4\n\n# of b\nb: 2\n# the end\n'
@@ -91,7 +91,7 @@ def test_what_comes_behind_stays_behind():
     assert change(text, ['c'], [dict(d=1)]) == 'a:\n  x: 1  # one\n\n# of b\nb: 2\nc:\n  - d: 1\n# the end\n'
 
 
-def test_merge_goes_down():
+def test_merge_reaches_nested_entries():
     data = load_yaml(TEXT)
     merge(data['Models'][0], dict(Metadata={'Batch Size': 1, 'FLOPs': 2}, Weights='w'))
     wanted = yaml.safe_load(TEXT)

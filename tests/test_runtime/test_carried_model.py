@@ -5,6 +5,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -100,6 +101,8 @@ def test_python_of_the_page(clone, capsys):
     exec(textwrap.dedent(block.text), {})
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == [str(i) for i in range(60)]
+    names = [name for line in lines for name in re.findall(r"'(\w+)'", line)]
+    assert set(names) <= set(CLASSES) and len(names) > 100  # of 162 digits
 
 
 @pytest.mark.slow

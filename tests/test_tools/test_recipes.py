@@ -7,7 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmdet.registry import MODELS
 from mmengine.config import Config
+from mmengine.model import efficient_conv_bn_eval
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from helpers.pages import blocks_to_run
 from helpers.tools import logged_steps
@@ -122,12 +125,22 @@ def test_channels_last(train):
     assert len(steps) == 4 and cfg.custom_hooks[-1].type == 'ChannelsLastHook'
 
 
-def test_batch_norm_is_merged(train):
-    """Losses are those of the same training without it."""
+def test_batch_norm_is_merged(train, monkeypatch):
+    """Each batch normalization of the backbone; losses are those of the same training without it."""
+    layers, forward = set(), efficient_conv_bn_eval.efficient_conv_bn_eval_forward
+
+    def recorded(norm, conv, x):
+        layers.add(norm)
+        return forward(norm, conv, x)
+
+    monkeypatch.setattr(efficient_conv_bn_eval, 'efficient_conv_bn_eval_forward', recorded)
     norm_eval = 'model = dict(detector=dict(backbone=dict(norm_eval=True)))\n'
     merged = recipe('efficient_conv_bn_eval').text + norm_eval
     cfg, steps, work_dir = train(SimpleNamespace(text=merged))
     shutil.rmtree(work_dir)
-    assert cfg.efficient_conv_bn_eval == ['detector.backbone']
+    backbone = MODELS.build(dict(cfg.model.detector.backbone, type='mmdet.ResNet'))
+    assert len(layers) == sum(isinstance(module, _BatchNorm) for module in backbone.modules()) > 0
+    layers.clear()
     _, plain, _ = train(SimpleNamespace(text=re.sub('efficient_conv_bn_eval = .*', '', merged)))
     assert [step['loss'] for step in steps] == pytest.approx([step['loss'] for step in plain], rel=1e-3)
+    assert not layers

@@ -120,7 +120,7 @@ def test_a_damaged_last_checkpoint(content, message, tiny_config, run_main, tmp_
 
 
 @pytest.mark.parametrize('last', ['truncated', 'missing', 'not recorded'])
-def test_the_newest_whole_one_goes_on(last, trained, tiny_config, run_main, tmp_path):
+def test_the_newest_whole_checkpoint_is_resumed(last, trained, tiny_config, run_main, tmp_path):
     """With a warning about the newer one; one that is not of a training does not count."""
     shutil.copy(trained / 'iter_4.pth', tmp_path)
     torch.save(dict(state_dict={}), tmp_path / 'iter_5.pth')

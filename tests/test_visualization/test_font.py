@@ -114,7 +114,7 @@ def test_what_is_no_font_is_refused(name, tmp_path):
         FrameDrawer(['cat'], font=str(tmp_path / 'b.ttf'))
 
 
-def test_timeline_has_them_too(fonts_of_the_machine, tmp_path):
+def test_timeline_uses_the_fonts_of_the_machine(fonts_of_the_machine, tmp_path):
     path = write_font(tmp_path / 'cat.ttf', CAT, 'Cats')
     fonts_of_the_machine(path)
     assert font_families([f'a{CAT}']) == ['DejaVu Sans', 'Cats'] and font_families(['a']) == ['DejaVu Sans']
@@ -155,7 +155,7 @@ def test_fonts_of_the_machine(listed, monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_fontconfig_finds_them(tmp_path):
+def test_a_font_in_the_directory_of_the_user_is_found(tmp_path):
     """A font that a user installed for himself."""
     path = write_font(tmp_path / 'fonts' / 'NotoTest.ttf', CAT)
     code = f'from mmrdn.visualization.font import font_file; print(font_file({CAT!r}))'

@@ -132,7 +132,7 @@ def test_real_motion():
 # ---------------------------------------------------------------------- scores
 
 
-def test_low_scores_go_on_with_a_track_and_begin_none():
+def test_low_scores_continue_tracks_and_begin_none():
     weak, noise = still(50, 0.2), still(200, 0.2)
     assert track(ByteTracker(), [[still(50)], [weak, noise], [noise, weak], [still(50), still(50, 0.05)]]) == (
         [[1], [1, -1], [-1, 1], [1, -1]]

@@ -58,7 +58,7 @@ def maps_of(model, imgs):
 @pytest.mark.parametrize('num_maps', [1, 2, 9])
 @pytest.mark.parametrize('lookahead_batch', [1, 3])
 @torch.no_grad()
-def test_a_frame_sees_the_last_ones_before_it(num_maps, lookahead_batch):
+def test_a_frame_sees_the_last_frames_before_it(num_maps, lookahead_batch):
     model = build(num_maps=num_maps, lookahead_batch=lookahead_batch)
     found, detect = [], model.detector.roi_head.detect
 
