@@ -18,7 +18,6 @@ from pathlib import Path
 
 from setuptools import setup
 from setuptools.command.bdist_wheel import bdist_wheel
-from setuptools.command.build import build
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
@@ -35,19 +34,6 @@ def copy_mim(target, names=MIM_FILES):
         elif source.exists():
             target.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target / name)
-
-
-class Build(build):
-    """Build in a temporary directory.
-
-    A `build/` left in the checkout has copies of the configs, which mim would find beside the real
-    ones.
-    """
-
-    def initialize_options(self):
-        super().initialize_options()
-        self.build_base = tempfile.mkdtemp(prefix='mmrdn-build-')
-        atexit.register(shutil.rmtree, self.build_base, ignore_errors=True)
 
 
 class BuildPy(build_py):
@@ -75,6 +61,8 @@ class BdistWheel(bdist_wheel):
 
 
 # An egg-info left in the checkout would pass for the installed package wherever the checkout is on
-# sys.path (`python -m mim` run there).
+# sys.path (`python -m mim` run there). A `build/` left there has copies of the configs, which mim would find
+# beside the real ones.
 atexit.register(shutil.rmtree, ROOT / 'mmrdn.egg-info', ignore_errors=True)
-setup(cmdclass=dict(build=Build, build_py=BuildPy, bdist_wheel=BdistWheel))
+with tempfile.TemporaryDirectory(prefix='mmrdn-build-') as directory:
+    setup(cmdclass=dict(build_py=BuildPy, bdist_wheel=BdistWheel), options=dict(build=dict(build_base=directory)))

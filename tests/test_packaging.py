@@ -87,6 +87,29 @@ def wheel(tree, tmp_path_factory):
     return next(out.glob('mmrdn-*.whl'))
 
 
+def build_runtime(tree, out):
+    """Build the wheel of mmrdn-runtime; return the names of its files, without those about the package."""
+    run(sys.executable, '-m', 'build', '--wheel', '--no-isolation', '--outdir', out, tree / 'runtime')
+    with zipfile.ZipFile(next(out.glob('mmrdn_runtime-*.whl'))) as archive:
+        return {name for name in archive.namelist() if '.dist-info/' not in name}
+
+
+def test_wheel_of_the_runtime(tree, tmp_path):
+    """It holds the modules that there are, not those of an earlier build."""
+    old = tree / 'mmrdn' / 'video' / 'old.py'
+    rooms = 'fileio inference post_processing structures utils video video/sources video/writers visualization'.split()
+    modules = {path for room in rooms for path in (tree / 'mmrdn' / room).glob('*.py')}
+    expected = {path.relative_to(tree).as_posix() for path in modules}
+    expected |= {f'mmrdn_runtime/{path.name}' for path in (tree / 'runtime' / 'mmrdn_runtime').glob('*.py')}
+    expected |= {f'mmrdn/visualization/fonts/{name}' for name in ('DejaVuSans.ttf', 'LICENSE_DEJAVU')}
+    before = {path for path in tree.rglob('*') if '__pycache__' not in path.parts}
+    old.write_text('')
+    assert build_runtime(tree, tmp_path / 'first') == expected | {'mmrdn/video/old.py'}
+    old.unlink()
+    assert build_runtime(tree, tmp_path / 'second') == expected
+    assert {path for path in tree.rglob('*') if '__pycache__' not in path.parts} == before
+
+
 def mim_files(tree, *more):
     files = [tree / 'model-index.yml']
     for folder in ('configs', 'tools', *more):

@@ -131,8 +131,10 @@ def _write_relate(model: RDN, path: Path, shrink: Shrink) -> None:
     if isinstance(head, RDNCascadeRoIHead):
         key.append(torch.rand(num, columns))
         key_names.append('key_stage_scores')
+    facts = dict(num_classes=head.relation_head.num_classes)
     if model.neck is None:
-        save_onnx(to_onnx(DetectGraph(model), tuple(key), (tuple(key_names), _DETECTIONS), path.name), path, shrink)
+        proto = to_onnx(DetectGraph(model), tuple(key), (tuple(key_names), _DETECTIONS), path.name)
+        save_onnx(proto, path, shrink, facts)
         return
     graph, count = RelateGraph(model), model.support_sampler.num_support
     state = graph.step.initial_state()
@@ -142,7 +144,8 @@ def _write_relate(model: RDN, path: Path, shrink: Shrink) -> None:
     olds, news = ({name: f'{word}_{name}' for name in state} for word in ('state', 'new'))
     found = (*_DETECTIONS, 'link_weights') if graph.links else _DETECTIONS
     inputs = olds, {name: f'support_{name}' for name in supports}
-    save_onnx(to_onnx(graph, (state, supports, *key), ((*inputs, *key_names), (found, news)), path.name), path, shrink)
+    proto = to_onnx(graph, (state, supports, *key), ((*inputs, *key_names), (found, news)), path.name)
+    save_onnx(proto, path, shrink, facts | dict(lookahead=model.lookahead))
     path = path.with_name('append.onnx')
     save_onnx(to_onnx(AppendGraph(graph.step), (state, supports), (inputs, news), path.name), path, shrink)
 

@@ -5,7 +5,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +62,14 @@ def to_onnx(
     return exported.model_proto
 
 
-def save_onnx(proto: Any, path: Path, shrink: Shrink = None) -> None:
+def save_onnx(proto: Any, path: Path, shrink: Shrink = None, metadata: Mapping[str, Any] = {}) -> None:
     """Check a graph and write it, without the exporter's notes on where in the source each operator is from.
 
     Args:
         proto (onnx.ModelProto): The graph.
         path (Path): The file.
         shrink (callable, optional): Function that makes its weights smaller, such as :func:`halve_weights`.
+        metadata (Mapping[str, Any]): Facts about the model that the file notes, by name.
 
     Raises:
         ValueError: It has operators that other runtimes would not read.
@@ -78,6 +79,8 @@ def save_onnx(proto: Any, path: Path, shrink: Shrink = None) -> None:
     graph = proto.graph
     for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
         del part.metadata_props[:]
+    for name, value in metadata.items():
+        proto.metadata_props.add(key=name, value=str(value))
     _check(proto, path.name)
     path.write_bytes(proto.SerializeToString())
 

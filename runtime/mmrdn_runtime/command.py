@@ -16,6 +16,8 @@ from mmrdn_runtime.video_detector import BACKENDS, VideoDetector
 if TYPE_CHECKING:
     from mmrdn.post_processing import BaseBoxLinker
 
+LINKERS = ('BoxLinkingWithRelations', 'SeqNMS', 'TubeLinking')  # here, as their modules need scipy and numba
+
 
 @one_line_errors
 def main() -> None:
@@ -25,11 +27,12 @@ def main() -> None:
     parser.add_argument('--model', required=True, help='directory that export_onnx.py wrote')
     parser.add_argument('--out-video', help='.mp4 with boxes drawn')
     parser.add_argument('--out-json', help='.jsonl: a line a frame; .json: COCO-VID; -: lines to stdout')
+    parser.add_argument('--out-mot', help='MOTChallenge text')
+    parser.add_argument('--out-images', help='directory of images with boxes drawn')
     parser.add_argument('--score-thr', type=float, default=0.5, help='leave out detections below it (default: 0.5)')
-    parser.add_argument(
-        '--linker', metavar='NAME', help='link boxes to tracks: BoxLinkingWithRelations, TubeLinking or SeqNMS'
-    )
+    parser.add_argument('--linker', metavar='NAME', help=f'link boxes to tracks: {", ".join(LINKERS)}')
     parser.add_argument('--scale', type=int, help='how many times larger frames are drawn')
+    parser.add_argument('--font', help='font file for class names (default: an installed font that has the letters)')
     parser.add_argument('--max-frames', type=int, help='number of frames to stop after')
     parser.add_argument('--size', metavar='WxH', help='frame size of raw frames on stdin, pixels')
     parser.add_argument('--fps', type=float, help='frame rate of images and raw frames (default: 25)')
@@ -47,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
 
     start = time.time()
     check_score_thr(args.score_thr)
-    outputs = VideoOutputs(args.out_video, args.out_json, overwrite=args.overwrite, scale=args.scale)
+    names = ('out_video', 'out_json', 'out_mot', 'out_images', 'overwrite', 'scale', 'font')
+    outputs = VideoOutputs(**{name: getattr(args, name) for name in names})
     source = open_source(args.video, args.size, max_frames=args.max_frames, fps=args.fps)
     linker = None if args.linker is None else make_linker(args.linker)
     detector = _load(args, linker)
@@ -73,14 +77,13 @@ def make_linker(name: str) -> 'BaseBoxLinker':
     Raises:
         ValueError: There is no such linker, or its packages are not installed.
     """
+    if name not in LINKERS:
+        raise ValueError(f'there is no box linker {name}, expected one of {", ".join(LINKERS)}')
     try:
-        from mmrdn.post_processing import LINKERS
+        from mmrdn import post_processing
     except ImportError as error:
-        raise ValueError(f'linking needs scipy and numba: pip install mmrdn-runtime[linking] ({error})') from None
-    kinds = {kind.__name__: kind for kind in LINKERS}
-    if name not in kinds:
-        raise ValueError(f'there is no box linker {name}, expected one of {", ".join(kinds)}')
-    return kinds[name]()
+        raise ValueError(f'linking needs scipy and numba: pip install scipy numba ({error})') from None
+    return getattr(post_processing, name)()
 
 
 def _load(args: argparse.Namespace, linker: 'BaseBoxLinker | None') -> VideoDetector:

@@ -11,6 +11,7 @@ class Graph:
         inputs (Mapping[str, Sequence]): Shapes of its inputs by name; lengths that vary are no numbers.
         outputs (Sequence[str]): Names of its outputs.
         run (callable): Function from the values of all inputs, by name, to those of the outputs.
+        metadata (Mapping[str, str]): Facts that the export noted in the file, by name.
     """
 
     def __init__(
@@ -18,9 +19,11 @@ class Graph:
         inputs: Mapping[str, Sequence],
         outputs: Sequence[str],
         run: Callable[[Mapping[str, np.ndarray]], Sequence[np.ndarray]],
+        metadata: Mapping[str, str],
     ) -> None:
         self.inputs = dict(inputs)
         self.outputs = tuple(outputs)
+        self.metadata = dict(metadata)
         self._run = run
 
     def __call__(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -2,15 +2,15 @@
 """A directory that ``tools/deployment/export_onnx.py`` wrote."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmrdn.fileio.fields import INTEGER, NUMBER, OBJECT, SIZE, TEXT, check_entry
+from mmrdn.fileio.fields import FLAG, INTEGER, NUMBER, OBJECT, SIZE, TEXT, Kind, check_entry
 from mmrdn.fileio.json_files import read_json
 from mmrdn.utils.text import shown
+from mmrdn_runtime.graph import Graph
 from mmrdn_runtime.resizing import RESIZES
 
 FORMAT = 2
@@ -18,6 +18,7 @@ _FILES = ('extract.onnx', 'relate.onnx')
 _APPEND = 'append.onnx'  # single-frame detectors lack it
 _DTYPES = ('float32', 'bool')
 _MAX_STATE = 2**31  # bytes
+_POSITIVE = Kind('a positive number', lambda value: NUMBER.holds(value) and value > 0)
 
 
 class ModelDirectory:
@@ -36,14 +37,18 @@ class ModelDirectory:
 
     Raises:
         FileNotFoundError: There is no such directory, or a file of it is missing.
-        ValueError: The manifest or a file is damaged, or of another version.
+        ValueError: The path is none, or the manifest or a file is damaged, or of another version.
     """
 
     def __init__(self, path: str | Path) -> None:
+        if not isinstance(path, str | Path):
+            raise ValueError(f'path must be the path of a directory of an exported model, got {shown(path)}')
         self.path = Path(path)
         manifest = self.path / 'manifest.json'
         if not manifest.is_file():
-            raise FileNotFoundError(f'{path} is no directory of an exported model: there is no manifest.json in it')
+            missing = 'it is a file' if self.path.is_file() else 'it does not exist'
+            reason = 'there is no manifest.json in it' if self.path.is_dir() else missing
+            raise FileNotFoundError(f'{self.path} is no directory of an exported model: {reason}')
         data, name = read_json(manifest), str(manifest)
         check_entry(data, dict(format=INTEGER), ['format'], name)
         if data['format'] != FORMAT:
@@ -66,24 +71,41 @@ class ModelDirectory:
             state['scores'][...] = -np.inf
         return state
 
-    def check_inputs(self, file: str, inputs: Mapping[str, Sequence]) -> None:
-        """Compare the manifest with the inputs of a graph.
+    def check_graph(self, file: str, graph: Graph) -> None:
+        """Compare the manifest with a graph.
 
         Args:
             file (str): File of the graph.
-            inputs (Mapping[str, Sequence]): Shapes by name.
+            graph (Graph): The graph.
 
         Raises:
-            ValueError: They differ; names the input.
+            ValueError: They differ; names the input, or the number that the graph is made for.
         """
-        shapes = {f'state_{name}': shape for name, (shape, _) in self._state.items()}
-        shapes['key_feats'] = [self.num_proposals, self.channels]
-        if self.memory is not None:
+        path, shapes = self.path / file, self._input_shapes(file)
+        for name in shapes | graph.inputs:
+            found, expected = graph.inputs.get(name), shapes.get(name)
+            if found is None:
+                raise ValueError(f'{path}: there is no input {name}, expected shape {expected} by manifest.json')
+            if expected is None and name.startswith('state_'):
+                raise ValueError(f'{path}: {name} has shape {list(found)}, expected no such input by manifest.json')
+            if expected is not None and expected != list(found):
+                raise ValueError(f'{path}: {name} has shape {list(found)}, expected {expected} by manifest.json')
+        numbers = dict(num_classes=len(self.classes), lookahead=self.memory['lookahead'] if self.memory else 0)
+        for name, value in numbers.items():
+            noted = graph.metadata.get(name, str(value))  # a graph of an earlier export notes none
+            if noted != str(value):
+                raise ValueError(f'{path}: {name} is {shown(noted)}, expected {value} by manifest.json')
+
+    def _input_shapes(self, file: str) -> dict[str, list[int]]:
+        """Return shapes of inputs of a graph, by name, that follow from the manifest."""
+        extract, relate = _FILES
+        shapes: dict[str, list[int]] = {}
+        if file == relate:
+            shapes['key_feats'] = [self.num_proposals, self.channels]
+        if file != extract and self.memory is not None:
+            shapes |= {f'state_{name}': shape for name, (shape, _) in self._state.items()}
             shapes['support_feats'] = [self.memory['num_support'], self.channels]
-        for name, shape in inputs.items():
-            if (name in shapes or name.startswith('state_')) and list(shape) != shapes.get(name):
-                expected = f'{shapes[name]} by manifest.json' if name in shapes else 'no such input by manifest.json'
-                raise ValueError(f'{self.path / file}: {name} has shape {list(shape)}, expected {expected}')
+        return shapes
 
     def _check_file(self, file: str, expected: Any) -> None:
         path = self.path / file
@@ -105,11 +127,12 @@ def _list(value: Any, kind: Any, length: int | None, name: str) -> list:
 
 def _preprocessing(data: dict, name: str) -> dict:
     name = f'{name}: preprocessing'
-    check_entry(data, dict(pad_size_divisor=SIZE, pad_value=NUMBER), ['scale', 'pad_size_divisor', 'pad_value'], name)
+    kinds = dict(pad_size_divisor=SIZE, pad_value=NUMBER, bgr_to_rgb=FLAG)
+    check_entry(data, kinds, ['scale', 'pad_size_divisor', 'pad_value'], name)
     _list(data['scale'], SIZE, 2, f"{name}: 'scale'")
-    for key in ('mean', 'std'):
-        if data.get(key) is not None:
-            _list(data[key], NUMBER, 3, f"{name}: '{key}'")
+    if data.get('mean') is not None or data.get('std') is not None:
+        for key, kind in dict(mean=NUMBER, std=_POSITIVE).items():
+            _list(data.get(key), kind, 3, f"{name}: '{key}'")
     resize = data.get('resize', 'keep_ratio')
     if not isinstance(resize, str) or resize not in RESIZES:
         raise ValueError(f"{name}: 'resize' must be one of {', '.join(RESIZES)}, got {shown(resize)}")

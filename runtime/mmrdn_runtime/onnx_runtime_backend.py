@@ -2,6 +2,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmrdn.utils.text import printable
 from mmrdn_runtime.graph import Graph
 
 
@@ -13,17 +14,18 @@ class OnnxRuntimeBackend:
         providers (Sequence[str]): Execution providers, the preferred one first.
 
     Raises:
-        ValueError: There is no such provider.
+        ValueError: There is no such provider, or none is given.
     """
 
     def __init__(self, threads: int = 0, providers: Sequence[str] = ('CPUExecutionProvider',)) -> None:
         import onnxruntime
 
-        missing = set(providers) - set(known := onnxruntime.get_available_providers())
+        known = onnxruntime.get_available_providers()
+        if not isinstance(providers, list | tuple) or not providers:
+            raise ValueError(f'providers must be a list of some of {", ".join(known)}, got {providers!r}')
+        missing = [str(provider) for provider in providers if provider not in known]
         if missing:
-            raise ValueError(
-                f'ONNX Runtime has no {", ".join(sorted(missing))} here, expected some of {", ".join(known)}'
-            )
+            raise ValueError(f'ONNX Runtime has no {", ".join(missing)} here, expected some of {", ".join(known)}')
         self.providers = list(providers)
         self.options = onnxruntime.SessionOptions()
         self.options.intra_op_num_threads = threads
@@ -45,7 +47,8 @@ class OnnxRuntimeBackend:
         try:
             session = onnxruntime.InferenceSession(path, self.options, providers=self.providers)
         except Exception as error:  # its own kinds, which have no common base
-            raise ValueError(f'{path}: ONNX Runtime cannot read it: {error}') from None
+            raise ValueError(f'{path}: ONNX Runtime cannot read it: {printable(str(error))}') from None
         inputs = {x.name: x.shape for x in session.get_inputs()}
         outputs = [x.name for x in session.get_outputs()]
-        return Graph(inputs, outputs, lambda values: session.run(outputs, values))
+        metadata = session.get_modelmeta().custom_metadata_map
+        return Graph(inputs, outputs, lambda values: session.run(outputs, values), metadata)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmrdn.utils.text import printable
 from mmrdn_runtime.graph import Graph
 
 PRECISIONS = ('f32', 'bf16', 'f16')
@@ -19,18 +20,18 @@ class OpenVinoBackend:
         device (str): Device that it runs on, such as ``'CPU'``.
 
     Raises:
-        ValueError: OpenVINO is not installed, or there is no such precision.
+        ValueError: OpenVINO is not installed, there is no such precision, or the device is no name.
     """
 
     def __init__(self, threads: int = 0, precision: str = 'f32', device: str = 'CPU') -> None:
         if precision not in PRECISIONS:
             raise ValueError(f'precision must be one of {", ".join(PRECISIONS)}, got {precision}')
+        if not isinstance(device, str):
+            raise ValueError(f"device must be the name of a device, such as 'CPU', got {device!r}")
         try:
             import openvino
         except ImportError:
-            raise ValueError(
-                "backend='openvino' needs OpenVINO: pip install openvino, or mmrdn-runtime[openvino]"
-            ) from None
+            raise ValueError("backend='openvino' needs OpenVINO: pip install openvino") from None
         self.core = openvino.Core()
         self.device = device
         # Without a hint it rounds to bf16 wherever the processor is fast at it.
@@ -48,9 +49,11 @@ class OpenVinoBackend:
             ValueError: OpenVINO cannot read it, or has no such device.
         """
         try:
-            model = self.core.compile_model(path, self.device, self.config)
+            read = self.core.read_model(path)
+            model = self.core.compile_model(read, self.device, self.config)
         except RuntimeError as error:
-            raise ValueError(f'{path}: OpenVINO cannot run it on {self.device}: {str(error).strip()}') from None
+            lines = [line for line in str(error).splitlines() if not line.startswith('Exception from ')]
+            raise ValueError(f'{path}: OpenVINO cannot run it on {self.device}: {printable(" ".join(lines))}') from None
         request = model.create_infer_request()
 
         def run(values: Mapping[str, np.ndarray]) -> list[np.ndarray]:
@@ -61,4 +64,6 @@ class OpenVinoBackend:
             x.get_any_name(): [None if length.is_dynamic else length.get_length() for length in x.partial_shape]
             for x in model.inputs
         }
-        return Graph(inputs, [x.get_any_name() for x in model.outputs], run)
+        place = ['framework']  # of a file's metadata
+        metadata = read.get_rt_info(place).value if read.has_rt_info(place) else {}
+        return Graph(inputs, [x.get_any_name() for x in model.outputs], run, metadata)

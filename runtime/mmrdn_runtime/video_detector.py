@@ -1,11 +1,13 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmrdn.structures import FrameDetections
+from mmrdn.utils.text import shown
 from mmrdn_runtime.model_directory import ModelDirectory
 from mmrdn_runtime.onnx_runtime_backend import OnnxRuntimeBackend
 from mmrdn_runtime.openvino_backend import OpenVinoBackend
@@ -13,6 +15,7 @@ from mmrdn_runtime.video_stream import VideoStream
 
 BACKENDS = dict(onnxruntime=OnnxRuntimeBackend, openvino=OpenVinoBackend)
 _END = object()  # of an iterator
+_MAX_THREADS = 1024  # more would only use up the machine
 
 
 class VideoDetector:
@@ -21,8 +24,9 @@ class VideoDetector:
     Args:
         path (str or Path): Directory that ``tools/deployment/export_onnx.py`` wrote.
         backend (str): What computes: ``'onnxruntime'`` or ``'openvino'``.
-        **options: Arguments of the backend, see :class:`OnnxRuntimeBackend` and
-            :class:`OpenVinoBackend`; both take ``threads``.
+        threads (int): Threads of a graph; 0 for as many as the backend likes.
+        **options: Other arguments of the backend, see :class:`OnnxRuntimeBackend` and
+            :class:`OpenVinoBackend`.
 
     Attributes:
         classes (list[str]): Class names in the order of the labels.
@@ -30,19 +34,25 @@ class VideoDetector:
 
     Raises:
         FileNotFoundError: There is no such directory, or a file of it is missing.
-        ValueError: A file is damaged or of another version, or there is no such backend or provider.
+        ValueError: A file is damaged or of another version, or an argument is none that the backend takes.
     """
 
-    def __init__(self, path: str | Path, backend: str = 'onnxruntime', **options: Any) -> None:
-        if backend not in BACKENDS:
+    def __init__(self, path: str | Path, backend: str = 'onnxruntime', *, threads: int = 0, **options: Any) -> None:
+        if not isinstance(backend, str) or backend not in BACKENDS:
             raise ValueError(f'backend must be one of {", ".join(BACKENDS)}, got {backend}')
+        if type(threads) is not int or not 0 <= threads <= _MAX_THREADS:
+            raise ValueError(f'threads must be an integer from 0 to {_MAX_THREADS}, got {threads!r}')
+        known = signature(BACKENDS[backend]).parameters
+        for name in options:
+            if name not in known:
+                raise ValueError(f'backend {backend} has no argument {name}, expected some of {", ".join(known)}')
         self.directory = ModelDirectory(path)
         self.classes = self.directory.classes
         self.lookahead = self.directory.memory['lookahead'] if self.directory.memory else 0
-        opened = BACKENDS[backend](**options)
+        opened = BACKENDS[backend](threads=threads, **options)
         self._graphs = [opened.open(self.directory.path / file) for file in self.directory.files]
         for file, graph in zip(self.directory.files, self._graphs):
-            self.directory.check_inputs(file, graph.inputs)
+            self.directory.check_graph(file, graph)
 
     @property
     def has_relations(self) -> bool:
@@ -72,26 +82,28 @@ class VideoDetector:
         Raises:
             ValueError: A frame is no such array; names its number.
         """
+        images = _images(frames, 'frames')
         stream = self.open_stream()
-        for image in frames:
+        for image in images:
             yield from stream.feed(image)
         yield from stream.flush()
 
-    def stream_many(self, videos: Sequence[Iterable[np.ndarray]]) -> Iterator[tuple[int, FrameDetections]]:
+    def stream_many(self, videos: Iterable[Iterable[np.ndarray]]) -> Iterator[tuple[int, FrameDetections]]:
         """Detect in several videos at once, one frame of each in turn.
 
         Args:
-            videos (Sequence[Iterable[np.ndarray]]): Frames of each video as in :meth:`stream`.
+            videos (Iterable[Iterable[np.ndarray]]): Frames of each video as in :meth:`stream`.
 
         Yields:
             tuple[int, FrameDetections]: Index of the video, and its next result.
 
         Raises:
+            ValueError: A video has no frames to go through; names it.
             Exception: The error of one video, raised once the others have ended; that video ends where
                 it occurred.
         """
-        streams = [self.open_stream(f'video {i}') for i in range(len(videos))]
-        running = {i: iter(video) for i, video in enumerate(videos)}
+        running = {i: _images(video, f'video {i}') for i, video in enumerate(_images(videos, 'videos'))}
+        streams = [self.open_stream(f'video {i}') for i in running]
         errors: list[Exception] = []
         while running:
             for i in list(running):
@@ -107,3 +119,11 @@ class VideoDetector:
                 yield from ((i, result) for result in results)
         if errors:
             raise errors[0]
+
+
+def _images(frames: Iterable, name: str) -> Iterator:
+    """Return an iterator over the frames of a video, or over videos; raise ValueError if there is none."""
+    try:
+        return iter(frames)
+    except TypeError:
+        raise ValueError(f'{name} must be iterable, such as a list, got {shown(frames)}') from None

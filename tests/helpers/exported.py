@@ -123,8 +123,8 @@ def clip(length, size=(48, 64), seed=0):
     return [frame // 2 + 60 for frame in noise(length, size, seed)]
 
 
-def run_runtime(folder, *args):
+def run_runtime(folder, *args, command=COMMAND):
     """Run mmrdn-runtime where only what it asks for is installed."""
     return subprocess.run(
-        [sys.executable, '-c', COMMAND, str(ROOT), *args], capture_output=True, text=True, timeout=120, cwd=folder
+        [sys.executable, '-c', command, str(ROOT), *args], capture_output=True, text=True, timeout=120, cwd=folder
     )

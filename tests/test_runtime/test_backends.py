@@ -51,21 +51,7 @@ def test_many_streams(exported):
         assert_same_results(found, list(inferencer.stream(frames)))
 
 
-@pytest.mark.parametrize(
-    ('options', 'message'),
-    [
-        (dict(backend='tensorrt'), 'backend must be one of onnxruntime, openvino, got tensorrt'),
-        (dict(providers=['NoProvider']), 'has no NoProvider here, expected some of .*CPUExecutionProvider'),
-        (dict(backend='openvino', precision='int4'), 'precision must be one of f32, bf16, f16, got int4'),
-    ],
-)
-def test_wrong_options(options, message, exported):
-    with pytest.raises(ValueError, match=message) as error:
-        detector_of(exported[1], **options)
-    assert '\n' not in str(error.value)
-
-
 def test_openvino_is_not_installed(exported, monkeypatch):
     monkeypatch.setitem(__import__('sys').modules, 'openvino', None)
-    with pytest.raises(ValueError, match="backend='openvino' needs OpenVINO: pip install openvino"):
+    with pytest.raises(ValueError, match="backend='openvino' needs OpenVINO: pip install openvino$"):
         detector_of(exported[1], backend='openvino')

@@ -61,6 +61,10 @@ def clone(tmp_path, monkeypatch):
         ('memory.state.feats.shape', [100, 256], r'state_feats has shape \[208, 256\], expected \[100, 256\] by'),
         ('memory.state.keys', None, r'state_keys has shape \[3, 16, 208, 16\], expected no such input by'),
         ('memory.num_support', 7, r'support_feats has shape \[16, 256\], expected \[7, 256\] by'),
+        ('memory.state.more', dict(shape=[3], dtype='bool'), r'there is no input state_more, expected shape \[3\] by'),
+        ('memory.lookahead', 2, r'lookahead is 6, expected 2 by'),
+        ('classes', CLASSES[:9], 'num_classes is 10, expected 9 by'),
+        ('classes', [*CLASSES, 'ten'], 'num_classes is 10, expected 11 by'),
         ('num_proposals', 10**9, r'key_feats has shape \[64, 256\], expected \[1000000000, 256\] by'),
     ],
 )
@@ -73,7 +77,7 @@ def test_a_manifest_of_other_graphs(backend, path, value, message, clone):
     data = json.loads(manifest.read_text())
     *parents, key = path.split('.')
     place = functools.reduce(dict.get, parents, data)
-    place.pop(key)
+    place.pop(key, None)
     if value is not None:
         place[key] = value
     manifest.write_text(json.dumps(data))

@@ -1,16 +1,31 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 """What the command of the runtime prints and writes, with a detector that is not a network."""
 
+import ast
 import json
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-import helpers.exported  # noqa: F401  (puts the runtime on the path)
+from helpers.demo_clip import CLIP
+from helpers.exported import COMMAND, run_runtime
 from helpers.videos import flat
+from mmrdn.post_processing import LINKERS
 from mmrdn.structures import FrameDetections
 from mmrdn_runtime import command
+
+# Prints the files of mmrdn that the command imports, in place of running it.
+PRINT_FILES = COMMAND.replace(
+    'main()\n',
+    """
+import mmrdn.inference.linked_frames, mmrdn.inference.video_outputs
+files = [getattr(module, '__file__', None) for name, module in sys.modules.items() if name.startswith('mmrdn')]
+print(*filter(None, files), sep='\\n')
+""",
+)
 
 
 class _LateDetector:
@@ -45,15 +60,57 @@ def test_summary_and_lines(tmp_path, monkeypatch, capsys):
     for i in range(3):
         cv2.imwrite(str(tmp_path / f'{i}.png'), flat(40 * i))
     monkeypatch.setattr(command, 'VideoDetector', _LateDetector)
-    out = tmp_path / 'out.jsonl'
-    monkeypatch.setattr(sys, 'argv', ['mmrdn-runtime', str(tmp_path / '*.png'), '--model', 'x', '--out-json', str(out)])
+    out, mot, images = tmp_path / 'out.jsonl', tmp_path / 'out.txt', tmp_path / 'images'
+    outputs = ['--out-json', str(out), '--out-mot', str(mot), '--out-images', str(images)]
+    monkeypatch.setattr(sys, 'argv', ['mmrdn-runtime', str(tmp_path / '*.png'), '--model', 'x', *outputs])
     with pytest.raises(SystemExit) as status:
         command.main()
     printed = capsys.readouterr()
     assert status.value.code == 0 and not printed.err
-    assert printed.out.startswith('3 frames in ') and printed.out.endswith(f'a second): {out}\n')
+    assert printed.out.startswith('3 frames in ') and printed.out.endswith(f'a second): {out}, {mot}, {images}\n')
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert len(lines) == 3
     for line in lines:
         (found,) = line['detections']
         assert found['score'] == pytest.approx(0.9) and found['bbox'] == [1, 2, 30, 40]
+    box = '-1,1.000,2.000,29.000,38.000,0.900000,-1,-1,-1'
+    assert mot.read_text().splitlines() == [f'{frame},{box}' for frame in (1, 2, 3)]
+    assert sorted(path.name for path in images.iterdir()) == [f'00000{i}_{i}.jpg' for i in range(3)]
+
+
+def options_of(text):
+    return set(re.findall(r'--[a-z][a-z-]*', text))
+
+
+@pytest.mark.slow
+def test_messages_name_options_of_both_commands(tmp_path, run_main):
+    """Those of modules that ``tools/demo_video.py`` and ``mmrdn-runtime`` share."""
+    runtime = options_of(run_runtime(tmp_path, '--help').stdout)
+    both = runtime & options_of(run_main('demo_video.py', '--help')[1])
+    found = {}
+    for file in run_runtime(tmp_path, command=PRINT_FILES).stdout.splitlines():
+        nodes = ast.walk(ast.parse(Path(file).read_text()))
+        texts = [x.value for x in nodes if isinstance(x, ast.Constant) and isinstance(x.value, str)]
+        found[Path(file).name] = named = options_of(' '.join(texts)) - {'--format'}  # that of fc-list
+        assert named <= (runtime if 'mmrdn_runtime' in file else both), file
+    assert found['base_writer.py'] == {'--overwrite'} and found['font.py'] == {'--font'}
+
+
+def test_linkers():
+    assert set(command.LINKERS) == {kind.__name__ for kind in LINKERS}
+    assert [type(command.make_linker(name)).__name__ for name in command.LINKERS] == list(command.LINKERS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ('name', 'message'),
+    [
+        ('Foo', 'there is no box linker Foo, expected one of BoxLinkingWithRelations, SeqNMS, TubeLinking'),
+        ('SeqNMS', 'linking needs scipy and numba: pip install scipy numba (scipy is not installed)'),
+    ],
+)
+def test_linkers_without_scipy(name, message, tmp_path):
+    without = COMMAND.replace(' scipy numba', '')
+    args = str(CLIP), '--model', 'x', '--out-json', 'out.jsonl', '--linker', name
+    done = run_runtime(tmp_path, *args, command=without)
+    assert (done.returncode, done.stderr) == (1, f'error: {message}\n') and not list(tmp_path.iterdir())

@@ -49,6 +49,12 @@ def test_good_directory(directory):
         (['channels'], -1, "'channels' must be a positive integer"),
         (['preprocessing', 'scale'], [96], "'scale' must be a list of 2"),
         (['preprocessing', 'mean'], [1, 2, 'x'], "'mean' must hold a finite number, got x"),
+        (['preprocessing', 'mean'], None, "'mean' must be a list of 3, got None"),
+        (['preprocessing', 'std'], None, "'std' must be a list of 3, got None"),
+        (['preprocessing', 'std'], [1, 0, 1], "'std' must hold a positive number, got 0"),
+        (['preprocessing', 'bgr_to_rgb'], 'no', "'bgr_to_rgb' must be true or false, got 'no'"),
+        (['preprocessing'], 'resize', "'preprocessing' must be an object, got 'resize'"),
+        (['memory'], [3], "'memory' must be an object, got [3]"),
         (['preprocessing', 'resize'], 'crop', "'resize' must be one of keep_ratio, shorter_side, got crop"),
         (['memory', 'lookahead'], -2, "'lookahead' must be 0 or more, got -2"),
         (['memory', 'state', 'scores', 'dtype'], 'object', "'scores' is a object"),
@@ -74,6 +80,9 @@ def test_wrong_manifest(path, value, message, directory):
 def test_missing_and_broken_files(directory):
     (directory / 'relate.onnx').unlink()
     with pytest.raises(FileNotFoundError, match='relate.onnx is missing'):
+        ModelDirectory(directory)
+    (directory / 'manifest.json').write_text('[1]')
+    with pytest.raises(ValueError, match=r'manifest.json must be an object, got \[1\]$'):
         ModelDirectory(directory)
     (directory / 'manifest.json').write_text('{"format": 1')
     with pytest.raises(ValueError, match='manifest.json: truncated or broken JSON'):

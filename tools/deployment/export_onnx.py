@@ -26,9 +26,15 @@ def main() -> None:
         '--int8-weights',
         const='int8',
         **words,
-        help='store large matrices in int8, other weights in fp16; computations stay in fp32',
+        help='for small files: store large matrices in int8, other weights in fp16; computations stay in fp32 and take '
+        'as long',
     )
-    parser.add_argument('--int8', action='store_true', help='compute convolutions of backbone and neck in int8')
+    parser.add_argument(
+        '--int8',
+        action='store_true',
+        help='for speed on processors with int8 instructions: compute convolutions of backbone and neck in int8; needs '
+        '--calibrate',
+    )
     parser.add_argument(
         '--calibrate',
         metavar='FRAMES',
@@ -37,7 +43,10 @@ def main() -> None:
     add_arguments(parser, '--overwrite', '--trust-checkpoint', '--cfg-options')
     args = parser.parse_args()
     if args.int8 != (args.calibrate is not None):
-        raise ValueError('--int8 and --calibrate go together: int8 needs frames to measure ranges of numbers on')
+        raise ValueError(
+            '--int8 and --calibrate go together: to compute in int8 needs frames to measure ranges of numbers on; '
+            '--int8-weights, which only stores weights in int8, needs none'
+        )
 
     from mmrdn.export.onnx_directory import export_onnx
     from mmrdn.setup_env import register_all_modules
