@@ -102,6 +102,14 @@ def test_operators(file, aligns, suppressions, exported):
     assert kinds.count('NonMaxSuppression') == suppressions and kinds.count('RoiAlign') == aligns
 
 
+def test_numbers_that_the_runtime_compares(exported):
+    """Three classes, and T = 2 frames ahead."""
+    import onnx
+
+    properties = onnx.load(exported[1] / 'relate.onnx').metadata_props
+    assert {x.key: x.value for x in properties} == dict(num_classes='3', lookahead='2')
+
+
 def test_comparison_is_recorded(exported):
     manifest = json.loads((exported[1] / 'manifest.json').read_text())
     assert set(manifest['compared']) == {'48x64', '50x90'}

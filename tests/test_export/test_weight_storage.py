@@ -16,6 +16,8 @@ from mmrdn.apis import VideoInferencer
 
 need_onnx()
 
+pytestmark = pytest.mark.slow
+
 FRAMES = clip(5)
 PARTS = {
     'extract.onnx': ('detector.backbone', 'detector.neck', 'detector.rpn_head', 'detector.roi_head.bbox_head.shared'),
