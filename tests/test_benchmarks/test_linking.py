@@ -25,7 +25,7 @@ def test_plain_seq_nms_and_ours_agree(seed, num_classes):
 def test_crowds_in_which_chains_mend_each_other():
     """A chain that is mended lowers the sums of chains that it crosses."""
     frames = linking.random_video(150, 80, 1)
-    for a, b in zip(SeqNMS().link(frames), plain_seq_nms(frames)):
+    for a, b, _ in zip(SeqNMS().link(frames), plain_seq_nms(frames), frames, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-9)
 
 

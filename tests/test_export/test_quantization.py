@@ -55,7 +55,7 @@ def test_close_to_fp32(quantized):
     from mmrdn_runtime import VideoDetector
 
     exact, rough = (list(VideoDetector(quantized[name]).stream(clip(5))) for name in ('fp32', 'int8'))
-    for found, right in zip(rough, exact):
+    for found, right, _ in zip(rough, exact, clip(5), strict=True):
         best = right.scores.argmax()
         same = (found.labels == right.labels[best]) & (np.abs(found.bboxes - right.bboxes[best]).max(1) < 3)
         assert same.any() and np.abs(found.scores[same] - right.scores[best]).min() < 0.05

@@ -165,7 +165,7 @@ def test_one_frame_is_unchanged_and_so_are_single_boxes(seed):
         for frame in frames:
             np.testing.assert_array_equal(linker.link([frame])[0], frame['scores'])
         scores, ids, _ = linker.trace(frames)
-        for frame, new, track in zip(frames, scores, ids):
+        for frame, new, track in zip(frames, scores, ids, strict=True):
             np.testing.assert_array_equal(new[track < 0], frame['scores'][track < 0])
             assert (new[track >= 0] > frame['scores'][track >= 0]).all()
 

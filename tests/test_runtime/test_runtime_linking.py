@@ -56,7 +56,7 @@ def test_linked_boxes(kind, exported):
     for detections in (detector_of(out).stream(frames), recorded(inferencer, frames)):
         video = VideoLinker(kind())
         linked.append([frame for found in detections for frame in video.add(found)] + video.finish())
-    for found, right in zip(*linked):
+    for found, right, _ in zip(*linked, frames, strict=True):
         assert len(found) == len(right) > 0 and found.frame_id == right.frame_id
         np.testing.assert_array_equal(found.track_ids, right.track_ids)
         np.testing.assert_allclose(found.scores, right.scores, atol=1e-4)

@@ -116,7 +116,9 @@ def test_rotation(tmp_path):
     at = data.index(b'tkhd') + 4 + 40  # version 0: the matrix
     matrix = struct.pack('>9i', 0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
     path.write_bytes(data[:at] + matrix + data[at + 36 :])
-    for frame in open_source(path):
+    frames = list(open_source(path))
+    assert len(frames) == 2
+    for frame in frames:
         assert frame.image.shape == (64, 32, 3)
         assert frame.image[8, 24].mean() > 180  # the upper right quarter
         for y, x in ((8, 8), (56, 8), (56, 24)):

@@ -62,7 +62,8 @@ def test_relations_between_detections_of_consecutive_frames(lookahead):
 def test_weights_are_kept_above_the_threshold_only():
     plain = build(recorders=[dict(type='NextFrameRelations', score_thr=0.0)])
     model = build(recorders=[dict(type='NextFrameRelations', score_thr=0.35)])
-    for full, result in zip(run(plain, video(LENGTH)), run(model, video(LENGTH))):
+    frames = video(LENGTH)
+    for full, result, _ in zip(run(plain, video(LENGTH)), run(model, video(LENGTH)), frames, strict=True):
         scores = result.pred_det_instances.scores
         kept = [i for i, s in enumerate(scores.tolist()) if s >= 0.35]
         assert result.link_relations.detection_inds.tolist() == kept
@@ -73,8 +74,8 @@ def test_weights_are_kept_above_the_threshold_only():
 
 def test_without_look_ahead_nothing_is_known_of_the_next_frame():
     model = build(lookahead=0, recorders=[dict(type='NextFrameRelations')])
-    for result in run(model, video(LENGTH)):
-        assert result.link_relations.weights.shape[1] == 0
+    widths = [result.link_relations.weights.shape[1] for result in run(model, video(LENGTH))]
+    assert widths == [0] * LENGTH
 
 
 def test_detections_know_their_proposals():
@@ -92,7 +93,7 @@ def test_detections_know_their_proposals():
     bbox_head.forward = keep
     results = run(model, frames)
     proposals = proposals_of(model, frames)
-    for result, (_, boxes, _), (cls, deltas) in zip(results, proposals, predicted):
+    for result, (_, boxes, _), (cls, deltas) in zip(results, proposals, predicted, strict=True):
         found = result.pred_det_instances
         assert len(found) > 0
         for box, score, label, p in zip(found.bboxes, found.scores, found.labels, found.proposal_inds):
@@ -117,6 +118,7 @@ def test_top_supports():
         samples[0].set_metainfo(dict(scale_factor=(0.5, 2.0)))
     results = run(model, frames)
     proposals = proposals_of(model, frames)
+    assert len(results) == LENGTH
     for t, result in enumerate(results):
         omega, columns = naive_omega(model, proposals, t, 2, 2)
         found, top = result.pred_det_instances, result.top_supports
@@ -143,7 +145,9 @@ def test_supports_are_in_pixels_of_their_own_frames():
     frames, resized = video(LENGTH), video(LENGTH)
     for t, (_, samples) in enumerate(resized):
         samples[0].set_metainfo(dict(scale_factor=(0.25, 0.25) if t % 2 else (1.0, 1.0)))
-    for t, (a, b) in enumerate(zip(run(model, frames), run(model, resized))):
+    results = run(model, frames)
+    assert len(results) == LENGTH
+    for t, (a, b) in enumerate(zip(results, run(model, resized), strict=True)):
         a, b = a.top_supports, b.top_supports
         scale = torch.where((a.frame_offsets + t) % 2 == 1, 4.0, 1.0)  # (k, S)
         torch.testing.assert_close(b.bboxes, a.bboxes * scale[..., None])
@@ -187,7 +191,7 @@ def test_a_stream_may_look_ahead_less_than_its_model():
     model = build(temporal_range=2)
     expected = run(build(temporal_range=2, lookahead=0), video(LENGTH))
     stream = VideoStream(model, lookahead=0)
-    for (inputs, samples), other in zip(video(LENGTH), expected):
+    for (inputs, samples), other in zip(video(LENGTH), expected, strict=True):
         (result,) = stream.feed_batch(inputs['img'][0], samples, rescale=True)
         assert torch.equal(result.pred_det_instances.scores, other.pred_det_instances.scores)
 

@@ -246,6 +246,7 @@ def test_streaming_with_selsa_equals_each_pool_from_scratch():
     model.detector.roi_head.detect = keep
     for t, img in enumerate(imgs):
         results += model.predict(dict(img=img[None, None]), [sample((64, 80), 1, t, 4)])
+    assert len(found) == len(results) == 4
     for t, (feats, frame) in enumerate(found):
         pool = []
         for _, other in found[max(0, t - 1) : t + 2]:

@@ -33,7 +33,7 @@ def test_without_neck_it_is_mmdets_cascade():
     model = tiny_model(config)
     plain = mmdets(model, config).eval()
     frames = video(3) + video(2, size=(48, 96), video_id=2)
-    for (inputs, samples), result in zip(frames, run(model, frames)):
+    for (inputs, samples), result in zip(frames, run(model, frames), strict=True):
         with torch.no_grad():
             x = plain.extract_feat(inputs['img'][0])
             proposals = plain.rpn_head.predict(x, samples, rescale=False)
@@ -189,6 +189,7 @@ def test_supports_change_the_last_stage_alone():
     for given in (inputs, changed):
         torch.manual_seed(0)
         losses.append(model.loss(given, copy.deepcopy(samples)))
+    assert {f's{stage}.loss_{kind}' for stage in range(3) for kind in ('cls', 'bbox')} <= losses[0].keys()
     for name, value in losses[0].items():
         if name in ('s2.loss_cls', 's2.loss_bbox'):
             assert not torch.equal(value, losses[1][name])
@@ -224,10 +225,20 @@ def test_supports_of_a_sample_are_refined():
 
 def test_tensor_mode_is_the_last_stage():
     model = build()
-    inputs, samples = training_batch(2, 2)
+    predicted = []
+    model.detector.roi_head.bbox_head[-1].register_forward_hook(lambda head, args, outs: predicted.append(outs))
     with torch.no_grad():
-        cls_score, bbox_pred = model(inputs, samples, mode='tensor')
+        cls_score, bbox_pred = model(*training_batch(2, 2), mode='tensor')
     assert cls_score.shape == (32, 4) and bbox_pred.shape == (32, 4)
+    assert torch.equal(cls_score, predicted[-1][0]) and torch.equal(bbox_pred, predicted[-1][1])
+
+
+@pytest.mark.parametrize('stage', [0, 2])
+def test_hard_mining_in_any_stage_is_refused(stage):
+    config = cascade_config()
+    config.detector.train_cfg.rcnn[stage]['sampler'] = dict(type='mmdet.OHEMSampler', num=16, pos_fraction=0.25)
+    with pytest.raises(ValueError, match='must not be an OHEMSampler: it would mine without relation'):
+        MODELS.build(config)
 
 
 @pytest.mark.parametrize(

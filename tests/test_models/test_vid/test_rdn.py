@@ -134,7 +134,7 @@ def test_boxes_are_rescaled_to_the_original_frame():
     expected = run(model, frames)
     for _, samples in frames:
         samples[0].set_metainfo(dict(scale_factor=(0.5, 2.0)))
-    for a, b in zip(run(model, frames), expected):
+    for a, b, _ in zip(run(model, frames), expected, frames, strict=True):
         torch.testing.assert_close(
             a.pred_det_instances.bboxes, b.pred_det_instances.bboxes * torch.tensor([2.0, 0.5, 2.0, 0.5])
         )
@@ -167,7 +167,7 @@ def test_without_neck_it_is_the_single_frame_detector():
     head['bbox_head'].update(type='ConvFCBBoxHead', num_shared_fcs=1)
     plain = MODELS.build(detector).eval()
     plain.load_state_dict(model.detector.state_dict())
-    for (inputs, samples), result in zip(video(3), run(model, video(3))):
+    for (inputs, samples), result in zip(video(3), run(model, video(3)), strict=True):
         with torch.no_grad():
             x = plain.extract_feat(inputs['img'][0])
             proposals = plain.rpn_head.predict(x, samples, rescale=False)

@@ -121,7 +121,7 @@ def test_frames_of_another_size_are_not_seen():
         model.predict(inputs, samples)
         pushed.append(model.window._waiting[-1])
     small = maps_of(model, [inputs['img'][0, 0] for inputs, _ in frames[2:]])
-    for frame, own in zip(pushed[2:], small):  # itself, then the one before
+    for frame, own in zip(pushed[2:], small, strict=True):  # itself, then the one before
         torch.testing.assert_close(
             frame.feats, features_by_hand(model, own, frame.boxes, small[0]), rtol=1e-4, atol=1e-5
         )
@@ -214,7 +214,8 @@ def test_amp_stays_near():
     model = build()
     with torch.autocast('cpu', dtype=torch.bfloat16):
         results = run(model, video(LENGTH))
-    for a, b in zip(results, run(model, video(LENGTH))):
+    assert len(results) == LENGTH
+    for a, b in zip(results, run(model, video(LENGTH)), strict=True):
         a, b = (r.pred_det_instances.scores.max() for r in (a, b))
         assert a.item() == pytest.approx(b.item(), abs=0.1)  # 8 bits
 
