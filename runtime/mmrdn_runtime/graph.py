@@ -8,7 +8,8 @@ class Graph:
     """A graph that a backend has opened.
 
     Args:
-        inputs (Mapping[str, Sequence]): Shapes of its inputs by name; lengths that vary are no numbers.
+        inputs (Mapping[str, tuple[Sequence, str]]): Shape and number format, as numpy names it, of each input;
+            lengths that vary are no numbers.
         outputs (Sequence[str]): Names of its outputs.
         run (callable): Function from the values of all inputs, by name, to those of the outputs.
         metadata (Mapping[str, str]): Facts that the export noted in the file, by name.
@@ -16,7 +17,7 @@ class Graph:
 
     def __init__(
         self,
-        inputs: Mapping[str, Sequence],
+        inputs: Mapping[str, tuple[Sequence, str]],
         outputs: Sequence[str],
         run: Callable[[Mapping[str, np.ndarray]], Sequence[np.ndarray]],
         metadata: Mapping[str, str],

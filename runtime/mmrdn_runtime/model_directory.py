@@ -81,31 +81,30 @@ class ModelDirectory:
         Raises:
             ValueError: They differ; names the input, or the number that the graph is made for.
         """
-        path, shapes = self.path / file, self._input_shapes(file)
-        for name in shapes | graph.inputs:
-            found, expected = graph.inputs.get(name), shapes.get(name)
-            if found is None:
-                raise ValueError(f'{path}: there is no input {name}, expected shape {expected} by manifest.json')
-            if expected is None and name.startswith('state_'):
-                raise ValueError(f'{path}: {name} has shape {list(found)}, expected no such input by manifest.json')
-            if expected is not None and expected != list(found):
-                raise ValueError(f'{path}: {name} has shape {list(found)}, expected {expected} by manifest.json')
+        path, inputs = self.path / file, self._inputs(file)
+        for name in inputs | graph.inputs:
+            found, expected = (
+                f'{group[name][1]} {list(group[name][0])}' if name in group else 'no input'
+                for group in (graph.inputs, inputs)
+            )
+            if (name in inputs or name.startswith('state_')) and found != expected:
+                raise ValueError(f'{path}: {name} is {found}, expected {expected} by manifest.json')
         numbers = dict(num_classes=len(self.classes), lookahead=self.memory['lookahead'] if self.memory else 0)
         for name, value in numbers.items():
             noted = graph.metadata.get(name, str(value))  # a graph of an earlier export notes none
             if noted != str(value):
                 raise ValueError(f'{path}: {name} is {shown(noted)}, expected {value} by manifest.json')
 
-    def _input_shapes(self, file: str) -> dict[str, list[int]]:
-        """Return shapes of inputs of a graph, by name, that follow from the manifest."""
+    def _inputs(self, file: str) -> dict[str, tuple[list[int], str]]:
+        """Return shape and number format of those inputs of a graph that the manifest determines, by name."""
         extract, relate = _FILES
-        shapes: dict[str, list[int]] = {}
+        inputs = {}
         if file == relate:
-            shapes['key_feats'] = [self.num_proposals, self.channels]
+            inputs['key_feats'] = [self.num_proposals, self.channels], 'float32'
         if file != extract and self.memory is not None:
-            shapes |= {f'state_{name}': shape for name, (shape, _) in self._state.items()}
-            shapes['support_feats'] = [self.memory['num_support'], self.channels]
-        return shapes
+            inputs |= {f'state_{name}': part for name, part in self._state.items()}
+            inputs['support_feats'] = [self.memory['num_support'], self.channels], 'float32'
+        return inputs
 
     def _check_file(self, file: str, expected: Any) -> None:
         path = self.path / file

@@ -5,6 +5,8 @@ from pathlib import Path
 from mmrdn.utils.text import printable
 from mmrdn_runtime.graph import Graph
 
+_FORMATS = {'tensor(float)': 'float32', 'tensor(bool)': 'bool'}  # of the state, by the names of ONNX Runtime
+
 
 class OnnxRuntimeBackend:
     """ONNX Runtime.
@@ -48,7 +50,7 @@ class OnnxRuntimeBackend:
             session = onnxruntime.InferenceSession(path, self.options, providers=self.providers)
         except Exception as error:  # its own kinds, which have no common base
             raise ValueError(f'{path}: ONNX Runtime cannot read it: {printable(str(error))}') from None
-        inputs = {x.name: x.shape for x in session.get_inputs()}
+        inputs = {x.name: (x.shape, _FORMATS.get(x.type, x.type)) for x in session.get_inputs()}
         outputs = [x.name for x in session.get_outputs()]
         metadata = session.get_modelmeta().custom_metadata_map
         return Graph(inputs, outputs, lambda values: session.run(outputs, values), metadata)

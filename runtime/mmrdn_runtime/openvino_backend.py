@@ -61,7 +61,10 @@ class OpenVinoBackend:
             return [found[output].copy() for output in model.outputs]  # the request owns its buffers
 
         inputs = {
-            x.get_any_name(): [None if length.is_dynamic else length.get_length() for length in x.partial_shape]
+            x.get_any_name(): (
+                [None if length.is_dynamic else length.get_length() for length in x.partial_shape],
+                x.element_type.to_dtype().name,
+            )
             for x in model.inputs
         }
         place = ['framework']  # of a file's metadata

@@ -58,14 +58,19 @@ def clone(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     'path, value, message',
     [
-        ('memory.state.feats.shape', [100, 256], r'state_feats has shape \[208, 256\], expected \[100, 256\] by'),
-        ('memory.state.keys', None, r'state_keys has shape \[3, 16, 208, 16\], expected no such input by'),
-        ('memory.num_support', 7, r'support_feats has shape \[16, 256\], expected \[7, 256\] by'),
-        ('memory.state.more', dict(shape=[3], dtype='bool'), r'there is no input state_more, expected shape \[3\] by'),
+        (
+            'memory.state.feats.shape',
+            [100, 256],
+            r'state_feats is float32 \[208, 256\], expected float32 \[100, 256\] by',
+        ),
+        ('memory.state.keys', None, r'state_keys is float32 \[3, 16, 208, 16\], expected no input by'),
+        ('memory.num_support', 7, r'support_feats is float32 \[16, 256\], expected float32 \[7, 256\] by'),
+        ('memory.state.more', dict(shape=[3], dtype='bool'), r'state_more is no input, expected bool \[3\] by'),
+        ('memory.state.valid.dtype', 'float32', r'state_valid is bool \[208\], expected float32 \[208\] by'),
         ('memory.lookahead', 2, r'lookahead is 6, expected 2 by'),
         ('classes', CLASSES[:9], 'num_classes is 10, expected 9 by'),
         ('classes', [*CLASSES, 'ten'], 'num_classes is 10, expected 11 by'),
-        ('num_proposals', 10**9, r'key_feats has shape \[64, 256\], expected \[1000000000, 256\] by'),
+        ('num_proposals', 10**9, r'key_feats is float32 \[64, 256\], expected float32 \[1000000000, 256\] by'),
     ],
 )
 def test_a_manifest_of_other_graphs(backend, path, value, message, clone):
