@@ -8,6 +8,7 @@ from torch import nn
 
 from helpers.toy import runner_of, toy_config
 from mmrdn.apis import find_resume, train
+from mmrdn.engine.hooks import checkpoint_guard_hook
 from mmrdn.fileio import checkpoint
 from mmrdn.registry import MODELS
 
@@ -156,3 +157,25 @@ def test_weights_of_an_outer_part_replace_those_of_an_inner_one(tmp_path):
         runner = runner_of(cfg, partial_checkpoint=True)
         train(runner)
         assert torch.equal(runner.model.backbone.fc[0].weight, torch.full((2, 2), 2.0))
+
+
+def test_a_checkpoint_that_was_loaded_before_the_training_is_not_waited_for(tmp_path):
+    save_pretrained(tmp_path / 'backbone.pth')
+    torch.save(dict(state_dict=weights(7.0, 'head')), tmp_path / 'part.pth')
+    init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'backbone.pth'))
+    model = dict(type='PretrainedToyModel', init_cfg=init_cfg)
+    changes = dict(optim_wrapper=STILL, param_scheduler=None, load_from=str(tmp_path / 'part.pth'))
+    runner = runner_of(toy_config(tmp_path / 'a', 1, model=model, **changes), partial_checkpoint=True)
+    runner.load_checkpoint(str(tmp_path / 'part.pth'))
+    train(runner)
+    assert_equal(runner.model.state_dict(), weights(3.0, 'backbone') | weights(7.0, 'head'))
+
+
+def test_all_ranks_get_the_weights_of_the_first(tmp_path, monkeypatch):
+    """They are loaded after MMEngine has sent the others."""
+    monkeypatch.setattr(checkpoint_guard_hook, 'broadcast', lambda value: value.fill_(5.0))
+    save_pretrained(tmp_path / 'backbone.pth')
+    torch.save(dict(state_dict=weights(7.0, 'head')), tmp_path / 'part.pth')
+    changes = dict(load_from=str(tmp_path / 'part.pth'), optim_wrapper=STILL)
+    given = train_toy(tmp_path / 'a', tmp_path / 'backbone.pth', **changes)
+    assert_equal(given, weights(5.0, 'backbone') | weights(7.0, 'head'))

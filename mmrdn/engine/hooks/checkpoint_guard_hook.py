@@ -42,7 +42,8 @@ class CheckpointGuardHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Let the parts with pretrained weights wait for the checkpoint."""
-        if not runner._load_from or not isinstance(runner.optim_wrapper, OptimWrapper):  # the latter: a test
+        is_test = not isinstance(runner.optim_wrapper, OptimWrapper)
+        if not runner._load_from or runner._has_loaded or is_test:
             return
         for name, part in unwrapped(runner.model).named_modules():
             if _is_pretrained(part) and not part.is_init:
