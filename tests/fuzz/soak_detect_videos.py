@@ -29,7 +29,7 @@ from helpers.mmtrack_detectors import write_random  # noqa: E402
 from helpers.tools import ROOT, write_config  # noqa: E402
 from helpers.videos import noise, write_mp4  # noqa: E402
 
-# One process alone, which is started again while the others go on; or, as launchers do it, the
+# One process alone, which is started again while the others continue; or, as launchers do it, the
 # others too.
 KINDS = ('one', 'all')
 FORK = multiprocessing.get_context('fork')

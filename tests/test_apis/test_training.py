@@ -188,7 +188,7 @@ def test_an_error_within_an_iteration_is_not(tmp_path):
     assert signal.getsignal(signal.SIGINT).__name__ == '_interrupt'  # no longer held
 
 
-def test_a_full_disk_is_said(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported(tmp_path, monkeypatch):
     runner = toy_runner(tmp_path, custom_hooks=[dict(type='SignalHook', at=0)])
 
     def full(*args, **kwargs):
@@ -225,7 +225,7 @@ def test_early_stop_by_epochs(tmp_path):
     'within, done, files', [(True, 9, ['epoch_2.pth', 'interrupted.pth']), (False, 8, ['epoch_2.pth'])]
 )
 def test_a_signal_by_epochs(within, done, files, tmp_path):
-    """Epochs of four iterations: within one no training can go on from where it was."""
+    """Epochs of four iterations: no training can continue within one."""
     hooks = [dict(type='SignalHook', at=8, within=within)]
     with pytest.raises(KeyboardInterrupt) as interrupt:
         train(toy_runner(tmp_path / 'a', **EPOCHS, custom_hooks=hooks))

@@ -40,7 +40,7 @@ class Finds:
         return []
 
 
-def test_each_panel_without_detections_is_said(tmp_path):
+def test_each_panel_without_detections_is_reported(tmp_path):
     for i in range(3):
         cv2.imwrite(str(tmp_path / f'{i}.png'), np.zeros((32, 32, 3), np.uint8))
     detectors = dict(

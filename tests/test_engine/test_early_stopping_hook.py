@@ -96,7 +96,7 @@ def test_a_test_does_not_build_the_data_of_the_training(tmp_path):
     assert runner.test() == {'toy/acc': 0.25}
 
 
-def test_no_patience_is_said():
+def test_no_patience_is_reported():
     for patience in (0, -1, 'x'):
         with pytest.raises(ValueError, match=f'early stop: patience must be 1 or more, or None .*, got {patience}'):
             EarlyStoppingHook('toy/acc', patience=patience)

@@ -69,7 +69,7 @@ def test_losses_by_hand(runner, digits, tmp_path):
 
 @pytest.mark.slow
 def test_always_the_same_and_without_a_trace(runner):
-    """Two measurements agree, and the random numbers of the training go on as if there were none."""
+    """Two measurements agree, and the random numbers of the training continue as if there were none."""
     hook = hook_of(runner)
     runner._val_loop = runner.build_val_loop(runner._val_loop)
     hook.before_train(runner)

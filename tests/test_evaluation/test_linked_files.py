@@ -56,7 +56,7 @@ def test_a_linked_run_writes_linked_scores_and_tracks(tmp_path):
     assert all(len(set(images)) == len(images) > 1 for images in tracks.values())
 
 
-def test_linking_anew_begins_with_the_scores_of_the_detector(predictions, run_main, tmp_path):
+def test_linking_again_begins_with_the_scores_of_the_detector(predictions, run_main, tmp_path):
     """Also from what a run with a linker wrote."""
     path, ann_file, samples, _ = predictions
     prefix = str(tmp_path / 'online')

@@ -68,7 +68,7 @@ def test_videos_are_linked_and_freed_when_their_last_frame_arrives():
     metric.dataset_meta = dict(classes=CLASSES)
     for t, sample in enumerate(samples):
         metric.process(None, [sample.to_dict()])
-        # Frames of a video that goes on are not there yet.
+        # Frames of an unfinished video are not there yet.
         assert len(metric.results) == (0, 0, 3, 3, 5)[t]
         assert all(result['frame'].unlinked_scores is not None for result in metric.results)
     for result in metric.results:

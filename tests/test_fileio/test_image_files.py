@@ -113,7 +113,7 @@ def test_a_size_that_cannot_be_read(tmp_path, recwarn):
 
 
 def test_in_the_middle_of_a_video_and_of_a_data_set(tmp_path):
-    """The video goes on without the frame; a data set names the file."""
+    """The video continues without the frame; a data set names the file."""
     for i in range(3):
         cv2.imwrite(str(tmp_path / f'{i}.png'), np.full((8, 8, 3), i, np.uint8))
     (tmp_path / '1.png').write_bytes(claiming('.png', 30000, 30000))

@@ -98,7 +98,7 @@ def test_results_are_those_of_the_data_set(kind, way, case):
 
 @pytest.mark.slow
 def test_tracks_are_those_of_the_results(case):
-    """Given to a tracker afterwards, the results get the same tracks; the next video begins anew."""
+    """Given to a tracker afterwards, the results get the same tracks; the next video starts over."""
     given, options = case('selsa', 'stride 1'), dict(obj_score_thrs=dict(high=0.02, low=0.01))
     inferencer = infer(given, tracker=dict(options, type='ByteTracker'))
     for source in given.videos:

@@ -145,7 +145,7 @@ def test_c4(tmp_path):
 @pytest.mark.slow
 @torch.no_grad()
 def test_dc5(tmp_path):
-    """The first fc goes on; what stood on the second does not."""
+    """The first fc is kept; what stood on the second is not."""
     theirs, ours, done = converted(tmp_path, '-caffe-dc5', CAFFE)
     data, video = inputs_of(theirs, ours, bgr_image())
     (x,) = theirs.extract_feat(data['inputs'])

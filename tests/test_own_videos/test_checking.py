@@ -225,7 +225,7 @@ def test_lists_that_are_missing_are_findings(tmp_path):
     ]
 
 
-def test_a_wrong_directory_of_images_is_said_once(frames, tmp_path):
+def test_a_wrong_directory_of_images_is_reported_once(frames, tmp_path):
     path = write(clean_file(), tmp_path / 'a.json')
     with pytest.raises(ValueError, match='none of the 18 files of .* is there; is the directory right'):
         CheckedFiles([path], [str(tmp_path)])

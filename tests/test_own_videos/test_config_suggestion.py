@@ -121,7 +121,7 @@ def make_long():
     return dict(categories=[dict(id=1, name='a')], videos=[dict(id=0)], images=images, annotations=boxes)
 
 
-def test_what_cannot_be_trained_is_said(videos, tmp_path):
+def test_what_cannot_be_trained_is_reported(videos, tmp_path):
     train, val = tables(videos)
     data = json.loads((videos / 'val.json').read_text())
     data['categories'][1]['name'] = 'cat'

@@ -208,7 +208,7 @@ def test_lists_and_tensors_and_any_sparse_array(linker):
 @pytest.mark.parametrize('spread', [40, 120])
 @pytest.mark.parametrize('ties', [False, True])
 def test_long_videos(linker, search, spread, ties):
-    """Against searches that begin anew after each path."""
+    """Equal to searches that start over after each path."""
     rng = np.random.default_rng(spread)
     frames = random_video(rng, 60, 9, 2, spread, ties)
     for t in (7, 8, 31):
@@ -248,7 +248,7 @@ def test_boxes_of_score_0_take_no_part_in_seq_nms():
 @pytest.mark.slow
 def test_cost_of_chains_that_merge_is_linear():
     """A weak chain ahead of strong pairs that are taken one by one: what is
-    learnt anew in all is a few times the number of boxes."""
+    searched again in all is a few times the number of boxes."""
     relaxed = {}
     for length in (200, 800):
         frames, x = [], 0.0

@@ -39,7 +39,7 @@ def test_two_interleaved_streams_of_openvino(exported):
 
 
 def test_many_streams(exported):
-    """One video is broken: the others go on to their ends, then it raises."""
+    """One video is broken: the others are finished, then an error is raised."""
     inferencer, out = exported
     videos = [clip(5, seed=1), [*clip(2, seed=3), None], clip(4, (60, 44), seed=2)]
     results = [[], [], []]

@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""Tests that meet bad frames, or are ended in the middle, and go on."""
+"""Tests that meet bad frames, or are ended in the middle, and continue."""
 
 import collections
 import json
@@ -181,7 +181,7 @@ def test_ended_by_a_signal(number, videos, trained, run_main, tmp_path, monkeypa
 
 
 def test_two_ranks(videos, trained, run_main, tmp_path):
-    """Rank 1 skips a frame; it stops at one, and a single process goes on."""
+    """Rank 1 skips a frame; it stops at one, and a single process continues."""
     data, paths = videos
     config = write_config(tmp_path / 'tiny.py', data)
     assert run_main('test.py', *arguments(config, trained, tmp_path / 'whole'))[0] == 0

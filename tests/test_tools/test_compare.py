@@ -202,7 +202,7 @@ def test_the_seed_is_that_of_the_training(compared):
 
 
 def test_finished_steps_are_not_done_again(compared, run_main, monkeypatch):
-    """And an interrupted training goes on from its last checkpoint."""
+    """And an interrupted training continues from its last checkpoint."""
     args, _ = compared
     _, before, work = rows_of(args)
     commands = []
@@ -255,7 +255,7 @@ def test_other_settings_do_not_replace_results(compared, run_main):
 
 
 def test_other_ground_truth_under_the_same_name(compared, run_main):
-    """Boxes that were made anew after the test."""
+    """Boxes that were made again after the test."""
     args, _ = compared
     _, _, work = rows_of(args)
     settings = json.loads((work / 'tiny' / 'settings.json').read_text())

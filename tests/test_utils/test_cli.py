@@ -52,7 +52,7 @@ def test_one_line_and_status(capsys):
 
 
 @pytest.mark.parametrize('text', ['', 'interrupted after 3 frames'])
-def test_ctrl_c_is_said_in_one_line(text, capsys):
+def test_ctrl_c_is_reported_in_one_line(text, capsys):
     with pytest.raises(SystemExit) as exit_:
         failing(KeyboardInterrupt(*[text] * bool(text)))()
     assert exit_.value.code == 130

@@ -125,7 +125,7 @@ def test_rotation(tmp_path):
             assert frame.image[y, x].mean() < 60
 
 
-def test_times_that_begin_anew(tmp_path):
+def test_times_that_restart(tmp_path):
     """Two transport streams, one after the other in a file."""
     path = write_mp4(tmp_path / 'a.ts', noise(5))
     path.write_bytes(2 * path.read_bytes())

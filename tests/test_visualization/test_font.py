@@ -93,7 +93,7 @@ def test_labels_of_classes(fonts_of_the_machine, tmp_path):
     assert ink['given'] > ink['neither'] and ink['machine'] > ink['neither']
 
 
-def test_what_no_font_has_is_said_in_one_line(fonts_of_the_machine):
+def test_what_no_font_has_is_reported_in_one_line(fonts_of_the_machine):
     names = (f'{DOG} {CAT}', 'dog', CAT)
     with pytest.warns(UserWarning) as caught:
         check_glyphs(names)

@@ -94,7 +94,7 @@ def test_two_files_for_one_video(files):
         split_into_folds([files[0], files[0]], 2)
 
 
-def test_what_is_left_out_is_said(tmp_path):
+def test_what_is_left_out_is_reported(tmp_path):
     data = coco(['c0', 'c1'])
     data['annotations'][3]['bbox'] = []
     write_json(data, tmp_path / 'a.json')

@@ -101,6 +101,6 @@ def test_bad_files(read, data, message):
     assert message in str(caught.value) and 'project-3.json' in str(caught.value)
 
 
-def test_size_must_be_said(read):
+def test_size_is_required(read):
     with pytest.raises(ValueError, match='pass --frames DIR, --videos DIR or --size WxH'):
         read([task(region(item(1, 0, 0)))], size=None)

@@ -14,7 +14,7 @@ from mmrdn.registry import MODELS
 
 
 def pool_from_scratch(model, frames, t):
-    """Augmented features of frame t from Algorithm 1's pool, computed anew."""
+    """Augmented features of frame t from Algorithm 1's pool, computed from scratch."""
     last = len(frames) - 1
     span = model.temporal_range
     proposals = proposals_of(model, frames)
