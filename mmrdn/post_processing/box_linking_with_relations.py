@@ -28,9 +28,8 @@ class BoxLinkingWithRelations(TubeLinking):
             return scores
         if len(relations) and all(r is None for r in relations):
             warnings.warn(
-                'BoxLinkingWithRelations has no relations and '
-                'links as TubeLinking does: the model must record '
-                'them (recorders=[dict(type="NextFrameRelations")])'
+                'BoxLinkingWithRelations has no relations and links as TubeLinking does: the model must record them '
+                '(recorders=[dict(type="NextFrameRelations")]); an exported one needs a basic stage and a look-ahead'
             )
         scores *= np.exp(graph.gather(relations))
         return scores

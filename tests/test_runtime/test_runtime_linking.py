@@ -89,8 +89,11 @@ def test_without_weights(tmp_path):
     """A detector that looks at no frame ahead has no weights to the next one."""
     export_tiny(tmp_path / 'online', online_model())
     assert not detector_of(tmp_path / 'online').has_relations
-    (found, *_) = detector_of(tmp_path / 'online').stream(clip(2))
-    assert found.next_weights is None
+    found = list(detector_of(tmp_path / 'online').stream(clip(2)))
+    assert [x.next_weights for x in found] == [None, None]
+    video = VideoLinker(BoxLinkingWithRelations())
+    with pytest.warns(UserWarning, match='an exported one needs a basic stage and a look-ahead'):
+        assert [x for frame in found for x in video.add(frame)] == [] and len(video.finish()) == 2
     write_mp4(tmp_path / 'in.mp4', clip(2))
     for name, message in (('BoxLinkingWithRelations', 'needs relation weights to the next frame'), ('Best', 'Best')):
         args = 'in.mp4', '--model', 'online', '--out-json', 'out.jsonl', '--linker', name
