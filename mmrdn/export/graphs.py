@@ -12,8 +12,9 @@ from mmrdn.export.boxes import clip_boxes, level_offsets, to_rois
 from mmrdn.export.cascade_stages import CascadeStages
 from mmrdn.export.exportable_roi_extractor import ExportableRoIExtractor
 from mmrdn.export.exportable_swin import exportable_swin
+from mmrdn.export.incremental_relation_step import IncrementalRelationStep
 from mmrdn.export.padded_proposals import PaddedProposals
-from mmrdn.models import RDN, RelationStep
+from mmrdn.models import RDN
 from mmrdn.models.memory.relation_step import State
 from mmrdn.models.roi_heads import RDNCascadeRoIHead
 from mmrdn.ops import image_nms
@@ -126,10 +127,10 @@ class AppendGraph(nn.Module):
     """Take a frame's supports into the state, and nothing else: for the frames that a video begins with.
 
     Args:
-        step (RelationStep): That of the other graph.
+        step (IncrementalRelationStep): That of the other graph.
     """
 
-    def __init__(self, step: RelationStep) -> None:
+    def __init__(self, step: IncrementalRelationStep) -> None:
         super().__init__()
         self.step = step
 
@@ -152,7 +153,7 @@ class RelateGraph(nn.Module):
     def __init__(self, model: RDN) -> None:
         super().__init__()
         max_frames = model.temporal_range + model.lookahead + 1
-        self.step = RelationStep(model.neck, model.support_sampler, max_frames)
+        self.step = IncrementalRelationStep(model.neck, model.support_sampler, max_frames)
         self.detect = DetectGraph(model)
         self.links = model.neck.num_basic > 0 and model.lookahead > 0
         self.next_slot = (model.temporal_range + 1) * model.support_sampler.num_support
@@ -170,7 +171,7 @@ class RelateGraph(nn.Module):
         """Append and detect.
 
         Args:
-            state (dict[str, Tensor]): That of :class:`RelationStep`.
+            state (dict[str, Tensor]): That of :class:`IncrementalRelationStep`.
             supports (dict[str, Tensor]): ``feats`` (K, C), ``boxes`` (K, 4), ``scores`` (K,) of the
                 newest frame, and ``num`` () their number.
             feats (Tensor): (N, C) RoI features of the key proposals.
@@ -184,10 +185,10 @@ class RelateGraph(nn.Module):
             the supports of the next frame if there are such; and the new state.
         """
         state = self.step.append(state, **supports)
-        if not self.links:
-            feats = self.step.relate(state, feats, boxes)
-            return self.detect(feats, boxes, num, size, stage_scores), state
-        feats, weights = self.step.relate(state, feats, boxes, return_weights=True)  # (N, M)
+        related, state = self.step.relate_and_keep(state, feats, boxes, return_weights=self.links)
+        feats, weights = related if self.links else (related, None)
         detections = self.detect(feats, boxes, num, size, stage_scores)
-        weights = weights.narrow(1, self.next_slot, self.step.sampler.num_support)  # (N, K)
-        return (*detections, weights.index_select(0, detections[-1])), state
+        if weights is not None:
+            weights = weights.narrow(1, self.next_slot, self.step.sampler.num_support)  # (N, K)
+            detections = (*detections, weights.index_select(0, detections[-1]))
+        return detections, state

@@ -29,7 +29,7 @@ from mmrdn.models import RDN
 from mmrdn.models.roi_heads import RDNCascadeRoIHead
 from mmrdn.version import __version__
 
-FORMAT = 2  # of the directory; the runtime reads this one
+FORMAT = 3  # of the directory; the runtime reads this one
 _DETECTIONS = ('bboxes', 'scores', 'labels', 'proposal_inds')
 
 

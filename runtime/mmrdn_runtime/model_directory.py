@@ -13,10 +13,10 @@ from mmrdn.utils.text import shown
 from mmrdn_runtime.graph import Graph
 from mmrdn_runtime.resizing import RESIZES
 
-FORMAT = 2
+FORMAT = 3
 _FILES = ('extract.onnx', 'relate.onnx')
 _APPEND = 'append.onnx'  # single-frame detectors lack it
-_DTYPES = ('float32', 'bool')
+_DTYPES = ('float32', 'int64', 'bool')
 _MAX_STATE = 2**31  # bytes
 _POSITIVE = Kind('a positive number', lambda value: NUMBER.holds(value) and value > 0)
 

@@ -61,3 +61,13 @@ class NaivePool:
         return naive_relation.aggregate(
             self.module, feats.numpy(), boxes.numpy(), [r[0] for r in pool], [r[1] for r in pool], self.advanced()
         )
+
+
+def padded(step, proposals):
+    """The sampler's choice of a frame in K rows, garbage behind it, and its number."""
+    feats, boxes, scores = proposals
+    inds = step.sampler.select_support(scores)
+    rest = step.sampler.num_support - len(inds)
+    parts = (part[inds] for part in (feats, boxes, scores))
+    rows = [torch.cat([part, part.new_full((rest, *part.shape[1:]), torch.nan)]) for part in parts]
+    return (*rows, len(inds))

@@ -56,7 +56,7 @@ def test_two_interleaved_streams(exported):
 
 def test_state_does_not_grow(exported):
     manifest = json.loads((exported[1] / 'manifest.json').read_text())
-    items = dict(float32=4, bool=1)
+    items = dict(float32=4, int64=8, bool=1)
     state = manifest['memory']['state'].values()
     expected = sum(np.prod(part['shape']) * items[part['dtype']] for part in state)
     stream = detector_of(exported[1]).open_stream()

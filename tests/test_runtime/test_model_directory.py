@@ -19,7 +19,7 @@ def directory(tmp_path):
     preprocessing = dict(scale=[96, 72], mean=[1.0, 2, 3], std=[1.0, 1, 1], pad_size_divisor=16, pad_value=0.0)
     state = dict(scores=dict(shape=[8], dtype='float32'), valid=dict(shape=[8], dtype='bool'))
     manifest = dict(
-        format=2,
+        format=3,
         classes=['a', 'b'],
         preprocessing=preprocessing,
         num_proposals=16,
@@ -42,7 +42,7 @@ def test_good_directory(directory):
 @pytest.mark.parametrize(
     ('path', 'value', 'message'),
     [
-        (['format'], 1, 'format 1, but this mmrdn-runtime reads format 2'),
+        (['format'], 2, 'format 2, but this mmrdn-runtime reads format 3'),
         (['format'], None, "must have the field 'format'"),
         (['classes'], [], "'classes' must be a list of some"),
         (['classes'], ['a', 3], "'classes' must hold a string, got 3"),

@@ -8,6 +8,7 @@ from mmrdn.models.layers.geometry import (
     geometry_tiles,
     geometry_weights,
     pairwise_geometry_encoding,
+    sine_arguments,
 )
 from mmrdn.models.layers.relation import attend, attend_parts, merge_heads, merge_parts, split_heads
 
@@ -24,5 +25,6 @@ __all__ = [
     'merge_heads',
     'merge_parts',
     'pairwise_geometry_encoding',
+    'sine_arguments',
     'split_heads',
 ]

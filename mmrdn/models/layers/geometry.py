@@ -156,23 +156,49 @@ def geometry_tiles(
     return tiles
 
 
-def geometry_weights(queries: BoxTerms, supports: BoxTerms, weight: Tensor, bias: Tensor, factors: Tensor) -> Tensor:
+def sine_arguments(factors: Tensor) -> tuple[Tensor, Tensor]:
+    """Return scales (4F, 2) and shifts (4F, 1) that make an encoding of logarithms: ``sin(scales @ logs + shifts)``.
+
+    A cosine is the sine a quarter turn ahead, so one operator encodes what :func:`encode_angles` does.
+
+    Args:
+        factors (Tensor): (F,) factors of :func:`angle_factors`.
+    """
+    zeros = torch.zeros_like(factors)
+    scales = torch.stack([torch.cat([factors, factors, zeros, zeros]), torch.cat([zeros, zeros, factors, factors])], 1)
+    shifts = torch.cat([zeros, zeros + torch.pi / 2]).repeat(2)
+    return scales, shifts[:, None]
+
+
+def geometry_weights(
+    queries: BoxTerms, supports: BoxTerms, weight: Tensor, bias: Tensor, sines: tuple[Tensor, Tensor], penalty: Tensor
+) -> Tensor:
     """Compute ``max(W_G E(g_ij) + bias, 1e-6)`` for all pairs at once, with few operators, all of which export.
 
-    The arguments are those of :func:`geometry_tiles`.
+    Args:
+        queries (BoxTerms): Terms of N boxes.
+        supports (BoxTerms): Terms of M boxes.
+        weight (Tensor): (H, D) W_G of one or several modules.
+        bias (Tensor): (H,) bias of W_G.
+        sines (tuple[Tensor, Tensor]): :func:`sine_arguments`.
+        penalty (Tensor): (M,) 0, or a large negative number for a support that does not count. The
+            weight of such a support is almost 0; a row of them alone does not become NaN.
 
     Returns:
         Tensor: (H, N, M) geometry weights.
     """
+    num = queries.center.shape[0]  # len would fix the number in an exported graph
     sizes = _size_queries(queries, weight, bias)
     delta = (queries.center.t()[:, :, None] - supports.center.t()[:, None]).abs()  # (2, N, M)
     logs = (delta / queries.size.t()[:, :, None] + 1e-3).log()  # (2, N, M)
-    angles = logs.flatten(1)[:, None] * factors.to(logs.dtype)[:, None]  # (2, F, N * M)
-    encoding = torch.cat([angles.sin(), angles.cos()], 1).flatten(0, 1)  # (4F, N * M)
-    positions = weight[:, : len(encoding)] @ encoding  # (H, N * M)
-    positions = positions.view(len(weight) * len(queries), len(supports))
+    scales, shifts = sines
+    encoding = torch.addmm(shifts, scales, logs.flatten(1)).sin()  # (4F, N * M)
+    columns = penalty.expand(num, -1).reshape(1, -1)  # (1, N * M)
+    positions = torch.addmm(columns, weight[:, : len(encoding)], encoding)  # (H, N * M)
+    positions = positions.view(len(weight) * num, len(penalty))
     products = torch.addmm(positions, sizes.flatten(0, 1), supports.waves.t())  # (H * N, M)
-    return products.clamp(min=1e-6).view(len(weight), len(queries), len(supports))  # (H, N, M)
+    floor = (penalty + 1e-6).clamp(min=1e-37)  # (M,)
+    return products.maximum(floor).view(len(weight), num, len(penalty))  # (H, N, M)
 
 
 def _size_queries(queries: BoxTerms, weight: Tensor, bias: Tensor) -> Tensor:

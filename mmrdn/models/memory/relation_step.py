@@ -18,7 +18,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from mmrdn.models.layers import BoxTerms, geometry_weights
+from mmrdn.models.layers import BoxTerms, geometry_weights, sine_arguments
 from mmrdn.models.necks import ObjectRelationModule, RelationAggregator
 from mmrdn.models.necks.projected_supports import geometry_layer
 from mmrdn.models.necks.relation_aggregator import distill
@@ -50,6 +50,8 @@ class RelationStep(nn.Module):
 
     shares: Tensor
     factors: Tensor
+    scales: Tensor
+    shifts: Tensor
 
     def __init__(self, aggregator: RelationAggregator, sampler: SelectiveSupportSampler, max_frames: int) -> None:
         super().__init__()
@@ -61,12 +63,16 @@ class RelationStep(nn.Module):
         self.aggregator = aggregator
         self.sampler = sampler
         self.max_frames = max_frames
+        # Of how many groups of slots a share is advanced.
+        self.num_groups = 1 if sampler.advanced_scope == 'pool' else max_frames
         # Advanced supports of 0 .. M supports.
         shares = [0, *(sampler.num_advanced(num) for num in range(1, max_frames * sampler.num_support + 1))]
         self.register_buffer('shares', torch.tensor(shares), persistent=False)
         first = aggregator.pool_relations[0]
         exact = torch.promote_types(first.geometry_proj.weight.dtype, torch.float32)
         self.register_buffer('factors', first.angle_factors(exact), persistent=False)
+        for name, part in zip(('scales', 'shifts'), sine_arguments(self.factors)):
+            self.register_buffer(name, part, persistent=False)
 
     def initial_state(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> State:
         """Return the state before the first frame of a video.
@@ -127,7 +133,7 @@ class RelationStep(nn.Module):
             keys=keys,
             values=values.masked_fill(missing[:, None], 0),  # a masked slot adds nothing
         )
-        return {name: _shift(held, newest[name], 0 if held.ndim < 3 else 2) for name, held in state.items()}
+        return {name: _shift(state[name], part, 0 if part.ndim < 3 else 2) for name, part in newest.items()}
 
     def relate(
         self, state: State, feats: Tensor, boxes: Tensor, return_weights: bool = False
@@ -144,12 +150,17 @@ class RelationStep(nn.Module):
             Tensor or tuple[Tensor, Tensor]: (N, C) features, the given ones where no slot holds a
             support; and (N, M) mean attention weights (omega-bar), 0 for slots without one.
         """
+        return self._distill(StatePool(self, state, boxes), feats, boxes, return_weights)
+
+    def _distill(
+        self, pool: 'StatePool', feats: Tensor, boxes: Tensor, return_weights: bool
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """See :meth:`relate`."""
         self.aggregator.pool_relations[0].check(feats, boxes, 'feats', 'boxes')
-        pool = _Pool(self, state, boxes)
         if not return_weights:
             return distill(self.aggregator, feats, boxes, pool)
         outs, weights = distill(self.aggregator, feats, boxes, pool, True)
-        return outs, weights * state['valid']
+        return outs, weights * pool.state['valid']
 
     def forward(
         self, state: State, feats: Tensor, boxes: Tensor, scores: Tensor, num: Tensor, keys: Tensor, key_boxes: Tensor
@@ -178,7 +189,7 @@ def _shift(held: Tensor, newest: Tensor, dim: int) -> Tensor:
     return torch.cat([held.narrow(dim, num, held.shape[dim] - num), newest.to(held.dtype)], dim)
 
 
-class _Pool:
+class StatePool:
     """The supports of a state and the boxes of N key proposals: a ``Pool`` of ``distill``."""
 
     def __init__(self, step: RelationStep, state: State, boxes: Tensor) -> None:
@@ -188,21 +199,37 @@ class _Pool:
         every = torch.cat([boxes.to(state['boxes'].dtype), state['boxes']])
         terms = aggregator.pool_relations[0].box_terms(every, step.factors)
         self.supports = terms.rows(slice(len(boxes), None))
+        self.penalty = self._penalty(state['valid'])
         projected = zip(state['keys'], state['values'])
         self.projected: dict[ObjectRelationModule, tuple[Tensor, Tensor]] = dict(
             zip(aggregator.pool_relations, projected)
         )
-        # Eq. 3-4 and 7; columns of Eq. 7 are some of the others.
-        relations = [*aggregator.basic, *([aggregator.reference_relation] if aggregator.advanced else [])]
-        self.geometry = self._geometry(relations, terms.rows(slice(len(boxes))))
+        self.keys = terms.rows(slice(len(boxes)))
+        self.geometry = self._geometry(self._key_relations(), self.keys, self.supports, self.penalty)
 
-    def _geometry(self, relations: Sequence[ObjectRelationModule], queries: BoxTerms) -> dict:
-        """Return geometry weights (G, N, M) of modules for N queries; near 0 for slots without a support."""
+    def _key_relations(self) -> list[ObjectRelationModule]:
+        """Return the modules that need geometry weights of key proposals and all slots.
+
+        Eq. 3-4, and Eq. 7: its columns are some of the others.
+        """
+        aggregator = self.step.aggregator
+        return [*aggregator.basic, *([aggregator.reference_relation] if aggregator.advanced else [])]
+
+    def _geometry(
+        self, relations: Sequence[ObjectRelationModule], queries: BoxTerms, supports: BoxTerms, penalty: Tensor
+    ) -> dict[ObjectRelationModule, Tensor]:
+        """Return geometry weights (G, N, M) of modules for N queries; near 0 for supports that do not count."""
+        if not relations:
+            return {}
         with torch.autocast(queries.center.device.type, enabled=False):
             layer = geometry_layer(relations, queries)
-            weights = geometry_weights(queries, self.supports, *layer, self.step.factors)
-        weights = _mask(weights, self.state['valid'])
+            sines = self.step.scales, self.step.shifts
+            weights = geometry_weights(queries, supports, *layer, sines, penalty)
         return dict(zip(relations, weights.unflatten(0, (len(relations), -1))))
+
+    def _penalty(self, valid: Tensor) -> Tensor:
+        """Return what :func:`geometry_weights` wants to know of supports that count (M,)."""
+        return (~valid).to(self.state['boxes'].dtype) * -1e30
 
     def prepare(self, relations: Sequence[ObjectRelationModule], queries: Any = None) -> list[Callable]:
         """See ``Supports``: for all N queries at once."""
@@ -216,8 +243,7 @@ class _Pool:
 
     def select_advanced(self) -> tuple[Tensor, Tensor]:
         """See ``Pool``: slots of the advanced supports (A,), and which of them count (A,)."""
-        sampler, valid = self.step.sampler, self.state['valid']
-        groups = 1 if sampler.advanced_scope == 'pool' else self.step.max_frames
+        sampler, valid, groups = self.step.sampler, self.state['valid'], self.step.num_groups
         size = len(valid) // groups
         ranked = self.state['scores'].view(groups, size).argsort(dim=1, descending=True, stable=True)
         ranked = ranked[:, : sampler.num_advanced(size)]
@@ -228,23 +254,18 @@ class _Pool:
 
     def refine(self, relation: ObjectRelationModule, inds: tuple[Tensor, Tensor]) -> Tensor:
         """See ``Pool``: Eq. 6."""
-        self.geometry |= self._geometry([relation], self.supports.rows(inds[0]))
+        self.geometry |= self._geometry([relation], self.supports.rows(inds[0]), self.supports, self.penalty)
         (relate,) = self.prepare([relation])
         return relate(self.state['feats'].index_select(0, inds[0]))[0]
 
-    def replace(self, inds: tuple[Tensor, Tensor], feats: Tensor, relation: ObjectRelationModule) -> '_Pool':
+    def replace(self, inds: tuple[Tensor, Tensor], feats: Tensor, relation: ObjectRelationModule) -> 'StatePool':
         """See ``Pool``."""
         rows, valid = inds
         key, value = relation.project(feats)
         self.projected[relation] = key, value.masked_fill(~valid[:, None], 0)
-        weights = self.geometry[relation].index_select(2, rows)
-        self.geometry[relation] = _mask(weights, valid)
+        self.geometry[relation] = self._advanced_geometry(relation, rows, valid)
         return self
 
-
-def _mask(weights: Tensor, valid: Tensor) -> Tensor:
-    """Return geometry weights (..., M), those of supports that are not valid (M,) almost 0.
-
-    Such a support has no weight, and a row of such supports alone does not become NaN.
-    """
-    return (weights * valid).clamp(min=torch.finfo(weights.dtype).tiny)
+    def _advanced_geometry(self, relation: ObjectRelationModule, rows: Tensor, valid: Tensor) -> Tensor:
+        """Return geometry weights (G, N, A) of key proposals and advanced supports; near 0 if not valid."""
+        return torch.where(valid, self.geometry[relation].index_select(2, rows), 1e-37)

@@ -12,6 +12,7 @@ from mmrdn.models.layers import (
     geometry_weights,
     merge_parts,
     pairwise_geometry_encoding,
+    sine_arguments,
 )
 from mmrdn.models.necks.projected_supports import tile_shape
 
@@ -43,7 +44,10 @@ def test_geometry_equals_the_encoding_of_each_pair(num, supports, columns, dims,
     tiles = geometry_tiles(*terms, weight, bias, factors, columns)
     assert all(tile.shape[-1] <= columns for tile in tiles)
     np.testing.assert_allclose(torch.cat(tiles, -1), expected, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(geometry_weights(*terms, weight, bias, factors), expected, rtol=1e-9, atol=1e-9)
+    penalty = torch.tensor([0.0, -1e30, 0.0], dtype=torch.double).repeat(supports)[:supports]
+    out = geometry_weights(*terms, weight, bias, sine_arguments(factors), penalty)
+    np.testing.assert_allclose(out, expected.where(penalty == 0, torch.tensor(1e-37)), rtol=1e-9, atol=1e-9)
+    assert (out > 0).all()
 
 
 def test_terms_of_some_boxes():
@@ -66,7 +70,9 @@ def test_geometry_in_fp32_is_as_exact_as_its_input():
     expected = (encoding @ weight.t()).permute(2, 0, 1).clamp(min=1e-6)
     for factors, error in ((FACTORS, 2e-5), (FACTORS.float(), 2e-4)):
         terms = box_terms(boxes.float(), factors)
-        out = geometry_weights(terms, terms, weight.float(), bias.float(), FACTORS.float())
+        out = geometry_weights(
+            terms, terms, weight.float(), bias.float(), sine_arguments(FACTORS.float()), torch.zeros(40)
+        )
         np.testing.assert_allclose(out, expected, atol=error)
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from mmtrack.structures import TrackDataSample
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from helpers.memory import NaivePool, aggregator, frames
+from helpers.memory import NaivePool, aggregator, frames, padded
 from mmrdn.models import RelationAggregator, RelationMemory, RelationStep, SelectiveSupportSampler, SlidingWindow
 from mmrdn.models.memory import FrameProposals
 
@@ -15,16 +15,6 @@ VIEWS = {
     'view', '_unsafe_view', 'reshape', 'expand', 'permute', 't', 'transpose', 'slice', 'select', 'unsqueeze',
     'squeeze', 'split', 'split_with_sizes', 'unbind', 'detach', 'alias', 'as_strided', 'empty', 'empty_like', 'narrow',
 }  # fmt: skip
-
-
-def padded(step, proposals):
-    """The sampler's choice of a frame in K rows, garbage behind it, and its number."""
-    feats, boxes, scores = proposals
-    inds = step.sampler.select_support(scores)
-    rest = step.sampler.num_support - len(inds)
-    parts = (part[inds] for part in (feats, boxes, scores))
-    rows = [torch.cat([part, part.new_full((rest, *part.shape[1:]), torch.nan)]) for part in parts]
-    return (*rows, len(inds))
 
 
 @pytest.mark.parametrize('scope', ['pool', 'frame'])
