@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mmrdn.models import ObjectRelationModule, RelationStep
-from mmrdn.models.layers import merge_parts
+from mmrdn.models.layers import attend_frames, merge_parts
 from mmrdn.models.memory.relation_step import State, StatePool
 
 
@@ -34,10 +34,10 @@ class IncrementalRelationStep(RelationStep):
 
         Returns:
             dict[str, Tensor]: As :class:`RelationStep`. With an advanced stage also ``averages``
-            (A, G, L, d) and ``log_denominators`` (A, G, L) of Eq. 6 over each frame: the newest in
-            column ``column`` (1,), those before it in the columns before, in a ring. ``owners`` (M,)
-            holds 1 + the row of an advanced support, 0 for others; ``related`` (1,) whether advanced
-            supports were related to the newest frame.
+            (A + 1, G, L, d) and ``log_denominators`` (A + 1, G, L) of Eq. 6 over each frame: the newest
+            in column ``column`` (1,), those before it in the columns before, in a ring; the last row is
+            spare. ``owners`` (M,) holds 1 + the row of an advanced support, 0 for others; ``related``
+            (1,) whether advanced supports were related to the newest frame.
         """
         state = super().initial_state(device, dtype)
         if not self.aggregator.advanced:
@@ -45,8 +45,8 @@ class IncrementalRelationStep(RelationStep):
         num = self.num_groups * self.sampler.num_advanced(len(state['valid']) // self.num_groups)  # A
         _, heads, _, dims = state['keys'].shape
         return state | dict(
-            averages=state['boxes'].new_zeros(num, heads, self.max_frames, dims),
-            log_denominators=state['boxes'].new_zeros(num, heads, self.max_frames),
+            averages=state['boxes'].new_zeros(num + 1, heads, self.max_frames, dims),
+            log_denominators=state['boxes'].new_zeros(num + 1, heads, self.max_frames),
             owners=torch.zeros(len(state['valid']), dtype=torch.int64, device=state['valid'].device),
             column=torch.zeros(1, dtype=torch.int64, device=state['valid'].device),
             related=torch.zeros(1, dtype=torch.bool, device=state['valid'].device),
@@ -77,6 +77,13 @@ class IncrementalRelationStep(RelationStep):
         pool = _IncrementalPool(self, state, boxes)
         return self._distill(pool, feats, boxes, return_weights), state | pool.kept
 
+    def forward(
+        self, state: State, feats: Tensor, boxes: Tensor, scores: Tensor, num: Tensor, keys: Tensor, key_boxes: Tensor
+    ) -> tuple[Tensor, State]:
+        """:meth:`append` and :meth:`relate_and_keep`: see :class:`RelationStep`."""
+        state = self.append(state, feats, boxes, scores, num)
+        return self.relate_and_keep(state, keys, key_boxes)  # type: ignore[return-value]
+
 
 class _IncrementalPool(StatePool):
     """A pool that relates advanced supports to what is new.
@@ -98,18 +105,18 @@ class _IncrementalPool(StatePool):
 
     def refine(self, relation: ObjectRelationModule, inds: tuple[Tensor, Tensor]) -> Tensor:
         """See ``Pool``: Eq. 6, of which only what is new is computed."""
-        state = self.state
-        owners = state['owners'].index_select(0, inds[0])  # (A,)
-        places = _places(owners)  # (A,) rows of the averages
-        slots = torch.zeros_like(places).scatter(0, places, inds[0])  # (A,) of each row
-        fresh = torch.zeros_like(places).scatter(0, places, (owners == 0).to(places.dtype)).nonzero()[:, 0]
-        fresh = torch.cat([fresh, torch.zeros_like(places[:1])])  # (n,) rows; one at least, which runtimes ask for
+        state, count = self.state, self.step.sampler.num_support
+        owned = state['owners'].index_select(0, inds[0])  # (A,)
+        rows = _rows(owned)
+        slots = torch.zeros_like(rows).scatter(0, rows, inds[0])  # (A,) of each row
+        fresh = torch.zeros_like(rows).scatter(0, rows, (owned == 0).to(rows.dtype)).nonzero()[:, 0]
+        fresh = torch.cat([fresh, rows.new_full((1,), len(rows))])  # (n,); the spare row, as runtimes ask for some
         feats = state['feats'].index_select(0, slots)
         queries = relation.query(feats)  # (G, A, d)
-        parts = [  # the newest frame for all, and all frames for those that are new
-            self._attend_frames(relation, queries, slots, 1),
-            self._attend_frames(relation, queries[:, fresh], slots[fresh], self.step.max_frames),
-        ]
+        parts = [self._attend(relation, queries, slots, slice(-count, None))]
+        if self.step.max_frames > 1:
+            some = fresh.clamp(max=len(rows) - 1)
+            parts.append(self._attend(relation, queries[:, some], slots[some], slice(0, -count)))
         cells = self._cells(fresh)
         averages, log_denominators = (
             held.index_put(cells, torch.cat([part.flatten(0, 2) for part in new]))
@@ -122,53 +129,48 @@ class _IncrementalPool(StatePool):
             owners=torch.zeros_like(state['owners']).scatter(0, slots, numbers),
             related=torch.ones_like(state['related']),
         )
-        merged, _ = merge_parts(averages, log_denominators)  # (A, G, d)
-        return relation.augment(feats, merged.transpose(0, 1)).index_select(0, places)
+        merged, _ = merge_parts(averages, log_denominators)  # (A + 1, G, d)
+        return relation.augment(feats, merged[:-1].transpose(0, 1)).index_select(0, rows)
 
-    def _cells(self, fresh: Tensor) -> tuple[Tensor, ...]:
-        """Return row, head and column, each (A * G + n * G * L,), of what is new.
-
-        First those of the newest frame, then those of all frames, oldest first, for some rows (n,).
-        """
-        num, heads, length = self.state['log_denominators'].shape
-        column, numbers = self.state['column'], torch.arange(max(num, heads, length), device=fresh.device)
-        rows, columns = numbers[:num, None, None], (numbers[:length] + column + 1) % length
-        head = numbers[:heads, None]
-        newest = torch.broadcast_tensors(rows, head, column)  # (A, G, 1)
-        all_frames = torch.broadcast_tensors(fresh[:, None, None], head, columns)  # (n, G, L)
-        return tuple(torch.cat([a.flatten(), b.flatten()]) for a, b in zip(newest, all_frames))
-
-    def _attend_frames(
-        self, relation: ObjectRelationModule, queries: Tensor, slots: Tensor, num_frames: int
+    def _attend(
+        self, relation: ObjectRelationModule, queries: Tensor, slots: Tensor, supports: slice
     ) -> tuple[Tensor, Tensor]:
-        """Attend to each of the newest frames.
+        """Attend to each of P frames: averages (n, G, P, d) and log denominators (n, G, P).
 
         Args:
             relation (ObjectRelationModule): The module of Eq. 6.
             queries (Tensor): (G, n, d) queries.
             slots (Tensor): (n,) their slots.
-            num_frames (int): F.
-
-        Returns:
-            tuple[Tensor, Tensor]: Averages (n, G, F, d), and log denominators (n, G, F).
+            supports (slice): Slots of the frames.
         """
-        shape = num_frames, self.step.sampler.num_support  # (F, K)
-        newest = slice(len(self.penalty) - shape[0] * shape[1], None)
-        terms = self.supports.rows(slots), self.supports.rows(newest)
-        geometry = self._geometry([relation], *terms, self.penalty[newest])[relation]
-        key, value = (part[:, newest] for part in self.projected[relation])
-        appearance = (queries @ key.transpose(1, 2)).unflatten(-1, shape)  # (G, n, F, K)
-        row_max = appearance.amax(-1, keepdim=True)
-        weights = (appearance - row_max).exp() * geometry.unflatten(-1, shape)  # (G, n, F, K)
-        denominators = weights.sum(-1, keepdim=True)  # (G, n, F, 1)
-        averages = (weights.transpose(1, 2) @ value.unflatten(1, shape)).transpose(1, 2) / denominators
-        log_denominators = row_max + denominators.log()
-        return averages.transpose(0, 1), log_denominators.squeeze(-1).transpose(0, 1)
+        terms = self.supports.rows(slots), self.supports.rows(supports)
+        geometry = self._geometry([relation], *terms, self.penalty[supports])[relation]
+        key, value = (part[:, supports] for part in self.projected[relation])
+        valid = self.state['valid'][supports].unflatten(0, (-1, self.step.sampler.num_support))
+        averages, log_denominators = attend_frames(queries, key, value, geometry, valid)
+        return averages.transpose(0, 1), log_denominators.transpose(0, 1)
+
+    def _cells(self, fresh: Tensor) -> tuple[Tensor, ...]:
+        """Return row, head and column of what is new: each (A * G + n * G * (L - 1),).
+
+        First the newest frame for all rows, then the others, oldest first, for fresh rows (n,).
+        """
+        num, heads, length = self.state['log_denominators'].shape
+        column, numbers = self.state['column'], torch.arange(max(num, heads, length), device=fresh.device)
+        rows, head = numbers[: num - 1, None, None], numbers[:heads, None]
+        others = (numbers[1:length] + column) % length  # (L - 1,)
+        newest = torch.broadcast_tensors(rows, head, column)  # (A, G, 1)
+        older = torch.broadcast_tensors(fresh[:, None, None], head, others)  # (n, G, L - 1)
+        return tuple(torch.cat([a.flatten(), b.flatten()]) for a, b in zip(newest, older))
 
 
-def _places(owners: Tensor) -> Tensor:
-    """Give each advanced support a row of the averages: that which it owns (A,), or one that nobody owns."""
-    used = torch.zeros_like(torch.cat([owners, owners[:1]])).scatter(0, owners, torch.ones_like(owners))[1:]
+def _rows(owned: Tensor) -> Tensor:
+    """Give each advanced support a row (A,): that which it owns, or one that nobody owns.
+
+    Args:
+        owned (Tensor): (A,) 1 + the row that a support owns, 0 for none.
+    """
+    used = torch.zeros_like(torch.cat([owned, owned[:1]])).scatter(0, owned, torch.ones_like(owned))[1:]
     free = used.argsort(stable=True)  # those that nobody owns come first
-    new = owners == 0
-    return torch.where(new, free.index_select(0, (new.cumsum(0) - 1).clamp(min=0)), owners - 1)
+    new = owned == 0
+    return torch.where(new, free.index_select(0, (new.cumsum(0) - 1).clamp(min=0)), owned - 1)

@@ -17,7 +17,7 @@ FORMAT = 3
 _FILES = ('extract.onnx', 'relate.onnx')
 _APPEND = 'append.onnx'  # single-frame detectors lack it
 _DTYPES = ('float32', 'int64', 'bool')
-_MAX_STATE = 2**31  # bytes
+_MAX_STATE = 2**33  # bytes, of a part
 _POSITIVE = Kind('a positive number', lambda value: NUMBER.holds(value) and value > 0)
 
 
@@ -151,7 +151,7 @@ def _state(memory: dict, name: str) -> dict[str, tuple[list[int], str]]:
     for key, part in memory['state'].items():
         check_entry(part, dict(dtype=TEXT), ['shape', 'dtype'], f"{name}: '{key}'")
         shape = _list(part['shape'], SIZE, None, f"{name}: '{key}'")
-        if part['dtype'] not in _DTYPES or np.prod(shape, dtype=float) * 4 > _MAX_STATE:
+        if part['dtype'] not in _DTYPES or np.prod(shape, dtype=float) * np.dtype(part['dtype']).itemsize > _MAX_STATE:
             raise ValueError(f"{name}: '{key}' is a {part['dtype']} of shape {shape}, expected {' or '.join(_DTYPES)}")
         found[key] = shape, part['dtype']
     if 'scores' not in found:

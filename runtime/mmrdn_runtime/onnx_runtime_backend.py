@@ -5,7 +5,8 @@ from pathlib import Path
 from mmrdn.utils.text import printable
 from mmrdn_runtime.graph import Graph
 
-_FORMATS = {'tensor(float)': 'float32', 'tensor(int64)': 'int64', 'tensor(bool)': 'bool'}  # of the state, by the names of ONNX Runtime
+# Number formats of the state, by the names of ONNX Runtime.
+_FORMATS = {'tensor(float)': 'float32', 'tensor(int64)': 'int64', 'tensor(bool)': 'bool'}
 
 
 class OnnxRuntimeBackend:

@@ -10,12 +10,13 @@ from mmrdn.models.layers.geometry import (
     pairwise_geometry_encoding,
     sine_arguments,
 )
-from mmrdn.models.layers.relation import attend, attend_parts, merge_heads, merge_parts, split_heads
+from mmrdn.models.layers.relation import attend, attend_frames, attend_parts, merge_heads, merge_parts, split_heads
 
 __all__ = [
     'BoxTerms',
     'angle_factors',
     'attend',
+    'attend_frames',
     'attend_parts',
     'box_terms',
     'encode_angles',

@@ -157,17 +157,16 @@ def geometry_tiles(
 
 
 def sine_arguments(factors: Tensor) -> tuple[Tensor, Tensor]:
-    """Return scales (4F, 2) and shifts (4F, 1) that make an encoding of logarithms: ``sin(scales @ logs + shifts)``.
+    """Return factors (2F, 1) and shifts (2F, 1) that make sines and cosines of logs: ``sin(factors * log + shifts)``.
 
-    A cosine is the sine a quarter turn ahead, so one operator encodes what :func:`encode_angles` does.
+    A cosine is the sine a quarter turn ahead, so one operator makes both. No matrix product does it: on a GPU
+    it may round these large angles to ten bits.
 
     Args:
         factors (Tensor): (F,) factors of :func:`angle_factors`.
     """
-    zeros = torch.zeros_like(factors)
-    scales = torch.stack([torch.cat([factors, factors, zeros, zeros]), torch.cat([zeros, zeros, factors, factors])], 1)
-    shifts = torch.cat([zeros, zeros + torch.pi / 2]).repeat(2)
-    return scales, shifts[:, None]
+    shifts = torch.cat([torch.zeros_like(factors), torch.full_like(factors, torch.pi / 2)])
+    return factors.repeat(2)[:, None], shifts[:, None]
 
 
 def geometry_weights(
@@ -191,8 +190,8 @@ def geometry_weights(
     sizes = _size_queries(queries, weight, bias)
     delta = (queries.center.t()[:, :, None] - supports.center.t()[:, None]).abs()  # (2, N, M)
     logs = (delta / queries.size.t()[:, :, None] + 1e-3).log()  # (2, N, M)
-    scales, shifts = sines
-    encoding = torch.addmm(shifts, scales, logs.flatten(1)).sin()  # (4F, N * M)
+    scales, shifts = (part.to(logs.dtype) for part in sines)
+    encoding = torch.addcmul(shifts, scales, logs.flatten(1)[:, None]).sin().flatten(0, 1)  # (4F, N * M)
     columns = penalty.expand(num, -1).reshape(1, -1)  # (1, N * M)
     positions = torch.addmm(columns, weight[:, : len(encoding)], encoding)  # (H, N * M)
     positions = positions.view(len(weight) * num, len(penalty))

@@ -16,6 +16,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+_LEAST = -1e4  # log denominator of a part without supports; fp16 has it too
+
 
 def split_heads(feats: Tensor, num_heads: int) -> Tensor:
     """(n, C) -> (G, n, d): head m owns channels m*d .. (m+1)*d - 1."""
@@ -73,6 +75,31 @@ def attend_parts(
         if return_weights:
             within.append(weights / denominator)
     return torch.stack(values, 2), torch.cat(log_denominators, -1), within
+
+
+def attend_frames(query: Tensor, key: Tensor, value: Tensor, geometry: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """:func:`attend_parts` for P parts of one length, with few operators, all of which export.
+
+    Args:
+        query (Tensor): (G, N, d) queries, projected and divided by sqrt(d).
+        key (Tensor): (G, M, d) keys.
+        value (Tensor): (G, M, d) values, 0 for supports that do not count.
+        geometry (Tensor): (G, N, M) positive geometry weights, almost 0 for supports that do not count.
+        valid (Tensor): (P, M / P) bool, the supports that count.
+
+    Returns:
+        tuple[Tensor, Tensor]: The averages (G, N, P, d), and the log denominators (G, N, P). Of a part
+        without supports they are 0 and far below all others.
+    """
+    geometry = geometry.unflatten(-1, valid.shape)  # (G, N, P, K)
+    appearance = (query @ key.transpose(1, 2)).to(geometry.dtype).unflatten(-1, valid.shape)
+    row_max = appearance.amax(-1, keepdim=True)  # (G, N, P, 1)
+    weights = (appearance - row_max).exp() * geometry
+    some = valid.any(-1, keepdim=True)  # (P, 1)
+    denominators = torch.where(some, weights.sum(-1, keepdim=True), 1.0)  # (G, N, P, 1)
+    values = weights.to(value.dtype).transpose(1, 2) @ value.unflatten(1, valid.shape)  # (G, P, N, d)
+    log_denominators = torch.where(some, row_max + denominators.log(), _LEAST)
+    return values.to(geometry.dtype).transpose(1, 2) / denominators, log_denominators.squeeze(-1)
 
 
 def merge_parts(values: Tensor, log_denominators: Tensor) -> tuple[Tensor, Tensor]:

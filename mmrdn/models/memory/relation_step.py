@@ -26,6 +26,8 @@ from mmrdn.models.task_modules.selective_support_sampler import SelectiveSupport
 
 State = dict[str, Tensor]
 
+_FAR_BELOW = -1e4  # any geometry weight; fp16 has it too
+
 
 class RelationStep(nn.Module):
     """The relation of one frame with the memory as tensors in and out.
@@ -228,8 +230,8 @@ class StatePool:
         return dict(zip(relations, weights.unflatten(0, (len(relations), -1))))
 
     def _penalty(self, valid: Tensor) -> Tensor:
-        """Return what :func:`geometry_weights` wants to know of supports that count (M,)."""
-        return (~valid).to(self.state['boxes'].dtype) * -1e30
+        """Return the penalty (M,) of each support: see :func:`geometry_weights`."""
+        return (~valid).to(self.state['boxes'].dtype) * _FAR_BELOW
 
     def prepare(self, relations: Sequence[ObjectRelationModule], queries: Any = None) -> list[Callable]:
         """See ``Supports``: for all N queries at once."""

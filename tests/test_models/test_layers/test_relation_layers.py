@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmrdn.models.layers import (
     angle_factors,
@@ -74,6 +75,33 @@ def test_geometry_in_fp32_is_as_exact_as_its_input():
             terms, terms, weight.float(), bias.float(), sine_arguments(FACTORS.float()), torch.zeros(40)
         )
         np.testing.assert_allclose(out, expected, atol=error)
+
+
+class TenBits(TorchDispatchMode):
+    """Round what matrix products get to ten bits, as GPUs may."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func.overloadpacket.__name__ in ('mm', 'addmm', 'bmm', 'baddbmm'):
+            mantissas = [x.detach().numpy().view(np.int32) for x in args[-2:]]
+            rounded = [torch.from_numpy(((bits + 0x1000) & ~0x1FFF).view(np.float32)) for bits in mantissas]
+            args = (*args[:-2], *rounded)
+        return func(*args, **(kwargs or {}))
+
+
+def test_angles_do_not_pass_a_matrix_product():
+    """They go up to 690; rounded to ten bits, nothing of their sines would be right."""
+    generator = torch.Generator().manual_seed(0)
+    boxes = random_boxes(40, generator)
+    weight = torch.randn(16, 64, generator=generator, dtype=torch.double) / 8
+    weight[:, 32:] = 0  # only positions
+    bias = torch.zeros(16, dtype=torch.double)
+    expected = (pairwise_geometry_encoding(boxes, boxes) @ weight.t()).permute(2, 0, 1).clamp(min=1e-6)
+    terms = box_terms(boxes.float(), FACTORS)
+    with TenBits():
+        out = geometry_weights(
+            terms, terms, weight.float(), bias.float(), sine_arguments(FACTORS.float()), torch.zeros(40)
+        )
+    assert 1e-6 < (out - expected).abs().mean() < 1e-3  # of weights of about 0.3
 
 
 def random_relation(spread, generator, supports=11):

@@ -166,6 +166,20 @@ def test_half_precision(dtype):
     torch.testing.assert_close(outs.float(), expected, rtol=0.05, atol=0.05 * expected.abs().amax().item())
 
 
+def test_a_step_may_be_cast_after_it_was_made():
+    module, sampler = aggregator(16, 4, dtype=torch.float32), SelectiveSupportSampler(4, 0.3)
+    cast = RelationStep(module, sampler, 3)
+    cast.double()
+    exact = RelationStep(module, sampler, 3)
+    keys = next(frames([5], 16, seed=9))[:2]
+    states = [step.initial_state() for step in (exact, cast)]
+    with torch.no_grad():
+        for proposals in frames([4, 2, 4], 16):
+            states = [step.append(state, *padded(step, proposals)) for step, state in zip((exact, cast), states)]
+        expected, outs = (step.relate(state, *keys) for step, state in zip((exact, cast), states))
+    torch.testing.assert_close(outs, expected, rtol=1e-3, atol=1e-3)
+
+
 def test_the_state_is_not_changed_and_keeps_its_size():
     step = RelationStep(aggregator(), SelectiveSupportSampler(4), 3)
     first = step.initial_state()
