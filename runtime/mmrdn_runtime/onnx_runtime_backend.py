@@ -14,19 +14,22 @@ class OnnxRuntimeBackend:
 
     Args:
         threads (int): Threads of a graph; 0 for as many as it likes.
-        providers (Sequence[str]): Execution providers, the preferred one first.
+        providers (Sequence[str or tuple[str, dict]]): Execution providers, some with their options, the preferred
+            one first.
 
     Raises:
         ValueError: There is no such provider, or none is given.
     """
 
-    def __init__(self, threads: int = 0, providers: Sequence[str] = ('CPUExecutionProvider',)) -> None:
+    def __init__(
+        self, threads: int = 0, providers: Sequence[str | tuple[str, dict]] = ('CPUExecutionProvider',)
+    ) -> None:
         import onnxruntime
 
         known = onnxruntime.get_available_providers()
         if not isinstance(providers, list | tuple) or not providers:
             raise ValueError(f'providers must be a list of some of {", ".join(known)}, got {providers!r}')
-        missing = [str(provider) for provider in providers if provider not in known]
+        missing = [str(name) for name in map(_name, providers) if name not in known]
         if missing:
             raise ValueError(f'ONNX Runtime has no {", ".join(missing)} here, expected some of {", ".join(known)}')
         self.providers = list(providers)
@@ -55,3 +58,9 @@ class OnnxRuntimeBackend:
         outputs = [x.name for x in session.get_outputs()]
         metadata = session.get_modelmeta().custom_metadata_map
         return Graph(inputs, outputs, lambda values: session.run(outputs, values), metadata)
+
+
+def _name(provider: str | tuple[str, dict]) -> str | tuple:
+    """Return the name of a provider that may have options."""
+    has_options = isinstance(provider, tuple) and len(provider) == 2 and isinstance(provider[1], dict)
+    return provider[0] if has_options else provider

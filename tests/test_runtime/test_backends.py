@@ -51,6 +51,23 @@ def test_many_streams(exported):
         assert_same_results(found, list(inferencer.stream(frames)))
 
 
+def test_options_of_a_provider(exported, monkeypatch):
+    """They reach ONNX Runtime, for each graph; a GPU's provider has many."""
+    import onnxruntime
+
+    given, real = [], onnxruntime.InferenceSession
+
+    def opened(path, options, providers):
+        given.append(providers)
+        return real(path, options, providers=providers)
+
+    monkeypatch.setattr(onnxruntime, 'InferenceSession', opened)
+    provider = 'CPUExecutionProvider', {'some_option': '0'}
+    detector = detector_of(exported[1], providers=[provider])
+    assert given == [[provider]] * 3
+    assert_same_results(list(detector.stream(clip(4))), list(exported[0].stream(clip(4))))
+
+
 def test_openvino_is_not_installed(exported, monkeypatch):
     monkeypatch.setitem(__import__('sys').modules, 'openvino', None)
     with pytest.raises(ValueError, match="backend='openvino' needs OpenVINO: pip install openvino$"):

@@ -38,6 +38,8 @@ def test_wrong_options(options, message):
     ('providers', 'message'),
     [
         (['NoProvider', 3], 'ONNX Runtime has no NoProvider, 3 here, expected some of .*CPUExecutionProvider.*'),
+        ([('NoProvider', {})], 'ONNX Runtime has no NoProvider here, expected some of .*CPUExecutionProvider.*'),
+        ([('CPUExecutionProvider', 3)], r"ONNX Runtime has no \('CPUExecutionProvider', 3\) here, expected some of .*"),
         ([], r'providers must be a list of some of .*CPUExecutionProvider.*, got \[\]'),
         ('CPUExecutionProvider', 'providers must be a list of some of .*, got .CPUExecutionProvider.'),
         (None, 'providers must be a list of some of .*CPUExecutionProvider.*, got None'),
