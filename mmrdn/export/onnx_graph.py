@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from mmrdn.export.weight_storage import Shrink
 
+_OLDEST_TORCH = '2.6'  # that takes translations of operators
 OPSET = 18  # of RoiAlign 16 and NonMaxSuppression 11, which all runtimes have
 
 
@@ -38,7 +39,7 @@ def to_onnx(
         onnx.ModelProto: The graph.
 
     Raises:
-        ValueError: onnx or onnxscript is not installed, or torch cannot export the module.
+        ValueError: onnx or onnxscript is not installed, torch is older than 2.6, or it cannot export the module.
     """
     ops = _translations()
     shapes = tree_map(lambda name: (dynamic or {}).get(name), names[0]) if dynamic else None
@@ -87,6 +88,8 @@ def save_onnx(proto: Any, path: Path, shrink: Shrink = None, metadata: Mapping[s
 
 def _translations() -> dict:
     """Return the translations of operators that the exporter does not know."""
+    if torch.__version__ < _OLDEST_TORCH:
+        raise ValueError(f'export needs torch {_OLDEST_TORCH} or later, this is {torch.__version__}')
     try:
         from mmrdn.ops.onnx_translations import TRANSLATIONS
     except ImportError as error:

@@ -2,10 +2,13 @@
 """What cannot be exported says so before anything is written."""
 
 import pytest
+import torch
+from torch.torch_version import TorchVersion
 
 from helpers.rdn import cascade_config, model_config, temporal_config, tiny_model
 from helpers.videos import tiny_inferencer
 from mmrdn.export.onnx_directory import export_onnx
+from mmrdn.export.onnx_graph import to_onnx
 
 
 def soft_nms():
@@ -83,3 +86,9 @@ def test_size_and_directory(tmp_path):
         export_onnx(inferencer.cfg, out=tmp_path / 'mine', model=inferencer.model)
     with pytest.raises(FileExistsError, match='is no directory of an exported model'):
         export_onnx(inferencer.cfg, out=tmp_path / 'mine', model=inferencer.model, overwrite=True)
+
+
+def test_an_old_torch(monkeypatch):
+    monkeypatch.setattr(torch, '__version__', TorchVersion('2.4.1+cpu'))
+    with pytest.raises(ValueError, match=r'^export needs torch 2.6 or later, this is 2.4.1\+cpu$'):
+        to_onnx(torch.nn.ReLU(), (torch.ones(1),), (('x',), 'y'), 'relu')

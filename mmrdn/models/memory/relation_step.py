@@ -256,7 +256,7 @@ class StatePool:
 
     def refine(self, relation: ObjectRelationModule, inds: tuple[Tensor, Tensor]) -> Tensor:
         """See ``Pool``: Eq. 6."""
-        self.geometry |= self._geometry([relation], self.supports.rows(inds[0]), self.supports, self.penalty)
+        self.geometry.update(self._geometry([relation], self.supports.rows(inds[0]), self.supports, self.penalty))
         (relate,) = self.prepare([relation])
         return relate(self.state['feats'].index_select(0, inds[0]))[0]
 

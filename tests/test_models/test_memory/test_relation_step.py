@@ -122,7 +122,8 @@ def test_few_launches_and_no_wait(scope):
 
 
 @pytest.mark.slow
-def test_exports_and_compiles_whole():
+@pytest.mark.parametrize('exports', [False, True])
+def test_exports_and_compiles_whole(exports):
     """The graph gives what eager mode gives, for numbers of supports that it was not made with."""
     module = aggregator(16, 4, dtype=torch.float32)
     step = RelationStep(module, SelectiveSupportSampler(4, 0.3), 3).eval()
@@ -133,12 +134,16 @@ def test_exports_and_compiles_whole():
         *rows, num = padded(step, proposals)
         return (state, *rows, torch.tensor(num), *keys)
 
+    if exports and torch.__version__ < (2, 6):
+        pytest.skip(f'mmrdn exports with torch 2.6 or later, this is {torch.__version__}')
     with torch.no_grad():
-        graph = torch.export.export(step, inputs(step.initial_state(), videos[0])).module()
-        compiled = torch.compile(step, fullgraph=True, backend='aot_eager')
-        states = [step.initial_state()] * 3
+        if exports:
+            graph = torch.export.export(step, inputs(step.initial_state(), videos[0])).module()
+        else:
+            graph = torch.compile(step, fullgraph=True, backend='aot_eager')
+        states = [step.initial_state()] * 2
         for proposals in videos:
-            results = [run(*inputs(state, proposals)) for run, state in zip((step, graph, compiled), states)]
+            results = [run(*inputs(state, proposals)) for run, state in zip((step, graph), states)]
             states = [state for _, state in results]
             for outs, state in results[1:]:
                 torch.testing.assert_close(outs, results[0][0])
