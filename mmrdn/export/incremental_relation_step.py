@@ -100,7 +100,7 @@ class _IncrementalPool(StatePool):
         return [*self.step.aggregator.basic]
 
     def _advanced_geometry(self, relation: ObjectRelationModule, rows: Tensor, valid: Tensor) -> Tensor:
-        # To pick columns takes a CPU longer than to compute them.
+        # A CPU computes these columns faster than it picks them out of others.
         return self._geometry([relation], self.keys, self.supports.rows(rows), self._penalty(valid))[relation]
 
     def refine(self, relation: ObjectRelationModule, inds: tuple[Tensor, Tensor]) -> Tensor:

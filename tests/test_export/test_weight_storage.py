@@ -50,7 +50,7 @@ def step_of(weight):
 
 
 def stored_weight(weight):
-    """What is left of a weight when it was stored."""
+    """Return the values that a stored weight has."""
     if is_large(weight):
         return np.round(weight / step_of(weight)) * step_of(weight)
     return weight.astype(np.float16).astype(np.float32) if weight.size >= 1024 else weight

@@ -45,7 +45,7 @@ WITHOUT_LENGTH = [('ts', 'libx264'), ('mpg', 'mpeg2video'), ('h264', 'libx264'),
 
 
 def ticks(kind):
-    """Of the clock: MPEG-2 has no finer one, AVI would be of empty frames."""
+    """Return the ticks of the clock: MPEG-2 has no finer one, and AVI would fill up with empty frames."""
     return 10 if kind in ('mpg', 'avi') else 1000
 
 

@@ -109,7 +109,7 @@ def test_tracks_are_numbered():
 
 @pytest.mark.parametrize('convert', [Tensor.bfloat16, Tensor.numpy])
 def test_results_of_any_kind_are_drawn(convert):
-    """Of mixed precision, and arrays."""
+    """Results may be bfloat16 tensors or arrays."""
     visualizer, data_sample = VIDVisualizer(classes=CLASSES), sample()
     expected = visualizer.draw(IMAGE, data_sample)
     found = data_sample.pred_det_instances

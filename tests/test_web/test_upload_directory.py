@@ -19,7 +19,7 @@ os.kill(os.getpid(), 9)
 
 @pytest.fixture
 def killed(monkeypatch, tmp_path):
-    """What a process left that was killed, in the temporary directory of this one."""
+    """Make the files that a killed process leaves in the temporary directory."""
     monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
     done = subprocess.run(
         [sys.executable, '-c', CODE, upload_directory.__file__],

@@ -43,7 +43,7 @@ def test_video_comes_back_annotated(client, tmp_path):
 
 @pytest.mark.filterwarnings('ignore:.*truncated or damaged')
 def test_damage_is_told(client, tmp_path):
-    """What decodes of a video that lacks its end is shown."""
+    """A video without its end is shown as far as it decodes."""
     clip = write_clip(tmp_path / 'clip.mp4', 12, (256, 256)).read_bytes()
     _, told = send(client, clip[:-100])
     job = wait(client, told['address'])

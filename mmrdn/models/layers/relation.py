@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-_LEAST = -1e4  # log denominator of a part without supports; fp16 has it too
+_LEAST = -1e4  # log denominator of a part without supports, within the range of fp16
 
 
 def split_heads(feats: Tensor, num_heads: int) -> Tensor:

@@ -26,7 +26,7 @@ from mmrdn.models.task_modules.selective_support_sampler import SelectiveSupport
 
 State = dict[str, Tensor]
 
-_FAR_BELOW = -1e4  # any geometry weight; fp16 has it too
+_FAR_BELOW = -1e4  # less than any geometry weight, and within the range of fp16
 
 
 class RelationStep(nn.Module):
