@@ -16,6 +16,7 @@ from rich.table import Table
 
 from mmrdn.benchmarks import relation
 from mmrdn.benchmarks.exported import time_exported
+from mmrdn.benchmarks.gpu import time_on_gpu
 from mmrdn.benchmarks.linking import time_linking
 from mmrdn.benchmarks.operators import time_operators
 from mmrdn.benchmarks.relation import Setting, time_attention, time_relation, time_training
@@ -47,18 +48,6 @@ def speedup(row: dict[str, dict | None]) -> float | None:
     return None if row['baseline'] is None else row['baseline']['median'] / row['memory']['median']
 
 
-def _cuda_part(repeats: int, seed: int, quick: bool) -> dict[str, Any]:
-    """Time relation at T = 18 on a GPU, by precision; nothing without one."""
-    if not torch.cuda.is_available():
-        return dict(note='not measured: no CUDA device')
-    rows = dict()
-    for name, dtype in (('fp32', None), ('TF32', None), ('fp16', torch.float16), ('bf16', torch.bfloat16)):
-        torch.backends.cuda.matmul.allow_tf32 = name == 'TF32'
-        with torch.device('cuda'), torch.autocast('cuda', dtype=dtype, enabled=dtype is not None):
-            rows[name] = time_relation(Setting(), repeats, seed)
-    return dict(device=torch.cuda.get_device_name(), **rows)
-
-
 # Functions of the repeats, the seed, and whether to leave out what takes long.
 PARTS: dict[str, Callable[[int, int, bool], dict[str, Any]]] = dict(
     training=lambda repeats, seed, quick: time_training(repeats, seed),
@@ -70,7 +59,7 @@ PARTS: dict[str, Callable[[int, int, bool], dict[str, Any]]] = dict(
     video=time_video,
     frame=time_frames,
     exported=time_exported,
-    cuda=_cuda_part,
+    cuda=time_on_gpu,
 )
 
 

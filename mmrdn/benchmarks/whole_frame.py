@@ -30,7 +30,7 @@ RDN_CONFIG = 'rdn_faster-rcnn_{}-dc5_4xb1-60k_imagenetvid.py'
 _SELSA = 'mmtrack::vid/selsa/selsa_faster-rcnn_r50-dc5_8xb1-7e_imagenetvid.py'
 
 
-def random_model(cfg: ConfigDict, seed: int) -> torch.nn.Module:
+def random_model(cfg: ConfigDict, seed: int, device: torch.device | str = 'cpu') -> torch.nn.Module:
     """Build a model without downloading weights."""
     init_default_scope('mmrdn')
     torch.manual_seed(seed)
@@ -39,7 +39,7 @@ def random_model(cfg: ConfigDict, seed: int) -> torch.nn.Module:
     cfg.detector.pop('init_cfg', None)
     model = MODELS.build(cfg)
     model.init_weights()
-    return model.eval()
+    return model.eval().to(device)
 
 
 def sample(frame_id: int, size: tuple[int, int] = SIZE) -> TrackDataSample:
@@ -98,7 +98,7 @@ def rdn_frames(model: RDN, image: torch.Tensor) -> Contender:
     ]
     if model.window is not None:
         parts.append((model.window.memory, 'aggregate', 'relation'))
-    return Contender(step, *parts)
+    return Contender(step, *([] if image.is_cuda else parts))  # a GPU would wait at the end of each stage
 
 
 def selsa_frames(model: torch.nn.Module, image: torch.Tensor, supports: int) -> Contender:
@@ -151,17 +151,23 @@ def time_decoding(repeats: int, seed: int) -> dict[str, dict]:
     return take_turns(dict(decode=decode), repeats)
 
 
+def random_image(seed: int) -> torch.Tensor:
+    """Draw an input (1, 1, 3, 608, 1008): SIZE, padded to a multiple of 16."""
+    torch.manual_seed(seed)
+    return torch.randn(1, 1, 3, 608, 1008)
+
+
 def resnet101_contenders(image: torch.Tensor, seed: int) -> dict[str, Contender]:
     """Build a single-frame detector, and RDN at T = 3, 18, 24 around it.
 
     One detector for all, as the time of RoIAlign depends on the boxes.
     """
-    single = random_model(Config.fromfile(CONFIGS / SINGLE.format('r101')).model, seed)
+    single = random_model(Config.fromfile(CONFIGS / SINGLE.format('r101')).model, seed, image.device)
     contenders = {'single frame r101': rdn_frames(single, image)}
     for temporal_range in (3, 18, 24):
         cfg = Config.fromfile(CONFIGS / RDN_CONFIG.format('r101')).model
         cfg.temporal_range = temporal_range
-        model = random_model(cfg, seed)
+        model = random_model(cfg, seed, image.device)
         model.detector = single.detector
         contenders[f'RDN T={temporal_range} r101'] = rdn_frames(model, image)
     return contenders
@@ -172,9 +178,9 @@ def selsa_contenders(image: torch.Tensor, seed: int) -> dict[str, Contender]:
     cfg = get_config(_SELSA).model
     ours = Config.fromfile(CONFIGS / RDN_CONFIG.format('r50')).model
     return {
-        'RDN T=18 r50': rdn_frames(random_model(ours, seed), image),
-        "RDN T=18 on SELSA's r50": rdn_frames(random_model(rdn_on_selsa_detector(cfg), seed), image),
-        'SELSA 36 supports r50': selsa_frames(random_model(cfg, seed), image, 36),
+        'RDN T=18 r50': rdn_frames(random_model(ours, seed, image.device), image),
+        "RDN T=18 on SELSA's r50": rdn_frames(random_model(rdn_on_selsa_detector(cfg), seed, image.device), image),
+        'SELSA 36 supports r50': selsa_frames(random_model(cfg, seed, image.device), image, 36),
     }
 
 
@@ -189,8 +195,7 @@ def time_frames(repeats: int, seed: int = 0, quick: bool = False) -> dict[str, d
     Returns:
         dict[str, dict]: Summary by detector, with the mean seconds of its ``stages``.
     """
-    torch.manual_seed(seed)
-    image = torch.randn(1, 1, 3, 608, 1008)  # padded to a multiple of 16
+    image = random_image(seed)
     result = time_decoding(repeats, seed)
     groups = [(resnet101_contenders, repeats)]
     groups += [] if quick else [(selsa_contenders, max(1, repeats // 2))]

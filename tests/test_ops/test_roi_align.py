@@ -226,7 +226,7 @@ def test_equals_the_compiled_operator(aligned, ratio):
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float16, torch.float64])
 def test_gpus_equal_cpus(dtype):
     feats, rois = case()
-    maps = [feats.to(dtype).requires_grad_(), feats.to('cuda', dtype).requires_grad_()]
+    maps = [feats.to(device, dtype).clone().requires_grad_() for device in ('cpu', 'cuda')]
     outs = [roi_align(x, rois.to(x), 7, 1 / 16) for x in maps]
     tolerance = dict(atol=5e-3, rtol=5e-3) if dtype == torch.float16 else dict(atol=2e-5, rtol=1e-5)
     torch.testing.assert_close(outs[1].cpu(), outs[0], **tolerance)

@@ -69,8 +69,9 @@ class RelationStep(nn.Module):
         self.num_groups = 1 if sampler.advanced_scope == 'pool' else max_frames
         # Advanced supports of 0 .. M supports.
         shares = [0, *(sampler.num_advanced(num) for num in range(1, max_frames * sampler.num_support + 1))]
-        self.register_buffer('shares', torch.tensor(shares), persistent=False)
         first = aggregator.pool_relations[0]
+        device = first.geometry_proj.weight.device
+        self.register_buffer('shares', torch.tensor(shares, device=device), persistent=False)
         exact = torch.promote_types(first.geometry_proj.weight.dtype, torch.float32)
         self.register_buffer('factors', first.angle_factors(exact), persistent=False)
         for name, part in zip(('scales', 'shifts'), sine_arguments(self.factors)):

@@ -171,6 +171,11 @@ def test_half_precision(dtype):
     torch.testing.assert_close(outs.float(), expected, rtol=0.05, atol=0.05 * expected.abs().amax().item())
 
 
+def test_a_step_is_where_its_modules_are():
+    step = RelationStep(aggregator().to('meta'), SelectiveSupportSampler(4), 3)
+    assert {part.device.type for part in [*step.buffers(), *step.initial_state().values()]} == {'meta'}
+
+
 def test_a_step_may_be_cast_after_it_was_made():
     module, sampler = aggregator(16, 4, dtype=torch.float32), SelectiveSupportSampler(4, 0.3)
     cast = RelationStep(module, sampler, 3)
