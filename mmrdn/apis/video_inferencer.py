@@ -258,15 +258,7 @@ class VideoInferencer:
             results = link_frames(found, self.linker, source, buffer, outputs.draws, ahead, progress)
             progress = None  # it was told
         files = outputs.open(source, self.classes, score_thr)
-        try:
-            with files, contextlib.closing(results):
-                for found, frame, images in results:
-                    files.write(frame, found.of_labels(labels), images if show_relations else None)
-                    if progress is not None:
-                        progress(files.summary.frames, source.num_frames)
-        except KeyboardInterrupt as interrupt:
-            files.__exit__(KeyboardInterrupt, interrupt, None)  # it may have come as the block was left
-            raise KeyboardInterrupt(f'interrupted after {files.summary}') from None
+        files.write_all(results, labels, show_relations, progress)
         files.summary.warn_if_none(source.name, score_thr)
         files.summary.seconds = time.time() - start
         return files.summary

@@ -1,7 +1,8 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
+import contextlib
 import os.path as osp
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -211,6 +212,36 @@ class VideoOutputs:
                     writer.write(drawn, frame)
                 else:
                     writer.write(detections)
+
+    def write_all(
+        self,
+        results: Generator[tuple[FrameDetections, Frame, Mapping], None, None],
+        labels: Sequence[int] | None = None,
+        with_supports: bool = False,
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> None:
+        """Write frames to all of them and end them.
+
+        Args:
+            results (Generator): Detections of a frame, the frame, and images to show beside it.
+            labels (Sequence[int], optional): Labels of the classes that are wanted; all if not given.
+            with_supports (bool): Whether to show the images.
+            progress (callable, optional): Function called after each frame with the number of
+                frames done and of all frames, None if not known.
+
+        Raises:
+            KeyboardInterrupt: After Ctrl-C, once the files are complete with the frames that are done;
+                says how many and which files.
+        """
+        try:
+            with self, contextlib.closing(results):
+                for found, frame, images in results:
+                    self.write(frame, found.of_labels(labels), images if with_supports else None)
+                    if progress is not None:
+                        progress(self.summary.frames, self._source.num_frames)
+        except KeyboardInterrupt as interrupt:
+            self.__exit__(KeyboardInterrupt, interrupt, None)  # it may have come as the block was left
+            raise KeyboardInterrupt(f'interrupted after {self.summary}') from None
 
 
 def _writer_type(key: str, path: Path) -> type[BaseWriter]:

@@ -2,7 +2,6 @@
 """Detect objects in a video by an exported model."""
 
 import argparse
-import contextlib
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -47,7 +46,9 @@ def run(args: argparse.Namespace) -> int:
     """Do it; exit status, 3 for a video that is damaged."""
     from mmrdn.inference.video_outputs import VideoOutputs
     from mmrdn.utils.checks import check_score_thr
+    from mmrdn.utils.interrupts import end_as_ctrl_c_does
 
+    end_as_ctrl_c_does()
     start = time.time()
     check_score_thr(args.score_thr)
     names = ('out_video', 'out_json', 'out_mot', 'out_images', 'overwrite', 'scale', 'font')
@@ -62,9 +63,8 @@ def run(args: argparse.Namespace) -> int:
         if outputs.draws:
             check_rereadable(source)
         results = link_frames(results, linker, source, FrameBuffer(), outputs.draws)
-    with outputs.open(source, detector.classes, args.score_thr) as files, contextlib.closing(results):
-        for found, frame, _ in results:
-            files.write(frame, found)
+    files = outputs.open(source, detector.classes, args.score_thr)
+    files.write_all(results)
     files.summary.warn_if_none(source.name, args.score_thr)
     files.summary.seconds = time.time() - start
     print(files.summary, file=sys.stderr if args.out_json == '-' else sys.stdout)

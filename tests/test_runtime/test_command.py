@@ -4,6 +4,7 @@
 import ast
 import json
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import pytest
 
 from helpers.demo_clip import CLIP
 from helpers.exported import COMMAND, run_runtime
-from helpers.videos import flat
+from helpers.videos import flat, write_mp4
 from mmrdn.post_processing import LINKERS
 from mmrdn.structures import FrameDetections
+from mmrdn.utils.interrupts import ENDING
 from mmrdn_runtime import command
 
 # Prints the files of mmrdn that the command imports, in place of running it.
@@ -76,6 +78,32 @@ def test_summary_and_lines(tmp_path, monkeypatch, capsys):
     box = '-1,1.000,2.000,29.000,38.000,0.900000,-1,-1,-1'
     assert mot.read_text().splitlines() == [f'{frame},{box}' for frame in (1, 2, 3)]
     assert sorted(path.name for path in images.iterdir()) == [f'00000{i}_{i}.jpg' for i in range(3)]
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_complete_the_files(number, tmp_path, monkeypatch, capsys):
+    """The third frame is fed as the signal comes; the detector is one frame late."""
+
+    class Detector(_LateDetector):
+        def feed(self, image):
+            if self.frames == 2:
+                signal.raise_signal(number)
+            return super().feed(image)
+
+    before = {other: signal.getsignal(other) for other in ENDING}
+    write_mp4(tmp_path / 'clip.mp4', [flat(20 * i) for i in range(9)])
+    monkeypatch.setattr(command, 'VideoDetector', Detector)
+    out = tmp_path / 'out.jsonl'
+    monkeypatch.setattr(sys, 'argv', f'mmrdn-runtime {tmp_path}/clip.mp4 --model x --out-json {out}'.split())
+    try:
+        with pytest.raises(SystemExit) as status:
+            command.main()
+    finally:
+        for other, handler in before.items():
+            signal.signal(other, handler)
+    assert status.value.code == 130
+    assert capsys.readouterr().err == f'interrupted after 1 frame: {out}\n'
+    assert len(out.read_text().splitlines()) == 1
 
 
 def options_of(text):
