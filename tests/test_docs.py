@@ -163,8 +163,9 @@ def test_workflow_calls_targets_of_the_makefile():
     assert all(words[0] == 'make' and words[1] in targets for words in runs)
 
 
-def test_readme_names_both_commands():
+def test_readme_is_short_and_names_both_commands():
     text = (ROOT / 'README.md').read_text()
+    assert len(text.splitlines()) <= 120
     assert 'make demo' in text and 'make test' in text
 
 
