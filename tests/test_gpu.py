@@ -1,5 +1,5 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
-"""What runs on a GPU, against the CPU or float64 loops. Skipped where there is no GPU."""
+"""Results and waits on a GPU, compared with the CPU, float64 loops or fp32. Skipped without a GPU."""
 
 import contextlib
 import warnings
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.gpu
 
 @pytest.fixture(autouse=True)
 def exact_products(monkeypatch):
-    """No TF32, which torch allows in convolutions by default."""
+    """Turn TF32 off, which torch allows in convolutions by default."""
     monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', False)
 
 
 @contextlib.contextmanager
 def waits_are(mode):
-    """Let every wait of the host for the GPU be a warning ('warn') or an error ('error')."""
+    """Make each wait of the host for the GPU a warning ('warn') or an error ('error')."""
     torch.cuda.set_sync_debug_mode(mode)
     try:
         yield
@@ -35,7 +35,7 @@ def waits_are(mode):
 
 @pytest.mark.parametrize('scope', ['pool', 'frame'])
 def test_the_memory_matches_naive_loops(scope):
-    """Eq. 3-7 over a window that fills and moves on, by float64 loops on the CPU."""
+    """Eq. 3-7 over a window that fills and then drops frames, compared with float64 loops on the CPU."""
     module, sampler = aggregator(), SelectiveSupportSampler(4, 0.3, scope)
     memory, naive = RelationMemory(aggregator().cuda(), sampler, 3), NaivePool(module, sampler, 3)
     for i, proposals in enumerate(frames([6, 3, 5, 1, 4, 7])):
@@ -69,7 +69,7 @@ def test_a_frame_of_the_step_never_waits():
 
 
 def test_a_frame_of_the_step_as_a_cuda_graph():
-    """Captured once, replayed for other frames: the same as launched one by one."""
+    """A graph that was captured once gives the results of single launches for other frames too."""
     module = aggregator(32, 16, dtype=torch.float32).cuda()
     step = RelationStep(module, SelectiveSupportSampler(6, 0.2), 5)
     videos = [[part.cuda() for part in proposals] for proposals in frames([6] * 8, 32, dtype=torch.float32)]
@@ -83,7 +83,7 @@ def test_a_frame_of_the_step_as_a_cuda_graph():
     with torch.inference_mode():
         state, stream, graph = step.initial_state(), torch.cuda.Stream(), torch.cuda.CUDAGraph()
         with torch.cuda.stream(stream):
-            frame(state, *held)  # the libraries' handles are made outside of the graph
+            frame(state, *held)  # makes the handles of cuBLAS before the capture
         torch.cuda.synchronize()
         with torch.cuda.graph(graph):
             after, outs = frame(state, *held)
@@ -100,7 +100,7 @@ def test_a_frame_of_the_step_as_a_cuda_graph():
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
 def test_the_memory_under_autocast(dtype):
-    """Close to fp32, also where scores and boxes vary over a window that moves on."""
+    """Features are close to those of fp32 while a window fills and drops frames."""
     module, sampler = aggregator(32, 4, dtype=torch.float32).cuda(), SelectiveSupportSampler(4, 0.3)
     exact, rough = RelationMemory(module, sampler, 3), RelationMemory(module, sampler, 3)
     for i, proposals in enumerate(frames([4, 2, 4, 5, 3], 32, dtype=torch.float32)):
@@ -114,8 +114,8 @@ def test_the_memory_under_autocast(dtype):
         torch.testing.assert_close(outs.float(), expected, rtol=0.05, atol=0.05 * expected.abs().amax().item())
 
 
-def test_gradients_equal_cpus():
-    """Of weights and features in training: double precision, all relation modules."""
+def test_gradients_equal_those_of_the_cpu():
+    """Gradients of features and of the weights of all relation modules, in float64."""
     modules = [aggregator(), aggregator().cuda()]
     (feats, boxes, _), (pool, pool_boxes, _) = next(frames([5], seed=1)), next(frames([12], seed=2))
     inds, grads = torch.tensor([0, 3, 7]), []
@@ -130,15 +130,15 @@ def test_gradients_equal_cpus():
 
 
 @pytest.mark.parametrize('config', [model_config, cascade_config], ids=['Faster R-CNN', 'cascade'])
-def test_detections_equal_cpus(config):
-    """Every frame of a video: the same boxes, each with its class and score; equal scores may change places."""
+def test_detections_equal_those_of_the_cpu(config):
+    """Each frame of a video has the same boxes, classes and scores, in any order."""
     results, recorders = [], [dict(type='mmrdn.NextFrameRelations'), dict(type='mmrdn.TopSupports')]
     for device in ('cpu', 'cuda'):
         model = tiny_model(config(recorders=recorders)).to(device)
         results.append(run(model, [(dict(img=inputs['img'].to(device)), samples) for inputs, samples in video(8)]))
     num = 0
     for expected, found in zip(*results, strict=True):
-        for records in ('link_relations', 'top_supports'):  # of all detections, in whatever order
+        for records in ('link_relations', 'top_supports'):  # sums, because detections may change places
             sums = [getattr(result, records).weights.sum().item() for result in (expected, found)]
             assert sums[1] == pytest.approx(sums[0], rel=1e-2)
         expected, found = (
@@ -154,7 +154,7 @@ def test_detections_equal_cpus(config):
 
 
 def test_where_a_whole_frame_waits():
-    """Ours is one, behind NMS; the others are those of mmdet's RPN and NMS, see docs/benchmarks.md."""
+    """One wait is ours, after NMS; the others are in mmdet, see docs/benchmarks.md."""
     model = tiny_model(model_config()).cuda()
     *earlier, (inputs, samples) = [(dict(img=inputs['img'].cuda()), samples) for inputs, samples in video(8)][:6]
     with torch.inference_mode(), warnings.catch_warnings(record=True) as caught:
@@ -169,7 +169,7 @@ def test_where_a_whole_frame_waits():
 
 
 def test_launches_of_the_relation_step():
-    """By the profiler; 146 on an H200, but libraries choose how many kernels a matrix product takes."""
+    """146 on an H200; the limit is higher because libraries choose how many kernels a matrix product takes."""
     module = aggregator(32, 16, dtype=torch.float32).cuda()
     step = RelationStep(module, SelectiveSupportSampler(6, 0.2), 7)
     state = step.initial_state()
@@ -184,8 +184,8 @@ def test_launches_of_the_relation_step():
     assert sum(event.name.startswith('cudaLaunchKernel') for event in record.events()) <= 160
 
 
-def test_the_step_by_torchs_compiler():
-    """Whole and with inductor: what eager mode gives."""
+def test_the_compiled_step():
+    """Compiled as one graph, the step gives the results of eager mode."""
     module = aggregator(32, 4, dtype=torch.float32).cuda()
     step = RelationStep(module, SelectiveSupportSampler(4, 0.3), 3).eval()
     compiled = torch.compile(step, fullgraph=True)

@@ -11,13 +11,13 @@ from mmrdn.benchmarks.relation import Setting, time_relation
 from mmrdn.benchmarks.timing import take_turns
 from mmrdn.benchmarks.whole_frame import random_image, resnet101_contenders, selsa_contenders
 
-# dtype of autocast, and how far contenders may differ, as a share of the norm.
+# By precision: dtype of autocast, and the largest difference between contenders, as a share of the norm.
 _PRECISIONS = dict(fp32=(None, 1e-3), TF32=(None, 0.3), fp16=(torch.float16, 0.3), bf16=(torch.bfloat16, 1.0))
 
 
 @contextlib.contextmanager
 def _precision(name: str) -> Iterator[None]:
-    """Compute in a precision. TF32: in matrix products and convolutions; torch's default is convolutions only."""
+    """Compute in a precision; 'TF32' allows TF32 in convolutions and matrix products, the others nowhere."""
     backends = torch.backends.cuda.matmul, torch.backends.cudnn
     before = [backend.allow_tf32 for backend in backends]
     dtype, _ = _PRECISIONS[name]
@@ -32,15 +32,15 @@ def _precision(name: str) -> Iterator[None]:
 
 
 def time_on_gpu(repeats: int, seed: int = 0, quick: bool = False) -> dict[str, Any]:
-    """Time relation at T = 18 and whole frames with ResNet-101 in each precision; nothing without a GPU.
+    """Time relation at T = 18 and whole frames with ResNet-101 in each precision.
 
     Args:
         repeats (int): Frames that count.
         seed (int): Seed of weights and inputs.
-        quick (bool): Whether to leave out SELSA, which is timed in fp32.
+        quick (bool): Whether to leave out SELSA, which is timed in fp32 only.
 
     Returns:
-        dict[str, dict]: Summaries by precision and contender.
+        dict[str, Any]: Summaries by precision and contender, or a note if there is no GPU.
     """
     if not torch.cuda.is_available():
         return dict(note='not measured: no CUDA device')
