@@ -4,8 +4,8 @@
 data_root = 'data/ILSVRC/'
 
 # ---------------------------- possibly changed -------------------------------
-# At most this, as FGFA, MEGA and mmtrack have it. The paper (section 5.2) says nothing of the longer
-# side: scale=(100000, 600) is that to the letter, see docs/reproduction.md.
+# The limits of FGFA, MEGA and mmtrack. The paper (section 5.2) has no limit for the longer side: for its
+# literal reading, use scale=(100000, 600), see docs/reproduction.md.
 scale = (1000, 600)  # longest and shortest side, pixels
 
 # ----------------------------- rarely changed --------------------------------
