@@ -12,7 +12,7 @@ from mmrdn.benchmarks.timing import take_turns
 from mmrdn.benchmarks.whole_frame import random_image, resnet101_contenders, selsa_contenders
 
 # By precision: dtype of autocast, and the largest difference between contenders, as a share of the norm.
-_PRECISIONS = dict(fp32=(None, 1e-3), TF32=(None, 0.3), fp16=(torch.float16, 0.3), bf16=(torch.bfloat16, 1.0))
+_PRECISIONS = dict(fp32=(None, 1e-3), TF32=(None, 0.05), fp16=(torch.float16, 0.05), bf16=(torch.bfloat16, 0.05))
 
 
 @contextlib.contextmanager
