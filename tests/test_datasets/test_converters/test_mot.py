@@ -71,6 +71,24 @@ def test_rows_of_mot15_and_without_tracks(tmp_path):
     assert losses[0].startswith('2 x boxes without a track id, each became a separate instance')
 
 
+def test_commas_at_the_ends_of_lines(sequence, tmp_path):
+    """They do not make rows of ten columns, which have no class."""
+    expected, _ = convert('mot', sequence, tmp_path / 'out.json')
+    path = sequence / 'gt' / 'gt.txt'
+    path.write_text(ROWS.replace('\n', ',\n'))
+    data, _ = convert('mot', sequence, tmp_path / 'commas.json')
+    assert boxes_of(data) == boxes_of(expected)
+
+
+def test_rows_of_visdrone(tmp_path):
+    path = tmp_path / 'uav.txt'
+    path.write_text('1,0,593,43,17,19,1,4,0,1\n1,1,0,0,9,9,0,0,-1,-1\n')
+    with pytest.raises(ValueError) as caught:
+        convert('mot', path, tmp_path / 'out.json', size=(999, 99))
+    assert str(caught.value).startswith(f'{path}: line 1: columns 7 to 10 look like score,category,truncation')
+    assert str(caught.value).endswith('it looks like the format visdrone')
+
+
 @pytest.mark.parametrize(
     'old, new, message',
     [

@@ -1,5 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import configparser
+import re
 from pathlib import Path
 
 from mmrdn.datasets.converters.annotated_video import AnnotatedVideo, TrackBox
@@ -58,7 +59,8 @@ class MotReader(BaseReader):
                 labels = tuple(line for _, line in read_lines(file))
                 break
         name = info.get('name') or (path.stem if path.stem != 'gt' else root.name)
-        rows = [(where, [cell.strip() for cell in line.split(',')]) for where, line in lines]
+        rows = [(where, [cell.strip() for cell in line.rstrip(', ').split(',')]) for where, line in lines]
+        _refuse_visdrone(rows)
         num_frames = self._num_frames(rows, info, name, root)
         builder = TrackBuilder(self.losses)
         for where, row in rows:
@@ -117,6 +119,15 @@ class MotReader(BaseReader):
             number - 1, (left, top, left + width, top + height), occluded=0 <= visibility < 0.5, ignore=confidence == 0
         )
         builder.add(None if track < 0 else track, label, box, where)
+
+
+def _refuse_visdrone(rows: list[tuple[str, list[str]]]) -> None:
+    """Raise ValueError if the ten columns are VisDrone's, the last three of which MOT15 has too."""
+    if all(re.fullmatch('[01],[0-9]+,(-1|[0-2]),(-1|[0-2])', ','.join(row[6:])) for _, row in rows):
+        raise ValueError(
+            f'{rows[0][0]}: columns 7 to 10 look like score,category,truncation,occlusion of VisDrone, '
+            'expected confidence,class,visibility'
+        )
 
 
 def _read_info(path: Path) -> dict:
