@@ -31,6 +31,31 @@ def test_data_set_with_images(tmp_path):
     assert len(losses) == 1 and losses[0].startswith('3 x boxes without a track id')
 
 
+@pytest.mark.parametrize('inside, images', [('', '{}/images/'), ('train', '')])
+def test_parts_with_images_and_labels_each(tmp_path, inside, images):
+    """As Roboflow exports: names have a further dot, and the same one may be in several parts."""
+    root, name = tmp_path / 'a', 'v_mp4-0003_jpg.rf.0123abcd'
+    for part, row in dict(train=f'0 {FIRST}', valid=f'1 {SECOND}').items():
+        make_images(root / part / 'images', [f'{name}.jpg', 'w_1.jpg'])
+        (root / part / 'labels').mkdir()
+        (root / part / 'labels' / f'{name}.txt').write_text(row)
+        (root / part / 'labels' / 'w_1.txt').write_text(row)
+    data, _ = convert('yolo', root / inside, tmp_path / 'out.json', classes=['cat', 'dog'])
+    parts = [inside] if inside else ['train', 'valid']
+    names = [images.format(part) + file for part in parts for file in (f'{name}.jpg', 'w_1.jpg')]
+    assert [image['file_name'] for image in data['images']] == names
+    assert boxes_of(data, images.format('train') + 'w') == {(0, 'cat'): [[0, 0, 32, 24]]}
+    if not inside:
+        assert boxes_of(data, 'valid/images/w') == {(0, 'dog'): [[24, 18, 16, 12]]}
+
+
+def test_several_images_of_one_name(tmp_path):
+    root = write(tmp_path / 'a', dict(v_1=f'0 {FIRST}'))
+    make_images(tmp_path / 'frames', ['x/v_1.jpg', 'y/v_1.jpg'])
+    with pytest.raises(ValueError, match='v_1.txt: several images could be its own: x/v_1.jpg, y/v_1.jpg'):
+        convert('yolo', root, tmp_path / 'out.json', frames=tmp_path / 'frames')
+
+
 def test_images_beside_text_files(tmp_path):
     make_images(tmp_path / 'a', ['v_1.jpg', 'v_2.jpg'])
     (tmp_path / 'a' / 'v_2.txt').write_text(f'0 {FIRST}')

@@ -1,6 +1,6 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mmrdn.datasets.converters.annotated_video import AnnotatedVideo, Box, TrackBox, box_of_points
 from mmrdn.datasets.converters.frame_files import FrameFiles
@@ -43,9 +43,15 @@ class YoloReader(BaseReader):
         names = {stem: f'{stem}.jpg' for stem in files}
         found = images.all_images()
         if images.knows_names:
-            by_stem = {Path(name).stem: name for name in found}
+            by_name: dict[str, list[str]] = {}
+            for stem, name in found.items():
+                by_name.setdefault(PurePosixPath(stem).name, []).append(name)
             for stem in files:
-                name = found.get(stem) or by_stem.get(Path(stem).name)
+                same_name = by_name.get(PurePosixPath(stem).name, [])
+                beside = _beside_labels(stem)
+                name = found.get(stem) or found.get(beside) or (same_name[0] if len(same_name) == 1 else None)
+                if name is None and same_name:
+                    raise ValueError(f'{files[stem]}: several images could be its own: {", ".join(same_name[:3])}')
                 if name is None:
                     raise FileNotFoundError(f'image {stem}.jpg does not exist, though {files[stem]} does')
                 names[stem] = name
@@ -133,6 +139,12 @@ class _Columns:
         if self._is_track[False]:
             return values[:-1], None, _track_of(values[-1])
         return values[:-1], values[-1], None
+
+
+def _beside_labels(stem: str) -> str:
+    """Return the path with the last directory ``labels`` as ``images``, where Ultralytics looks for the image."""
+    before, labels, after = f'/{stem}'.rpartition('/labels/')
+    return f'{before}/images/{after}'[1:] if labels else stem
 
 
 def _track_of(value: float) -> int | None:
