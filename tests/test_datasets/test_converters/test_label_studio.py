@@ -55,6 +55,15 @@ def test_lifespans_by_hand(read):
     assert len(data['images']) == 8
 
 
+def test_exported_interpolated_boxes_are_no_keyframes(read):
+    """``auto`` marks the boxes that Label Studio adds to an export with interpolated frames."""
+    added = [dict(item(frame, x, 20), auto=True) for frame, x in ((2, 15), (3, 20))]
+    data, _ = read([task(region(item(1, 10, 20), *added, item(4, 25, 20, enabled=False), count=4))])
+    assert boxes_of(data) == {(i, 'Car'): [[20 + 10 * i, 20, 20, 20]] for i in range(4)}
+    assert [entry['keyframe'] for entry in data['annotations']] == [True, False, False, True]
+    assert [entry['interpolated'] for entry in data['annotations']] == [False, True, True, False]
+
+
 def test_rotation_is_about_the_first_corner(read):
     """20 x 20 pixels at (100, 50), turned by 90 degrees clockwise: to the left of the corner."""
     data, losses = read([task(region(item(8, 50, 50, rotation=90)))])

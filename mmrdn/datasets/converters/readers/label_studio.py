@@ -22,7 +22,8 @@ class LabelStudioReader(BaseReader):
 
     Boxes are percents, x and y of the corner about which the box is turned; frames count from 1. A
     region is in sight from a keyframe to the next one, or to the end, if the first is ``enabled``,
-    and in the frame of every keyframe. The file lacks the size of frames.
+    and in the frame of every keyframe. Boxes that an export with interpolated frames adds are
+    ``auto``. The file lacks the size of frames.
     """
 
     def read(self, path: Path) -> list[AnnotatedVideo]:
@@ -99,7 +100,10 @@ class LabelStudioReader(BaseReader):
             check_frame(index, num_frames, item['frame'], where)
             x, y = item['x'], item['y']
             box = (x, y, x + item['width'], y + item['height'])  # percents
-            found[index] = TrackBox(index, box, rotation=item.get('rotation') or 0.0)
+            auto = item.get('auto') is True
+            found[index] = TrackBox(
+                index, box, keyframe=not auto, interpolated=auto, rotation=item.get('rotation') or 0.0
+            )
             if item.get('rotation'):
                 self.losses.add('rotated boxes became upright boxes', f'{where}, frame {item["frame"]}')
         for item in sequence:
