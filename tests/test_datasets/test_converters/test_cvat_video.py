@@ -114,6 +114,7 @@ def test_shapes_become_boxes_and_are_counted(read_cvat):
                 box(7, (0, 0, 9, 9), outside=1),
             )
             + track('car', '<points frame="0" keyframe="1" outside="0" occluded="0" points="1,2" z_order="0"/>')
+            + track('car', '<cube frame="0" keyframe="1" outside="0" occluded="0" z_order="0"/>')
             + track('car', box(8, (7, 7, 7, 9)), box(9, (0, 0, 9, 9), outside=1))
             + track('car', box(8, (0, 0, 9, 9), inner='<attribute name="color">red</attribute>'), box(9, (1, 1, 2, 2)))
         )
@@ -132,6 +133,7 @@ def test_shapes_become_boxes_and_are_counted(read_cvat):
         '1 x <mask> became boxes',
         '1 x <ellipse> became boxes',
         '1 x <points> were left out',
+        '1 x <cube> were left out',
         '1 x attributes were left out',
         '1 x boxes without an area were left out',
     ]

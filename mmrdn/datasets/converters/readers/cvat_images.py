@@ -7,7 +7,6 @@ from mmrdn.datasets.converters.loose_frames import group_frames
 from mmrdn.datasets.converters.readers.base_reader import BaseReader, to_integer
 from mmrdn.datasets.converters.readers.cvat_xml import (
     SHAPES,
-    WITHOUT_BOX,
     box_of_shape,
     count_lost_parts,
     flag,
@@ -58,10 +57,10 @@ class CvatImagesReader(BaseReader):
                 size = to_integer(image.get('width'), 'width', where), to_integer(image.get('height'), 'height', where)
             frames += self.frames.of_video(video, [index], size, where, [name])
             for shape in image:
-                if shape.tag in WITHOUT_BOX:
-                    self.losses.add(f'<{shape.tag}> were left out', where)
                 if shape.tag in SHAPES:
                     self._add_shape(shape, index, labels, f'{where}, <{shape.tag}>', builder)
+                else:
+                    self.losses.add(f'<{shape.tag}> were left out', where)
         return AnnotatedVideo(video, frames, builder.tracks(), path, tuple(labels))
 
     def _add_shape(

@@ -7,7 +7,6 @@ from mmrdn.datasets.converters.interpolation import fill_track
 from mmrdn.datasets.converters.readers.base_reader import BaseReader, check_frame, to_integer
 from mmrdn.datasets.converters.readers.cvat_xml import (
     SHAPES,
-    WITHOUT_BOX,
     CvatFile,
     CvatTask,
     box_of_shape,
@@ -72,9 +71,8 @@ class CvatVideoReader(BaseReader):
         boxes: dict[float, TrackBox] = {}
         for shape in node:
             place = f'{where}, <{shape.tag}> of frame {shape.get("frame")}'
-            if shape.tag in WITHOUT_BOX:
-                self.losses.add(f'<{shape.tag}> were left out', place)
             if shape.tag not in SHAPES:
+                self.losses.add(f'<{shape.tag}> were left out', place)
                 continue
             number = to_integer(shape.get('frame'), 'frame', place)
             box, rotation = box_of_shape(shape, place, self.losses)

@@ -19,7 +19,6 @@ from mmrdn.fileio.xml_files import parse_xml
 
 MAX_BYTES = 2**30  # of the XML in a zip: a few kilobytes can claim any size
 SHAPES = ('box', 'polygon', 'mask', 'ellipse', 'cuboid')
-WITHOUT_BOX = ('polyline', 'points', 'skeleton', 'tag')
 
 
 @dataclass
