@@ -57,7 +57,7 @@ def split_into_folds(files: Sequence[str], num_folds: int, one_class: str | None
     if one_class is not None:
         data['categories'] = [dict(id=1, name=one_class)]
         data['annotations'] = [dict(entry, category_id=1) for entry in data['annotations']]
-    parts = split_videos(videos, [1 / num_folds] * num_folds, seed)
+    parts = split_videos(videos, [1 / num_folds] * num_folds, seed, largest_first=True)
     names = [{video.name for video in part} for part in parts]
     return [Fold(_select(data, set().union(*names) - val), _select(data, val)) for val in names]
 

@@ -10,18 +10,21 @@ from mmrdn.datasets.converters.annotated_video import AnnotatedVideo
 
 
 def split_videos(
-    videos: Sequence[AnnotatedVideo], shares: Sequence[float], seed: int = 0
+    videos: Sequence[AnnotatedVideo], shares: Sequence[float], seed: int = 0, largest_first: bool = False
 ) -> list[list[AnnotatedVideo]]:
     """Split videos so that each part has its share of the boxes of each class, as far as may be.
 
     The class with the fewest videos left goes first: each of its videos, in random order, goes to the
     part that lacks most of its boxes (Sechidis et al., On the Stratification of Multi-Label Data,
-    2011), among those that lack at least half as many frames. Each part gets a video at least.
+    2011), among those that lack at least half as many frames. Each part gets a video at least, and a part
+    with a larger share than the others, the one to train on, gets a video of each class.
 
     Args:
         videos (Sequence[AnnotatedVideo]): The videos.
         shares (Sequence[float]): Share of each part; their sum is 1.
         seed (int): Seed of the order.
+        largest_first (bool): Whether the videos of a class are taken by their boxes, most first: the parts
+            differ less, and the seed decides between equal videos only.
 
     Returns:
         list[list[AnnotatedVideo]]: Videos of each part, in the order given.
@@ -39,11 +42,16 @@ def split_videos(
     frames = [share * sum(len(video.frames) for video in videos) for share in shares]
     left = np.random.default_rng(seed).permutation(len(videos)).tolist()
     parts: list[list[int]] = [[] for _ in shares]
+    main = shares.index(max(shares)) if shares.count(max(shares)) == 1 else None
     while left:
-        index, label = _next_video(left, counts)
+        index, label = _next_video(left, counts, largest_first)
         empty = [part for part, chosen in enumerate(parts) if not chosen]
         with_room = [part for part, number in enumerate(frames) if number >= len(videos[index].frames) / 2]
-        among = empty if len(empty) >= len(left) else with_room or range(len(shares))
+        among: Sequence[int] = with_room or range(len(shares))
+        if len(empty) >= len(left):
+            among = empty
+        elif main is not None and label is not None and not any(label in counts[i] for i in parts[main]):
+            among = [main]
         part = max(among, key=lambda i: (lacking[i].get(label, 0.0), frames[i]))
         parts[part].append(index)
         left.remove(index)
@@ -60,11 +68,11 @@ def _count_boxes(video: AnnotatedVideo) -> Counter:
     return +counts
 
 
-def _next_video(left: list[int], counts: list[Counter]) -> tuple[int, str | None]:
+def _next_video(left: list[int], counts: list[Counter], largest_first: bool) -> tuple[int, str | None]:
     """Return a video of the class that the fewest of them have, and this class; None if they have none."""
     having = Counter(label for index in left for label in counts[index])
     if not having:
         return left[0], None
     rarest = min(having, key=lambda label: (having[label], label))
-    # The video with most of it first: it fits the fewest parts.
-    return max((index for index in left if rarest in counts[index]), key=lambda index: counts[index][rarest]), rarest
+    having_it = [index for index in left if rarest in counts[index]]
+    return max(having_it, key=lambda index: counts[index][rarest]) if largest_first else having_it[0], rarest

@@ -51,6 +51,22 @@ def test_classes_of_one_video_do_not_all_go_to_the_first_part():
         assert {v.name[0] for v in first} == {'s', 'c'} and 'c' in {v.name[0] for v in second}
 
 
+def test_the_training_part_has_each_class():
+    """Four classes of one video fill it; the common class is in it nevertheless, and in the other parts."""
+    videos = [video(f's{i}', **{f's{i}': 10}) for i in range(4)] + [video(f'c{i}', c=10) for i in range(4)]
+    for seed in range(5):
+        parts = split_videos(videos, [0.5, 0.25, 0.25], seed)
+        assert all('c' in {v.name[0] for v in part} for part in parts)
+        assert {v.name for v in parts[0]} > {f's{i}' for i in range(4)}
+
+
+def test_seed_shuffles_videos_of_all_sizes():
+    videos = [video(f'a{i}', car=10 + i) for i in range(8)]
+    for largest_first, expected in ((False, range(3, 11)), (True, [1])):
+        found = {tuple(v.name for v in split_videos(videos, [0.5, 0.5], i, largest_first)[1]) for i in range(10)}
+        assert len(found) in expected
+
+
 def test_videos_without_boxes_are_split_by_frames():
     parts = split_videos([video(str(i)) for i in range(10)], [0.8, 0.2])
     assert [len(part) for part in parts] == [8, 2]
