@@ -3,6 +3,7 @@
 
 import bisect
 import os
+import re
 from collections.abc import Iterator
 
 import av
@@ -72,6 +73,12 @@ def to_bgr(decoded: av.VideoFrame) -> np.ndarray:
     image = decoded.to_ndarray(format='bgr24')
     turns = round(decoded.rotation / 90) % 4  # counterclockwise
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+
+
+def split_frame_path(path: str | os.PathLike) -> tuple[str, int] | None:
+    """Return the video file and the index of a frame in it, as in ``clips/a.mp4/000012``; None for other paths."""
+    video, number = os.path.split(path)
+    return (video, int(number)) if re.fullmatch('[0-9]{1,9}', number) and os.path.isfile(video) else None
 
 
 class VideoFrames:

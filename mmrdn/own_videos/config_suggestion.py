@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mmrdn.fileio.video_files import split_frame_path
 from mmrdn.own_videos.coco_vid_tables import CocoVidTables
 from mmrdn.own_videos.config_bases import ConfigBase
 from mmrdn.own_videos.dataset_statistics import DatasetStatistics, statistics_of
@@ -50,7 +51,15 @@ class ConfigSuggestion:
     draw_interval: int
     reasons: list[str]
 
-    def text(self, base: ConfigBase, train: str, val: str, images: str, load_from: str | None = None) -> str:
+    def text(
+        self,
+        base: ConfigBase,
+        train: str,
+        val: str,
+        images: str,
+        load_from: str | None = None,
+        from_videos: bool = False,
+    ) -> str:
         """Return the config.
 
         Args:
@@ -59,7 +68,13 @@ class ConfigSuggestion:
             val (str): COCO-VID JSON of the validation.
             images (str): Directory of the images of both.
             load_from (str, optional): Checkpoint to start from.
+            from_videos (bool): Whether the frames are read from video files.
         """
+        load = [
+            "load = dict(type='LoadFrameFromVideo')",
+            '_base_.train_dataloader.dataset.pipeline[0].transforms[0].update(load)',
+            '_base_.val_dataloader.dataset.pipeline[0].update(load)',
+        ]
         data = dict(metainfo=dict(classes=self.classes), data_prefix=dict(img_path=images))
         anchors = dict(scales=self.anchor_scales, ratios=self.anchor_ratios)
         detector = dict(
@@ -78,6 +93,7 @@ class ConfigSuggestion:
             *(f'# {reason}' for reason in self.reasons),
             f'_base_ = {base.path!r}',
             f'data = {_call(data)}',
+            *(load if from_videos else []),
             f'scale = dict(scale={self.scale!r})',
             '_base_.train_dataloader.dataset.pipeline[0].transforms[2].update(scale)',
             '_base_.val_dataloader.dataset.pipeline[1].update(scale)',
@@ -110,7 +126,7 @@ def suggest(train: CocoVidTables, val: CocoVidTables, base: ConfigBase, batch: i
         batch (int, optional): Images of an iteration; that of the base if not given.
 
     Raises:
-        ValueError: The files have nothing to train with, or the validation lacks a class.
+        ValueError: The files have nothing to train with, or the validation lacks a class or has no box.
     """
     statistics = statistics_of(train)
     if not len(statistics.rows):
@@ -161,8 +177,13 @@ def _classes(train: CocoVidTables, val: CocoVidTables, statistics: DatasetStatis
     lacking = sorted(set(used) - set(map(str, val.categories.names)))
     if lacking:
         raise ValueError(f'{val.path}: must name the classes of {train.path}, it lacks {shown(", ".join(lacking))}')
+    in_val = {name for name, boxes, *_ in statistics_of(val).table if boxes}
+    absent = [name for name in used if name not in in_val]
+    if len(absent) == len(used):
+        raise ValueError(f'{val.path}: no box of the classes {shown(", ".join(used))}, so there would be no mAP50')
     left_out = f'; without a box in {shown(train.path)}, left out: {shown(", ".join(unused))}' if unused else ''
-    reasons.append(f'{len(used)} classes{left_out}')
+    no_score = f'; without a box in {shown(val.path)}, so without a score: {shown(", ".join(absent))}' if absent else ''
+    reasons.append(f'{len(used)} classes{left_out}{no_score}')
     return tuple(used)
 
 
@@ -252,9 +273,15 @@ def find_images(tables: CocoVidTables) -> str:
     name = next(iter(tables.images.names), None)
     if name:
         for directory in [root, *sorted(path for path in root.glob('*') if path.is_dir())]:
-            if (directory / name).is_file():
+            if (directory / name).is_file() or split_frame_path(directory / name):
                 return directory.as_posix()
     raise ValueError(f'{tables.path}: its images are not beside it; name their directory by --images')
+
+
+def in_video_files(tables: CocoVidTables, images: str) -> bool:
+    """Return whether the frames of a file are in video files, by the first one."""
+    name = next(iter(tables.images.names), '')
+    return split_frame_path(Path(images, name)) is not None
 
 
 def _call(value: Any) -> str:

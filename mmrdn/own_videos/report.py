@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mmrdn.fileio.image_files import read_image
+from mmrdn.fileio.video_files import VideoFrames, split_frame_path
 from mmrdn.own_videos.coco_vid_tables import CocoVidTables
 from mmrdn.own_videos.dataset_statistics import MOTION_BORDERS, DatasetStatistics, statistics_of
 from mmrdn.own_videos.findings import ERRORS, WARNINGS
@@ -134,8 +135,8 @@ def _spread(values: np.ndarray, num: int) -> np.ndarray:
 def _image_url(tables: CocoVidTables, root: Path, row: int, rows: np.ndarray) -> str:
     """Return a small image with its boxes; empty if the file cannot be read."""
     try:
-        image = read_image(root / str(tables.images.names[row]))
-    except (OSError, ValueError):
+        image = _read_frame(root / str(tables.images.names[row]))
+    except (IndexError, OSError, ValueError):
         return ''
     scale = _WIDTH / image.shape[1]
     image = cv2.resize(image, (_WIDTH, max(1, round(image.shape[0] * scale))), interpolation=cv2.INTER_AREA)
@@ -146,6 +147,18 @@ def _image_url(tables: CocoVidTables, root: Path, row: int, rows: np.ndarray) ->
     shown = FrameAnnotations(bboxes=bboxes[right], labels=tables.boxes.category[rows][right])
     drawn = FrameDrawer(classes).draw_boxes(image, shown)
     return _data_url(cv2.imencode('.jpg', drawn, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes(), 'jpeg')
+
+
+def _read_frame(path: Path) -> np.ndarray:
+    """Read an image, or a frame of a video file."""
+    frame = split_frame_path(path)
+    if frame is None:
+        return read_image(path)
+    frames = VideoFrames(frame[0])
+    try:
+        return frames[frame[1]]
+    finally:
+        frames.close()
 
 
 def _data_url(content: bytes, kind: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from helpers.tools import run_tool
+from helpers.videos import noise, write_mp4
 from mmrdn.datasets import VideoDetDataset
 from mmrdn.own_videos.checking import CheckedFiles
 from mmrdn.own_videos.findings import ERRORS, WARNINGS
@@ -231,6 +232,48 @@ def test_a_wrong_directory_of_images_is_reported_once(frames, tmp_path):
         CheckedFiles([path], [str(tmp_path)])
     with pytest.raises(ValueError, match='is no directory of images'):
         CheckedFiles([path], [path])
+
+
+def test_frames_in_video_files(tmp_path):
+    """Each is decoded: one beyond the end, a wrong size and a broken file are found, and pictures are in the report."""
+    data = clean_file()
+    for image in data['images']:
+        image['file_name'] = f'clip{image["video_id"]}.mp4/{image["frame_id"]:06d}'
+    for v in range(3):
+        write_mp4(tmp_path / f'clip{v}.mp4', noise(6 - (v == 1), (64, 96), seed=v))
+    for headers_only in (False, True):
+        checked = CheckedFiles([write(data, tmp_path / 'a.json')], [str(tmp_path)], headers_only)
+        (finding,) = all_findings(checked)
+        assert finding[:3] == ('file-absent', 'images', 11)
+        assert f'video {tmp_path / "clip1.mp4"} has 5 frames, there is no frame 5' in checked.lines()[2]
+    checked.write_html(tmp_path / 'r.html')
+    assert (tmp_path / 'r.html').read_text().count('data:image/jpeg') == 3 * 5 - 1  # the absent frame is one of them
+    (tmp_path / 'clip1.mp4').write_bytes(b'no video')
+    data['images'][17]['width'] = 95
+    for headers_only in (False, True):
+        found = all_findings(CheckedFiles([write(data, tmp_path / 'a.json')], [str(tmp_path)], headers_only))
+        assert sorted(row[:3] for row in found) == [
+            *(('file-undecodable', 'images', i) for i in range(6, 12)),
+            ('other-size', 'images', 17),
+        ]
+
+
+def test_the_same_frames_in_other_video_files_leak(tmp_path):
+    data = clean_file()
+    for name, seed in (('a', 0), ('b', 1), ('c', 1)):
+        write_mp4(tmp_path / f'{name}.mp4', noise(6, (64, 96), seed=seed))
+    files = []
+    for name, image_names in (('train', 'ab'), ('val', 'c')):
+        part = dict(data, videos=data['videos'][: len(image_names)], annotations=[])
+        part['videos'] = [dict(id=v, name=f'{name}{v}') for v in range(len(image_names))]
+        part['images'] = [
+            dict(image, file_name=f'{image_names[image["video_id"]]}.mp4/{image["frame_id"]:06d}')
+            for image in data['images']
+            if image['video_id'] < len(image_names)
+        ]
+        files.append(write(part, tmp_path / f'{name}.json'))
+    (leak,) = CheckedFiles(files, [str(tmp_path)]).tables[1].findings.kept['leakage']
+    assert (leak.part, leak.index) == ('videos', 0) and '6 frames' in leak.text
 
 
 @pytest.mark.slow

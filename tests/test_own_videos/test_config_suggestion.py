@@ -14,10 +14,11 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 
+from helpers.videos import flat, write_mp4
 from mmrdn.apis import load_config
 from mmrdn.own_videos.coco_vid_tables import CocoVidTables
 from mmrdn.own_videos.config_bases import BASES
-from mmrdn.own_videos.config_suggestion import find_images, suggest
+from mmrdn.own_videos.config_suggestion import find_images, in_video_files, suggest
 from mmrdn.registry import DATA_SAMPLERS, DATASETS, MODELS
 from mmrdn.setup_env import register_all_modules
 
@@ -121,6 +122,10 @@ def make_long():
     return dict(categories=[dict(id=1, name='a')], videos=[dict(id=0)], images=images, annotations=boxes)
 
 
+def _read(tables):
+    return json.loads(Path(tables.path).read_text())
+
+
 def test_what_cannot_be_trained_is_reported(videos, tmp_path):
     train, val = tables(videos)
     data = json.loads((videos / 'val.json').read_text())
@@ -130,6 +135,13 @@ def test_what_cannot_be_trained_is_reported(videos, tmp_path):
     empty = CocoVidTables(_write(dict(data, annotations=[]), tmp_path / 'empty.json'))
     with pytest.raises(ValueError, match='no box that a training can use'):
         suggest(empty, val, BASES['tiny'])
+    with pytest.raises(ValueError, match="empty.json: no box of the classes car's, dog, so there would be no mAP50"):
+        suggest(
+            train, CocoVidTables(_write(dict(_read(train), annotations=[]), tmp_path / 'empty.json')), BASES['tiny']
+        )
+    cars = [entry for entry in _read(train)['annotations'] if entry['category_id'] == 3]
+    val = CocoVidTables(_write(dict(_read(train), annotations=cars), tmp_path / 'cars.json'))
+    assert f'without a box in {val.path}, so without a score: dog' in suggest(train, val, BASES['tiny']).reasons[0]
     assert find_images(train) == str(videos / 'frames')
     with pytest.raises(ValueError, match='name their directory by --images'):
         find_images(empty)
@@ -168,6 +180,31 @@ def test_configs_say_what_is_suggested_and_build(base, videos, tmp_path):
     head = model.detector.roi_head.bbox_head
     assert head.fc_cls.out_features == 3
     assert model.detector.rpn_head.num_base_priors == len(suggestion.anchor_scales) * 3
+
+
+@pytest.mark.parametrize('base', BASES)
+def test_frames_in_video_files(base, videos, tmp_path):
+    """They are found beside the annotations, and read by LoadFrameFromVideo in all three data sets."""
+    (tmp_path / 'clips').mkdir()
+    data = _read(tables(videos)[0])
+    for v in range(2):
+        write_mp4(tmp_path / 'clips' / f'{v}.mp4', [flat(3 * t, (240, 320)) for t in range(NUM_FRAMES)])
+    for image in data['images']:
+        image['file_name'] = f'{image["video_id"]}.mp4/{image["frame_id"]:06d}'
+    train = CocoVidTables(_write(data, tmp_path / 'train.json'))
+    images = find_images(train)
+    assert images == str(tmp_path / 'clips') and in_video_files(train, images)
+    assert not in_video_files(tables(videos)[0], str(videos / 'frames'))
+    text = suggest(train, train, BASES[base]).text(BASES[base], train.path, train.path, images, from_videos=True)
+    (tmp_path / 'my_config.py').write_text(text)
+    cfg = load_config(str(tmp_path / 'my_config.py'))
+    for name in ('train', 'val', 'test'):
+        pipeline = str(cfg[f'{name}_dataloader'].dataset.pipeline)
+        assert "'LoadFrameFromVideo'" in pipeline and "'LoadFrame'" not in pipeline
+    register_all_modules(init_default_scope=False)
+    init_default_scope('mmrdn')
+    sample = DATASETS.build(cfg.val_dataloader.dataset)[NUM_FRAMES + 20]
+    assert abs(sample['inputs']['img'].float().mean() - 60) < 3
 
 
 BALANCED = """

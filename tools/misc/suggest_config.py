@@ -6,7 +6,7 @@ import argparse
 from mmrdn.fileio.whole_file import check_new, whole_file
 from mmrdn.own_videos.coco_vid_tables import CocoVidTables
 from mmrdn.own_videos.config_bases import BASES
-from mmrdn.own_videos.config_suggestion import check_load_from, find_images, suggest
+from mmrdn.own_videos.config_suggestion import check_load_from, find_images, in_video_files, suggest
 from mmrdn.utils.cli import add_arguments, one_line_errors
 
 
@@ -33,7 +33,8 @@ def main() -> None:
     train, val, base = CocoVidTables(args.train), CocoVidTables(args.val), BASES[args.base]
     suggestion = suggest(train, val, base, args.batch_size)
     images = args.images or find_images(train)
-    text = suggestion.text(base, args.train, args.val, images, args.load_from)
+    from_videos = in_video_files(train, images) or in_video_files(val, images)
+    text = suggestion.text(base, args.train, args.val, images, args.load_from, from_videos)
     with whole_file(args.out) as file:
         file.write(text.encode())
     for reason in suggestion.reasons:

@@ -1,13 +1,12 @@
 # Copyright (c) mmrdn contributors. All rights reserved.
 import os
-import re
 from collections import OrderedDict
 from typing import Any
 
 import numpy as np
 
 from mmrdn.datasets.transforms.loading import LoadFrame
-from mmrdn.fileio.video_files import VideoFrames
+from mmrdn.fileio.video_files import VideoFrames, split_frame_path
 from mmrdn.registry import TRANSFORMS
 
 
@@ -37,9 +36,10 @@ class LoadFrameFromVideo(LoadFrame):
         return dict(self.__dict__, _videos=OrderedDict(), _inherited=[])
 
     def _load(self, path: str) -> np.ndarray:
-        video, number = os.path.split(path)
-        if not re.fullmatch('[0-9]{1,9}', number) or not os.path.isfile(video):
+        frame = split_frame_path(path)
+        if frame is None:
             return super()._load(path)
+        video, index = frame
         if self._process != os.getpid():
             # A forked worker shares the positions in these files with others, and cannot close them: it
             # would wait for decoding threads that it does not have.
@@ -51,6 +51,6 @@ class LoadFrameFromVideo(LoadFrame):
                 self._videos.popitem(last=False)[1].close()
         self._videos.move_to_end(video)
         try:
-            return self._videos[video][int(number)]
+            return self._videos[video][index]
         except IndexError as error:
             raise ValueError(str(error)) from None
