@@ -109,6 +109,33 @@ def test_what_a_file_says_of_its_frames_stays(tmp_path, annotated_only):
     assert len(losses) == annotated_only
 
 
+@pytest.mark.parametrize('frame_ids, num_renumbered', [((1, 0), 0), ((0, 5), 1), ((2, 1), 1)])
+def test_frame_ids_with_gaps(tmp_path, frame_ids, num_renumbered):
+    """Frames stay in order and get numbers from 0; that, and scores, are counted."""
+    images = [image | dict(video_id=1, frame_id=number) for image, number in zip(_two_images(), frame_ids)]
+    boxes = [dict(image_id=i, category_id=2, bbox=[i, 2, 3, 4], instance_id=1, score=0.5) for i in range(2)]
+    data, losses = convert('coco', write(tmp_path, images=images, annotations=boxes), tmp_path / 'out.json')
+    first = frame_ids[1] < frame_ids[0]
+    assert boxes_of(data) == {(0, 'dog'): [[first, 2, 3, 4]], (1, 'dog'): [[not first, 2, 3, 4]]}
+    assert sum('whose frame_id did not count 0, 1, 2 ... were numbered so' in line for line in losses) == num_renumbered
+    assert [line.split(',')[0] for line in losses][num_renumbered:] == ['2 x scores were left out']
+
+
+def test_frame_ids_that_are_twice_or_null(tmp_path):
+    """Null is as good as missing: the names group the images."""
+    images = [image | dict(video_id=1, frame_id=3) for image in _two_images()]
+    with pytest.raises(ValueError, match='the images 0 and 1 of the video 1 have the same frame_id 3'):
+        convert('coco', write(tmp_path, images=images, annotations=[]), tmp_path / 'out.json')
+    images[1]['frame_id'] = None
+    boxes = [dict(image_id=1, category_id=2, bbox=[1, 2, 3, 4], instance_id=1)]
+    data, _ = convert('coco', write(tmp_path, images=images, annotations=boxes), tmp_path / 'out.json')
+    assert boxes_of(data) == {(1, 'dog'): [[1, 2, 3, 4]]} and data['videos'] == [dict(id=1, name='a')]
+
+
+def _two_images():
+    return [dict(id=i, file_name=f'a/img_{i}.png', width=100, height=50) for i in range(2)]
+
+
 def test_truncated_and_foreign_files(tmp_path):
     path = write(tmp_path)
     path.write_text(path.read_text()[:-9])

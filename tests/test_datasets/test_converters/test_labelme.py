@@ -31,7 +31,7 @@ def test_by_hand(tmp_path):
     write(
         root,
         'a/000001',
-        shape('car', [[31, 40], [11, 20]], group=5, attributes=dict(color='red')),
+        shape('car', [[31, 40], [11, 20]], group=5, attributes=dict(color='red'), score=0.5),
         shape('dog', [[20, 20], [23, 24]], 'circle'),  # radius 5
         shape('dog', [[5, 5], [9, 7], [6, 12]], 'polygon', group=7, difficult='false'),
         shape('dog', [[5, 5], [9, 7]], 'line'),
@@ -49,6 +49,7 @@ def test_by_hand(tmp_path):
     assert sorted(line.split(',')[0] for line in losses) == [
         '1 x attributes and flags were left out',
         '1 x boxes without a track id',
+        '1 x scores were left out',
         '1 x shapes of the type circle became boxes',
         '1 x shapes of the type line were left out',
         '1 x shapes of the type polygon became boxes',

@@ -58,7 +58,7 @@ class CocoReader(BaseReader):
 
     def _videos(self, data: dict, images: Sequence[dict], path: Path) -> dict[str, list[dict]]:
         """Return the images of each video in order, by the name of the video."""
-        if images and all('video_id' in image and 'frame_id' in image for image in images):
+        if images and all(image.get(key) is not None for image in images for key in ('video_id', 'frame_id')):
             names = {}
             if data.get('videos') is not None:
                 videos = check_entries(data, 'videos', dict(id=ID, name=TEXT), ('id',), str(path))
@@ -70,13 +70,26 @@ class CocoReader(BaseReader):
                         f"{path}: images[{i}]: video_id {shown(image['video_id'])} is not among the file's videos"
                     )
                 found.setdefault(names.get(image['video_id'], str(image['video_id'])), []).append(image)
-            return {name: sorted(frames, key=lambda image: image['frame_id']) for name, frames in found.items()}
+            return {name: self._in_order(name, frames, path) for name, frames in found.items()}
         by_name: dict[str, dict] = {}
         for i, image in enumerate(images):
             if by_name.setdefault(image['file_name'], image) is not image:
                 raise ValueError(f'{path}: images[{i}]: file_name {image["file_name"]} is there twice')
         grouped = group_frames(by_name, path.stem, self.pattern)
         return {video: [by_name[name] for name in names] for video, names in grouped.items()}
+
+    def _in_order(self, name: str, images: list[dict], path: Path) -> list[dict]:
+        """Return the images of a video by their frame_id; COCO-VID counts 0, 1, 2 ..."""
+        found: dict[int, dict] = {}
+        for image in images:
+            if found.setdefault(image['frame_id'], image) is not image:
+                raise ValueError(
+                    f'{path}: the images {shown(found[image["frame_id"]]["id"])} and {shown(image["id"])} of the video '
+                    f'{name} have the same frame_id {image["frame_id"]}'
+                )
+        if sorted(found) != list(range(len(found))):
+            self.losses.add('videos whose frame_id did not count 0, 1, 2 ... were numbered so', f'{path}: video {name}')
+        return [found[number] for number in sorted(found)]
 
     def _read_video(
         self, video: str, images: list[dict], of_image: dict, labels: dict[Any, str], path: str
@@ -113,6 +126,8 @@ class CocoReader(BaseReader):
             raise ValueError(f'{where}: attributes.rotation must be a number, got {shown(rotation)}')
         if rotation % 360:
             self.losses.add('rotated boxes became upright boxes', where)
+        if entry.get('score') is not None:
+            self.losses.add('scores were left out', where)
         for key in sorted(set(attributes) - {'track_id', 'instance_id', 'occluded', 'rotation', 'keyframe', 'outside'}):
             self.losses.add('attributes were left out', f'{where}, attribute {shown(key)}')
         return TrackBox(

@@ -73,6 +73,8 @@ class LabelmeReader(BaseReader):
             raise ValueError(f"{where}: shape_type must be one of {known}, got '{shown(kind)}'")
         if kind != 'rectangle':
             self.losses.add(f'shapes of the type {kind} became boxes', where)
+        if shape.get('score') is not None:
+            self.losses.add('scores were left out', where)
         attributes, flags = (shape.get(key) or {} for key in ('attributes', 'flags'))
         for key in sorted({*attributes, *(key for key, value in flags.items() if value)} - {'occluded'}):
             self.losses.add('attributes and flags were left out', f'{where}, {shown(key)}')
