@@ -41,6 +41,15 @@ def test_visdrone_by_hand(tmp_path):
     assert losses == []
 
 
+def test_an_empty_file_of_visdrone_is_counted(tmp_path):
+    (tmp_path / 'x').mkdir()
+    (tmp_path / 'x' / 'a.txt').write_text('2,3,592,10,30,40,1,1,0,1')
+    (tmp_path / 'x' / 'b.txt').write_text('')
+    data, losses = convert('visdrone', tmp_path / 'x', tmp_path / 'out.json', size=(1000, 600))
+    assert [image['video_id'] for image in data['images']] == [1, 1, 2]
+    assert losses == [f'1 x empty files, first at {tmp_path / "x" / "b.txt"}']
+
+
 def test_visdrone_stills(tmp_path):
     (tmp_path / 'x_0001.txt').write_text('684,8,273,116,0,0,0,0\n406,119,265,70,1,1,0,0,\n')
     data, losses = convert('visdrone', tmp_path / 'x_0001.txt', tmp_path / 'out.json', size=(1000, 600))

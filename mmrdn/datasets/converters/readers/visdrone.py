@@ -53,6 +53,8 @@ class VisdroneReader(BaseReader):
         return [self._read_sequence(file.stem, found, images, file) for file, found in rows.items()]
 
     def _read_sequence(self, name: str, rows: list[Row], images: FrameFiles, file: Path) -> AnnotatedVideo:
+        if not rows:
+            self.losses.add('empty files', str(file))
         last = max((to_integer(row[0], 'frame', where) for where, row in rows), default=1)
         num_frames = images.count(name) or check_num_frames(max(last, 1), str(file))
         builder = TrackBuilder(self.losses)
