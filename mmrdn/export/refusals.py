@@ -46,7 +46,8 @@ def resize_config(cfg: Config) -> dict[str, Any]:
         ValueError: The pipeline has other transforms, which the runtime has no like of.
     """
     pipeline = leaf_datasets(cfg.test_dataloader.dataset)[0].pipeline
-    known = ('LoadFrame', 'LoadImageFromFile', *_RESIZES, 'PackTrackInputs', 'LoadTrackAnnotations')
+    loaders = ('LoadFrame', 'LoadFrameFromVideo', 'LoadImageFromFile')
+    known = (*loaders, *_RESIZES, 'PackTrackInputs', 'LoadTrackAnnotations')
     others = [type_name(t) for t in pipeline if type_name(t) not in known]
     resizes = [t for t in pipeline if type_name(t) in _RESIZES]
     if others or len(resizes) != 1:

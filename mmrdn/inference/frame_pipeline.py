@@ -8,7 +8,7 @@ from mmengine.registry import DefaultScope
 from mmrdn.inference.stream_run import check_image
 from mmrdn.utils.config_types import type_name
 
-_LOADERS = ('LoadFrame', 'LoadImageFromFile', 'LoadImageFromNDArray')
+_LOADERS = ('LoadFrame', 'LoadFrameFromVideo', 'LoadImageFromFile', 'LoadImageFromNDArray')
 _ANNOTATIONS = ('LoadTrackAnnotations', 'LoadAnnotations')  # there are none
 
 

@@ -14,6 +14,7 @@ from helpers.tools import tool_env
 from helpers.videos import flat, noise, tiny_inferencer
 from mmrdn.apis import VideoInferencer, build_runner, load_config
 from mmrdn.engine.hooks import ChannelsLastHook
+from mmrdn.export.refusals import resize_config
 from mmrdn.video import open_source
 
 
@@ -252,6 +253,16 @@ def test_wrong_settings(kwargs, message):
     model = tiny_inferencer()
     with pytest.raises(ValueError, match=message):
         VideoInferencer(model.cfg, **dict(dict(device='cpu', model=model.model), **kwargs))
+
+
+def test_config_of_a_training_on_video_files():
+    """Frames are given, not loaded, whatever transform loads them in the data sets; exporting takes it too."""
+    model = tiny_inferencer()
+    options = {'test_dataloader.dataset.pipeline.0.type': 'LoadFrameFromVideo'}
+    inferencer = VideoInferencer(model.cfg, device='cpu', model=model.model, cfg_options=options)
+    frames = noise(3)
+    assert_same(list(inferencer.stream(frames)), list(model.stream(frames)))
+    assert resize_config(inferencer.cfg) == resize_config(model.cfg)
 
 
 def test_amp_is_close():
