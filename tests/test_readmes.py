@@ -65,7 +65,7 @@ def test_figures_of_papers_have_a_column_of_their_own(folder):
             for i in paper:
                 assert re.fullmatch(r'\d+\.\d|-', row[i]), row
             for i in ours:
-                assert re.fullmatch(r'\d+\.\d|not measured', row[i]), row
+                assert re.fullmatch(r'\d+\.\d( ± \d+\.\d)?|not measured', row[i]), row
     assert with_paper
 
 
