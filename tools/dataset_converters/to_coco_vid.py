@@ -3,6 +3,7 @@
 
 import argparse
 import re
+import warnings
 
 from mmrdn.datasets.converters.conversion import convert_to_coco_vid
 from mmrdn.datasets.converters.frame_files import FrameFiles
@@ -59,9 +60,14 @@ def parse_args() -> argparse.Namespace:
 
 
 def open_frames(args: argparse.Namespace) -> FrameFiles:
-    """Return names and sizes of the frames."""
+    """Return names and sizes of the frames; warn of options without effect."""
     if args.extract and not args.videos:
         raise ValueError('--extract needs --videos, the directory of the video files')
+    source = '--frames' if args.frames else '--videos' if args.videos else None
+    if source and args.size:
+        warnings.warn(f'--size has no effect with {source}, which gives the sizes of frames')
+    if source and args.name_template and not args.extract:
+        warnings.warn(f'--name-template has no effect with {source}, which gives the names of frames')
     if args.videos:
         return VideoDirectory(args.videos, args.extract, args.name_template)
     return ImageDirectory(args.frames) if args.frames else FrameFiles(args.name_template, args.size)

@@ -128,6 +128,18 @@ def test_nothing_is_extracted_of_bad_files(clips, tmp_path, run_main):
     assert status == 1 and stderr == 'error: --extract needs --videos, the directory of the video files\n'
 
 
+def test_options_without_effect_are_named(clips, tmp_path, run_main):
+    args = ('cvat-video', clips, '--videos', tmp_path / 'clips', '--name-template', 'a/<frame>.png', '--size', '64x48')
+    status, _, stderr = run_main(TOOL, *args, '--out', tmp_path / 'data.json')
+    assert status == 0 and stderr.splitlines() == [
+        'warning: --size has no effect with --videos, which gives the sizes of frames',
+        'warning: --name-template has no effect with --videos, which gives the names of frames',
+    ]
+    status, _, stderr = run_main(TOOL, *args[:-2], '--extract', tmp_path / 'frames', '--out', tmp_path / 'out.json')
+    assert status == 0 and not stderr
+    assert len([*(tmp_path / 'frames' / 'a').iterdir()]) == 3
+
+
 def test_frames_annotated_every_third_only(tmp_path, run_main):
     """Frames 0, 3 and 6 of nine are annotated; the others are supports."""
     rows = ''.join(f'{frame},1,{frame},2,10,20,1,1,1\n' for frame in (1, 4, 7))
