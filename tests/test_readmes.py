@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from helpers.configs import ROOT
+from helpers.tables import tables
 
 FOLDERS = sorted({path.parent for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts})
 SECTIONS = ('Abstract', 'Method', 'Results', 'Commands', 'Citation')
@@ -17,13 +18,6 @@ def sections(folder):
     """By the first word of its heading, the text of each part of a page."""
     parts = re.split(r'(?m)^## (\w+).*\n', (folder / 'README.md').read_text())
     return dict(zip(parts[1::2], parts[2::2]))
-
-
-def tables(text):
-    """Header and rows, lists of cells, of each table."""
-    for block in re.findall(r'(?:^\|.*\|\n)+', text, re.M):
-        header, _, *rows = [[cell.strip() for cell in line.strip('|').split('|')] for line in block.splitlines()]
-        yield header, rows
 
 
 def test_there_are_folders():

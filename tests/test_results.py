@@ -1,0 +1,102 @@
+# Copyright (c) mmrdn contributors. All rights reserved.
+"""Tables of results in the pages, computed from the runs in docs/results."""
+
+import json
+from pathlib import Path
+from statistics import mean, stdev
+
+import pytest
+
+from helpers.tables import tables
+
+ROOT = Path(__file__).parents[1]
+GROUPS = ('mAP50', 'slow', 'medium', 'fast')
+DAVIS_ROWS = {
+    'single frame': 'single-frame',
+    'single frame, 3 times the iterations': 'single-frame-3x',
+    'RDN, basic stage': 'rdn-basic',
+    'RDN': 'rdn',
+    'RDN + tube linking': 'rdn + TubeLinking',
+    'RDN + BLR': 'rdn + BoxLinkingWithRelations',
+    'RDN + Seq-NMS': 'rdn + SeqNMS',
+    "RDN with SELSA's aggregator": 'rdn-selsa',
+}
+DIGITS_ROWS = {
+    'single frame': 'single frame',
+    'relation in the frame': 'relation in the frame',
+    'basic stage': 'basic',
+    'RDN, basic stage': 'basic',
+    'RDN': 'RDN',
+}
+
+
+def read_results(name):
+    return json.loads((ROOT / 'docs' / 'results' / name).read_text())
+
+
+def tables_of(page, *columns):
+    """Rows of the tables that have some columns, by header."""
+    found = [(header, rows) for header, rows in tables((ROOT / page).read_text()) if set(columns) <= set(header)]
+    assert found, page
+    return found
+
+
+def spread(values, sign=''):
+    values = [value for value in values if value is not None and value == value]
+    return f'{mean(values):{sign}.1f} ± {stdev(values):.1f}'
+
+
+@pytest.fixture(scope='module')
+def davis():
+    return {(run['row'], run['fold']): run for run in read_results('davis_folds.json')['runs'] if run['seed'] == 0}
+
+
+def test_davis_means(davis):
+    ((header, rows),) = tables_of('docs/real_videos.md', 'found', 'flicker')
+    assert [row[0] for row in rows] == list(DAVIS_ROWS)
+    for label, *cells in rows:
+        runs = [davis[DAVIS_ROWS[label], fold] for fold in range(5)]
+        for name, cell in zip(header[1:], cells, strict=True):
+            assert cell == spread([run[name] for run in runs]), (label, name)
+
+
+def test_davis_folds_and_gains(davis):
+    ((_, rows),) = tables_of('docs/real_videos.md', 'fold 0', 'over single frame')
+    assert [row[0] for row in rows] == list(DAVIS_ROWS)
+    for label, *cells in rows:
+        scores = [davis[DAVIS_ROWS[label], fold]['mAP50'] for fold in range(5)]
+        assert cells[:5] == [f'{score:.1f}' for score in scores]
+        for baseline, cell in zip(('single-frame', 'single-frame-3x'), cells[5:], strict=True):
+            gains = [score - davis[baseline, fold]['mAP50'] for fold, score in enumerate(scores)]
+            assert cell == ('' if DAVIS_ROWS[label] == baseline else spread(gains, '+')), (label, baseline)
+
+
+@pytest.fixture(scope='module')
+def digits():
+    """Runs by the number of the table and the label of the line."""
+    found = {}
+    for table in read_results('moving_digits_tables.json')['tables']:
+        number = table['title'].split(':')[0]
+        found |= {(number, line['label']): line['runs'] for line in table['lines']}
+    return found
+
+
+@pytest.mark.parametrize('page', ['README.md', 'docs/reproduction.md'])
+def test_means_on_moving_digits(page, digits):
+    for header, rows in tables_of(page, 'Detector', 'slow', 'fast'):
+        for label, *cells in rows:
+            runs = sorted(digits['Table 3', DIGITS_ROWS[label]], key=lambda run: run['seed'])
+            assert [run['seed'] for run in runs] == [0, 1, 2]
+            for name, cell in zip(header[1:], cells, strict=True):
+                if name in GROUPS:
+                    assert spread([run[name] for run in runs]).startswith(cell), (label, name)
+                else:
+                    assert cell == ', '.join(f'{run["mAP50"]:.1f}' for run in runs)
+
+
+@pytest.mark.parametrize(('number', 'symbol'), [(4, 'T'), (5, 'N_b'), (6, 'K'), (7, 'r')])
+def test_other_tables_on_moving_digits(number, symbol, digits):
+    ((header, (row,)),) = tables_of('docs/reproduction.md', f'Table {number}: {symbol}')
+    for value, cell in zip(header[1:], row[1:], strict=True):
+        runs = digits[f'Table {number}', f'{symbol} = {value.strip("*")}']
+        assert cell == (spread([run['mAP50'] for run in runs]) if len(runs) == 3 else 'not measured')
