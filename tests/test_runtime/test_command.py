@@ -90,7 +90,7 @@ def test_signals_complete_the_files(number, tmp_path, monkeypatch, capsys):
                 signal.raise_signal(number)
             return super().feed(image)
 
-    before = {other: signal.getsignal(other) for other in ENDING}
+    before = {other: signal.signal(other, signal.default_int_handler) for other in ENDING}
     write_mp4(tmp_path / 'clip.mp4', [flat(20 * i) for i in range(9)])
     monkeypatch.setattr(command, 'VideoDetector', Detector)
     out = tmp_path / 'out.jsonl'
