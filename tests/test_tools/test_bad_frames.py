@@ -77,7 +77,8 @@ def metrics_of(out):
 
 
 def kept(work_dir):
-    return sorted(work_dir.glob('test-*.partial/*'))
+    """Finished videos, without a file that a process was writing when it was killed."""
+    return sorted(path for path in work_dir.glob('test-*.partial/*') if not path.name.startswith('.'))
 
 
 @pytest.mark.parametrize('extra, changes', [('', ()), ('', ('model.lookahead_batch=3',)), (SINGLE, ())])
