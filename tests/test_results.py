@@ -94,6 +94,15 @@ def test_means_on_moving_digits(page, digits):
                     assert cell == ', '.join(f'{run["mAP50"]:.1f}' for run in runs)
 
 
+def test_two_phases_on_moving_digits(digits):
+    ((header, rows),) = tables_of('docs/reproduction.md', 'After 2250 iterations')
+    for label, *cells in rows:
+        runs = digits['Two phases', 'RDN' if label.startswith('RDN') else 'basic']
+        for name, cell in zip(header[1:-1], cells, strict=False):
+            assert cell == spread([run[name] for run in runs]), (label, name)
+        assert cells[-1] == ', '.join(f'{run["mAP50"]:.1f}' for run in runs)
+
+
 @pytest.mark.parametrize(('number', 'symbol'), [(4, 'T'), (5, 'N_b'), (6, 'K'), (7, 'r')])
 def test_other_tables_on_moving_digits(number, symbol, digits):
     ((header, (row,)),) = tables_of('docs/reproduction.md', f'Table {number}: {symbol}')
