@@ -2,6 +2,7 @@
 """Reading video files: the one way for videos, data sets and tools."""
 
 import bisect
+import gc
 import os
 import re
 from collections.abc import Iterator
@@ -20,6 +21,10 @@ VIDEO_SUFFIXES = (
 )
 # All but lists of other files: what a file names is not opened.
 _FORMATS = ','.join(sorted(av.formats_available - {'concat', 'dash', 'hls', 'imf', 'rtsp', 'sdp', 'lavfi'}))
+
+# A forked process that frees a decoder of its parent, left to the garbage collector in a cycle, waits forever for the
+# decoding threads, which only the parent has.
+os.register_at_fork(before=gc.collect)
 
 
 def open_container(url: str, name: str, **kwargs) -> tuple[InputContainer, VideoStream]:
