@@ -7,7 +7,7 @@ from mmrdn.fileio.video_files import open_container
 
 
 def test_a_forked_process_does_not_free_decoders_of_its_parent(tmp_path):
-    """Of an open container in a cycle, which waits for the garbage collector."""
+    """An open container in a cycle waits for the garbage collector."""
     gc.disable()
     try:
         cycle = [open_container(str(write_mp4(tmp_path / 'clip.mp4', noise(4, (240, 320)))), 'clip')]
