@@ -21,6 +21,7 @@ DAVIS_ROWS = {
     'RDN + Seq-NMS': 'rdn + SeqNMS',
     "RDN with SELSA's aggregator": 'rdn-selsa',
 }
+DAVIS_RUNS = [(fold, seed) for fold in range(5) for seed in range(3)]
 DIGITS_ROWS = {
     'single frame': 'single frame',
     'relation in the frame': 'relation in the frame',
@@ -48,14 +49,15 @@ def spread(values, sign=''):
 
 @pytest.fixture(scope='module')
 def davis():
-    return {(run['row'], run['fold']): run for run in read_results('davis_folds.json')['runs'] if run['seed'] == 0}
+    """Runs by row, fold and seed."""
+    return {(run['row'], run['fold'], run['seed']): run for run in read_results('davis_folds.json')['runs']}
 
 
 def test_davis_means(davis):
     ((header, rows),) = tables_of('docs/real_videos.md', 'found', 'flicker')
     assert [row[0] for row in rows] == list(DAVIS_ROWS)
     for label, *cells in rows:
-        runs = [davis[DAVIS_ROWS[label], fold] for fold in range(5)]
+        runs = [davis[(DAVIS_ROWS[label], *key)] for key in DAVIS_RUNS]
         for name, cell in zip(header[1:], cells, strict=True):
             assert cell == spread([run[name] for run in runs]), (label, name)
 
@@ -64,11 +66,29 @@ def test_davis_folds_and_gains(davis):
     ((_, rows),) = tables_of('docs/real_videos.md', 'fold 0', 'over single frame')
     assert [row[0] for row in rows] == list(DAVIS_ROWS)
     for label, *cells in rows:
-        scores = [davis[DAVIS_ROWS[label], fold]['mAP50'] for fold in range(5)]
-        assert cells[:5] == [f'{score:.1f}' for score in scores]
+        scores = {key: davis[(DAVIS_ROWS[label], *key)]['mAP50'] for key in DAVIS_RUNS}
+        assert cells[:5] == [spread([scores[fold, seed] for seed in range(3)]) for fold in range(5)]
         for baseline, cell in zip(('single-frame', 'single-frame-3x'), cells[5:], strict=True):
-            gains = [score - davis[baseline, fold]['mAP50'] for fold, score in enumerate(scores)]
+            gains = [score - davis[(baseline, *key)]['mAP50'] for key, score in scores.items()]
             assert cell == ('' if DAVIS_ROWS[label] == baseline else spread(gains, '+')), (label, baseline)
+
+
+def test_davis_means_in_configs(davis):
+    ((_, rows),) = tables_of('configs/rdn/README.md', '5 folds, 3 seeds, measured')
+    assert len(rows) == 5
+    for _, cell, config in rows:
+        name = next(row for row in DAVIS_ROWS.values() if f'({row}_' in config)
+        assert cell == f'{mean(davis[(name, *key)]["mAP50"] for key in DAVIS_RUNS):.1f}'
+
+
+def test_davis_means_in_readme(davis):
+    rdn, single, longer = (
+        [davis[(row, *key)]['mAP50'] for key in DAVIS_RUNS] for row in ('rdn', 'single-frame', 'single-frame-3x')
+    )
+    gain, gain_over_longer = (spread([a - b for a, b in zip(rdn, other, strict=True)]) for other in (single, longer))
+    readme = ' '.join((ROOT / 'README.md').read_text().split())
+    assert f'RDN has an mAP50 of {mean(rdn):.1f}: {gain} points more than the single-frame detector' in readme
+    assert f', and {gain_over_longer} more than the same trained on as many images' in readme
 
 
 @pytest.fixture(scope='module')
