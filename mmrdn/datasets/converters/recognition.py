@@ -73,7 +73,7 @@ def _guess_xml(head: bytes) -> str | None:
         return 'cvat-video'
     if b'<annotation' not in head:
         return None
-    return 'ilsvrc' if b'<trackid>' in head or b'<generated>' in head else 'voc'
+    return 'ilsvrc' if re.search(rb'<generated>|<name>n[0-9]{8}</name>|ILSVRC', head) else 'voc'
 
 
 def _guess_commas(cells: list[str]) -> str | None:

@@ -96,16 +96,15 @@ def test_rows_of_visdrone(tmp_path):
         ('2,1,913', '0,1,913', 'line 2: frame 0 is beyond'),
         ('1,3,1\n', '1,14,1\n', 'line 4: unknown class 14, expected 1 to 13'),
         ('484,97', 'x,97', "line 1: top must be a number, got 'x'"),
-        (',0.25', '', 'line 2: class must'),
-        ('1,1,912,484,97,109,1,1,0.86', '1,1,912', 'line 1: expected frame,id,left'),
+        ('1,1,912,484,97,109,1,1,0.86', '1,1,912', 'line 2: 9 columns, expected 3, as in the first row'),
+        # Files that were cut off; without this check, the class would be lost.
+        (',0.25', '', 'line 2: 8 columns, expected 9, as in the first row'),
+        ('1,3,1\n', '1,', 'line 4: 7 columns, expected 9, as in the first row'),
     ],
 )
 def test_bad_rows(sequence, tmp_path, old, new, message):
     path = sequence / 'gt' / 'gt.txt'
     path.write_text(ROWS.replace(old, new, 1))
-    if 'class must' in message:  # eight columns are read: 1 is the class
-        assert convert('mot', path, tmp_path / 'out.json')
-        return
     with pytest.raises(ValueError) as caught:
         convert('mot', path, tmp_path / 'out.json')
     assert f'{path}: {message}' in str(caught.value)
@@ -115,6 +114,7 @@ def test_bad_rows(sequence, tmp_path, old, new, message):
     'content, message',
     [
         ('', 'is empty'),
+        ('1,1,912\n', 'line 1: expected frame,id,left'),
         ('1 2 Car 0 0 -1.5 1 2 3 4 1 1 1 1 1 1 1\n', 'it looks like the format kitti'),
         ('0 0.5 0.5 0.1 0.1\n', 'it looks like the format yolo'),
     ],

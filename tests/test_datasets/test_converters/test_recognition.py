@@ -5,7 +5,7 @@ import pytest
 
 from helpers.annotations import convert
 
-VOC = '<annotation><object><name>dog</name></object></annotation>'
+VOC = '<annotation><object><name>dog</name><trackid>3</trackid></object></annotation>'
 ILSVRC = '<annotation><object><trackid>0</trackid><name>n01674464</name></object></annotation>'
 LAYOUTS = dict(
     mot={'a/gt/gt.txt': '1,1,2,3,4,5,1,1,1\n'},

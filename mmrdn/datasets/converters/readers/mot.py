@@ -27,8 +27,9 @@ class MotReader(BaseReader):
     A row is ``frame, id, left, top, width, height, confidence, class, visibility``. Frames count
     from 1. Pixels are taken as they stand, as mmtrack's and TrackEval's readers and CVAT take them,
     although MOTChallenge says that they count from 1 too. Confidence 0 marks a region to ignore,
-    visibility below 0.5 an occluded object, class -1 (MOT15) a pedestrian. ``seqinfo.ini`` has the
-    length, the size and the names of images, ``labels.txt`` beside ``gt.txt`` the names of classes.
+    visibility below 0.5 an occluded object, class -1 (MOT15) a pedestrian. All rows have the same
+    number of columns. ``seqinfo.ini`` has the length, the size and the names of images, ``labels.txt``
+    beside ``gt.txt`` the names of classes.
     """
 
     ignores_unwanted = True
@@ -61,6 +62,7 @@ class MotReader(BaseReader):
         name = info.get('name') or (path.stem if path.stem != 'gt' else root.name)
         rows = [(where, [cell.strip() for cell in line.rstrip(', ').split(',')]) for where, line in lines]
         _refuse_visdrone(rows)
+        _check_columns(rows)
         num_frames = self._num_frames(rows, info, name, root)
         builder = TrackBuilder(self.losses)
         for where, row in rows:
@@ -128,6 +130,14 @@ def _refuse_visdrone(rows: list[tuple[str, list[str]]]) -> None:
             f'{rows[0][0]}: columns 7 to 10 look like score,category,truncation,occlusion of VisDrone, '
             'expected confidence,class,visibility'
         )
+
+
+def _check_columns(rows: list[tuple[str, list[str]]]) -> None:
+    """Raise ValueError if rows differ in length: the class of a row that was cut off would be lost."""
+    expected = len(rows[0][1])
+    for where, row in rows:
+        if len(row) != expected:
+            raise ValueError(f'{where}: {len(row)} columns, expected {expected}, as in the first row')
 
 
 def _read_info(path: Path) -> dict:
