@@ -81,14 +81,66 @@ def test_davis_means_in_configs(davis):
         assert cell == f'{mean(davis[(name, *key)]["mAP50"] for key in DAVIS_RUNS):.1f}'
 
 
+def text_of(page):
+    return ' '.join((ROOT / page).read_text().split())
+
+
+def gains(davis, row, baseline, name='mAP50'):
+    """Gains with the same fold and seed, by fold and seed, of the folds that have the motion group."""
+    pairs = {key: (davis[(row, *key)][name], davis[(baseline, *key)][name]) for key in DAVIS_RUNS}
+    return {key: ours - theirs for key, (ours, theirs) in pairs.items() if ours is not None}
+
+
+def by_fold(values):
+    return [mean(values[fold, seed] for seed in range(3)) for fold in range(5)]
+
+
 def test_davis_means_in_readme(davis):
-    rdn, single, longer = (
-        [davis[(row, *key)]['mAP50'] for key in DAVIS_RUNS] for row in ('rdn', 'single-frame', 'single-frame-3x')
-    )
-    gain, gain_over_longer = (spread([a - b for a, b in zip(rdn, other, strict=True)]) for other in (single, longer))
-    readme = ' '.join((ROOT / 'README.md').read_text().split())
-    assert f'RDN has an mAP50 of {mean(rdn):.1f}: {gain} points more than the single-frame detector' in readme
-    assert f', and {gain_over_longer} more than the same trained on as many images' in readme
+    single, longer = (gains(davis, 'rdn', baseline) for baseline in ('single-frame', 'single-frame-3x'))
+    folds = [f'{min(by_fold(found)):.1f} to {max(by_fold(found)):.1f}' for found in (single, longer)]
+    readme = text_of('README.md')
+    score = mean(davis[('rdn', *key)]['mAP50'] for key in DAVIS_RUNS)
+    assert f'RDN has an mAP50 of {score:.1f}: {spread(single.values())} points more than the single-frame' in readme
+    assert f'single-frame detector ({folds[0]} by fold), and' in readme
+    assert f', and {spread(longer.values())} more than that detector trained on as many images ({folds[1]}).' in readme
+
+
+def test_davis_gains_in_words(davis):
+    page = text_of('docs/real_videos.md')
+    single, longer = (gains(davis, 'rdn', baseline) for baseline in ('single-frame', 'single-frame-3x'))
+    folds = [by_fold(found) for found in (single, longer)]
+    lists = [', '.join(f'{gain:+.1f}' for gain in found[:4]) + f' and {found[4]:+.1f}' for found in folds]
+    assert f'it is {lists[0]} points over the single-frame detector, and {lists[1]} over the one with' in page
+    assert f'these five folds are {spread(folds[0])} and {spread(folds[1])}, with' in page
+    # Student's t, 4 degrees of freedom, 97.5%: 2.776.
+    limits = [(mean(found), 2.776 * stdev(found) / 5**0.5) for found in folds]
+    (low, high), (low_longer, high_longer) = ((center - half, center + half) for center, half in limits)
+    expected = f'of {low:.1f} to {high:.1f} and {low_longer:.1f} to {high_longer:.1f}.'
+    assert f"95% confidence intervals (Student's t) {expected}" in page
+    won = [sum(gain > 0 for gain in found.values()) for found in (single, longer)]
+    assert f'it is ahead in {won[0]} and in {won[1]}.' in page
+    fast, medium, slow = (spread(gains(davis, 'rdn', 'single-frame', name).values(), '+') for name in GROUPS[:0:-1])
+    assert f'is {fast} points on fast objects, {medium} on medium ones and {slow} on slow ones' in page
+
+
+def test_davis_other_differences_in_words(davis):
+    page = text_of('docs/real_videos.md')
+    worse = spread(gains(davis, 'single-frame', 'single-frame-3x').values())
+    assert f'the single-frame detector is {worse} points worse' in page
+    assert f'RDN is {spread(gains(davis, "rdn", "rdn-basic").values())} points ahead of its basic stage' in page
+    lower = gains(davis, 'rdn', 'rdn-selsa')
+    assert f'RDN is {spread(lower.values())} points lower, and lower in each fold' in page and min(by_fold(lower)) > 0
+    assert f'Tube linking adds {spread(gains(davis, "rdn + TubeLinking", "rdn").values())} points' in page
+    assert f'With Seq-NMS, RDN loses {spread(gains(davis, "rdn", "rdn + SeqNMS").values())} points' in page
+    linked = gains(davis, 'rdn + BoxLinkingWithRelations', 'rdn + TubeLinking')
+    assert 'the same figures up to 0.05 points' in page and round(max(map(abs, linked.values())), 2) == 0.05
+    seeds = {
+        row: [stdev(davis[row, fold, seed]['mAP50'] for seed in range(3)) for fold in range(5)]
+        for row in ('rdn', 'single-frame')
+    }
+    rdn, single = (mean(found) for found in seeds.values())
+    assert f'is {rdn:.1f} points for RDN in the average fold, and {single:.1f} points for the' in page
+    assert [ours < theirs for ours, theirs in zip(*seeds.values(), strict=True)] == [True, True, False, False, True]
 
 
 @pytest.fixture(scope='module')
@@ -130,3 +182,19 @@ def test_other_tables_on_moving_digits(number, symbol, digits):
         runs = digits[f'Table {number}', f'{symbol} = {value.strip("*")}']
         assert sorted(run['seed'] for run in runs) == [0, 1, 2]
         assert cell == spread([run['mAP50'] for run in runs])
+
+
+def test_differences_on_moving_digits_in_words(digits):
+    page = text_of('docs/reproduction.md')
+    means = {key: mean(run['mAP50'] for run in runs) for key, runs in digits.items() if len(runs) == 3}
+    single, frame, basic, rdn = (
+        means['Table 3', label] for label in ('single frame', 'relation in the frame', 'basic', 'RDN')
+    )
+    assert f'the basic stage is {basic - single:.1f} points ahead of the single frame' in page
+    assert f'{single - frame:.1f} points behind the single frame' in page
+    assert f'RDN is {basic - rdn:.1f} points behind the basic stage' in page
+    by_k = {k: means['Table 6', f'K = {k}'] for k in (4, 8, 12, 16, 24, 32, 48, 64)}
+    less = [f'{by_k[16] - by_k[k]:.1f}' for k in (4, 8)]
+    assert f'({less[0]} and {less[1]} points less than 16)' in page
+    others = [by_k[k] for k in by_k if k >= 12]
+    assert f'From 12 to 64, K makes no difference ({max(others) - min(others):.1f} points;' in page
