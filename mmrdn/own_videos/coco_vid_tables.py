@@ -205,6 +205,8 @@ class CocoVidTables:
         for index, entry in entries:
             name = None if entry.get('name') is None else str(entry['name'])
             columns.append_named(entry['id'], index, name)
+            if columns.part == 'categories' and name is not None and not name.strip():
+                self.findings.add('wrong-field', 'name', 'is empty, a class must have a name', **columns.at(-1))
             if name is not None and name in seen:
                 self.findings.add('duplicate-name', 'name', f"'{shown(name)}' is there twice", **columns.at(-1))
             seen.add(name)

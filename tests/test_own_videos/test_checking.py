@@ -122,6 +122,16 @@ def test_a_clean_file_has_no_findings(frames, tmp_path):
     assert checked.lines()[0].endswith('3 videos, 18 images, 18 boxes, 3 classes')
 
 
+@pytest.mark.parametrize('name', ['', ' '])
+def test_a_class_needs_a_name_and_a_video_does_not(name, frames, tmp_path):
+    data = clean_file()
+    data['categories'][1]['name'] = name
+    data['videos'][1]['name'] = name
+    checked = CheckedFiles([write(data, tmp_path / 'a.json')], [str(frames)])
+    assert all_findings(checked) == [('wrong-field', 'categories', 1, data['categories'][1]['id'], 'name')]
+    assert checked.num_errors == 1
+
+
 @pytest.fixture
 def faulty(frames, tmp_path):
     """A file with planted faults, and where they are."""
