@@ -51,7 +51,8 @@ def parse_json(content: bytes, name: str | os.PathLike) -> Any:
     try:
         return json.loads(content.decode('utf-8-sig'), object_pairs_hook=distinct)
     except ValueError as error:
-        raise ValueError(f'{name}: truncated or broken JSON, {error}') from None
+        problem = error if content.strip() else 'the file is empty'
+        raise ValueError(f'{name}: truncated or broken JSON, {problem}') from None
 
 
 def write_json(data: Any, path: str | os.PathLike, indent: int | None = 2) -> None:

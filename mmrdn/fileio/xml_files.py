@@ -36,7 +36,8 @@ def parse_xml(content: bytes, name: str | os.PathLike) -> ElementTree.Element:
     except _DocumentTypeError:
         raise ValueError(f'{name}: an annotation may not declare a document type or entities') from None
     except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise ValueError(f'{name}: broken XML, {error}') from None
+        problem = error if content.strip() else 'the file is empty'
+        raise ValueError(f'{name}: broken XML, {problem}') from None
 
 
 class _DocumentTypeError(Exception):

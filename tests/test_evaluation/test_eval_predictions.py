@@ -97,7 +97,7 @@ ANN = ('annotations', 1)
     'content, message',
     [
         (None, 'pred.json does not exist'),
-        ('', 'pred.json: truncated or broken JSON'),
+        ('', 'pred.json: truncated or broken JSON, the file is empty'),
         (json.dumps(PREDICTIONS)[:-20], 'pred.json: truncated or broken JSON'),
         ([], 'pred.json: expected a JSON object, got list'),
         (changed(PREDICTIONS, ['categories'], None), "field 'categories'"),

@@ -29,6 +29,7 @@ def test_broken_xml_names_its_file(text, tmp_path):
     with pytest.raises(ValueError) as error:
         read_xml(path)
     assert str(error.value).startswith(f'{path}: broken XML, ')
+    assert str(error.value).endswith('the file is empty') == (not text)
 
 
 @pytest.mark.slow
