@@ -77,6 +77,8 @@ def open_frames(args: argparse.Namespace) -> FrameFiles:
 def main() -> None:
     """Run the tool."""
     args = parse_args()
+    if args.seed and not args.split:
+        warnings.warn('--seed has no effect without --split')
     summaries = convert_to_coco_vid(
         args.format,
         args.inputs,

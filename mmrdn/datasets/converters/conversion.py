@@ -2,6 +2,7 @@
 """Convert annotations of any known format to COCO-VID JSON."""
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -82,8 +83,10 @@ def convert_to_coco_vid(
             coco.add_video(video)
         written[path] = coco.data
     if not any(data['annotations'] for data in written.values()):
-        reason = f' ({losses.lines()[0]})' if losses.counts else ''
+        reason = f' ({"; ".join(losses.lines())})' if losses.counts else ''
         raise ValueError(f'{inputs[0]}: no boxes that could be converted{reason}')
+    for option, reason in reader.unused.items():
+        warnings.warn(f'{option} has no effect: {reason}')
     reader.frames.write(overwrite)
     for path, data in written.items():
         write_json(data, path, indent=None)
@@ -166,8 +169,7 @@ def _rename(video: AnnotatedVideo, renamed: Mapping[str, str]) -> AnnotatedVideo
 def _choose_classes(videos: Sequence[AnnotatedVideo], wanted: Sequence[str] | None) -> list[str]:
     """Return the classes of the output: those wanted, or those of the files in their order."""
     found = dict.fromkeys(name for video in videos for name in video.classes)
-    undeclared = (video for video in videos if not video.classes)
-    found |= dict.fromkeys(track.label for video in undeclared for track in video.tracks if track.label)
+    found |= dict.fromkeys(name for video in videos for name in _classes_of(video))
     for name in wanted or ():
         if name not in found:
             raise ValueError(
@@ -175,7 +177,16 @@ def _choose_classes(videos: Sequence[AnnotatedVideo], wanted: Sequence[str] | No
             )
     if not found:
         raise ValueError(f'{videos[0].source} is empty: it has no class')
-    return list(dict.fromkeys(wanted)) if wanted else list(found)
+    names = list(dict.fromkeys(wanted or found))
+    for video in videos:
+        if any(name in names and not name.strip() for name in _classes_of(video)):
+            raise ValueError(f'{video.source}: a class has an empty name')
+    return names
+
+
+def _classes_of(video: AnnotatedVideo) -> Sequence[str]:
+    """Return the classes that the file declares, else those of its boxes."""
+    return video.classes or [track.label for track in video.tracks if track.label]
 
 
 def _keep(video: AnnotatedVideo, names: Sequence[str], ignores_unwanted: bool, losses: LossReport) -> AnnotatedVideo:

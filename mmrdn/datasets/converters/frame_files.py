@@ -20,6 +20,7 @@ class FrameFiles:
 
     Attributes:
         knows_names (bool): Whether the names of frames are known without the annotation file.
+        unused (dict[str, str]): Options without effect so far, and what takes their place.
 
     Raises:
         ValueError: The template is invalid.
@@ -30,6 +31,11 @@ class FrameFiles:
     def __init__(self, template: str | None = None, size: Size | None = None) -> None:
         self.size = size
         self._template = None if template is None else parse_template(template)
+        self.unused: dict[str, str] = {}
+        if size is not None:
+            self.unused['--size'] = 'the files give the sizes of frames'
+        if template is not None:
+            self.unused['--name-template'] = 'the files give the names of frames'
 
     def of_video(
         self,
@@ -80,6 +86,7 @@ class FrameFiles:
         """Write the frames that are to be written."""
 
     def _names_of(self, video: str, numbers: Sequence[int], where: str, template: str, base: int) -> list[str]:
+        self.unused.pop('--name-template', None)
         form = self._template or parse_template(template)
         return [form.format(video=video, frame=index, number=number) for index, number in enumerate(numbers)]
 
@@ -88,6 +95,7 @@ class FrameFiles:
             raise ValueError(
                 f'{where} lacks the width and height of frames: pass --frames DIR, --videos DIR or --size WxH'
             )
+        self.unused.pop('--size', None)
         return self.size
 
 

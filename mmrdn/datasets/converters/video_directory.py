@@ -32,6 +32,7 @@ class VideoDirectory(FrameFiles):
         self, directory: str | os.PathLike, extract: str | os.PathLike | None = None, template: str | None = None
     ) -> None:
         super().__init__(template)
+        self.unused = {}
         self.directory = Path(directory)
         if not self.directory.is_dir():
             raise FileNotFoundError(f'--videos {directory}: no such directory')

@@ -73,7 +73,7 @@ def test_a_still_without_a_file_is_not_annotated(tmp_path):
     'row, message',
     [
         ('1,3,592,10,30,40,1,12,0,1', 'line 1: unknown class 12, expected 0 to 11'),
-        ('0,3,592,10,30,40,1,1,0,1', 'line 1: frame 0 is beyond the video'),
+        ('0,3,592,10,30,40,1,1,0,1', 'line 1: frame 0 is before the first frame of the video'),
         ('1,3,592,10,30,40,1,1,0', 'line 1: expected frame, track, left'),
         ('1,3,592,10,x,40,1,1,0,1', "line 1: width must be a number, got 'x'"),
         ('1,3,592,10,3,40,1,1,0,1', 'pass --frames DIR, --videos DIR or --size WxH'),
@@ -108,7 +108,7 @@ def test_kitti_by_hand(tmp_path):
     'old, new, message',
     [
         ('Pedestrian', 'Yak', "line 2: unknown class 'Yak', expected Car, Van"),
-        ('0 -1 DontCare', '-1 -1 DontCare', 'line 1: frame -1 is beyond the video'),
+        ('0 -1 DontCare', '-1 -1 DontCare', 'line 1: frame -1 is before the first frame of the video'),
         (' -1.8\n2', '\n2', 'line 2: expected 17 columns'),
         ('10.5', 'x', "line 3: left must be a number, got 'x'"),
     ],

@@ -138,6 +138,50 @@ def test_options_without_effect_are_named(clips, tmp_path, run_main):
     status, _, stderr = run_main(TOOL, *args[:-2], '--extract', tmp_path / 'frames', '--out', tmp_path / 'out.json')
     assert status == 0 and not stderr
     assert len([*(tmp_path / 'frames' / 'a').iterdir()]) == 3
+    pattern = ('--video-pattern', '(?P<video>.+)_(?P<frame>[0-9]+)')
+    status, _, stderr = run_main(TOOL, *args[:2], '--size', '9x9', *pattern, '--seed', 3, '--out', tmp_path / 'b.json')
+    assert status == 0 and stderr.splitlines() == [
+        'warning: --seed has no effect without --split',
+        'warning: --size has no effect: the files give the sizes of frames',
+        'warning: --video-pattern has no effect: the files say which video each frame belongs to',
+    ]
+
+
+def test_options_that_name_and_group_loose_frames(tmp_path, run_main):
+    row = dict(id=1, image_id=1, category_id=1, bbox=[1, 2, 3, 4])
+    image = dict(id=1, file_name='b_7_x.png')
+    data = dict(images=[image], annotations=[row], categories=[dict(id=1, name='dog')])
+    (tmp_path / 'loose.json').write_text(json.dumps(data))
+    args = ('coco', tmp_path / 'loose.json', '--video-pattern', '(?P<video>.+)_(?P<frame>[0-9]+)_x', '--size', '64x48')
+    template = ('--name-template', '<video>/<frame>.png')
+    status, _, stderr = run_main(TOOL, *args, *template, '--out', tmp_path / 'out.json')
+    assert status == 0 and [line for line in stderr.splitlines() if 'no effect' in line] == [
+        'warning: --name-template has no effect: the files give the names of frames'
+    ]
+    found = json.loads((tmp_path / 'out.json').read_text())
+    assert found['videos'] == [dict(id=1, name='b')] and found['images'][0]['width'] == 64
+
+
+@pytest.mark.parametrize('name', ['', ' '])
+def test_a_class_without_a_name_is_refused(name, tmp_path, run_main):
+    (tmp_path / 'data.yaml').write_text(f'names: [dog, "{name}"]\n')
+    (tmp_path / 'labels').mkdir()
+    (tmp_path / 'labels' / 'a_1.txt').write_text('0 0.5 0.5 0.1 0.1\n')
+    args = ('yolo', tmp_path / 'data.yaml', '--size', '64x48', '--out', tmp_path / 'out.json')
+    status, _, stderr = run_main(TOOL, *args)
+    assert status == 1 and stderr == f'error: {tmp_path / "data.yaml"}: a class has an empty name\n'
+    assert not (tmp_path / 'out.json').exists()
+    assert run_main(TOOL, *args, '--classes', 'dog')[0] == 0
+
+
+def test_every_reason_is_given_if_no_box_is_left(tmp_path, run_main):
+    """The box has no track id, which is no reason, and no area, which is one."""
+    (tmp_path / 'labels').mkdir()
+    (tmp_path / 'labels' / 'a_1.txt').write_text('0 0.5 0.5 0.0 0.1\n')
+    args = ('yolo', tmp_path / 'labels', '--classes', 'dog', '--size', '64x48', '--out', tmp_path / 'out.json')
+    status, _, stderr = run_main(TOOL, *args)
+    assert status == 1 and stderr.count('\n') == 1 and 'no boxes that could be converted' in stderr
+    assert '1 x boxes without a track id' in stderr and '1 x boxes without an area were left out' in stderr
 
 
 def test_frames_annotated_every_third_only(tmp_path, run_main):

@@ -2,7 +2,7 @@
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ class BaseReader(ABC):
     Attributes:
         ignores_unwanted (bool): Whether boxes of classes that are not wanted become regions to
             ignore, rather than being left out.
+        unused (dict[str, str]): Options without effect so far, and what takes their place.
     """
 
     ignores_unwanted = False
@@ -39,7 +40,18 @@ class BaseReader(ABC):
         self.frames = frames
         self.losses = losses
         self.wanted = wanted
-        self.pattern = pattern
+        self._pattern = pattern
+        self._grouped = False
+
+    @property
+    def unused(self) -> dict[str, str]:
+        reason = {'--video-pattern': 'the files say which video each frame belongs to'}
+        return self.frames.unused | (reason if self._pattern and not self._grouped else {})
+
+    def group_names(self, names: Iterable[str], default: str) -> dict[str, list[str]]:
+        """Group loose images into videos, see :func:`group_frames`."""
+        self._grouped = True
+        return group_frames(names, default, self._pattern)
 
     def group(self, files: Mapping[str, Any], default: str) -> dict[str, list[tuple[str, Any]]]:
         """Group annotation files of one image each into videos by the names of the images.
@@ -56,7 +68,7 @@ class BaseReader(ABC):
         """
         found = {self.frames.find(name, '', 'its annotation'): file for name, file in files.items()}
         images = dict.fromkeys(self.frames.all_images().values()) | found
-        videos = group_frames(images, default, self.pattern)
+        videos = self.group_names(images, default)
         return {
             video: [(name, images[name]) for name in names]
             for video, names in videos.items()
@@ -80,7 +92,9 @@ class BaseReader(ABC):
 
 def check_frame(index: float, num_frames: int, number: object, where: str) -> None:
     """Raise ValueError unless a video has a frame of this index."""
-    if not 0 <= index < num_frames:
+    if index < 0:
+        raise ValueError(f'{where}: frame {number} is before the first frame of the video')
+    if index >= num_frames:
         raise ValueError(f'{where}: frame {number} is beyond the video, which has {num_frames} frames')
 
 

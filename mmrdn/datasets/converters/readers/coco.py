@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from mmrdn.datasets.converters.annotated_video import AnnotatedVideo, Box, TrackBox
-from mmrdn.datasets.converters.loose_frames import group_frames
 from mmrdn.datasets.converters.readers.base_reader import BaseReader
 from mmrdn.datasets.converters.readers.segmentations import box_of_segmentation
 from mmrdn.datasets.converters.track_builder import TrackBuilder
@@ -75,7 +74,7 @@ class CocoReader(BaseReader):
         for i, image in enumerate(images):
             if by_name.setdefault(image['file_name'], image) is not image:
                 raise ValueError(f'{path}: images[{i}]: file_name {image["file_name"]} is there twice')
-        grouped = group_frames(by_name, path.stem, self.pattern)
+        grouped = self.group_names(by_name, path.stem)
         return {video: [by_name[name] for name in names] for video, names in grouped.items()}
 
     def _in_order(self, name: str, images: list[dict], path: Path) -> list[dict]:

@@ -3,7 +3,6 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from mmrdn.datasets.converters.annotated_video import AnnotatedVideo, TrackBox
-from mmrdn.datasets.converters.loose_frames import group_frames
 from mmrdn.datasets.converters.readers.base_reader import BaseReader, to_integer
 from mmrdn.datasets.converters.readers.cvat_xml import (
     SHAPES,
@@ -40,7 +39,7 @@ class CvatImagesReader(BaseReader):
             if name in images:
                 raise ValueError(f'{file.path}: image {name} is there twice')
             images[name] = node
-        videos = group_frames(images, tasks[0].name, self.pattern)
+        videos = self.group_names(images, tasks[0].name)
         return [
             self._read_video(video, {name: images[name] for name in names}, labels, file.path)
             for video, names in videos.items()

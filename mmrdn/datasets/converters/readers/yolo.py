@@ -5,7 +5,6 @@ from pathlib import Path, PurePosixPath
 from mmrdn.datasets.converters.annotated_video import AnnotatedVideo, Box, TrackBox, box_of_points
 from mmrdn.datasets.converters.frame_files import FrameFiles
 from mmrdn.datasets.converters.image_directory import ImageDirectory
-from mmrdn.datasets.converters.loose_frames import group_frames
 from mmrdn.datasets.converters.readers.base_reader import BaseReader, read_lines, to_integer, to_number
 from mmrdn.datasets.converters.track_builder import TrackBuilder
 from mmrdn.fileio.yaml_files import read_yaml
@@ -63,7 +62,7 @@ class YoloReader(BaseReader):
         columns = _Columns([row for found in rows.values() for row in found])
         stems = {name: stem for stem, name in names.items()}
         videos = []
-        for video, frames in group_frames(stems, root.name or 'video', self.pattern).items():
+        for video, frames in self.group_names(stems, root.name or 'video').items():
             chosen = [(name, rows.get(stems[name], [])) for name in frames]
             videos.append(self._read_video(video, chosen, images, classes, columns, str(path)))
         return videos
