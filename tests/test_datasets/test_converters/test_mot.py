@@ -93,7 +93,7 @@ def test_rows_of_visdrone(tmp_path):
     'old, new, message',
     [
         ('2,1,913', '5,1,913', 'line 2: frame 5 is beyond the video, which has 4 frames'),
-        ('2,1,913', '0,1,913', 'line 2: frame 0 is beyond'),
+        ('2,1,913', '0,1,913', 'line 2: frame 0 is before the first frame of the video'),
         ('1,3,1\n', '1,14,1\n', 'line 4: unknown class 14, expected 1 to 13'),
         ('484,97', 'x,97', "line 1: top must be a number, got 'x'"),
         ('1,1,912,484,97,109,1,1,0.86', '1,1,912', 'line 2: 9 columns, expected 3, as in the first row'),

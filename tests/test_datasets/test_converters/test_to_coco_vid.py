@@ -138,6 +138,8 @@ def test_options_without_effect_are_named(clips, tmp_path, run_main):
     status, _, stderr = run_main(TOOL, *args[:-2], '--extract', tmp_path / 'frames', '--out', tmp_path / 'out.json')
     assert status == 0 and not stderr
     assert len([*(tmp_path / 'frames' / 'a').iterdir()]) == 3
+    size = '<original_size><width>64</width><height>48</height></original_size>'
+    clips.write_text(clips.read_text().replace('<source>', f'{size}<source>'))
     pattern = ('--video-pattern', '(?P<video>.+)_(?P<frame>[0-9]+)')
     status, _, stderr = run_main(TOOL, *args[:2], '--size', '9x9', *pattern, '--seed', 3, '--out', tmp_path / 'b.json')
     assert status == 0 and stderr.splitlines() == [
