@@ -21,6 +21,14 @@ DAVIS_ROWS = {
     'RDN + Seq-NMS': 'rdn + SeqNMS',
     "RDN with SELSA's aggregator": 'rdn-selsa',
 }
+COMPARED = {
+    'single frame': 'rdn/single-frame_faster-rcnn_r18-gn',
+    'DFF': 'dff/dff_faster-rcnn_r18',
+    'FGFA': 'fgfa/fgfa_faster-rcnn_r18',
+    'SELSA': 'selsa/selsa_faster-rcnn_r18',
+    'Temporal RoI Align': 'temporal_roi_align/selsa-troialign_faster-rcnn_r18',
+    'RDN': 'rdn/rdn_faster-rcnn_r18-gn',
+}
 DAVIS_RUNS = [(fold, seed) for fold in range(5) for seed in range(3)]
 DIGITS_ROWS = {
     'single frame': 'single frame',
@@ -198,3 +206,24 @@ def test_differences_on_moving_digits_in_words(digits):
     assert f'({less[0]} and {less[1]} points less than 16)' in page
     others = [by_k[k] for k in by_k if k >= 12]
     assert f'From 12 to 64, K makes no difference ({max(others) - min(others):.1f} points;' in page
+
+
+def test_comparison_with_detectors_of_mmtrack():
+    (table,) = read_results('moving_digits_comparison.json')['tables']
+    lines = {line['label']: line['runs'] for line in table['lines']}
+    ((header, rows),) = tables_of('docs/comparison.md', 'Detector', 'ms a frame')
+    assert [row[0] for row in rows] == list(COMPARED)
+    for label, *cells in rows:
+        config = COMPARED[label] + '_1xb1-6000_movingdigits.py'
+        folder, name = config.split('/')
+        runs = lines[name.split('_')[0] + ' ' + name.split('_')[2]]
+        assert sorted(run['seed'] for run in runs) == [0, 1, 2]
+        for group, cell in zip(header[1:5], cells, strict=False):
+            assert cell == spread([run[group] for run in runs]), (label, group)
+        mean_of_config = next(
+            row[-2]
+            for _, rows in tables_of(f'configs/{folder}/README.md', 'Config')
+            for row in rows
+            if f'({name})' in row[-1]
+        )
+        assert mean_of_config == cells[0], config
