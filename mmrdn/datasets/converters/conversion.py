@@ -179,7 +179,7 @@ def _choose_classes(videos: Sequence[AnnotatedVideo], wanted: Sequence[str] | No
         raise ValueError(f'{videos[0].source} is empty: it has no class')
     names = list(dict.fromkeys(wanted or found))
     for video in videos:
-        if any(name in names and not name.strip() for name in _classes_of(video)):
+        if any(not name.strip() and name in names for name in _classes_of(video)):
             raise ValueError(f'{video.source}: a class has an empty name')
     return names
 
